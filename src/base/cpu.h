@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cpu.h: what this processor can do, asked once.
+ */
+#ifndef EG_BASE_CPU_H
+#define EG_BASE_CPU_H
+
+#include <stdint.h>
+
+typedef struct eg_cpu {
+    int avx2_fma, avx512; /* usable: the processor has it and the system saves its registers; avx512 = F+DQ+BW+VL */
+    int neon;
+    int cores;            /* processors this process may run on */
+    int64_t l1d, l2, l3;  /* bytes, 0 if unknown */
+    char name[64];
+} eg_cpu;
+
+const eg_cpu *eg_cpu_info(void);
+
+/* Seconds on a monotonic clock. */
+double eg_clock(void);
+/* Peak resident memory of this process in bytes, 0 if unknown. */
+int64_t eg_peak_memory(void);
+
+/* Flush-to-zero for denormals on this thread: returns the old mode; eg_denormals_restore puts it back. */
+unsigned eg_denormals_flush(void);
+void eg_denormals_restore(unsigned mode);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * text.h: a growing string for everything that prints (graph text, tables, JSON, SVG), and the number and name helpers that
+ * every reader needs: locale-independent number parsing and "did you mean".
+ */
+#ifndef EG_BASE_TEXT_H
+#define EG_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero-initialise; `data` is always NUL-terminated once something was added (NULL before). On a failed allocation the
+ * text keeps what it has and `failed` is set once and for all: check it at the end. */
+typedef struct eg_text {
+    char *data;
+    size_t length, capacity;
+    int failed;
+} eg_text;
+
+void eg_text_add(eg_text *text, const char *string);
+void eg_text_add_bytes(eg_text *text, const char *bytes, size_t length);
+void eg_text_format(eg_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void eg_text_formatv(eg_text *text, const char *format, va_list arguments);
+void eg_text_free(eg_text *text); /* frees and zeroes */
+
+/* Shortest decimal that reads back to the same double ("0.1", "1e-30", "nan", "-inf"), whatever the locale. */
+void eg_text_number(eg_text *text, double value);
+/* The same for a float: shortest decimal that reads back to the same float. */
+void eg_text_float(eg_text *text, float value);
+
+/* Parses one number at `text` (decimal or exponent form, inf, nan), whatever the locale; returns the first byte after it,
+ * or NULL if there is no number. `end` bounds the text (it need not be NUL-terminated). */
+const char *eg_parse_double(const char *text, const char *end, double *value);
+const char *eg_parse_int(const char *text, const char *end, int64_t *value); /* NULL on overflow too */
+
+/* The candidate closest to `word` by edit distance if it is close enough to be meant, else NULL. */
+const char *eg_did_you_mean(const char *word, const char *const *candidates, int n);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * shape.h: arithmetic on shapes that the graph, the ops and the executors share.
+ */
+#ifndef EG_TENSOR_SHAPE_H
+#define EG_TENSOR_SHAPE_H
+
+#include <elegans/tensor.h>
+
+/* Row-major strides in elements. */
+void eg_shape_strides(eg_shape shape, int64_t strides[EG_MAX_RANK]);
+/* Strides with which an operand of shape `from` is read at the indices of the broadcast shape `to` (0 where stretched). */
+void eg_broadcast_strides(eg_shape from, eg_shape to, int64_t strides[EG_MAX_RANK]);
+/* Checks dims >= 0, rank <= EG_MAX_RANK and that the element count times 8 fits int64; SHAPE error otherwise. */
+eg_status eg_shape_check(eg_shape shape);
+/* Axis -rank..rank-1 to 0..rank-1; -1 if outside. */
+int eg_axis_normal(int axis, int rank);
+/* Axes to a bit mask; an empty list gives all axes. ARGUMENT error for a bad or repeated axis. */
+eg_status eg_axes_mask(eg_axes axes, int rank, unsigned *mask);
+
+/* dtype from its name; 0 if unknown. */
+eg_dtype eg_dtype_from_name(const char *name);
+/* Converts n contiguous elements between dtypes (to integers: truncate, clamp, NaN to 0). */
+void eg_convert(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t n);
+
+#endif
