@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node.h: what a value is made of, for everyone inside the library who builds or rewrites graphs.
+ *
+ * A graph is an array of nodes in building order, which is a topological order. It is append-only: a pass never edits
+ * a graph, it copies the nodes that it keeps into a new one (compile/pass.h). Everything lives in the graph's arena.
+ */
+#ifndef EG_GRAPH_NODE_H
+#define EG_GRAPH_NODE_H
+
+#include <elegans/graph.h>
+#include "base/arena.h"
+
+/* The ops: one enum out of one list, src/ops/ops.def. */
+typedef enum eg_op {
+#define EG_OP(NAME, symbol) EG_OP_##NAME,
+#include "ops/ops.def"
+#undef EG_OP
+    EG_OP_COUNT
+} eg_op;
+
+/* How a value lies in memory. ROWS: row-major. PANELS: a matrix [k,n] as [ceil(n/32)][k][32], padding lanes zero; only rank-2
+ * f32. The shape is always the logical one. Graphs that a user builds hold ROWS only, but for eg_weight variables;
+ * the layout pass decides about the rest. */
+typedef enum eg_layout { EG_ROWS, EG_PANELS } eg_layout;
+
+/* ---- attributes: one struct for each kind, zero-padded so that they compare and hash by bytes ---------------------- */
+
+typedef enum eg_attr_kind {
+    EG_ATTR_NONE, EG_ATTR_NUMBER, EG_ATTR_DATA, EG_ATTR_AXIS, EG_ATTR_REDUCE, EG_ATTR_PERMUTE, EG_ATTR_SHAPE,
+    EG_ATTR_SLICE, EG_ATTR_PAD, EG_ATTR_AXES, EG_ATTR_MATMUL, EG_ATTR_SCATTER, EG_ATTR_ONE_HOT, EG_ATTR_DTYPE,
+    EG_ATTR_RANDOM, EG_ATTR_LEAF, EG_ATTR_BODY, EG_ATTR_INDEX, EG_ATTR_PACK, EG_ATTR_KINDS
+} eg_attr_kind;
+
+typedef struct eg_body eg_body;
+
+typedef union eg_attr {
+    struct { double number; eg_shape shape; int32_t dtype, weak; } number;  /* const: a filled tensor          */
+    struct { const void *bytes; eg_shape shape; int64_t dtype; } data;      /* constant: row-major literal     */
+    struct { int64_t axis; eg_shape shape; int64_t dtype; } axis;           /* argmax, concat, gather; iota also shape, dtype */
+    struct { uint32_t mask, keep; } reduce;                                 /* bit i: axis i is reduced        */
+    struct { int32_t axis[EG_MAX_RANK]; } permute;                          /* which old axis comes i-th       */
+    struct { eg_shape shape; } shape;                                       /* reshape, expand                 */
+    struct { int64_t start[EG_MAX_RANK], stop[EG_MAX_RANK], step[EG_MAX_RANK]; } slice;
+    struct { int64_t low[EG_MAX_RANK], high[EG_MAX_RANK], interior[EG_MAX_RANK]; } pad;
+    struct { uint64_t mask; } axes;                                         /* flip                            */
+    struct { int32_t ta, tb; } matmul;                                      /* last two axes of a, b swapped   */
+    struct { int64_t axis, size; } scatter;
+    struct { int64_t depth, dtype; } one_hot;
+    struct { int64_t dtype; } dtype;                                        /* cast                            */
+    struct { eg_shape shape; uint32_t site; int32_t dtype; } random;
+    struct { eg_shape shape; int32_t dtype, layout; } leaf;                 /* input, var (name: eg_value.name)*/
+    struct { eg_body *body; } body;                                         /* fused (later: scan)             */
+    struct { int64_t index; } index;                                        /* part, param                     */
+    struct { int64_t transpose; } pack;                                     /* pack: also swaps the two axes   */
+} eg_attr;
+
+struct eg_value {
+    eg_graph *graph;
+    const struct eg_op_def *def;
+    eg_op op;
+    int id;              /* place in graph->values */
+    eg_dtype dtype;
+    int weak;            /* a constant that takes the other operand's dtype */
+    eg_layout layout;
+    eg_shape shape;
+    int nin;
+    eg_value **in;
+    eg_attr attr;        /* read by def->attr's kind */
+    const char *name;    /* inputs and variables; "" otherwise */
+    const char *file;    /* where the user wrote it; NULL inside the library */
+    int line;
+};
+
+struct eg_graph {
+    eg_arena arena;
+    eg_value **values;
+    int n, capacity;
+    eg_status status;    /* the first error, with its message */
+    char *error;
+    char *scope;         /* "dense_1/", "" at the top */
+    eg_value *poison;    /* handed out after a mistake; shape [], f32 */
+};
+
+/* A graph used as a function by a node: its params (op PARAM, attr.index) stand for the node's inputs in order.
+ * A node of several outputs has the first as its own shape; PART nodes give the others. */
+struct eg_body {
+    eg_graph *graph;     /* owned by the outer graph: freed with it */
+    int nin, nout;
+    eg_value **param;    /* [nin] */
+    eg_value **out;      /* [nout] */
+};
+
+/* ---- building --------------------------------------------------------------------------------------------------- */
+
+/* Appends a node: checks that the inputs belong to `graph` and are not poisoned, casts weak constants to the others'
+ * dtype, calls the op's infer. `attr` may be NULL for ATTR_NONE. On a mistake: records the error, returns graph->poison. */
+eg_value *eg_node(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr);
+/* The same with up to three inputs (NULL ends the list); the graph is that of the first. */
+eg_value *eg_node1(eg_op op, eg_value *a, const eg_attr *attr);
+eg_value *eg_node2(eg_op op, eg_value *a, eg_value *b, const eg_attr *attr);
+eg_value *eg_node3(eg_op op, eg_value *a, eg_value *b, eg_value *c, const eg_attr *attr);
+/* A leaf with a name (INPUT, VAR): the current scope is not added. Returns the existing one if the name is taken. */
+eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout);
+/* A copy of `value` in another graph with these inputs; name, place and layout are kept. Bodies are shared by deep copy. */
+eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in);
+/* Records the first error of a graph ("op: text (file:line)") and returns its poison value. */
+eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const char *format, ...) EG_PRINTF(4, 5);
+
+/* A body: built in its own graph (params first), then bound to the outer graph. */
+eg_body *eg_body_new(eg_graph *outer, int nin);
+eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape); /* call once for each, in order */
+eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout);
+
+/* Filled constant of a value's dtype and shape. */
+eg_value *eg_fill_like(eg_value *like, double number);
+/* The variable by name, NULL if absent. */
+eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name);
+
+/* Sums `value` over the axes that broadcasting stretched, so that it gets `shape`: the one place that un-broadcasts. */
+eg_value *eg_sum_to(eg_value *value, eg_shape shape);
+
+/* Structural equality of op, attributes, dtype, shape, layout and inputs (by identity); and its hash. */
+int eg_node_equal(const eg_value *a, const eg_value *b);
+uint64_t eg_node_hash(const eg_value *value);
+
+/* Marks the ids that the roots need: needed[id] = 1; `needed` has graph->n bytes. */
+void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed);
+
+#endif

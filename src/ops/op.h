@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * op.h: what an op is. One op = one literal of this struct in its family's file + one line of ops.def + one line of docs.
+ * Nobody switches over ops outside the passes that are about those ops.
+ */
+#ifndef EG_OPS_OP_H
+#define EG_OPS_OP_H
+
+#include "graph/node.h"
+
+enum eg_op_flags {
+    EG_ELEMENTWISE = 1,  /* out[i] = f(in0[i], in1[i], ...) with broadcasting; has `scalar` */
+    EG_COMMUTATIVE = 2,  /* the first two inputs may be swapped */
+    EG_COMPARE = 4,      /* gives u8 0/1 */
+    EG_VIEW = 8,         /* only moves elements: no arithmetic */
+    EG_REDUCES = 16,     /* attr.reduce */
+    EG_LEAF = 32,        /* no inputs, never folded or merged away by value */
+    EG_EFFECT = 64,      /* a root by nature: assign */
+    EG_INTERNAL = 128    /* only passes make it */
+};
+
+/* What infer decides. It reports a mistake with eg_fail(EG_E_SHAPE or EG_E_DTYPE, "text with both shapes"), without the op's
+ * name and place: eg_node adds "matmul: " and " (model.c:42)". */
+typedef struct eg_inferred {
+    eg_dtype dtype;
+    eg_shape shape;
+} eg_inferred;
+
+/* One call of the float64 reference: dense row-major doubles for every dtype (i32 and u8 are whole numbers). */
+typedef struct eg_ref_call {
+    const eg_value *value;   /* shapes, attributes; value->in[i]->shape */
+    const double *const *in;
+    double *out;             /* eg_shape_size(value->shape) doubles */
+    uint64_t seed;           /* of the state, for random ops */
+    double *margin;          /* NULL, or: lowered to the smallest distance to a kink met (compare, max, relu, floor) */
+} eg_ref_call;
+
+/* How the table-driven tests draw legal inputs. */
+typedef enum eg_draw {
+    EG_DRAW_NONE,            /* not drawn (leaves, effects) */
+    EG_DRAW_REAL,            /* -2..2 */
+    EG_DRAW_POSITIVE,        /* .3..2 */
+    EG_DRAW_NONZERO,         /* +-(.3..2) */
+    EG_DRAW_MASK,            /* u8 0/1 */
+    EG_DRAW_INDEX,           /* i32 within the axis, now and then outside */
+    EG_DRAW_DISTINCT         /* -2..2 with gaps >= .01 between any two: no ties for max, min, floor */
+} eg_draw;
+
+typedef struct eg_op_def {
+    const char *name;        /* "matmul", as in graph text */
+    int arity;               /* number of inputs, or -(minimum) where it may be more */
+    eg_attr_kind attr;
+    unsigned flags;
+    int strip;               /* 1 + eg_strip_op of kernels.h for elementwise f32; 0: none */
+    double work;             /* multiply-adds or cheap operations per output element (flops == NULL) */
+    /* dtype and shape of the result from value->in and value->attr (value->dtype and ->shape are not set yet). */
+    eg_status (*infer)(const eg_value *value, eg_inferred *out);
+    /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays NULL where there is no gradient.
+     * The shapes may still be broadcast ones: eg_vjp sums them to the inputs' shapes. NULL: the op has no gradient. */
+    void (*vjp)(eg_value *value, eg_value *dout, eg_value **din);
+    double (*scalar)(double a, double b, double c); /* ELEMENTWISE only */
+    void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED and PART */
+    double (*flops)(const eg_value *value);         /* NULL: work x elements */
+    eg_draw draw[3];
+} eg_op_def;
+
+extern const eg_op_def *const eg_op_table[EG_OP_COUNT];
+
+const eg_op_def *eg_op_named(const char *name); /* NULL if unknown */
+
+/* Runs the reference of one value (elementwise ops by `scalar` with broadcasting, others by `ref`). */
+void eg_ref_run(const eg_ref_call *call);
+double eg_value_flops(const eg_value *value);
+
+#endif
