@@ -24,10 +24,10 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define EG_API __attribute__((visibility("default")))
-#define EG_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define EG_PRINTF(format_at, first) __attribute__((format(printf, format_at, first)))
 #else
 #define EG_API
-#define EG_PRINTF(format, first)
+#define EG_PRINTF(format_at, first)
 #endif
 
 #define EG_VERSION_MAJOR 0
