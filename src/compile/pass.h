@@ -63,4 +63,66 @@ eg_status eg_pass_layout(eg_unit *unit);     /* panels: marks values, inserts pa
 eg_status eg_pass_fuse(eg_unit *unit);       /* elementwise and row-reduction groups, matmul epilogues: FUSED     */
 eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its assign; update groups side by side */
 
+/* ---- the normal form of a compiled graph -----------------------------------------------------------------------------
+ *
+ * What an executor is given after the last pass. Everything said here is checked by eg_compiled_verify.
+ *
+ * ORDER. graph->values in order is the order of execution; roots are in the order that was asked for. Leaves come first.
+ *
+ * SIMPLE STEPS. Any op of ops.def may stand alone, of any dtype and rank, all inputs and results in ROWS (but for what is
+ * said under layout). With unit->fuse, what is left alone is what no group can hold: movement, f64 and integer arithmetic,
+ * matmul without epilogue, gather, random, reductions that are not over trailing axes. DETACH never remains; RESHAPE is always
+ * a view of ROWS (no work). CONST of any shape is a filled tensor.
+ *
+ * GROUPS. A FUSED node has inputs in[0..nin), its body's params in the same order with the same dtype, shape and layout.
+ * Output 0 is the FUSED node itself, output i > 0 is PART{i} of it; each PART stands right behind its FUSED node. An output
+ * that is a param is a copy. No output appears twice; each is read by someone. nin + nout <= EG_GROUP_OPERANDS, at most EG_GROUP_NODES nodes.
+ * Body nodes stand in order of execution. There are two kinds:
+ *
+ * (1) strip groups. Space [R,C] = eg_body_space(). Every value in the body has rank <= 2 and, aligned to the right, each dim is 1
+ *     or that of the space: [R,C] full, [R,1] row value, [C] or [1,C] column value, [] or [1] or [1,1] scalar. Nodes:
+ *       PARAM      f32; u8 (a mask, or bytes); i32, read by CAST to f32 only
+ *       CONST      f32, u8: one element       IOTA  f32 along the last axis: [C] or [1,C]
+ *       f32 elementwise ops (strip != 0 in the op table, that is one strip instruction), compares f32 -> u8,
+ *       WHERE with a u8 condition, CAST u8 -> f32 (nothing to do in float registers) and i32 -> f32 (of a param),
+ *       CAST f32 -> u8, i32: only as an output that nobody in the body reads
+ *       EXPAND     to a broadcast shape: a COPY
+ *       SUM MAX MIN LOGSUMEXP over the last axis with keep = 1 (full -> [R,1]; column -> [1,1]); then C <= EG_GROUP_ROW
+ *     A group with R = 1 over a whole tensor of any rank gets its operands through RESHAPE views outside.
+ *     LOGSUMEXP means these bits everywhere: m = max x, m0 = |m| < inf ? m : 0, s = sum e^(x - m0), m0 + ln s.
+ *     Row reductions sum by the rule of kernels.h; a reduction over several trailing axes (in a simple step) is one over a
+ *     row of their product, over leading axes is column_reduce, in order of the rows.
+ * (2) product groups. Exactly one MATMUL (rank 2, ta, tb as below, all its inputs PARAMs; f32) of shape [M,N]; the other nodes are
+ *     elementwise as in (1) over the space [M,N] (row, column and scalar operands allowed) without reductions,
+ *     or SUM over axis 0 (keep 0: [N]; keep 1: [1,N]) of the PARAM that is the product's B: its column sums, always an output.
+ *     The column sums are numbers of their own: no other node of the body reads them.
+ *     The MATMUL itself may be an output too. Column sums are only taken where tb = 0.
+ *
+ * MATMUL. in = a, b and optionally start, f32 [N]: the accumulators' first value (rank 2 only). With unit->layout, every rank-2 f32 product has
+ * tb = 0 and B in ROWS or PANELS; A may be in PANELS only with ta = 0 (runs of 32). Without unit->layout, and for rank > 2 or
+ * other dtypes, all is in ROWS and tb may be 1.
+ *
+ * LAYOUT. PANELS occur as: VAR of eg_weight and what is assigned to it; inputs A, B and the result of rank-2 f32 MATMUL; groups in which
+ * EVERY operand and result is either PANELS of one shape [k,n] or a scalar (a flat loop over ceil(n/32) * k * 32 floats: the
+ * executor must leave zeros in padding lanes, whatever f(0) is); product groups whose [M,N] values are all PANELS; PACK, UNPACK.
+ * PACK{transpose 0}: ROWS -> PANELS; PACK{transpose 1}: ROWS or PANELS [n,k] -> PANELS [k,n]; UNPACK: PANELS -> ROWS.
+ *
+ * ASSIGN. A root; in = VAR, new value (same layout, dtype, shape; the value may be a FUSED, PART, MATMUL, view, leaf ...). It stands where the store may
+ * happen: no node behind it reads the VAR or a view of it, and no root is such a VAR or view (schedule copies these through a
+ * group). Each ASSIGN stands at once behind its value's last PART when that is allowed. Its producer may write straight into the variable when
+ * no node between producer and ASSIGN reads the VAR, and the producer itself is a strip group that reads the VAR as a
+ * PARAM of the result's own shape (element by element), or does not read it. */
+enum {
+    EG_GROUP_OPERANDS = 16, /* params + outputs of a body */
+    EG_GROUP_NODES = 64,    /* nodes of a body */
+    EG_GROUP_ROW = 8192     /* longest row with a reduction in a group */
+};
+
+/* The space [R,C] of a group: the largest extents of its values, right-aligned (of a product group: [M,N]). */
+void eg_body_space(const eg_body *body, int64_t *rows, int64_t *columns);
+/* The product of a product group; NULL for a strip group. */
+const eg_value *eg_body_product(const eg_body *body);
+/* Checks the normal form. */
+eg_status eg_compiled_verify(const eg_unit *unit);
+
 #endif
