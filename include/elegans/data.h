@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * elegans/data.h: data sets and the preprocessing that is fitted on them. A data set holds samples x [n, ...] (bytes
+ * stay bytes until their batch), targets y (class numbers i32 [n], or f32 [n, outputs]) and what they are called.
+ *
+ *     eg_data *d = eg_data_open("iris.csv", NULL);
+ *
+ * Data sets are poisoned like graphs: opening never returns NULL (but without memory); check eg_data_status.
+ */
+#ifndef ELEGANS_DATA_H
+#define ELEGANS_DATA_H
+
+#include <elegans/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct eg_data eg_data;
+
+typedef enum eg_task { EG_TASK_NONE, EG_TASK_CLASSIFICATION, EG_TASK_REGRESSION } eg_task;
+
+typedef struct eg_data_opt {
+    size_t size_;
+    const char *target;     /* CSV: column name or number from 1; NULL: the last column, "-": there is none */
+    eg_task task;           /* 0: classes for text or few whole numbers, else regression */
+    int no_header;          /* CSV: the first line is data (0: detected) */
+    char delimiter;         /* CSV: 0: detected among , ; tab */
+    uint64_t seed;          /* generated sets */
+    int allow_download;     /* mnist: may fetch it (only where a program has a network hook, eg_data_set_fetch) */
+    /* Predicting with a model: read these columns, in this order, and map class names to these numbers. */
+    const char *const *columns;
+    int n_columns;
+    const char *const *classes;
+    int n_classes;
+} eg_data_opt;
+
+/* `source` is one of
+ *   a CSV file, or "-" for CSV on standard input;
+ *   a folder with IDX files (train-images-idx3-ubyte[.gz], ..., t10k-...): `part` is "train" or "test";
+ *   one IDX file of images (labels by its sibling name);
+ *   "mnist": the folder in $ELEGANS_DATA, ../shared/data/mnist, or the user's cache ($XDG_CACHE_HOME/elegans/mnist);
+ *   "gen:NAME?key=value,...": a generated set: xor, spiral, circles, moons, gauss, linear, sine, digits; keys n (samples,
+ *   per class for spiral), classes, noise, seed, dims. Digits are drawn with strokes, jitter and noise, 28x28 bytes.
+ * `part` NULL is "train" where a set has parts. */
+EG_API eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt);
+#define eg_data_open(...) EG_DATA_OPEN_(__VA_ARGS__, .size_ = sizeof(eg_data_opt))
+#define EG_DATA_OPEN_(source, part, ...) eg_data_open_(source, part, (eg_data_opt){ __VA_ARGS__ })
+/* Whether `source` has that part ("test"). */
+EG_API int eg_data_has_part(const char *source, const char *part);
+/* Copies x [n, ...] (f32 or u8) and y (i32 [n] with classes > 0, or f32 [n] / [n, k] with classes 0); y may be NULL. */
+EG_API eg_data *eg_data_from(const eg_tensor *x, const eg_tensor *y, int classes);
+EG_API void eg_data_free(eg_data *data); /* NULL is fine; views share and count their source */
+
+EG_API eg_status eg_data_status(const eg_data *data);
+EG_API const char *eg_data_error(const eg_data *data);
+EG_API int64_t eg_data_rows(const eg_data *data);
+EG_API eg_shape eg_data_sample_shape(const eg_data *data); /* of one x */
+EG_API const eg_tensor *eg_data_x(const eg_data *data);
+EG_API const eg_tensor *eg_data_y(const eg_data *data);    /* NULL without targets */
+EG_API eg_task eg_data_task(const eg_data *data);
+EG_API int eg_data_classes(const eg_data *data);           /* 0 for regression */
+EG_API int eg_data_outputs(const eg_data *data);           /* classes, or the width of y */
+EG_API const char *eg_data_class_name(const eg_data *data, int index);
+EG_API int eg_data_columns(const eg_data *data);           /* CSV: feature columns; 0 otherwise */
+EG_API const char *eg_data_column_name(const eg_data *data, int index);
+EG_API const char *eg_data_target_name(const eg_data *data);
+EG_API const char *eg_data_source(const eg_data *data);    /* "mnist (IDX, ...)", "gen:digits (drawn by elegans)" */
+/* [n] weights of the samples, copied; NULL removes them. */
+EG_API eg_status eg_data_set_weights(eg_data *data, const float *weights, int64_t n);
+EG_API const float *eg_data_weights(const eg_data *data);
+/* The first row with a NaN or infinity in x or y, -1 if all is finite. */
+EG_API int64_t eg_data_first_bad_row(const eg_data *data);
+
+/* Rows [from, to) as a view; chosen rows as a copy. */
+EG_API eg_data *eg_data_range(const eg_data *data, int64_t from, int64_t to);
+EG_API eg_data *eg_data_take(const eg_data *data, const int64_t *rows, int64_t n);
+/* Splits at random, keeping the share of each class: *first gets about `share` of the rows. */
+EG_API eg_status eg_data_split(const eg_data *data, double share, uint64_t seed, eg_data **first, eg_data **second);
+
+/* ---- preprocessing: fitted on training data, stored with the model -------------------------------------------------------- */
+
+/* x' = (x - shift) * scale for each element of a sample. standardise: mean and 1/standard deviation (ddof 0; a constant column is
+ * left at 0, not divided); min_max: to [0, 1]; scale_bytes: 1/255 for u8 data. */
+typedef enum eg_scaling { EG_SCALING_AUTO, EG_SCALING_NONE, EG_SCALING_BYTES, EG_SCALING_STANDARDISE, EG_SCALING_MIN_MAX, EG_SCALING_KINDS } eg_scaling;
+/* AUTO: BYTES for u8, STANDARDISE for CSV columns, NONE otherwise. Writes shift and scale (size of one sample each). */
+EG_API eg_status eg_scaling_fit(eg_scaling kind, const eg_data *data, float *shift, float *scale, eg_scaling *chosen);
+EG_API const char *eg_scaling_name(eg_scaling kind);
+EG_API eg_status eg_scaling_named(const char *name, eg_scaling *out);
+
+/* How a program fetches a file from a network (the library has no network of its own): writes the content of `url` to
+ * `path`, returns a status. NULL, the default: none. */
+EG_API void eg_data_set_fetch(eg_status (*fetch)(void *user, const char *url, const char *path), void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * elegans/train.h: compile, fit, evaluate, predict, save, load: Keras' words for training a model.
+ *
+ *     eg_model_compile(m, .optimizer = eg_rmsprop(), .loss = EG_LOSS_AUTO, .seed = 1);
+ *     eg_model_fit(m, train, .epochs = 5, .batch = 128, .progress = stderr);
+ *     printf("%.4f\n", eg_model_evaluate(m, test).accuracy);
+ *     eg_model_save(m, "mnist.safetensors");
+ *
+ * A run is reproducible: the same seed gives the same bits for any number of threads, and a run that was stopped, saved and
+ * resumed ends in the same bits as one that was not.
+ */
+#ifndef ELEGANS_TRAIN_H
+#define ELEGANS_TRAIN_H
+
+#include <stdio.h>
+#include <elegans/data.h>
+#include <elegans/nn.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- compile ------------------------------------------------------------------------------------------------------------ */
+
+typedef enum eg_metric {
+    EG_METRIC_NONE, EG_METRIC_ACCURACY, EG_METRIC_TOP_K, EG_METRIC_MSE, EG_METRIC_MAE, EG_METRIC_R2, EG_METRIC_KINDS
+} eg_metric;
+enum { EG_MAX_METRICS = 8 };
+
+typedef struct eg_recipe {
+    size_t size_;
+    eg_optimizer *optimizer;       /* taken; NULL: Adam with a learning rate of 1e-3 */
+    eg_loss_kind loss;             /* EG_LOSS_AUTO: by the last activation and the task */
+    eg_value *(*loss_fn)(void *user, eg_value *y, eg_value *p); /* instead of `loss`: per-sample or scalar */
+    void *loss_user;
+    eg_reduction_kind reduction;
+    double huber_delta;
+    double l1, l2;                 /* penalties on all kernels, added to the layers' own: l1 sum|w| + l2/2 sum w^2 */
+    eg_metric metrics[EG_MAX_METRICS]; /* all NONE: accuracy for classes, mae for regression */
+    int top_k;                     /* of EG_METRIC_TOP_K; 5 */
+    eg_scaling scaling;            /* fitted by the first fit on its training part */
+    eg_dialect dialect;
+    int maximize;                  /* ascent: the loss is made as large as possible */
+    eg_dtype dtype;                /* EG_F32; EG_F64 runs on the reference executor */
+    uint64_t seed;
+    int threads;                   /* 0: the process default */
+    eg_executor executor;
+} eg_recipe;
+EG_API eg_status eg_model_compile_(eg_model *model, eg_recipe recipe);
+#define eg_model_compile(m, ...) eg_model_compile_(m, (eg_recipe){ .size_ = sizeof(eg_recipe), __VA_ARGS__ })
+
+/* ---- scores and history --------------------------------------------------------------------------------------------------- */
+
+/* What was not computed is NaN. `metric` follows the recipe's list; the named fields repeat the usual ones. */
+typedef struct eg_scores {
+    double loss, accuracy, top_k, mse, mae, r2;
+    double penalty;  /* included in loss */
+    int64_t n;       /* samples */
+} eg_scores;
+
+typedef struct eg_history {
+    int epochs;                   /* completed in this run */
+    const eg_scores *train;       /* [epochs], running means over the epoch's batches, as Keras shows */
+    const eg_scores *validation;  /* [epochs] or NULL */
+    int64_t steps;                /* training steps in all */
+    double seconds;
+} eg_history;
+
+/* ---- callbacks ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct eg_progress_info {
+    eg_model *model;
+    int epoch, epochs;            /* from 1 */
+    int64_t batch, batches;       /* from 1 within the epoch */
+    int64_t step;                 /* since the start of the run */
+    eg_scores train;              /* so far in this epoch */
+    const eg_scores *validation;  /* at the end of an epoch, or NULL */
+    double seconds;               /* of this epoch so far */
+    double lr;
+} eg_progress_info;
+
+/* Each function may be NULL; a status other than OK ends the run with it (EG_E_STOPPED is a polite stop: fit returns it, with
+ * the model valid and resumable). A callback may change the learning rate by eg_model_set_lr. */
+typedef struct eg_callback {
+    void *user;
+    eg_status (*train_begin)(void *user, const eg_progress_info *info);
+    eg_status (*epoch_begin)(void *user, const eg_progress_info *info);
+    eg_status (*batch_end)(void *user, const eg_progress_info *info);
+    eg_status (*epoch_end)(void *user, const eg_progress_info *info);
+    void (*train_end)(void *user, const eg_progress_info *info, eg_status result);
+} eg_callback;
+
+EG_API eg_status eg_model_set_lr(eg_model *model, double lr);
+EG_API double eg_model_lr(const eg_model *model);
+
+/* ---- fit ------------------------------------------------------------------------------------------------------------------ */
+
+typedef enum eg_shuffle { EG_SHUFFLE_EACH_EPOCH, EG_SHUFFLE_OFF, EG_SHUFFLE_WITH_REPLACEMENT } eg_shuffle;
+enum { EG_BATCH_ALL = -1 };
+
+typedef struct eg_fit_opt {
+    size_t size_;
+    int epochs;                   /* 1; counted from the start of the run when resuming */
+    int64_t batch;                /* 32; EG_BATCH_ALL: full batch */
+    double validation_split;      /* the last part of the data, before shuffling */
+    const eg_data *validation;    /* instead of a split */
+    eg_shuffle shuffle;
+    const double *class_weights;  /* [classes] or NULL */
+    double tolerance;             /* stop when the epoch's loss changes by less; 0: off */
+    int64_t max_steps;            /* 0: no limit */
+    const eg_callback *callbacks;
+    int n_callbacks;
+    FILE *progress;               /* a bar per epoch on a terminal, else a line per epoch; NULL: silent */
+    volatile int *stop;           /* non-zero (from a signal handler) stops politely after the batch: EG_E_STOPPED */
+    const char *checkpoint;       /* path: the run is saved there after each epoch and on a stop */
+    int resume;                   /* go on with the run that the model was loaded from */
+} eg_fit_opt;
+/* DIVERGED when the loss is not finite (the message names step and the first layer with a bad parameter). */
+EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt opt);
+#define eg_model_fit(m, ...) EG_MODEL_FIT_(m, __VA_ARGS__, .size_ = sizeof(eg_fit_opt))
+#define EG_MODEL_FIT_(m, data, ...) eg_model_fit_(m, data, (eg_fit_opt){ __VA_ARGS__ })
+EG_API const eg_history *eg_model_history(const eg_model *model); /* of the last fit; borrowed */
+
+/* ---- evaluate and predict --------------------------------------------------------------------------------------------------- */
+
+EG_API eg_scores eg_model_evaluate(eg_model *model, const eg_data *data); /* loss NaN on failure: see eg_model_error */
+/* Outputs [n, outputs...] for samples x [n, ...] (f32 or u8, raw: preprocessing is applied); free with eg_tensor_free. */
+EG_API eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x);
+/* Class numbers i32 [n]: argmax, or p > .5 for one sigmoid output. */
+EG_API eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x);
+
+/* ---- files ------------------------------------------------------------------------------------------------------------------ */
+
+/* One safetensors file: parameters by name, preprocessing, and in __metadata__ the description (JSON), recipe, class and column
+ * names. With `run`, also the optimizer's slots, step, position and permutation, so that fit can resume. */
+EG_API eg_status eg_model_save(const eg_model *model, const char *path);
+EG_API eg_status eg_model_save_run(const eg_model *model, const char *path);
+EG_API eg_model *eg_model_load(const char *path); /* poisoned on failure */
+/* SHA-256 of all parameters (names, shapes, bytes as row-major): 64 hexadecimal digits. */
+EG_API eg_status eg_model_sha256(const eg_model *model, char out[65]);
+
+/* What the model knows of its data: class and column names, "" or NULL if unknown. */
+EG_API int eg_model_classes(const eg_model *model);
+EG_API const char *eg_model_class_name(const eg_model *model, int index);
+EG_API int eg_model_columns(const eg_model *model);
+EG_API const char *eg_model_column_name(const eg_model *model, int index);
+EG_API const char *eg_model_target_name(const eg_model *model);
+EG_API eg_scaling eg_model_scaling(const eg_model *model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
