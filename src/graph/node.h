@@ -51,7 +51,7 @@ typedef union eg_attr {
     struct { eg_shape shape; uint32_t site; int32_t dtype; } random;
     struct { eg_shape shape; int32_t dtype, layout; } leaf;                 /* input, var (name: eg_value.name)*/
     struct { eg_body *body; } body;                                         /* fused (later: scan)             */
-    struct { int64_t index; } index;                                        /* part, param                     */
+    struct { int64_t index; eg_shape shape; int64_t dtype; } index;         /* part; param also shape, dtype   */
     struct { int64_t transpose; } pack;                                     /* pack: also swaps the two axes   */
 } eg_attr;
 
@@ -68,7 +68,8 @@ struct eg_value {
     eg_value **in;
     eg_attr attr;        /* read by def->attr's kind */
     const char *name;    /* inputs and variables; "" otherwise */
-    const char *file;    /* where the user wrote it; NULL inside the library */
+    const char *scope;   /* "dense_1/" where it was built, "" at the top: for drawings and error messages */
+    const char *file;    /* where the user wrote it; NULL if that is not known */
     int line;
 };
 
@@ -76,16 +77,23 @@ struct eg_graph {
     eg_arena arena;
     eg_value **values;
     int n, capacity;
-    eg_status status;    /* the first error, with its message */
-    char *error;
-    char *scope;         /* "dense_1/", "" at the top */
+    eg_value **leaves;   /* the named ones: inputs and variables, in building order */
+    int nleaves, leaf_capacity;
+    eg_status status;    /* the first error, with its message; an array, because having no memory is an error too */
+    char error[1024];
+    const char *scope;   /* "dense_1/", "" at the top */
+    struct eg_scope *scopes, *scope_top;
+    int scopes_lost;     /* pushes without memory: their pops do nothing */
+    eg_body *bodies;     /* all that this graph owns */
     eg_value *poison;    /* handed out after a mistake; shape [], f32 */
 };
 
 /* A graph used as a function by a node: its params (op PARAM, attr.index) stand for the node's inputs in order.
  * A node of several outputs has the first as its own shape; PART nodes give the others. */
 struct eg_body {
-    eg_graph *graph;     /* owned by the outer graph: freed with it */
+    eg_graph *outer;     /* owns the body */
+    eg_body *next;       /* of outer->bodies */
+    eg_graph *graph;     /* the body's own nodes: freed with the outer graph */
     int nin, nout;
     eg_value **param;    /* [nin] */
     eg_value **out;      /* [nout] */
@@ -93,8 +101,10 @@ struct eg_body {
 
 /* ---- building --------------------------------------------------------------------------------------------------- */
 
-/* Appends a node: checks that the inputs belong to `graph` and are not poisoned, casts weak constants to the others'
- * dtype, calls the op's infer. `attr` may be NULL for ATTR_NONE. On a mistake: records the error, returns graph->poison. */
+/* Appends a node: checks that the inputs belong to `graph` and are not poisoned, gives weak constants the others' dtype (that
+ * of the first operand that is not weak; a weak constant among its like stays f32), calls the op's infer. The attributes
+ * are copied, the bytes of a literal too; `attr` may be NULL for ATTR_NONE. A VAR and a PACK get their layout, all else ROWS:
+ * a pass that decides otherwise sets value->layout. On a mistake: records the error, returns graph->poison. */
 eg_value *eg_node(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr);
 /* The same with up to three inputs (NULL ends the list); the graph is that of the first. */
 eg_value *eg_node1(eg_op op, eg_value *a, const eg_attr *attr);
@@ -107,7 +117,8 @@ eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in)
 /* Records the first error of a graph ("op: text (file:line)") and returns its poison value. */
 eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const char *format, ...) EG_PRINTF(4, 5);
 
-/* A body: built in its own graph (params first), then bound to the outer graph. */
+/* A body: built in its own graph (params first), then given to one node of the outer graph as attr.body. NULL without memory,
+ * which the other two accept. A mistake inside the body poisons the outer graph when the body is finished. */
 eg_body *eg_body_new(eg_graph *outer, int nin);
 eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape); /* call once for each, in order */
 eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout);
@@ -123,6 +134,18 @@ eg_value *eg_sum_to(eg_value *value, eg_shape shape);
 /* Structural equality of op, attributes, dtype, shape, layout and inputs (by identity); and its hash. */
 int eg_node_equal(const eg_value *a, const eg_value *b);
 uint64_t eg_node_hash(const eg_value *value);
+
+/* A set of roots that one program can have: of one graph, not poisoned, at most one assign for each variable. */
+eg_status eg_roots_check(eg_value *const *roots, int n);
+
+/* Sets `where` (may be NULL: none) as the place and scope of the values built from now on in its graph; returns what to give to
+ * eg_place_restore. Gradients and rewritten values so keep the place of what they come from. */
+typedef struct eg_place {
+    const char *file, *scope;
+    int line;
+} eg_place;
+eg_place eg_place_of(eg_graph *graph, const eg_value *where);
+void eg_place_restore(eg_graph *graph, eg_place place);
 
 /* Marks the ids that the roots need: needed[id] = 1; `needed` has graph->n bytes. */
 void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed);

@@ -16,7 +16,8 @@ enum eg_op_flags {
     EG_REDUCES = 16,     /* attr.reduce */
     EG_LEAF = 32,        /* no inputs, never folded or merged away by value */
     EG_EFFECT = 64,      /* a root by nature: assign */
-    EG_INTERNAL = 128    /* only passes make it */
+    EG_INTERNAL = 128,   /* only passes make it */
+    EG_CONDITION = 256   /* the first input is a u8 condition: weak constants take the dtype of the others (where) */
 };
 
 /* What infer decides. It reports a mistake with eg_fail(EG_E_SHAPE or EG_E_DTYPE, "text with both shapes"), without the op's
