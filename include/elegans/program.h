@@ -41,6 +41,10 @@ EG_API eg_dtype eg_state_dtype(const eg_state *state, int index);
  * checked against the variable. */
 EG_API eg_status eg_state_read(const eg_state *state, const char *name, void *out, size_t bytes);
 EG_API eg_status eg_state_write(eg_state *state, const char *name, const void *data, size_t bytes);
+/* A state with the same variables and values, e.g. to keep the best weights; and the values back again: every variable that
+ * both states have is copied. NULL / an error if memory is short / shapes differ. */
+EG_API eg_state *eg_state_clone(const eg_state *state);
+EG_API eg_status eg_state_copy(eg_state *to, const eg_state *from);
 /* Fills every f32/f64 variable of the graph with normal numbers (seed of the state, site of the name). */
 EG_API eg_status eg_init_normal(eg_state *state, eg_graph *graph, double stddev);
 

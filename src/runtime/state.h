@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.h: variables as the executors see them: a name, a shape and memory that never moves while the state lives, so that
+ * a program may bind its address.
+ */
+#ifndef EG_RUNTIME_STATE_H
+#define EG_RUNTIME_STATE_H
+
+#include <elegans/program.h>
+#include "base/arena.h"
+#include "graph/node.h"
+
+typedef struct eg_variable {
+    const char *name;
+    eg_dtype dtype;
+    eg_layout layout;
+    eg_shape shape;
+    size_t bytes; /* as stored: panels have padding lanes */
+    void *data;   /* aligned to 64 bytes, 64 readable bytes after its end */
+} eg_variable;
+
+struct eg_state {
+    uint64_t seed;
+    eg_arena names;
+    eg_variable *variable; /* in order of creation */
+    int n, capacity;
+    struct eg_state_chunk *chunk; /* newest first */
+    size_t reserve;               /* the least size of the next chunk */
+};
+
+/* The variable by name, NULL if absent. Valid until the next variable is added. */
+const eg_variable *eg_state_get(const eg_state *state, const char *name);
+/* Makes room for `bytes` of variables side by side: updates of small neighbours then run as one step. */
+void eg_state_reserve(eg_state *state, size_t bytes);
+/* Bytes that a value of this shape and layout takes, without the padding of its end. */
+size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout);
+
+/* Rows <-> panels [ceil(n/32)][k][32] of a matrix [k,n]. */
+void eg_panels_from_rows(eg_shape shape, float *panels, const float *rows);
+void eg_rows_from_panels(eg_shape shape, float *rows, const float *panels);
+
+#endif
