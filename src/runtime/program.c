@@ -53,16 +53,6 @@ static eg_status place_ports(eg_program *p) {
 
 /* ---- variables ------------------------------------------------------------------------------------------------------- */
 
-static eg_status check_assigns(const eg_unit *unit) {
-    for (int i = 0; i < unit->nroots; i++)
-        for (int j = 0; j < i; j++) {
-            const eg_value *a = unit->root[i], *b = unit->root[j];
-            if (a->op == EG_OP_ASSIGN && b->op == EG_OP_ASSIGN && a != b && a->in[0] == b->in[0])
-                return eg_fail(EG_E_NAME, "variable '%s' is assigned twice in one program", a->in[0]->name);
-        }
-    return EG_OK;
-}
-
 static eg_status add_variables(eg_program *p) {
     const eg_graph *graph = p->unit.graph;
     size_t missing = 0;
@@ -82,22 +72,15 @@ static eg_status add_variables(eg_program *p) {
 static eg_status check_roots(const eg_state *state, eg_value *const *roots, int n) {
     if (!state) return eg_fail(EG_E_ARGUMENT, "program: no state");
     if (n <= 0) return eg_fail(EG_E_ARGUMENT, "program: no roots");
-    for (int i = 0; i < n; i++) {
-        const eg_graph *graph = eg_value_graph(roots[i]);
-        if (eg_graph_status(graph) != EG_OK) return eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
-        if (graph != eg_value_graph(roots[0])) return eg_fail(EG_E_ARGUMENT, "program: roots of two graphs");
-    }
-    return EG_OK;
+    return eg_roots_check(roots, n);
 }
 
 static const eg_engine *engine_of(eg_executor executor) {
-    const char *kernels = getenv("EG_KERNELS");
-    if (executor == EG_EXECUTOR_AUTO) executor = kernels && strcmp(kernels, "ref") == 0 ? EG_REF : EG_CPU;
-    return executor == EG_REF ? &eg_engine_ref : &eg_engine_cpu;
+    (void)executor;
+    return &eg_engine_ref;
 }
 
 static eg_status start(eg_program *p) {
-    EG_TRY(check_assigns(&p->unit));
     EG_TRY(add_variables(p));
     EG_TRY(place_ports(p));
     return p->engine->start(p);
