@@ -110,7 +110,8 @@ eg_value *eg_node(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const
 eg_value *eg_node1(eg_op op, eg_value *a, const eg_attr *attr);
 eg_value *eg_node2(eg_op op, eg_value *a, eg_value *b, const eg_attr *attr);
 eg_value *eg_node3(eg_op op, eg_value *a, eg_value *b, eg_value *c, const eg_attr *attr);
-/* A leaf with a name (INPUT, VAR): the current scope is not added. Returns the existing one if the name is taken. */
+/* A leaf with a name (INPUT, VAR): the current scope is not added. Returns the existing one if the name is taken, in its own
+ * layout; NAME error if that has another dtype or shape. Only f32 matrices can lie in panels: all else gets ROWS. */
 eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout);
 /* A copy of `value` in another graph with these inputs; name, place and layout are kept. Bodies are shared by deep copy. */
 eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in);
