@@ -71,8 +71,7 @@ void eg_text_free(eg_text *text) {
 
 /* ---- numbers to text ------------------------------------------------------------------------------------------- */
 
-/* The closest decimal of `count` digits: digits[0..count), value near 0.d1d2... * 10^(*point). */
-static void digits_of(double value, int count, char *digits, int *point) {
+void eg_round_digits(double value, int count, char digits[20], int *point) {
     char printed[64];
     snprintf(printed, sizeof printed, "%.*e", count - 1, value);
     int n = 0;
@@ -115,12 +114,12 @@ int eg_shortest_digits(double value, int single, char digits[20], int *point) {
     int normal = value >= (single ? (double)FLT_MIN : DBL_MIN);
     int most = single ? 9 : 17;
     for (int count = !normal ? 1 : single ? 6 : 15; count < most; count++) {
-        digits_of(value, count, digits, point);
+        eg_round_digits(value, count, digits, point);
         if (reads_back(digits, *point, value, single)) return strip_zeros(digits);
         increment(digits, point);
         if (power_of_two && reads_back(digits, *point, value, single)) return strip_zeros(digits);
     }
-    digits_of(value, most, digits, point);
+    eg_round_digits(value, most, digits, point);
     return strip_zeros(digits);
 }
 

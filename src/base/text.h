@@ -32,6 +32,8 @@ void eg_text_float(eg_text *text, float value);
 /* The digits behind them: of a finite value > 0, the fewest decimal digits that read back to the same double (`single`: to the
  * same float), the closest ones if several do. Returns how many (1..17); the value is 0.d1d2d3... * 10^(*point). */
 int eg_shortest_digits(double value, int single, char digits[20], int *point);
+/* The decimal of `count` digits (1..17) closest to it, an exact tie to the even digit; `count` digits are written. */
+void eg_round_digits(double value, int count, char digits[20], int *point);
 
 /* Parses one number at `text` (decimal or exponent form, inf, nan), whatever the locale; returns the first byte after it,
  * or NULL if there is no number. `end` bounds the text (it need not be NUL-terminated). */
