@@ -142,14 +142,12 @@ static void add_exponent(eg_text *out, int exponent, int digits) {
     eg_text_format(out, "e%c%0*d", exponent < 0 ? '-' : '+', digits, abs(exponent));
 }
 
-/* "-d.ddde+02": the fraction filled with zeros to `right`. */
-static void add_scientific(eg_text *out, const decimal *d, const format *f) {
-    eg_text_add(out, d->negative ? "-" : "");
-    eg_text_add_bytes(out, d->digits, 1);
-    eg_text_add(out, ".");
-    eg_text_add_bytes(out, d->digits + 1, (size_t)d->count - 1);
-    add_zeros(out, f->right - (d->count - 1));
-    add_exponent(out, d->point - 1, f->exponent_digits);
+/* "-d.ddde+02" with `right` digits after the point: where fewer identify the number, those of its exact value. */
+static void add_scientific(eg_text *out, double value, decimal d, const format *f) {
+    if (value != 0 && d.count < 1 + f->right) eg_round_digits(fabs(value), 1 + f->right, d.digits, &d.point);
+    if (value == 0) memset(d.digits, '0', (size_t)f->right + 1);
+    eg_text_format(out, "%s%c.%.*s", d.negative ? "-" : "", d.digits[0], f->right, d.digits + 1);
+    add_exponent(out, d.point - 1, f->exponent_digits);
 }
 
 /* "-12.5": digits before the point, or a 0; then what is left of them. */
@@ -178,7 +176,7 @@ static void add_float(eg_text *out, double value, const format *f) {
     int after = f->exponents ? f->exponent_digits + 2 + f->right : f->right;
     pad(out, width - 1 - after - before);
     if (f->exponents)
-        add_scientific(out, &d, f);
+        add_scientific(out, value, d, f);
     else
         add_positional(out, &d);
     pad(out, width - (int)(out->length - start));
@@ -251,7 +249,7 @@ static void add_block(eg_text *out, const eg_tensor *tensor, const format *f, in
     eg_text_add(out, "]");
 }
 
-/* A rank-0 tensor prints as a number: all its digits, exponents below 1e-4 and from 1e16. */
+/* A rank-0 tensor prints as a number: all its digits, exponents below 1e-4 and from 1e16 (f32: from 1e6). */
 static void add_scalar(eg_text *out, const eg_tensor *tensor) {
     double value = eg_tensor_get(tensor, NULL);
     format f = { .is_float = eg_tensor_dtype(tensor) <= EG_F64, .single = eg_tensor_dtype(tensor) == EG_F32 };
@@ -261,7 +259,7 @@ static void add_scalar(eg_text *out, const eg_tensor *tensor) {
     }
     decimal d = { "0", 1, 1, signbit(value) != 0 };
     if (value != 0) d.count = eg_shortest_digits(fabs(value), f.single, d.digits, &d.point);
-    if (value == 0 || (fabs(value) >= 1e-4 && fabs(value) < 1e16)) {
+    if (value == 0 || (fabs(value) >= 1e-4 && fabs(value) < (f.single ? 1e6 : 1e16))) {
         add_positional(out, &d);
         if (d.count <= d.point) eg_text_add(out, "0");
         return;
