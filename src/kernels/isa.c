@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * isa.c: the table of one build.
+ */
+#include "kernels/isa.h"
+
+#define EG_TEXT2(name) #name
+#define EG_TEXT(name) EG_TEXT2(name)
+#define EG_ENTRY(NAME, FORM) [EG_STRIP_##NAME][FORM] = EG_FN(strip_##NAME##_##FORM),
+#define EG_ENTRIES(NAME, ARITY, TEXT) EG_FORMS_##ARITY(EG_ENTRY, NAME)
+
+const eg_kernels EG_FN(kernels) = {
+    .name = EG_TEXT(EG_ISA),
+    .fused = EG_FUSED,
+    .gemm = EG_FN(gemm),
+    .pack = EG_FN(pack),
+    .unpack = EG_FN(unpack),
+    .strip = { EG_STRIP_LIST(EG_ENTRIES) },
+    .block_load = EG_FN(block_load),
+    .block_store = EG_FN(block_store),
+    .block_reduce = { EG_FN(block_sum), EG_FN(block_max), EG_FN(block_min) },
+    .row_reduce = { EG_FN(row_sum), EG_FN(row_max), EG_FN(row_min) },
+    .column_reduce = { EG_FN(column_sum), EG_FN(column_max), EG_FN(column_min) },
+    .from_u8 = EG_FN(from_u8),
+    .from_i32 = EG_FN(from_i32),
+    .to_u8 = EG_FN(to_u8),
+    .to_i32 = EG_FN(to_i32),
+    .uniform = EG_FN(uniform),
+    .normal = EG_FN(normal),
+};

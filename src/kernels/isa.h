@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * isa.h: the functions that one build (one instruction set, EG_FN gives the names) exports to its table in isa.c.
+ */
+#ifndef EG_KERNELS_ISA_H
+#define EG_KERNELS_ISA_H
+
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
+
+void EG_FN(pack)(float *out, const float *b, int64_t k, int64_t n, int64_t b_k, int64_t b_n, int64_t p0, int64_t p1);
+void EG_FN(unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
+void EG_FN(block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
+void EG_FN(block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
+
+#define EG_DECLARE_REDUCE_(kind)                                  \
+    void EG_FN(block_##kind)(int64_t columns, float *d, const float *s); \
+    void EG_FN(row_##kind)(int64_t n, float *d, const float *s);         \
+    void EG_FN(column_##kind)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
+EG_DECLARE_REDUCE_(sum)
+EG_DECLARE_REDUCE_(max)
+EG_DECLARE_REDUCE_(min)
+#undef EG_DECLARE_REDUCE_
+
+void EG_FN(from_u8)(int64_t n, float *d, const uint8_t *s);
+void EG_FN(from_i32)(int64_t n, float *d, const int32_t *s);
+void EG_FN(to_u8)(int64_t n, uint8_t *d, const float *s);
+void EG_FN(to_i32)(int64_t n, int32_t *d, const float *s);
+
+void EG_FN(uniform)(int64_t n, float *d, eg_rng_key key, uint64_t first);
+void EG_FN(normal)(int64_t n, float *d, eg_rng_key key, uint64_t first);
+
+/* X(NAME, FORM) for each form of a strip op of one, two or three operands. */
+#define EG_FORMS_1(X, NAME) X(NAME, 0)
+#define EG_FORMS_2(X, NAME) X(NAME, 0) X(NAME, 1) X(NAME, 2)
+#define EG_FORMS_3(X, NAME) X(NAME, 0) X(NAME, 1) X(NAME, 2) X(NAME, 3) X(NAME, 4) X(NAME, 5) X(NAME, 6)
+
+#define EG_DECLARE_FORM_(NAME, FORM) \
+    void EG_FN(strip_##NAME##_##FORM)(int64_t n, float *d, const float *a, const float *b, const float *c);
+#define EG_DECLARE_STRIP_(NAME, ARITY, TEXT) EG_FORMS_##ARITY(EG_DECLARE_FORM_, NAME)
+EG_STRIP_LIST(EG_DECLARE_STRIP_)
+#undef EG_DECLARE_STRIP_
+#undef EG_DECLARE_FORM_
+
+extern const eg_kernels EG_FN(kernels);
+
+/* |x| > 2^20 as quarter pi/2 + r: gives r, |r| <= pi/4, and the quarter mod 4. angle.c, once for all builds. */
+float eg_reduce_huge(float x, int32_t *quarter);
+
+#endif

@@ -1,0 +1,23 @@
+# The numeric sources of this folder are built once per instruction set. src/kernels as a layer (see CMakeLists.txt) is the
+# portable build with table.c, copy.c and angle.c; the others come from here.
+set(EG_ISA_SOURCES gemm strip reduce convert random pack isa)
+list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
+list(TRANSFORM EG_ISA_SOURCES APPEND .c)
+
+function(eg_kernels_build isa)
+  string(TOUPPER ${isa} ISA)
+  add_library(eg_kernels_${isa} OBJECT ${EG_ISA_SOURCES})
+  target_include_directories(eg_kernels_${isa} PRIVATE include src)
+  target_compile_definitions(eg_kernels_${isa} PRIVATE EG_ISA_${ISA})
+  target_compile_options(eg_kernels_${isa} PRIVATE -O3 ${ARGN})
+  list(APPEND EG_ALL_OBJECTS $<TARGET_OBJECTS:eg_kernels_${isa}>)
+  set(EG_ALL_OBJECTS ${EG_ALL_OBJECTS} PARENT_SCOPE)
+endfunction()
+
+target_compile_options(eg_kernels PRIVATE -O3)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  eg_kernels_build(avx2 -mavx2 -mfma)
+  eg_kernels_build(avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  eg_kernels_build(neon)
+endif()

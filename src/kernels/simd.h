@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * simd.h: the vector of this build. Every numeric source of this folder is compiled once per instruction set; this header
+ * gives it the native vector of floats (EG_W = 16, 8 or 4 lanes) through compiler vector extensions, and the few things
+ * they cannot say: a fused multiply-add, a square root, masks, a partial vector, transposes. It is the only file with
+ * intrinsics. Lane by lane every operation here gives the same bits in all builds; EG_FUSED alone tells whether v_fma
+ * rounds once or twice.
+ *
+ * The build is chosen by EG_ISA_AVX512, EG_ISA_AVX2 or EG_ISA_NEON; without one it is `portable`: the 128-bit vectors
+ * that every x86-64, AArch64 or WebAssembly SIMD machine has, and a multiply-add that rounds twice.
+ *
+ * Non-goals: widths wider than a register, double precision beyond what math.h needs.
+ */
+#ifndef EG_KERNELS_SIMD_H
+#define EG_KERNELS_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(EG_ISA_AVX512)
+#define EG_ISA avx512
+enum { EG_W = 16, EG_FUSED = 1 };
+#elif defined(EG_ISA_AVX2)
+#define EG_ISA avx2
+enum { EG_W = 8, EG_FUSED = 1 };
+#elif defined(EG_ISA_NEON)
+#define EG_ISA neon
+enum { EG_W = 4, EG_FUSED = 1 };
+#else
+#define EG_ISA portable
+enum { EG_W = 4, EG_FUSED = 0 };
+#endif
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#endif
+
+/* eg_<name>_<isa>: what one build exports to table.c. */
+#define EG_PASTE2(a, b) eg_##a##_##b
+#define EG_PASTE(a, b) EG_PASTE2(a, b)
+#define EG_FN(name) EG_PASTE(name, EG_ISA)
+
+#define EG_INLINE static inline __attribute__((always_inline))
+#ifdef __clang__
+#define EG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define EG_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float eg_vf __attribute__((vector_size(4 * EG_W)));
+typedef int32_t eg_vi __attribute__((vector_size(4 * EG_W)));
+typedef uint32_t eg_vu __attribute__((vector_size(4 * EG_W)));
+typedef float eg_vf_at __attribute__((vector_size(4 * EG_W), aligned(4), may_alias)); /* in memory, any alignment */
+typedef int32_t eg_vi_at __attribute__((vector_size(4 * EG_W), aligned(4), may_alias));
+typedef double eg_vd __attribute__((vector_size(4 * EG_W))); /* half as many doubles */
+typedef float eg_vh __attribute__((vector_size(2 * EG_W)));  /* half as many floats */
+
+EG_INLINE eg_vf v_load(const float *p) { return (eg_vf) * (const eg_vf_at *)p; }
+EG_INLINE void v_store(float *p, eg_vf v) { *(eg_vf_at *)p = (eg_vf_at)v; }
+
+/* ---- by width: splat, indices, halves, transposes --------------------------------------------------------------- */
+
+#if defined(EG_ISA_AVX512)
+
+EG_INLINE eg_vf v_set(float s) { return (eg_vf)_mm512_set1_ps(s); }
+EG_INLINE eg_vi v_iota(void) { return (eg_vi){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }; }
+EG_INLINE eg_vh v_low(eg_vf v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
+EG_INLINE eg_vh v_high(eg_vf v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }
+EG_INLINE eg_vf v_join(eg_vh a, eg_vh b)
+{
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+/* Within each 128-bit part: pairs of the low (high) floats of a and b; low (high) pairs. */
+#define EG_UNPACK_LO(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define EG_UNPACK_HI(a, b) \
+    __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define EG_PAIRS_LO(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define EG_PAIRS_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define EG_QUADS_02(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define EG_QUADS_13(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+
+#elif defined(EG_ISA_AVX2)
+
+EG_INLINE eg_vf v_set(float s) { return (eg_vf)_mm256_set1_ps(s); }
+EG_INLINE eg_vi v_iota(void) { return (eg_vi){ 0, 1, 2, 3, 4, 5, 6, 7 }; }
+EG_INLINE eg_vh v_low(eg_vf v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3); }
+EG_INLINE eg_vh v_high(eg_vf v) { return __builtin_shufflevector(v, v, 4, 5, 6, 7); }
+EG_INLINE eg_vf v_join(eg_vh a, eg_vh b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
+
+#define EG_UNPACK_LO(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define EG_UNPACK_HI(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define EG_PAIRS_LO(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define EG_PAIRS_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+
+#else
+
+EG_INLINE eg_vf v_set(float s) { return (eg_vf){ s, s, s, s }; }
+EG_INLINE eg_vi v_iota(void) { return (eg_vi){ 0, 1, 2, 3 }; }
+EG_INLINE eg_vh v_low(eg_vf v) { return __builtin_shufflevector(v, v, 0, 1); }
+EG_INLINE eg_vh v_high(eg_vf v) { return __builtin_shufflevector(v, v, 2, 3); }
+EG_INLINE eg_vf v_join(eg_vh a, eg_vh b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3); }
+
+#define EG_UNPACK_LO(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define EG_UNPACK_HI(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define EG_PAIRS_LO(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define EG_PAIRS_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+
+#endif
+
+/* Four vectors, each 128-bit part a 4x4 matrix on its own: r[c], part q <- column c of rows r[0..3], part q. */
+EG_INLINE void v_transpose4(eg_vf *r)
+{
+    eg_vf a = EG_UNPACK_LO(r[0], r[1]), b = EG_UNPACK_HI(r[0], r[1]);
+    eg_vf c = EG_UNPACK_LO(r[2], r[3]), d = EG_UNPACK_HI(r[2], r[3]);
+    r[0] = EG_PAIRS_LO(a, c);
+    r[1] = EG_PAIRS_HI(a, c);
+    r[2] = EG_PAIRS_LO(b, d);
+    r[3] = EG_PAIRS_HI(b, d);
+}
+
+/* r[EG_W]: the square matrix of rows becomes that of columns. */
+EG_INLINE void v_transpose(eg_vf *r)
+{
+    EG_UNROLL for (int i = 0; i < EG_W; i += 4) v_transpose4(r + i);
+#if defined(EG_ISA_AVX512)
+    EG_UNROLL for (int c = 0; c < 4; c++) { /* r[4g + c], part q: rows 4g..4g+3 of column 4q + c */
+        eg_vf a = EG_QUADS_02(r[c], r[4 + c]), b = EG_QUADS_13(r[c], r[4 + c]);
+        eg_vf d = EG_QUADS_02(r[8 + c], r[12 + c]), e = EG_QUADS_13(r[8 + c], r[12 + c]);
+        r[c] = EG_QUADS_02(a, d);
+        r[4 + c] = EG_QUADS_02(b, e);
+        r[8 + c] = EG_QUADS_13(a, d);
+        r[12 + c] = EG_QUADS_13(b, e);
+    }
+#elif defined(EG_ISA_AVX2)
+    EG_UNROLL for (int c = 0; c < 4; c++) {
+        eg_vf a = r[c], b = r[4 + c];
+        r[c] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+        r[4 + c] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#endif
+}
+
+/* ---- masks, selection, partial vectors -------------------------------------------------------------------------- */
+
+#if defined(EG_ISA_AVX512)
+
+typedef __mmask16 eg_vm;
+typedef __mmask16 eg_tail; /* the first n lanes */
+
+EG_INLINE eg_vm v_lt(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ); }
+EG_INLINE eg_vm v_le(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ); }
+EG_INLINE eg_vm v_eq(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ); }
+EG_INLINE eg_vm v_ne(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NEQ_UQ); }
+EG_INLINE eg_vm v_odd(eg_vi a) { return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32(1)); }
+EG_INLINE eg_vf v_select(eg_vm m, eg_vf a, eg_vf b) { return (eg_vf)_mm512_mask_blend_ps(m, (__m512)b, (__m512)a); }
+EG_INLINE eg_vf v_keep(eg_vm m, eg_vf a) { return (eg_vf)_mm512_maskz_mov_ps(m, (__m512)a); }
+EG_INLINE int v_any(eg_vm m) { return m != 0; }
+
+EG_INLINE eg_tail v_tail(int64_t n) { return (eg_tail)((1u << n) - 1u); }
+EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm512_maskz_loadu_ps(t, p); }
+EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) { _mm512_mask_storeu_ps(p, t, (__m512)v); }
+EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return (eg_vf)_mm512_maskz_mov_ps(t, (__m512)v); }
+
+#else
+
+typedef eg_vi eg_vm; /* all ones or all zeros per lane */
+
+EG_INLINE eg_vm v_lt(eg_vf a, eg_vf b) { return (eg_vm)(a < b); }
+EG_INLINE eg_vm v_le(eg_vf a, eg_vf b) { return (eg_vm)(a <= b); }
+EG_INLINE eg_vm v_eq(eg_vf a, eg_vf b) { return (eg_vm)(a == b); }
+EG_INLINE eg_vm v_ne(eg_vf a, eg_vf b) { return (eg_vm)(a != b); }
+EG_INLINE eg_vm v_odd(eg_vi a) { return (eg_vm)((a & 1) != 0); }
+EG_INLINE eg_vf v_select(eg_vm m, eg_vf a, eg_vf b) { return (eg_vf)(((eg_vi)a & m) | ((eg_vi)b & ~m)); }
+EG_INLINE eg_vf v_keep(eg_vm m, eg_vf a) { return (eg_vf)((eg_vi)a & m); }
+
+#if defined(EG_ISA_AVX2)
+
+typedef eg_vi eg_tail;
+
+EG_INLINE int v_any(eg_vm m) { return _mm256_movemask_ps((__m256)m) != 0; }
+EG_INLINE eg_tail v_tail(int64_t n)
+{
+    static const int32_t window[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+    return (eg_tail) * (const eg_vi_at *)(window + 8 - n);
+}
+EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm256_maskload_ps(p, (__m256i)t); }
+EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) { _mm256_maskstore_ps(p, (__m256i)t, (__m256)v); }
+EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return v_keep(t, v); }
+
+#else
+
+typedef int64_t eg_tail;
+
+EG_INLINE int v_any(eg_vm m)
+{
+    typedef int64_t pair __attribute__((vector_size(16)));
+    pair p = (pair)m;
+    return (p[0] | p[1]) != 0;
+}
+EG_INLINE eg_tail v_tail(int64_t n) { return n; }
+EG_INLINE eg_vf v_load_tail(const float *p, eg_tail n)
+{
+    if (n == EG_W) return v_load(p);
+    eg_vf v = { n > 0 ? p[0] : 0.f, n > 1 ? p[1] : 0.f, n > 2 ? p[2] : 0.f, 0.f };
+    return v;
+}
+EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail n)
+{
+    if (n == EG_W) v_store(p, v);
+    else
+        for (int64_t i = 0; i < n; i++) p[i] = v[i];
+}
+EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep((eg_vm)(v_iota() < (int32_t)n), v); }
+
+#endif
+#endif
+
+EG_INLINE eg_vm v_and(eg_vm a, eg_vm b) { return (eg_vm)(a & b); }
+EG_INLINE eg_vm v_or(eg_vm a, eg_vm b) { return (eg_vm)(a | b); }
+EG_INLINE eg_vm v_not(eg_vm a) { return (eg_vm)~a; }
+
+/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
+
+/* The one multiply-add of the kernels. */
+EG_INLINE eg_vf v_fma(eg_vf a, eg_vf b, eg_vf c)
+{
+#if defined(EG_ISA_AVX512)
+    return (eg_vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(EG_ISA_AVX2)
+    return (eg_vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(EG_ISA_NEON)
+    return (eg_vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+EG_INLINE eg_vf v_sqrt(eg_vf a)
+{
+#if defined(EG_ISA_AVX512)
+    return (eg_vf)_mm512_sqrt_ps((__m512)a);
+#elif defined(EG_ISA_AVX2)
+    return (eg_vf)_mm256_sqrt_ps((__m256)a);
+#elif defined(__x86_64__)
+    return (eg_vf)_mm_sqrt_ps((__m128)a);
+#elif defined(__aarch64__)
+    return (eg_vf)vsqrtq_f32((float32x4_t)a);
+#elif defined(__wasm_simd128__)
+    return (eg_vf)wasm_f32x4_sqrt((v128_t)a);
+#else
+    for (int i = 0; i < EG_W; i++) a[i] = __builtin_sqrtf(a[i]);
+    return a;
+#endif
+}
+
+/* a < b ? a : b and a > b ? a : b: the second operand when either is a NaN. */
+EG_INLINE eg_vf v_min(eg_vf a, eg_vf b)
+{
+#if defined(EG_ISA_AVX512)
+    return (eg_vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(EG_ISA_AVX2)
+    return (eg_vf)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__x86_64__)
+    return (eg_vf)_mm_min_ps((__m128)a, (__m128)b);
+#else
+    return v_select(v_lt(a, b), a, b);
+#endif
+}
+EG_INLINE eg_vf v_max(eg_vf a, eg_vf b)
+{
+#if defined(EG_ISA_AVX512)
+    return (eg_vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(EG_ISA_AVX2)
+    return (eg_vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__x86_64__)
+    return (eg_vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return v_select(v_lt(b, a), a, b);
+#endif
+}
+
+/* A NaN in either operand wins. */
+EG_INLINE eg_vf v_min_nan(eg_vf a, eg_vf b) { return v_select(v_ne(a, a), a, v_min(a, b)); }
+EG_INLINE eg_vf v_max_nan(eg_vf a, eg_vf b) { return v_select(v_ne(a, a), a, v_max(a, b)); }
+
+EG_INLINE eg_vf v_abs(eg_vf a) { return (eg_vf)((eg_vi)a & 0x7fffffff); }
+/* The magnitude of a with its sign bit flipped where s has one: a copysign when a >= 0. */
+EG_INLINE eg_vf v_flip_sign(eg_vf a, eg_vf s) { return (eg_vf)((eg_vi)a ^ ((eg_vi)s & INT32_MIN)); }
+EG_INLINE eg_vf v_from_int(eg_vi a) { return __builtin_convertvector(a, eg_vf); }
+EG_INLINE eg_vi v_to_int(eg_vf a) { return __builtin_convertvector(a, eg_vi); } /* truncates; |a| < 2^31 */
+
+EG_INLINE eg_vf v_floor(eg_vf a)
+{
+#if defined(EG_ISA_AVX512)
+    return (eg_vf)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#elif defined(EG_ISA_AVX2)
+    return (eg_vf)_mm256_floor_ps((__m256)a);
+#elif defined(__aarch64__)
+    return (eg_vf)vrndmq_f32((float32x4_t)a);
+#elif defined(__wasm_simd128__)
+    return (eg_vf)wasm_f32x4_floor((v128_t)a);
+#else /* beyond 2^23 every float is whole; the sign bit keeps -0 */
+    eg_vm small = v_lt(v_abs(a), v_set(8388608.f));
+    eg_vf t = v_from_int(v_to_int(v_keep(small, a)));
+    t = t - v_keep(v_lt(a, t), v_set(1.f));
+    return v_select(small, (eg_vf)((eg_vi)t | ((eg_vi)a & INT32_MIN)), a);
+#endif
+}
+
+/* a * 2^n for a whole number n in [-300, 300], rounded once when the result is denormal. */
+EG_INLINE eg_vf v_scale(eg_vf a, eg_vf n)
+{
+#if defined(EG_ISA_AVX512)
+    return (eg_vf)_mm512_scalef_ps((__m512)a, (__m512)n);
+#else
+    eg_vi k = v_to_int(n), half = k >> 1;
+    return a * (eg_vf)((eg_vu)(half + 127) << 23) * (eg_vf)((eg_vu)(k - half + 127) << 23);
+#endif
+}
+
+/* The halves of the 64-bit products a * m, lane by lane. */
+EG_INLINE void v_mul_wide(eg_vu a, uint32_t m, eg_vu *high, eg_vu *low)
+{
+#if defined(EG_ISA_AVX512)
+    __m512i k = _mm512_set1_epi32((int32_t)m);
+    __m512i even = _mm512_mul_epu32((__m512i)a, k), odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), k);
+    *high = (eg_vu)_mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
+    *low = (eg_vu)_mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+#elif defined(EG_ISA_AVX2)
+    __m256i k = _mm256_set1_epi32((int32_t)m);
+    __m256i even = _mm256_mul_epu32((__m256i)a, k), odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), k);
+    *high = (eg_vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    *low = (eg_vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+#else
+    for (int i = 0; i < EG_W; i++) {
+        uint64_t p = (uint64_t)a[i] * m;
+        (*high)[i] = (uint32_t)(p >> 32);
+        (*low)[i] = (uint32_t)p;
+    }
+#endif
+}
+
+#endif
