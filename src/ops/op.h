@@ -12,9 +12,9 @@ enum eg_op_flags {
     EG_ELEMENTWISE = 1,  /* out[i] = f(in0[i], in1[i], ...) with broadcasting; has `scalar` */
     EG_COMMUTATIVE = 2,  /* the first two inputs may be swapped */
     EG_COMPARE = 4,      /* gives u8 0/1 */
-    EG_VIEW = 8,         /* only moves elements: no arithmetic */
+    EG_VIEW = 8,         /* each element of the result is one of the input's (reshape, permute, expand, slice, flip) */
     EG_REDUCES = 16,     /* attr.reduce */
-    EG_LEAF = 32,        /* no inputs, never folded or merged away by value */
+    EG_LEAF = 32,        /* data from outside: input, var, param. Constants (const, data, iota) are none: they have `ref` */
     EG_EFFECT = 64,      /* a root by nature: assign */
     EG_INTERNAL = 128,   /* only passes make it */
     EG_CONDITION = 256   /* the first input is a u8 condition: weak constants take the dtype of the others (where) */
@@ -52,7 +52,8 @@ typedef struct eg_op_def {
     int arity;               /* number of inputs, or -(minimum) where it may be more */
     eg_attr_kind attr;
     unsigned flags;
-    int strip;               /* 1 + eg_strip_op of kernels.h for elementwise f32; 0: none */
+    int strip;               /* 1 + eg_strip_op of kernels.h for elementwise f32; 0: none. cast has none in general,
+                                because a strip holds floats: a cast to f32 is COPY, one to integers must truncate */
     double work;             /* multiply-adds or cheap operations per output element (flops == NULL) */
     /* dtype and shape of the result from value->in and value->attr (value->dtype and ->shape are not set yet). */
     eg_status (*infer)(const eg_value *value, eg_inferred *out);
@@ -60,6 +61,7 @@ typedef struct eg_op_def {
      * The shapes may still be broadcast ones: eg_vjp sums them to the inputs' shapes. NULL: the op has no gradient. */
     void (*vjp)(eg_value *value, eg_value *dout, eg_value **din);
     double (*scalar)(double a, double b, double c); /* ELEMENTWISE only */
+    double (*kink)(double a, double b);             /* ELEMENTWISE: distance to the nearest jump or bend; NULL: smooth */
     void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED and PART */
     double (*flops)(const eg_value *value);         /* NULL: work x elements */
     eg_draw draw[3];

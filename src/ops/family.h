@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * family.h: what the op families of this folder share: the literals' names, infer rules that several ops have in
+ * common, and the walk over a strided array that the references are written with. Nothing outside src/ops includes it.
+ */
+#ifndef EG_OPS_FAMILY_H
+#define EG_OPS_FAMILY_H
+
+#include <math.h>
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "ops/op.h"
+#include "tensor/shape.h"
+
+#define EG_OP(NAME, symbol) extern const eg_op_def symbol;
+#include "ops/ops.def"
+#undef EG_OP
+
+static inline int eg_is_float(eg_dtype dtype) { return dtype == EG_F32 || dtype == EG_F64; }
+
+/* DTYPE errors that name the value: "i32[3]: needs f32 or f64, convert with eg_cast". */
+eg_status eg_need_float(const eg_value *input);
+eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role);
+/* All inputs from `first` on have one dtype. */
+eg_status eg_need_same_dtype(const eg_value *value, int first);
+/* The result has the dtype and shape of input 0. */
+eg_status eg_infer_like(const eg_value *value, eg_inferred *out);
+
+/* A scalar constant of that value's dtype (not weak): rules stay inside one dtype with it. */
+eg_value *eg_number(eg_value *like, double number);
+/* A weak constant made firm in `dtype`; any other value as it is. */
+eg_value *eg_firm(eg_value *value, eg_dtype dtype);
+/* Poison that carries the message of the failure that has just been recorded by a function of a lower layer. */
+eg_value *eg_poison_last(eg_graph *graph, const char *op);
+
+/* The shape with the axes of `mask` removed, or kept with size 1. */
+eg_shape eg_reduced_shape(eg_shape shape, unsigned mask, int keep);
+/* logsumexp's value put back beside its rows, with 0 in place of -inf: x - guard is then never (-inf) - (-inf). */
+eg_value *eg_guard_rows(eg_value *logsumexp);
+
+/* ---- references: a walk visits a shape in row-major order and keeps the offset that strides give ------------------- */
+
+typedef struct eg_walk {
+    eg_shape shape;
+    int64_t stride[EG_MAX_RANK];
+    int64_t index[EG_MAX_RANK];
+    int64_t at;
+} eg_walk;
+
+static inline void eg_walk_next(eg_walk *walk) {
+    for (int d = walk->shape.rank - 1; d >= 0; d--) {
+        walk->at += walk->stride[d];
+        if (++walk->index[d] < walk->shape.dim[d]) return;
+        walk->at -= walk->stride[d] * walk->shape.dim[d];
+        walk->index[d] = 0;
+    }
+}
+
+/* A walk over `to` that reads an array of shape `from` as broadcasting does. */
+eg_walk eg_walk_broadcast(eg_shape from, eg_shape to);
+/* Lowers the margin of a reference call, where one is kept. */
+static inline void eg_margin(const eg_ref_call *call, double distance) {
+    if (call->margin && distance < *call->margin) *call->margin = distance;
+}
+
+#endif
