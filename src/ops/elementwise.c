@@ -44,8 +44,7 @@ static eg_status infer_where(const eg_value *value, eg_inferred *out) {
 
 static eg_status infer_cast(const eg_value *value, eg_inferred *out) {
     *out = (eg_inferred){ (eg_dtype)value->attr.dtype.dtype, value->in[0]->shape };
-    if (out->dtype >= EG_F32 && out->dtype <= EG_U8) return EG_OK;
-    return eg_fail(EG_E_DTYPE, "%d is no element type", (int)out->dtype);
+    return EG_OK;
 }
 
 /* ---- scalars: a, b, c are the operands' elements, absent ones 0 ------------------------------------------------------ */
@@ -304,7 +303,7 @@ const eg_op_def eg_op_gt = { .name = "gt", COMPARES, .flags = EG_ELEMENTWISE | E
 const eg_op_def eg_op_ge = { .name = "ge", COMPARES, .flags = EG_ELEMENTWISE | EG_COMPARE,
     .strip = EG_STRIP_GE + 1, .scalar = scalar_ge };
 
-const eg_op_def eg_op_where = { .name = "where", .arity = 3, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_SELECT + 1,
+const eg_op_def eg_op_where = { .name = "where", .arity = 3, .flags = EG_ELEMENTWISE | EG_CONDITION, .strip = EG_STRIP_SELECT + 1,
     .work = 1, .infer = infer_where, .vjp = vjp_where, .scalar = scalar_where,
     .draw = { EG_DRAW_MASK, EG_DRAW_REAL, EG_DRAW_REAL } };
 const eg_op_def eg_op_muladd = { .name = "muladd", .arity = 3, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE | EG_INTERNAL,
@@ -348,8 +347,6 @@ eg_value *eg_cast(eg_value *x, eg_dtype dtype) {
     return x->dtype == dtype ? x : eg_node1(EG_OP_CAST, x, &attr);
 }
 
-/* The condition is u8 whatever the branches are, so weak constants are settled here and not by the first input. */
 eg_value *eg_where(eg_value *condition, eg_value *a, eg_value *b) {
-    eg_dtype dtype = a->weak ? b->dtype : a->dtype; /* two weak ones are f32 */
-    return eg_node3(EG_OP_WHERE, eg_firm(condition, EG_U8), eg_firm(a, dtype), eg_firm(b, dtype), NULL);
+    return eg_node3(EG_OP_WHERE, eg_firm(condition, EG_U8), a, b, NULL);
 }

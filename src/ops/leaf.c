@@ -5,11 +5,6 @@
  */
 #include "ops/family.h"
 
-static eg_status check_leaf(eg_dtype dtype, eg_shape shape) {
-    if (dtype < EG_F32 || dtype > EG_U8) return eg_fail(EG_E_DTYPE, "%d is no element type", (int)dtype);
-    return eg_shape_check(shape);
-}
-
 static eg_status infer_poison(const eg_value *value, eg_inferred *out) {
     (void)value;
     *out = (eg_inferred){ EG_F32, EG_SCALAR };
@@ -18,23 +13,27 @@ static eg_status infer_poison(const eg_value *value, eg_inferred *out) {
 
 static eg_status infer_leaf(const eg_value *value, eg_inferred *out) {
     *out = (eg_inferred){ (eg_dtype)value->attr.leaf.dtype, value->attr.leaf.shape };
-    return check_leaf(out->dtype, out->shape);
+    return EG_OK;
+}
+
+static eg_status infer_param(const eg_value *value, eg_inferred *out) {
+    *out = (eg_inferred){ (eg_dtype)value->attr.index.dtype, value->attr.index.shape };
+    return EG_OK;
 }
 
 static eg_status infer_const(const eg_value *value, eg_inferred *out) {
     *out = (eg_inferred){ (eg_dtype)value->attr.number.dtype, value->attr.number.shape };
-    return check_leaf(out->dtype, out->shape);
+    return EG_OK;
 }
 
 static eg_status infer_data(const eg_value *value, eg_inferred *out) {
     *out = (eg_inferred){ (eg_dtype)value->attr.data.dtype, value->attr.data.shape };
-    return check_leaf(out->dtype, out->shape);
+    return EG_OK;
 }
 
 static eg_status infer_iota(const eg_value *value, eg_inferred *out) {
     char text[160];
     *out = (eg_inferred){ (eg_dtype)value->attr.axis.dtype, value->attr.axis.shape };
-    EG_TRY(check_leaf(out->dtype, out->shape));
     if (value->attr.axis.axis >= 0 && value->attr.axis.axis < out->shape.rank) return EG_OK;
     return eg_fail(EG_E_ARGUMENT, "%s has no axis %d", eg_shape_text(out->shape, text, sizeof text),
                    (int)value->attr.axis.axis);
@@ -60,7 +59,8 @@ static void ref_iota(const eg_ref_call *call) {
 const eg_op_def eg_op_poison = { .name = "poison", .flags = EG_LEAF, .infer = infer_poison };
 const eg_op_def eg_op_input = { .name = "input", .attr = EG_ATTR_LEAF, .flags = EG_LEAF, .infer = infer_leaf };
 const eg_op_def eg_op_var = { .name = "var", .attr = EG_ATTR_LEAF, .flags = EG_LEAF, .infer = infer_leaf };
-const eg_op_def eg_op_param = { .name = "param", .attr = EG_ATTR_LEAF, .flags = EG_LEAF | EG_INTERNAL, .infer = infer_leaf };
+const eg_op_def eg_op_param = { .name = "param", .attr = EG_ATTR_INDEX, .flags = EG_LEAF | EG_INTERNAL,
+    .infer = infer_param };
 const eg_op_def eg_op_const = { .name = "const", .attr = EG_ATTR_NUMBER, .infer = infer_const, .ref = ref_const };
 const eg_op_def eg_op_data = { .name = "data", .attr = EG_ATTR_DATA, .infer = infer_data, .ref = ref_data };
 const eg_op_def eg_op_iota = { .name = "iota", .attr = EG_ATTR_AXIS, .infer = infer_iota, .ref = ref_iota };
@@ -68,14 +68,15 @@ const eg_op_def eg_op_iota = { .name = "iota", .attr = EG_ATTR_AXIS, .infer = in
 /* ---- constructors --------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_input(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape) {
-    if (eg_graph_find(graph, EG_OP_INPUT, name))
-        return eg_poison(graph, EG_E_NAME, "input", "\"%s\" exists already: inputs of a graph have names of their own", name);
+    if (graph && name && eg_graph_find(graph, EG_OP_INPUT, name))
+        return eg_poison(graph, EG_E_NAME, "input", "\"%s\" exists already: each input has a name of its own", name);
     return eg_leaf(graph, EG_OP_INPUT, name, dtype, shape, EG_ROWS);
 }
 
 static eg_value *scoped_var(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
-    char *full = eg_arena_format(&graph->arena, "%s%s", graph->scope, name);
-    if (!full) return eg_poison(graph, EG_E_MEMORY, "var", "no memory for the name \"%s\"", name);
+    const char *full = name;
+    if (graph && graph->scope[0] && name) full = eg_arena_format(&graph->arena, "%s%s", graph->scope, name);
+    if (!full && name) return eg_poison(graph, EG_E_MEMORY, "var", "no memory for the name \"%s\"", name);
     return eg_leaf(graph, EG_OP_VAR, full, dtype, shape, layout);
 }
 
@@ -84,7 +85,7 @@ eg_value *eg_var(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape sha
 }
 
 eg_value *eg_weight(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape) {
-    return scoped_var(graph, name, dtype, shape, dtype == EG_F32 && shape.rank == 2 ? EG_PANELS : EG_ROWS);
+    return scoped_var(graph, name, dtype, shape, EG_PANELS);
 }
 
 eg_value *eg_const(eg_graph *graph, double number) {
@@ -98,14 +99,14 @@ eg_value *eg_full(eg_graph *graph, eg_dtype dtype, eg_shape shape, double number
 }
 
 eg_value *eg_constant(eg_graph *graph, const eg_tensor *tensor) {
+    if (!tensor) return eg_poison(graph, EG_E_ARGUMENT, "data", "there is no tensor");
     eg_dtype dtype = eg_tensor_dtype(tensor);
     eg_tensor *rows = eg_tensor_copy(tensor, dtype); /* views have strides; a literal is row-major */
     if (!rows) return eg_poison_last(graph, "data");
-    size_t bytes = (size_t)eg_tensor_size(rows) * eg_dtype_size(dtype);
-    void *copy = eg_arena_copy(&graph->arena, eg_tensor_data(rows), bytes);
-    eg_attr attr = { .data = { .bytes = copy, .shape = eg_tensor_shape(rows), .dtype = dtype } };
+    eg_attr attr = { .data = { .bytes = eg_tensor_data(rows), .shape = eg_tensor_shape(rows), .dtype = dtype } };
+    eg_value *value = eg_node(graph, EG_OP_DATA, NULL, 0, &attr);
     eg_tensor_free(rows);
-    return copy ? eg_node(graph, EG_OP_DATA, NULL, 0, &attr) : eg_poison_last(graph, "data");
+    return value;
 }
 
 eg_value *eg_iota(eg_graph *graph, eg_dtype dtype, eg_shape shape, int axis) {
