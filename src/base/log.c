@@ -17,7 +17,7 @@ void eg_set_log(eg_log_sink sink, void *user) {
     atomic_store(&log_sink, sink);
 }
 
-void eg_log(eg_log_level level, const char *format, ...) {
+void eg_remark(eg_log_level level, const char *format, ...) {
     eg_log_sink sink = atomic_load(&log_sink);
     if (!sink) return;
     char line[1024];

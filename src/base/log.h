@@ -7,6 +7,6 @@
 
 #include <elegans/base.h>
 
-void eg_log(eg_log_level level, const char *format, ...) EG_PRINTF(2, 3);
+void eg_remark(eg_log_level level, const char *format, ...) EG_PRINTF(2, 3);
 
 #endif
