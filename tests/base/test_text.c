@@ -112,7 +112,7 @@ static void test_numbers_read_back(void **state) {
         text.length = 0;
         eg_text_float(&text, narrow);
         assert_true(strtof(text.data, NULL) == narrow);
-        assert_true(text.length <= 16);
+        assert_true(text.length <= 18);
     }
     eg_text_free(&text);
 }
