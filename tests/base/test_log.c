@@ -29,19 +29,19 @@ static void listen(void *user, eg_log_level level, const char *line) {
 static void test_sink(void **state) {
     (void)state;
     heard h = { 0 };
-    eg_log(EG_LOG_INFO, "dropped");
+    eg_remark(EG_LOG_INFO, "dropped");
     eg_set_log(listen, &h);
-    eg_log(EG_LOG_WARNING, "%d rows\nskipped", 3);
+    eg_remark(EG_LOG_WARNING, "%d rows\nskipped", 3);
     assert_int_equal(h.count, 1);
     assert_int_equal(h.level, EG_LOG_WARNING);
     assert_string_equal(h.line, "3 rows skipped");
     char huge[3000];
     memset(huge, 'x', sizeof huge - 1);
     huge[sizeof huge - 1] = '\0';
-    eg_log(EG_LOG_DEBUG, "%s", huge);
+    eg_remark(EG_LOG_DEBUG, "%s", huge);
     assert_int_equal(strlen(h.line), 1023);
     eg_set_log(NULL, NULL);
-    eg_log(EG_LOG_INFO, "dropped");
+    eg_remark(EG_LOG_INFO, "dropped");
     assert_int_equal(h.count, 2);
 }
 
