@@ -189,7 +189,7 @@ static int dtype_holds(eg_dtype dtype, double number) {
 }
 
 static eg_value *number_node(eg_graph *graph, eg_dtype dtype, eg_shape shape, double number) {
-    eg_attr attr = { .number = { .number = number, .shape = shape, .dtype = dtype } };
+    eg_attr attr = { .number = { .number = number, .shape = shape, .dtype = (int32_t)dtype } };
     return eg_node(graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
@@ -341,7 +341,7 @@ eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, e
     if (!kept || reserve(&graph->leaves, graph->nleaves, &graph->leaf_capacity) != EG_OK)
         return eg_poison(graph, EG_E_MEMORY, op_name, "no memory");
     if (shape.rank != 2 || dtype != EG_F32) layout = EG_ROWS;
-    eg_attr attr = { .leaf = { .shape = shape, .dtype = dtype, .layout = layout } };
+    eg_attr attr = { .leaf = { .shape = shape, .dtype = (int32_t)dtype, .layout = (int32_t)layout } };
     leaf = eg_node(graph, op, NULL, 0, &attr);
     if (leaf == graph->poison) return leaf;
     leaf->name = kept;

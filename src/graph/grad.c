@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * grad.c: reverse-mode differentiation, graph to graph.
+ *
+ * The idea: walk the values from the last to the first. Each one that lies between `wrt` and `y` (it depends on some wrt,
+ * and some y needs it) hands its adjoint to its op's vjp rule, which builds the adjoints of the inputs as more values. What arrives at
+ * an input is added up in `add_adjoint`, the one place that also sums over the axes that broadcasting stretched, so that
+ * no rule has to. Since the derivatives are values of the same graph, they can be differentiated again.
+ *
+ * Only floats carry gradients. A float op without a rule (floor, detach, random) has derivative 0; internal ops,
+ * which passes make, cannot be differentiated: differentiate first, compile then.
+ */
+#include "graph/node.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "ops/op.h"
+#include "tensor/shape.h"
+
+typedef struct walk {
+    eg_graph *graph;
+    int n;                  /* values before the walk began */
+    unsigned char *needed;  /* [n]: some y needs it */
+    unsigned char *depends; /* [n]: it is or depends on some wrt, and can carry a gradient */
+    eg_value **adjoint;     /* [n]: NULL while nothing arrived */
+    eg_value **din;         /* [most inputs of any value]: what a rule writes into */
+} walk;
+
+static int is_float(const eg_value *value) { return value->dtype == EG_F32 || value->dtype == EG_F64; }
+
+/* ---- adjoints ------------------------------------------------------------------------------------------------------------ */
+
+eg_value *eg_sum_to(eg_value *value, eg_shape shape) {
+    int extra = value->shape.rank - shape.rank, keeps_rank = extra == 0;
+    if (eg_value_is_poisoned(value) || eg_shape_equal(value->shape, shape)) return value;
+    eg_attr sum = { .reduce = { .keep = (uint32_t)keeps_rank } };
+    for (int i = 0; i < value->shape.rank; i++) {
+        int stretched = i < extra || (shape.dim[i - extra] == 1 && value->shape.dim[i] != 1);
+        sum.reduce.mask |= (uint32_t)stretched << i;
+    }
+    if (sum.reduce.mask) value = eg_node1(EG_OP_SUM, value, &sum);
+    if (eg_value_is_poisoned(value) || eg_shape_equal(value->shape, shape)) return value;
+    eg_attr reshape = { .shape = { shape } };
+    return eg_node1(EG_OP_RESHAPE, value, &reshape);
+}
+
+/* Adds one contribution to the adjoint of `value`. A rule may also hand in less than the full shape (a scalar for all
+ * elements): that is stretched. */
+static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
+    eg_value **total = &w->adjoint[value->id];
+    eg_shape both;
+    if (eg_shape_broadcast(part->shape, value->shape, &both) == EG_OK && !eg_shape_equal(both, part->shape)) {
+        eg_attr expand = { .shape = { both } };
+        part = eg_node1(EG_OP_EXPAND, part, &expand);
+    }
+    part = eg_sum_to(part, value->shape);
+    *total = *total ? eg_node2(EG_OP_ADD, *total, part, NULL) : part;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------------------------- */
+
+static eg_status walk_start(walk *w, eg_graph *graph) {
+    int most = 1;
+    *w = (walk){ .graph = graph, .n = graph->n };
+    for (int id = 0; id < w->n; id++)
+        if (graph->values[id]->nin > most) most = graph->values[id]->nin;
+    w->needed = eg_calloc((size_t)w->n + 1, 1);
+    w->depends = eg_calloc((size_t)w->n + 1, 1);
+    w->adjoint = eg_calloc((size_t)w->n + 1, sizeof(eg_value *));
+    w->din = eg_calloc((size_t)most, sizeof(eg_value *));
+    return w->needed && w->depends && w->adjoint && w->din ? EG_OK : EG_E_MEMORY;
+}
+
+static void walk_end(walk *w) {
+    eg_free(w->needed);
+    eg_free(w->depends);
+    eg_free(w->adjoint);
+    eg_free(w->din);
+}
+
+/* depends[id], from the first value to the last: a wrt, or a float with a rule and an input that depends. */
+static void mark_depends(walk *w, eg_value *const *wrt, int n) {
+    for (int i = 0; i < n; i++) w->depends[wrt[i]->id] = 1;
+    for (int id = 0; id < w->n; id++) {
+        const eg_value *value = w->graph->values[id];
+        int carries = is_float(value) && (value->def->vjp || value->def->flags & EG_INTERNAL);
+        for (int i = 0; carries && i < value->nin; i++)
+            if (w->depends[value->in[i]->id]) w->depends[id] = 1;
+    }
+}
+
+/* Whether the walk must go behind this value: some input wants the adjoint. */
+static int goes_on(const walk *w, const eg_value *value) {
+    if (!w->needed[value->id] || !w->depends[value->id] || !w->adjoint[value->id]) return 0;
+    for (int i = 0; i < value->nin; i++)
+        if (w->depends[value->in[i]->id]) return 1;
+    return 0;
+}
+
+/* One value's rule; the new values keep the place and scope of the one that they are the derivative of. */
+static void step_back(walk *w, eg_value *value) {
+    if (!value->def->vjp) {
+        if (value->def->flags & EG_INTERNAL)
+            eg_poison(w->graph, EG_E_UNSUPPORTED, value->def->name, "has no derivative: differentiate before compiling");
+        return;
+    }
+    eg_place was = eg_place_of(w->graph, value);
+    memset(w->din, 0, sizeof(eg_value *) * (size_t)value->nin);
+    value->def->vjp(value, w->adjoint[value->id], w->din);
+    for (int i = 0; i < value->nin; i++)
+        if (w->din[i] && w->depends[value->in[i]->id] && is_float(value->in[i])) add_adjoint(w, value->in[i], w->din[i]);
+    eg_place_restore(w->graph, was);
+}
+
+static void walk_back(walk *w, eg_value *const *y, eg_value *const *seeds, int m) {
+    eg_mark_needed(y, m, w->needed);
+    for (int j = 0; j < m; j++)
+        if (w->depends[y[j]->id]) add_adjoint(w, y[j], seeds[j]);
+    for (int id = w->n - 1; id >= 0 && w->graph->status == EG_OK; id--)
+        if (goes_on(w, w->graph->values[id])) step_back(w, w->graph->values[id]);
+}
+
+/* ---- the public calls ------------------------------------------------------------------------------------------------------- */
+
+/* A value that may be differentiated, of this graph. */
+static int is_fit(eg_graph *graph, const eg_value *value, const char *what, int i) {
+    if (!value || value->graph != graph)
+        eg_poison(graph, EG_E_ARGUMENT, "grad", "%s %d is %s", what, i, value ? "a value of another graph" : "NULL");
+    else if (!is_float(value) && !eg_value_is_poisoned(value))
+        eg_poison(graph, EG_E_DTYPE, "grad", "%s %d is %s: only f32 and f64 have gradients", what, i,
+                  eg_dtype_name(value->dtype));
+    return graph->status == EG_OK;
+}
+
+static void check_all(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n) {
+    char a[160], b[160];
+    for (int j = 0; j < m; j++) {
+        if (!is_fit(graph, y[j], "result", j) || !is_fit(graph, seeds[j], "seed", j)) return;
+        if (y[j]->dtype != seeds[j]->dtype || !eg_shape_equal(y[j]->shape, seeds[j]->shape))
+            eg_poison(graph, EG_E_SHAPE, "grad", "seed %d is %s%s, its result is %s%s", j, eg_dtype_name(seeds[j]->dtype),
+                      eg_shape_text(seeds[j]->shape, a, sizeof a), eg_dtype_name(y[j]->dtype),
+                      eg_shape_text(y[j]->shape, b, sizeof b));
+    }
+    for (int i = 0; i < n; i++)
+        if (!is_fit(graph, wrt[i], "wrt", i)) return;
+}
+
+static void find(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n,
+                 eg_value **out) {
+    walk w;
+    if (walk_start(&w, graph) != EG_OK) {
+        eg_poison(graph, EG_E_MEMORY, "grad", "no memory");
+    } else {
+        mark_depends(&w, wrt, n);
+        walk_back(&w, y, seeds, m);
+    }
+    for (int i = 0; i < n && graph->status == EG_OK; i++)
+        out[i] = w.adjoint[wrt[i]->id] ? w.adjoint[wrt[i]->id] : eg_fill_like(wrt[i], 0);
+    walk_end(&w);
+}
+
+eg_status eg_vjp(eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n, eg_value **out) {
+    eg_graph *graph = m > 0 && y[0] ? y[0]->graph : NULL;
+    eg_value *poison = graph ? graph->poison : eg_poison(NULL, EG_E_ARGUMENT, "grad", "there is nothing to differentiate");
+    if (graph && graph->status == EG_OK) check_all(graph, y, seeds, m, wrt, n);
+    if (graph && graph->status == EG_OK) find(graph, y, seeds, m, wrt, n, out);
+    eg_status status = eg_graph_status(graph);
+    for (int i = 0; i < n && status != EG_OK; i++) out[i] = poison;
+    return status == EG_OK || !graph ? status : eg_fail(status, "%s", graph->error);
+}
+
+eg_status eg_grad(eg_value *loss, eg_value *const *wrt, int n, eg_value **out) {
+    char shape[160];
+    if (loss && loss->graph->status == EG_OK && loss->shape.rank != 0)
+        eg_poison(loss->graph, EG_E_SHAPE, "grad", "the loss has shape %s: take eg_sum or eg_mean of it first",
+                  eg_shape_text(loss->shape, shape, sizeof shape));
+    eg_value *seed = loss && is_float(loss) && !eg_value_is_poisoned(loss) ? eg_fill_like(loss, 1) : loss;
+    return eg_vjp(&loss, &seed, 1, wrt, n, out);
+}
