@@ -15,6 +15,8 @@
 typedef enum field_type {
     NUMBER,  /* double */
     INTEGER, /* int32 or int64 */
+    FLAG,    /* 0 or 1, of 4 or 8 bytes */
+    AXIS,    /* int64 that fits an axis; -1: none, which the op's own rule explains best */
     WORD,    /* uint32 */
     MASK,    /* bit i: axis i; uint32 or uint64; printed as a list of axes */
     LIST,    /* int32 or int64 for each axis of the first operand */
@@ -36,13 +38,13 @@ typedef struct field {
 enum { MOST_FIELDS = 4 };
 
 static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
-    [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) }, { "weak", INTEGER, 1, AT(number.weak) },
+    [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) }, { "weak", FLAG, 1, AT(number.weak) },
                          { "shape", SHAPE, 0, AT(number.shape) }, { "dtype", DTYPE, 0, AT(number.dtype) } },
     [EG_ATTR_DATA] = { { "", BYTES, 0, AT(data.bytes) }, { "shape", SHAPE, 0, AT(data.shape) },
                        { "dtype", DTYPE, 0, AT(data.dtype) } },
-    [EG_ATTR_AXIS] = { { "axis", INTEGER, 0, AT(axis.axis) }, { "shape", SHAPE, 0, AT(axis.shape) },
+    [EG_ATTR_AXIS] = { { "axis", AXIS, 0, AT(axis.axis) }, { "shape", SHAPE, 0, AT(axis.shape) },
                        { "dtype", DTYPE, 0, AT(axis.dtype) } },
-    [EG_ATTR_REDUCE] = { { "axes", MASK, 0, AT(reduce.mask) }, { "keep", WORD, 1, AT(reduce.keep) } },
+    [EG_ATTR_REDUCE] = { { "axes", MASK, 0, AT(reduce.mask) }, { "keep", FLAG, 1, AT(reduce.keep) } },
     [EG_ATTR_PERMUTE] = { { "axes", LIST, 0, AT(permute.axis) } },
     [EG_ATTR_SHAPE] = { { "shape", SHAPE, 0, AT(shape.shape) } },
     [EG_ATTR_SLICE] = { { "start", LIST, 0, AT(slice.start) }, { "stop", LIST, 0, AT(slice.stop) },
@@ -50,8 +52,8 @@ static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
     [EG_ATTR_PAD] = { { "low", LIST, 0, AT(pad.low) }, { "high", LIST, 0, AT(pad.high) },
                       { "interior", LIST, 0, AT(pad.interior) } },
     [EG_ATTR_AXES] = { { "axes", MASK, 0, AT(axes.mask) } },
-    [EG_ATTR_MATMUL] = { { "ta", INTEGER, 1, AT(matmul.ta) }, { "tb", INTEGER, 1, AT(matmul.tb) } },
-    [EG_ATTR_SCATTER] = { { "axis", INTEGER, 0, AT(scatter.axis) }, { "size", INTEGER, 0, AT(scatter.size) } },
+    [EG_ATTR_MATMUL] = { { "ta", FLAG, 1, AT(matmul.ta) }, { "tb", FLAG, 1, AT(matmul.tb) } },
+    [EG_ATTR_SCATTER] = { { "axis", AXIS, 0, AT(scatter.axis) }, { "size", INTEGER, 0, AT(scatter.size) } },
     [EG_ATTR_ONE_HOT] = { { "depth", INTEGER, 0, AT(one_hot.depth) }, { "dtype", DTYPE, 0, AT(one_hot.dtype) } },
     [EG_ATTR_DTYPE] = { { "dtype", DTYPE, 0, AT(dtype.dtype) } },
     [EG_ATTR_RANDOM] = { { "site", WORD, 0, AT(random.site) }, { "shape", SHAPE, 0, AT(random.shape) },
@@ -61,7 +63,7 @@ static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
     [EG_ATTR_BODY] = { { "", BODY, 0, AT(body.body) } },
     [EG_ATTR_INDEX] = { { "", INTEGER, 0, AT(index.index) }, { "shape", SHAPE, 0, AT(index.shape) },
                         { "dtype", DTYPE, 0, AT(index.dtype) } },
-    [EG_ATTR_PACK] = { { "transpose", INTEGER, 1, AT(pack.transpose) } },
+    [EG_ATTR_PACK] = { { "transpose", FLAG, 1, AT(pack.transpose) } },
 };
 
 static const char *const layouts[] = { [EG_ROWS] = "", [EG_PANELS] = "panels" };
@@ -96,6 +98,20 @@ static int64_t get_element(const field *f, const void *at, int i) {
 
 static eg_status normal_plain(const field *f, void *out, const void *in, int rank) {
     (void)rank;
+    memcpy(out, in, f->size);
+    return EG_OK;
+}
+
+static eg_status normal_flag(const field *f, void *out, const void *in, int rank) {
+    (void)rank;
+    put_int(f->size, out, get_int(f, in) != 0);
+    return EG_OK;
+}
+
+static eg_status normal_axis(const field *f, void *out, const void *in, int rank) {
+    (void)rank;
+    int64_t axis = get_int(f, in);
+    if (axis < -1 || axis >= EG_MAX_RANK) return eg_fail(EG_E_ARGUMENT, "there is no axis %lld", (long long)axis);
     memcpy(out, in, f->size);
     return EG_OK;
 }
@@ -285,6 +301,8 @@ static const struct {
 } types[FIELD_TYPES] = {
     [NUMBER] = { normal_plain, print_number, parse_number },
     [INTEGER] = { normal_plain, print_integer, parse_integer },
+    [FLAG] = { normal_flag, print_integer, parse_integer },
+    [AXIS] = { normal_axis, print_integer, parse_integer },
     [WORD] = { normal_plain, print_word, parse_word },
     [MASK] = { normal_plain, print_mask, parse_mask },
     [LIST] = { normal_list, print_list, parse_list },

@@ -157,7 +157,7 @@ eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const cha
 
 static eg_value *arity_check(eg_graph *graph, const eg_op_def *def, int nin) {
     int least = def->arity < 0 ? -def->arity : def->arity;
-    if (def->attr == EG_ATTR_BODY ? 1 : def->arity < 0 ? nin >= least : nin == least) return NULL;
+    if (def->arity < 0 ? nin >= least : nin == least) return NULL;
     return eg_poison(graph, EG_E_ARGUMENT, def->name, "takes %s%d operands, got %d", def->arity < 0 ? "at least " : "",
                      least, nin);
 }

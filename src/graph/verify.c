@@ -29,7 +29,6 @@ static const char *place_rule(const eg_value *value) {
 
 static const char *arity_rule(const eg_value *value) {
     int arity = value->def->arity;
-    if (value->def->attr == EG_ATTR_BODY) return NULL;
     return (arity < 0 ? value->nin >= -arity : value->nin == arity) ? NULL : "a wrong number of operands";
 }
 
