@@ -3,7 +3,7 @@ BUILD ?= build
 JOBS  ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: build check help
+.PHONY: build check help ports
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -13,3 +13,6 @@ build: ## the library and the command, in build/
 
 check: build ## build and run all tests
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+
+ports: ## compile the kernels for AArch64 and WebAssembly with the cross compilers that are here
+	@tools/ports.sh

@@ -12,7 +12,9 @@
  *                   l, l+64, ...) and a fixed tree over the lanes: l += l+32, l+16, l+8, l+4, l+2, l+1. Rows longer
  *                   than EG_REDUCE_CHUNK are cut into chunks of that length whose results are reduced by the same rule.
  *   reduce_columns  in order of the rows.
- *   max, min        a NaN wins; otherwise the order cannot matter.
+ *   max, min        a NaN wins; the order, which decides only the sign of a zero, is the same.
+ *
+ * Sums start from +0, maxima from -inf, minima from +inf.
  *
  * Alignment: buffers start at 64 bytes and are padded to 64, padding readable. Kernels may read up to 15 floats past a row's
  * end, and store exactly what they are asked to (masked last vector).
@@ -78,7 +80,7 @@ typedef struct eg_gemm {
     X(RSQRT, 1, "1 / sqrt a")                                       \
     X(TANH, 1, "tanh a")                                            \
     X(SIGMOID, 1, "1 / (1 + e^-a)")                                 \
-    X(RELU, 1, "a > 0 ? a : 0, NaN stays NaN")                      \
+    X(RELU, 1, "a > 0 ? a : 0, but NaN and -0 stay")               \
     X(ERF, 1, "erf a")                                              \
     X(SOFTPLUS, 1, "ln(1 + e^a), stable")                           \
     X(SIN, 1, "sin a")                                              \
@@ -146,7 +148,7 @@ typedef struct eg_kernels {
     /* Conversions used at a strip's border. */
     void (*from_u8)(int64_t n, float *d, const uint8_t *s);
     void (*from_i32)(int64_t n, float *d, const int32_t *s);
-    void (*to_u8)(int64_t n, uint8_t *d, const float *s);   /* truncate, clamp, NaN to 0 */
+    void (*to_u8)(int64_t n, uint8_t *d, const float *s);   /* both truncate, clamp into the range, NaN to 0 */
     void (*to_i32)(int64_t n, int32_t *d, const float *s);
 
     /* Elements [first, first + n) of the stream `key`; uniform equals eg_rng_uniform bit for bit. first % 4 == 0. */

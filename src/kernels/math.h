@@ -60,7 +60,7 @@ EG_INLINE eg_vf v_split(eg_vf x, eg_vf *e)
 {
     eg_vm tiny = v_lt(x, v_set(1.17549435e-38f));
     eg_vi i = (eg_vi)v_select(tiny, x * 8388608.f, x);
-    eg_vi k = (i - 0x3f3504f3) >> 23; /* from the bits of sqrt 1/2 */
+    eg_vi k = (eg_vi)((eg_vu)i - 0x3f3504f3u) >> 23; /* from the bits of sqrt 1/2 */
     *e = v_from_int(k) - v_keep(tiny, v_set(23.f));
     return (eg_vf)((eg_vu)i - ((eg_vu)k << 23));
 }
@@ -78,8 +78,8 @@ EG_INLINE eg_vf v_tanh(eg_vf x)
     eg_vf a = v_abs(x), s = x * x;
     eg_vf p = EG_POLY(s, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f,
                       -3.33332819422e-1f);
-    eg_vf small = v_fma(p * s, x, x), large = 1.f - 2.f / (v_exp(a + a) + 1.f);
-    return v_select(v_lt(a, v_set(0.625f)), small, v_flip_sign(large, x));
+    eg_vf small = v_fma(p * s, a, a), large = 1.f - 2.f / (v_exp(a + a) + 1.f);
+    return v_flip_sign(v_select(v_lt(a, v_set(0.625f)), small, large), x);
 }
 
 /* Of e = e^-|x|: 1 / (1 + e) or e / (1 + e), so that the left tail keeps its relative precision. */
@@ -117,10 +117,10 @@ EG_INLINE eg_vf v_erf(eg_vf x)
 /* sin and cos of r, |r| <= pi/4. */
 EG_INLINE void v_sincos_small(eg_vf r, eg_vf *sine, eg_vf *cosine)
 {
-    eg_vf z = r * r;
+    eg_vf z = r * r, a = v_abs(r); /* by |r|, for the sake of -0 */
     eg_vf s = EG_POLY(z, -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f);
     eg_vf c = EG_POLY(z, 2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f);
-    *sine = v_fma(s * z, r, r);
+    *sine = v_flip_sign(v_fma(s * z, a, a), r);
     *cosine = v_fma(c * z, z, v_fma(z, v_set(-0.5f), v_set(1.f)));
 }
 
