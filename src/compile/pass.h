@@ -4,8 +4,8 @@
  * edit nodes: they copy what they keep (eg_rewrite) and build what they change. The list of passes, in order, is
  * eg_passes in compile.c; each file of this folder is one pass and starts with its contract: needs / keeps / breaks.
  *
- * EG_DUMP=<pass>[,<pass>...] or EG_DUMP=all prints the graph text before and after (through eg_log at DEBUG level when a
- * sink is set, else to stderr: the one place that does, because the user asked by the environment).
+ * EG_DUMP=<pass>[,<pass>...] or EG_DUMP=all prints the graph text before and after (through eg_log at DEBUG level, and to
+ * stderr: the one place that does, because the user asked by the environment).
  */
 #ifndef EG_COMPILE_PASS_H
 #define EG_COMPILE_PASS_H
@@ -28,10 +28,11 @@ typedef struct eg_pass {
 
 extern const eg_pass eg_passes[]; /* ends with a NULL name */
 
-/* Copies the values that roots need into a new unit. */
+/* Copies the values that roots need into a new unit; all three switches are on. On failure the unit is empty. */
 eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n);
 void eg_unit_free(eg_unit *unit);
-/* Runs all passes (with the verifier after each in debug builds), or only those up to and including `last`. */
+/* Runs all passes (with the verifier after each in debug builds, or with EG_VERIFY=1), or those up to and including the last one
+ * called `last`. A failed unit is still whole: what its last good pass left. */
 eg_status eg_compile(eg_unit *unit, const char *last);
 eg_status eg_pass_run(eg_unit *unit, const char *name); /* one pass, for tests */
 

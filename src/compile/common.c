@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * common.c: merges equal subexpressions by hash-consing: a value whose op, attributes and (merged) inputs were seen before is
+ * that earlier value. Inputs of commutative ops are put in one order first: large before small, constants last, then the
+ * earlier value first; later patterns rely on constants standing last.
+ * Random values of the same step and site are equal by definition and are merged; assigns are not.
+ * Needs: nothing. Keeps: all bits (a NaN's payload aside). Breaks: nothing.
+ */
+#include "compile/pass.h"
+#include "base/alloc.h"
+#include "base/status.h"
+#include "ops/op.h"
+
+typedef struct seen {
+    eg_value **slot;
+    size_t mask; /* slots - 1, a power of two at least twice the number of values */
+} seen;
+
+/* Should `b` stand before `a`? */
+static int comes_before(const eg_value *b, const eg_value *a)
+{
+    int constant_a = a->op == EG_OP_CONST, constant_b = b->op == EG_OP_CONST;
+    if (constant_a != constant_b) return constant_a;
+    int64_t size_a = eg_shape_size(a->shape), size_b = eg_shape_size(b->shape);
+    if (size_a != size_b) return size_b > size_a;
+    return b->id < a->id;
+}
+
+static eg_value *seen_or_new(seen *table, eg_value *value)
+{
+    size_t i = (size_t)eg_node_hash(value) & table->mask;
+    for (; table->slot[i]; i = (i + 1) & table->mask)
+        if (eg_node_equal(table->slot[i], value)) return table->slot[i];
+    table->slot[i] = value;
+    return value;
+}
+
+static eg_value *common(eg_rewrite *r, const eg_value *old, eg_value **in)
+{
+    if (old->def->flags & EG_EFFECT) return NULL;
+    if ((old->def->flags & EG_COMMUTATIVE) && comes_before(in[1], in[0])) {
+        eg_value *first = in[0];
+        in[0] = in[1];
+        in[1] = first;
+    }
+    eg_value *now = eg_node_copy(r->to, old, in);
+    return r->to->status == EG_OK ? seen_or_new(r->user, now) : now;
+}
+
+eg_status eg_pass_common(eg_unit *unit)
+{
+    seen table = { 0 };
+    size_t size = 16;
+    while (size < 2 * (size_t)unit->graph->n) size *= 2;
+    table.mask = size - 1;
+    table.slot = eg_calloc(size, sizeof *table.slot);
+    if (!table.slot) return EG_E_MEMORY;
+    eg_status status = eg_rewrite_unit(unit, common, &table);
+    eg_free(table.slot);
+    return status;
+}

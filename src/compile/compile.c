@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compile.c: the list of passes and the loop that runs them. Reading eg_passes from top to bottom is reading the
+ * compiler. The cheap passes stand twice: what simplify uncovers (constants, equal subexpressions) is worth a second look,
+ * a third one found nothing in the models of the tests.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "compile/pass.h"
+#include "base/log.h"
+#include "base/status.h"
+
+const eg_pass eg_passes[] = {
+    { "dead", eg_pass_dead },
+    { "fold", eg_pass_fold },
+    { "common", eg_pass_common },
+    { "simplify", eg_pass_simplify },
+    { "fold", eg_pass_fold },
+    { "common", eg_pass_common },
+    { "simplify", eg_pass_simplify },
+    { "common", eg_pass_common },
+    { "transpose", eg_pass_transpose },
+    { "contract", eg_pass_contract },
+    { "layout", eg_pass_layout },
+    { "fuse", eg_pass_fuse },
+    { "schedule", eg_pass_schedule },
+    { NULL, NULL },
+};
+
+/* ---- EG_DUMP -------------------------------------------------------------------------------------------------------- */
+
+/* Is `name` in the comma-separated `list`, or is the list "all"? */
+static int listed(const char *list, const char *name)
+{
+    if (!list) return 0;
+    if (strcmp(list, "all") == 0) return 1;
+    size_t length = strlen(name);
+    for (const char *p = list; (p = strstr(p, name)) != NULL; p += length)
+        if ((p == list || p[-1] == ',') && (p[length] == ',' || p[length] == 0)) return 1;
+    return 0;
+}
+
+/* To the log sink at DEBUG level, and to stderr because who sets EG_DUMP is at a terminal. */
+static void dump(const eg_unit *unit, const char *when, const char *pass)
+{
+    char *text = eg_graph_text(unit->root, unit->nroots);
+    if (!text) return;
+    eg_log(EG_LOG_DEBUG, "%s %s\n%s", when, pass, text);
+    fprintf(stderr, "---- %s %s\n%s\n", when, pass, text);
+    eg_string_free(text);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------------- */
+
+static int wants_verifier(void)
+{
+#ifdef NDEBUG
+    const char *wish = getenv("EG_VERIFY");
+    return wish && strcmp(wish, "1") == 0;
+#else
+    return 1;
+#endif
+}
+
+static eg_status run(eg_unit *unit, const eg_pass *pass)
+{
+    int show = listed(getenv("EG_DUMP"), pass->name);
+    if (show) dump(unit, "before", pass->name);
+    if (pass->run(unit) != EG_OK) return eg_context("%s", pass->name);
+    if (wants_verifier() && eg_graph_verify(unit->graph) != EG_OK) return eg_context("after %s", pass->name);
+    if (show) dump(unit, "after", pass->name);
+    return EG_OK;
+}
+
+eg_status eg_pass_run(eg_unit *unit, const char *name)
+{
+    for (const eg_pass *pass = eg_passes; pass->name; pass++)
+        if (strcmp(pass->name, name) == 0) return run(unit, pass);
+    return eg_fail(EG_E_NAME, "no pass is called \"%s\"", name);
+}
+
+eg_status eg_compile(eg_unit *unit, const char *last)
+{
+    const eg_pass *end = NULL; /* the last pass to run: the last of that name */
+    for (const eg_pass *pass = eg_passes; pass->name; pass++)
+        if (!last || strcmp(pass->name, last) == 0) end = pass;
+    if (!end) return eg_fail(EG_E_NAME, "no pass is called \"%s\"", last);
+    for (const eg_pass *pass = eg_passes; pass <= end; pass++) EG_TRY(run(unit, pass));
+    if (!last && wants_verifier()) EG_TRY(eg_compiled_verify(unit));
+    return EG_OK;
+}

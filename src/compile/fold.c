@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fold.c: computes what depends on constants only. One element is enough where all operands are filled tensors (CONST);
+ * small literals (DATA, IOTA) are computed whole. Each op is rounded to its dtype at once, as the executor would: one
+ * step of the op's float64 reference, then float. So add, mul, div, sqrt and all movement give the executor's very bits;
+ * exp and its kind give the correctly rounded number, from which a kernel may differ by an ulp.
+ * Non-goals: random values (never folded), f64 results beyond what float64 gives, integer overflow (left to the executor).
+ * Needs: nothing. Keeps: all bits (but see above). Breaks: nothing.
+ */
+#include <math.h>
+#include <string.h>
+#include "compile/pass.h"
+#include "base/alloc.h"
+#include "base/status.h"
+#include "ops/op.h"
+#include "tensor/shape.h"
+
+enum { MAX_RESULT = 4096, MAX_OPERAND = 65536, MAX_ARITY = 8 };
+
+static int is_literal(const eg_value *v)
+{
+    return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA;
+}
+
+static int all_of(eg_value *const *in, int n, eg_op op)
+{
+    for (int i = 0; i < n; i++)
+        if (in[i]->op != op) return 0;
+    return 1;
+}
+
+/* The number as the dtype holds it; *fits = 0 where the executor's answer is not ours to guess. */
+static double rounded(eg_dtype dtype, double x, int *fits)
+{
+    if (dtype == EG_F64) return x;
+    if (dtype == EG_F32) return (float)x;
+    double low = dtype == EG_U8 ? 0 : -2147483648.0, high = dtype == EG_U8 ? 255 : 2147483647.0;
+    if (!(x >= low && x <= high) || x != floor(x)) *fits = 0;
+    return x;
+}
+
+static eg_value *filled(eg_rewrite *r, const eg_value *old, double number)
+{
+    eg_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.number.number = number;
+    attr.number.shape = old->shape;
+    attr.number.dtype = old->dtype;
+    return eg_node(r->to, EG_OP_CONST, NULL, 0, &attr);
+}
+
+/* f(filled, filled) is filled. */
+static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in)
+{
+    double x[3] = { 0, 0, 0 };
+    int fits = 1;
+    for (int i = 0; i < old->nin; i++) x[i] = in[i]->attr.number.number;
+    double y = old->op == EG_OP_CAST || old->op == EG_OP_DETACH ? x[0] : old->def->scalar(x[0], x[1], x[2]);
+    y = rounded(old->dtype, y, &fits);
+    return fits ? filled(r, old, y) : NULL;
+}
+
+/* Moving equal elements about changes the shape only (pad brings zeros in, so it is computed). */
+static eg_value *fold_moved(eg_rewrite *r, const eg_value *old, eg_value **in)
+{
+    for (int i = 1; i < old->nin; i++)
+        if (memcmp(&in[i]->attr.number.number, &in[0]->attr.number.number, sizeof(double)) != 0) return NULL;
+    return filled(r, old, in[0]->attr.number.number);
+}
+
+/* ---- small literals, computed whole ------------------------------------------------------------------------------------ */
+
+static void spell_iota(const eg_value *v, double *out)
+{
+    int64_t stride[EG_MAX_RANK], n = eg_shape_size(v->shape), axis = v->attr.axis.axis;
+    eg_shape_strides(v->shape, stride);
+    for (int64_t i = 0; i < n; i++) out[i] = (double)(i / stride[axis] % v->shape.dim[axis]);
+}
+
+static double *spell(const eg_value *v)
+{
+    int64_t n = eg_shape_size(v->shape);
+    double *out = eg_alloc(sizeof *out * (size_t)(n > 0 ? n : 1));
+    if (!out) return NULL;
+    if (v->op == EG_OP_DATA) eg_convert(EG_F64, out, v->dtype, v->attr.data.bytes, n);
+    if (v->op == EG_OP_IOTA) spell_iota(v, out);
+    for (int64_t i = 0; v->op == EG_OP_CONST && i < n; i++) out[i] = v->attr.number.number;
+    return out;
+}
+
+static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x)
+{
+    int64_t n = eg_shape_size(old->shape);
+    int fits = 1, equal = n > 0;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = rounded(old->dtype, x[i], &fits);
+        if (memcmp(&x[i], &x[0], sizeof *x) != 0) equal = 0;
+    }
+    if (!fits) return NULL;
+    if (equal) return filled(r, old, x[0]);
+    eg_attr attr;
+    memset(&attr, 0, sizeof attr);
+    void *bytes = eg_arena_alloc(&r->to->arena, (size_t)n * eg_dtype_size(old->dtype));
+    if (!bytes) return eg_poison(r->to, EG_E_MEMORY, "fold", "no memory for a literal");
+    eg_convert(old->dtype, bytes, EG_F64, x, n);
+    attr.data.bytes = bytes;
+    attr.data.shape = old->shape;
+    attr.data.dtype = old->dtype;
+    return eg_node(r->to, EG_OP_DATA, NULL, 0, &attr);
+}
+
+static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in)
+{
+    double *x[MAX_ARITY] = { 0 }, *y = NULL;
+    eg_value *now = NULL;
+    int64_t n = eg_shape_size(old->shape);
+    if (n > MAX_RESULT || old->nin > MAX_ARITY || !(old->def->ref || old->def->scalar)) return NULL;
+    for (int i = 0; i < old->nin; i++)
+        if (eg_shape_size(in[i]->shape) > MAX_OPERAND) return NULL;
+    int have = (y = eg_alloc(sizeof *y * (size_t)(n > 0 ? n : 1))) != NULL;
+    for (int i = 0; i < old->nin && have; i++) have = (x[i] = spell(in[i])) != NULL;
+    if (have) {
+        eg_ref_run(&(eg_ref_call){ .value = old, .in = (const double *const *)x, .out = y });
+        now = literal(r, old, y);
+    } else {
+        now = eg_poison(r->to, EG_E_MEMORY, "fold", "no memory");
+    }
+    for (int i = 0; i < old->nin; i++) eg_free(x[i]);
+    eg_free(y);
+    return now;
+}
+
+static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in)
+{
+    if (old->nin == 0 || (old->def->flags & (EG_LEAF | EG_EFFECT | EG_INTERNAL)) || old->def->attr == EG_ATTR_RANDOM)
+        return NULL;
+    for (int i = 0; i < old->nin; i++)
+        if (!is_literal(in[i])) return NULL;
+    int constant = all_of(in, old->nin, EG_OP_CONST);
+    if (constant && (old->def->flags & EG_ELEMENTWISE)) return fold_filled(r, old, in);
+    eg_value *now = NULL;
+    if (constant && (old->def->flags & EG_VIEW) && old->op != EG_OP_PAD) now = fold_moved(r, old, in);
+    return now ? now : fold_literals(r, old, in);
+}
+
+eg_status eg_pass_fold(eg_unit *unit)
+{
+    return eg_rewrite_unit(unit, fold, NULL);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rewrite.c: units, and the one loop that passes share. A unit's graph is never edited: eg_rewrite_unit walks the needed
+ * values of the old graph in order, asks the pass for a replacement of each (or copies it) into a fresh graph, and swaps
+ * the graphs. So each pass sees replaced inputs, drops dead code on its way, and leaves the unit whole when it fails.
+ *
+ * Non-goals: rewriting in place, patterns over several roots (a pass that needs more looks at the old graph beforehand).
+ */
+#include "compile/pass.h"
+#include "base/alloc.h"
+#include "base/status.h"
+#include "ops/op.h"
+
+static eg_status count_uses(eg_rewrite *r, const unsigned char *needed)
+{
+    for (int id = 0; id < r->from->n; id++) {
+        const eg_value *value = r->from->values[id];
+        for (int i = 0; needed[id] && i < value->nin; i++) r->uses[value->in[i]->id]++;
+    }
+    for (int i = 0; i < r->unit->nroots; i++) r->uses[r->unit->root[i]->id]++;
+    return EG_OK;
+}
+
+/* A replacement must be a value of the new graph that means the same: same dtype, same shape. */
+static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, const eg_value *now)
+{
+    if (r->to->status != EG_OK) return eg_fail(r->to->status, "%s", eg_graph_error(r->to));
+    if (!now || now->graph != r->to || eg_value_is_poisoned(now))
+        return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) was replaced by nothing", old->id, old->def->name);
+    if (now->dtype != old->dtype || !eg_shape_equal(now->shape, old->shape)) {
+        char was[160], is[160];
+        return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) changed from %s%s to %s%s", old->id, old->def->name,
+                       eg_dtype_name(old->dtype), eg_shape_text(old->shape, was, sizeof was),
+                       eg_dtype_name(now->dtype), eg_shape_text(now->shape, is, sizeof is));
+    }
+    return EG_OK;
+}
+
+static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn, eg_value **in)
+{
+    for (int i = 0; i < old->nin; i++) in[i] = r->map[old->in[i]->id];
+    eg_value *now = fn ? fn(r, old, in) : NULL;
+    if (!now && r->to->status == EG_OK) now = eg_node_copy(r->to, old, in);
+    EG_TRY(check_replacement(r, old, now));
+    r->map[old->id] = now;
+    return EG_OK;
+}
+
+static int widest(const eg_graph *graph)
+{
+    int most = 1;
+    for (int id = 0; id < graph->n; id++)
+        if (graph->values[id]->nin > most) most = graph->values[id]->nin;
+    return most;
+}
+
+/* The unit takes the new graph over; the old one is left to the caller. Nothing can fail from here on. */
+static void take_over(eg_rewrite *r)
+{
+    for (int i = 0; i < r->unit->nroots; i++) r->unit->root[i] = r->map[r->unit->root[i]->id];
+    r->unit->graph = r->to;
+    r->to = NULL;
+}
+
+static eg_status rewrite(eg_unit *unit, eg_rewrite_fn fn, void *user)
+{
+    eg_status status = EG_E_MEMORY;
+    size_t n = (size_t)unit->graph->n;
+    eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user };
+    unsigned char *needed = eg_calloc(n + 1, 1);
+    eg_value **in = eg_calloc((size_t)widest(unit->graph), sizeof *in);
+    r.map = eg_calloc(n + 1, sizeof *r.map);
+    r.uses = eg_calloc(n + 1, sizeof *r.uses);
+    r.to = eg_graph_new();
+    if (!needed || !in || !r.map || !r.uses || !r.to) goto done;
+
+    eg_here(NULL, 0);
+    eg_mark_needed(unit->root, unit->nroots, needed);
+    if ((status = count_uses(&r, needed)) != EG_OK) goto done;
+    for (int id = 0; id < r.from->n; id++)
+        if (needed[id] && (status = visit(&r, r.from->values[id], fn, in)) != EG_OK) goto done;
+    take_over(&r);
+done:
+    eg_graph_free(r.to);
+    eg_free(r.uses);
+    eg_free(r.map);
+    eg_free(in);
+    eg_free(needed);
+    return status;
+}
+
+eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user)
+{
+    eg_graph *old = unit->graph;
+    EG_TRY(rewrite(unit, fn, user));
+    eg_graph_free(old);
+    return EG_OK;
+}
+
+/* ---- units ---------------------------------------------------------------------------------------------------------- */
+
+static eg_status check_roots(eg_value *const *roots, int n)
+{
+    if (n < 1) return eg_fail(EG_E_ARGUMENT, "a program needs at least one value to fetch or assign");
+    const eg_graph *graph = roots[0]->graph;
+    if (graph->status != EG_OK) return eg_fail(graph->status, "%s", eg_graph_error(graph));
+    for (int i = 1; i < n; i++)
+        if (roots[i]->graph != graph) return eg_fail(EG_E_ARGUMENT, "a program's roots belong to two graphs");
+    return EG_OK;
+}
+
+eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n)
+{
+    *unit = (eg_unit){ .fuse = 1, .layout = 1, .fused_muladd = 1 };
+    EG_TRY(check_roots(roots, n));
+    unit->root = eg_calloc((size_t)n, sizeof *unit->root);
+    if (!unit->root) return EG_E_MEMORY;
+    for (int i = 0; i < n; i++) unit->root[i] = roots[i];
+    unit->nroots = n;
+    unit->graph = roots[0]->graph; /* the user's: borrowed for this one rewrite */
+    eg_status status = rewrite(unit, NULL, NULL);
+    if (status == EG_OK) return EG_OK;
+    unit->graph = NULL;
+    eg_unit_free(unit);
+    return status;
+}
+
+void eg_unit_free(eg_unit *unit)
+{
+    eg_graph_free(unit->graph);
+    eg_free(unit->root);
+    *unit = (eg_unit){ 0 };
+}
