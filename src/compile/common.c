@@ -17,8 +17,7 @@ typedef struct seen {
 } seen;
 
 /* Should `b` stand before `a`? */
-static int comes_before(const eg_value *b, const eg_value *a)
-{
+static int comes_before(const eg_value *b, const eg_value *a) {
     int constant_a = a->op == EG_OP_CONST, constant_b = b->op == EG_OP_CONST;
     if (constant_a != constant_b) return constant_a;
     int64_t size_a = eg_shape_size(a->shape), size_b = eg_shape_size(b->shape);
@@ -26,8 +25,7 @@ static int comes_before(const eg_value *b, const eg_value *a)
     return b->id < a->id;
 }
 
-static eg_value *seen_or_new(seen *table, eg_value *value)
-{
+static eg_value *seen_or_new(seen *table, eg_value *value) {
     size_t i = (size_t)eg_node_hash(value) & table->mask;
     for (; table->slot[i]; i = (i + 1) & table->mask)
         if (eg_node_equal(table->slot[i], value)) return table->slot[i];
@@ -35,8 +33,7 @@ static eg_value *seen_or_new(seen *table, eg_value *value)
     return value;
 }
 
-static eg_value *common(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *common(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (old->def->flags & EG_EFFECT) return NULL;
     if ((old->def->flags & EG_COMMUTATIVE) && comes_before(in[1], in[0])) {
         eg_value *first = in[0];
@@ -47,8 +44,7 @@ static eg_value *common(eg_rewrite *r, const eg_value *old, eg_value **in)
     return r->to->status == EG_OK ? seen_or_new(r->user, now) : now;
 }
 
-eg_status eg_pass_common(eg_unit *unit)
-{
+eg_status eg_pass_common(eg_unit *unit) {
     seen table = { 0 };
     size_t size = 16;
     while (size < 2 * (size_t)unit->graph->n) size *= 2;

@@ -22,17 +22,14 @@ const eg_pass eg_passes[] = {
     { "common", eg_pass_common },
     { "transpose", eg_pass_transpose },
     { "contract", eg_pass_contract },
-    { "layout", eg_pass_layout },
-    { "fuse", eg_pass_fuse },
-    { "schedule", eg_pass_schedule },
+    { "common", eg_pass_common },
     { NULL, NULL },
 };
 
 /* ---- EG_DUMP -------------------------------------------------------------------------------------------------------- */
 
 /* Is `name` in the comma-separated `list`, or is the list "all"? */
-static int listed(const char *list, const char *name)
-{
+static int listed(const char *list, const char *name) {
     if (!list) return 0;
     if (strcmp(list, "all") == 0) return 1;
     size_t length = strlen(name);
@@ -42,19 +39,17 @@ static int listed(const char *list, const char *name)
 }
 
 /* To the log sink at DEBUG level, and to stderr because who sets EG_DUMP is at a terminal. */
-static void dump(const eg_unit *unit, const char *when, const char *pass)
-{
+static void dump(const eg_unit *unit, const char *when, const char *pass) {
     char *text = eg_graph_text(unit->root, unit->nroots);
     if (!text) return;
-    eg_log(EG_LOG_DEBUG, "%s %s\n%s", when, pass, text);
+    eg_remark(EG_LOG_DEBUG, "%s %s\n%s", when, pass, text);
     fprintf(stderr, "---- %s %s\n%s\n", when, pass, text);
     eg_string_free(text);
 }
 
 /* ---- running -------------------------------------------------------------------------------------------------------- */
 
-static int wants_verifier(void)
-{
+static int wants_verifier(void) {
 #ifdef NDEBUG
     const char *wish = getenv("EG_VERIFY");
     return wish && strcmp(wish, "1") == 0;
@@ -63,8 +58,7 @@ static int wants_verifier(void)
 #endif
 }
 
-static eg_status run(eg_unit *unit, const eg_pass *pass)
-{
+static eg_status run(eg_unit *unit, const eg_pass *pass) {
     int show = listed(getenv("EG_DUMP"), pass->name);
     if (show) dump(unit, "before", pass->name);
     if (pass->run(unit) != EG_OK) return eg_context("%s", pass->name);
@@ -73,20 +67,17 @@ static eg_status run(eg_unit *unit, const eg_pass *pass)
     return EG_OK;
 }
 
-eg_status eg_pass_run(eg_unit *unit, const char *name)
-{
+eg_status eg_pass_run(eg_unit *unit, const char *name) {
     for (const eg_pass *pass = eg_passes; pass->name; pass++)
         if (strcmp(pass->name, name) == 0) return run(unit, pass);
     return eg_fail(EG_E_NAME, "no pass is called \"%s\"", name);
 }
 
-eg_status eg_compile(eg_unit *unit, const char *last)
-{
+eg_status eg_compile(eg_unit *unit, const char *last) {
     const eg_pass *end = NULL; /* the last pass to run: the last of that name */
     for (const eg_pass *pass = eg_passes; pass->name; pass++)
         if (!last || strcmp(pass->name, last) == 0) end = pass;
     if (!end) return eg_fail(EG_E_NAME, "no pass is called \"%s\"", last);
     for (const eg_pass *pass = eg_passes; pass <= end; pass++) EG_TRY(run(unit, pass));
-    if (!last && wants_verifier()) EG_TRY(eg_compiled_verify(unit));
     return EG_OK;
 }

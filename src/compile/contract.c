@@ -3,87 +3,77 @@
  * contract.c: a * b + c becomes muladd, a product plus a row becomes a product that starts from that row. This pass is
  * the only place where rounding is chosen: a kernel table that fuses rounds a muladd once, portable ones twice, and the
  * order in which a bias is added to a dot product changes. Everything behind it keeps bits.
- * Only f32, only products that nobody else reads (a product that is needed anyway costs nothing less).
+ * Only f32, only products that nobody else reads (a product that is needed anyway costs nothing less) and that are as
+ * large as the sum (a smaller one is cheaper by itself).
  * Signs: a*b - c for a constant c, c - a*b where a factor is one number (a constant, a learning rate): the negation
  * is exact and next to free.
  * Needs: expands taken out of elementwise ops (simplify). Keeps: all else. Breaks: the bits of mul + add.
  */
-#include <string.h>
 #include "compile/pass.h"
 #include "ops/op.h"
 
 /* Input i is a product for this sum alone. */
-static int own_product(const eg_rewrite *r, const eg_value *old, eg_value **in, int i, eg_op op)
-{
+static int own_product(const eg_rewrite *r, const eg_value *old, eg_value **in, int i, eg_op op) {
     return in[i]->op == op && r->uses[old->in[i]->id] == 1;
 }
 
-static eg_value *negated(eg_value *x)
-{
+static eg_value *negated(eg_value *x) {
     if (x->op != EG_OP_CONST) return eg_node1(EG_OP_NEG, x, NULL);
     eg_attr attr = x->attr;
     attr.number.number = -attr.number.number;
     return eg_node(x->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
-static int is_one_number(const eg_value *v)
-{
+static int is_one_number(const eg_value *v) {
     return eg_shape_size(v->shape) == 1;
 }
 
 /* ---- sums ------------------------------------------------------------------------------------------------------------ */
 
 /* x w + b with b [n] or [1,n]. */
-static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **in) {
     for (int i = 0; i < 2; i++) {
         eg_value *product = in[i], *row = in[1 - i];
         if (!own_product(r, old, in, i, EG_OP_MATMUL) || product->nin != 2 || product->shape.rank != 2) continue;
         int64_t n = product->shape.dim[1];
         int is_row = row->shape.rank == 1 || (row->shape.rank == 2 && row->shape.dim[0] == 1);
         if (!is_row || row->shape.dim[row->shape.rank - 1] != n || !eg_shape_equal(old->shape, product->shape)) continue;
-        eg_attr flat;
-        memset(&flat, 0, sizeof flat);
-        flat.shape.shape = EG_SHAPE(n);
+        eg_attr flat = { .shape = { .shape = EG_SHAPE(n) } };
         eg_value *start = row->shape.rank == 1 ? row : eg_node1(EG_OP_RESHAPE, row, &flat);
         return eg_node(r->to, EG_OP_MATMUL, (eg_value *[]){ product->in[0], product->in[1], start }, 3, &product->attr);
     }
     return NULL;
 }
 
-static eg_value *muladd_of_sum(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *muladd_of_sum(eg_rewrite *r, const eg_value *old, eg_value **in) {
     for (int i = 0; i < 2; i++)
-        if (own_product(r, old, in, i, EG_OP_MUL)) return eg_node3(EG_OP_MULADD, in[i]->in[0], in[i]->in[1], in[1 - i], NULL);
+        if (own_product(r, old, in, i, EG_OP_MUL) && eg_shape_equal(in[i]->shape, old->shape))
+            return eg_node3(EG_OP_MULADD, in[i]->in[0], in[i]->in[1], in[1 - i], NULL);
     return NULL;
 }
 
-static eg_value *contract_sum(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *contract_sum(eg_rewrite *r, const eg_value *old, eg_value **in) {
     eg_value *now = started_product(r, old, in);
     return now ? now : muladd_of_sum(r, old, in);
 }
 
 /* ---- differences ----------------------------------------------------------------------------------------------------- */
 
-static eg_value *contract_difference(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *contract_difference(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (own_product(r, old, in, 0, EG_OP_MUL) && in[1]->op == EG_OP_CONST)
         return eg_node3(EG_OP_MULADD, in[0]->in[0], in[0]->in[1], negated(in[1]), NULL);
-    if (!own_product(r, old, in, 1, EG_OP_MUL)) return NULL;
+    if (!own_product(r, old, in, 1, EG_OP_MUL) || !eg_shape_equal(in[1]->shape, old->shape)) return NULL;
     eg_value *a = in[1]->in[0], *b = in[1]->in[1];
     if (is_one_number(b)) return eg_node3(EG_OP_MULADD, a, negated(b), in[0], NULL);
     return is_one_number(a) ? eg_node3(EG_OP_MULADD, b, negated(a), in[0], NULL) : NULL;
 }
 
-static eg_value *contract(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *contract(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (old->dtype != EG_F32) return NULL;
     if (old->op == EG_OP_ADD) return contract_sum(r, old, in);
     return old->op == EG_OP_SUB ? contract_difference(r, old, in) : NULL;
 }
 
-eg_status eg_pass_contract(eg_unit *unit)
-{
+eg_status eg_pass_contract(eg_unit *unit) {
     return eg_rewrite_unit(unit, contract, NULL);
 }

@@ -5,7 +5,6 @@
  */
 #include "compile/pass.h"
 
-eg_status eg_pass_dead(eg_unit *unit)
-{
+eg_status eg_pass_dead(eg_unit *unit) {
     return eg_rewrite_unit(unit, NULL, NULL);
 }

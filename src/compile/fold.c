@@ -17,21 +17,18 @@
 
 enum { MAX_RESULT = 4096, MAX_OPERAND = 65536, MAX_ARITY = 8 };
 
-static int is_literal(const eg_value *v)
-{
+static int is_literal(const eg_value *v) {
     return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA;
 }
 
-static int all_of(eg_value *const *in, int n, eg_op op)
-{
+static int all_of(eg_value *const *in, int n, eg_op op) {
     for (int i = 0; i < n; i++)
         if (in[i]->op != op) return 0;
     return 1;
 }
 
 /* The number as the dtype holds it; *fits = 0 where the executor's answer is not ours to guess. */
-static double rounded(eg_dtype dtype, double x, int *fits)
-{
+static double rounded(eg_dtype dtype, double x, int *fits) {
     if (dtype == EG_F64) return x;
     if (dtype == EG_F32) return (float)x;
     double low = dtype == EG_U8 ? 0 : -2147483648.0, high = dtype == EG_U8 ? 255 : 2147483647.0;
@@ -39,19 +36,13 @@ static double rounded(eg_dtype dtype, double x, int *fits)
     return x;
 }
 
-static eg_value *filled(eg_rewrite *r, const eg_value *old, double number)
-{
-    eg_attr attr;
-    memset(&attr, 0, sizeof attr);
-    attr.number.number = number;
-    attr.number.shape = old->shape;
-    attr.number.dtype = old->dtype;
+static eg_value *filled(eg_rewrite *r, const eg_value *old, double number) {
+    eg_attr attr = { .number = { .number = number, .shape = old->shape, .dtype = old->dtype } };
     return eg_node(r->to, EG_OP_CONST, NULL, 0, &attr);
 }
 
 /* f(filled, filled) is filled. */
-static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in) {
     double x[3] = { 0, 0, 0 };
     int fits = 1;
     for (int i = 0; i < old->nin; i++) x[i] = in[i]->attr.number.number;
@@ -61,8 +52,7 @@ static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in)
 }
 
 /* Moving equal elements about changes the shape only (pad brings zeros in, so it is computed). */
-static eg_value *fold_moved(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *fold_moved(eg_rewrite *r, const eg_value *old, eg_value **in) {
     for (int i = 1; i < old->nin; i++)
         if (memcmp(&in[i]->attr.number.number, &in[0]->attr.number.number, sizeof(double)) != 0) return NULL;
     return filled(r, old, in[0]->attr.number.number);
@@ -70,26 +60,14 @@ static eg_value *fold_moved(eg_rewrite *r, const eg_value *old, eg_value **in)
 
 /* ---- small literals, computed whole ------------------------------------------------------------------------------------ */
 
-static void spell_iota(const eg_value *v, double *out)
-{
-    int64_t stride[EG_MAX_RANK], n = eg_shape_size(v->shape), axis = v->attr.axis.axis;
-    eg_shape_strides(v->shape, stride);
-    for (int64_t i = 0; i < n; i++) out[i] = (double)(i / stride[axis] % v->shape.dim[axis]);
-}
-
-static double *spell(const eg_value *v)
-{
+static double *spell(const eg_value *v) {
     int64_t n = eg_shape_size(v->shape);
     double *out = eg_alloc(sizeof *out * (size_t)(n > 0 ? n : 1));
-    if (!out) return NULL;
-    if (v->op == EG_OP_DATA) eg_convert(EG_F64, out, v->dtype, v->attr.data.bytes, n);
-    if (v->op == EG_OP_IOTA) spell_iota(v, out);
-    for (int64_t i = 0; v->op == EG_OP_CONST && i < n; i++) out[i] = v->attr.number.number;
+    if (out) eg_ref_run(&(eg_ref_call){ .value = v, .out = out });
     return out;
 }
 
-static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x)
-{
+static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x) {
     int64_t n = eg_shape_size(old->shape);
     int fits = 1, equal = n > 0;
     for (int64_t i = 0; i < n; i++) {
@@ -98,19 +76,16 @@ static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x)
     }
     if (!fits) return NULL;
     if (equal) return filled(r, old, x[0]);
-    eg_attr attr;
-    memset(&attr, 0, sizeof attr);
-    void *bytes = eg_arena_alloc(&r->to->arena, (size_t)n * eg_dtype_size(old->dtype));
+    void *bytes = eg_alloc((size_t)(n > 0 ? n : 1) * eg_dtype_size(old->dtype));
     if (!bytes) return eg_poison(r->to, EG_E_MEMORY, "fold", "no memory for a literal");
     eg_convert(old->dtype, bytes, EG_F64, x, n);
-    attr.data.bytes = bytes;
-    attr.data.shape = old->shape;
-    attr.data.dtype = old->dtype;
-    return eg_node(r->to, EG_OP_DATA, NULL, 0, &attr);
+    eg_attr attr = { .data = { .bytes = bytes, .shape = old->shape, .dtype = old->dtype } };
+    eg_value *now = eg_node(r->to, EG_OP_DATA, NULL, 0, &attr);
+    eg_free(bytes);
+    return now;
 }
 
-static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in) {
     double *x[MAX_ARITY] = { 0 }, *y = NULL;
     eg_value *now = NULL;
     int64_t n = eg_shape_size(old->shape);
@@ -130,8 +105,7 @@ static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in
     return now;
 }
 
-static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (old->nin == 0 || (old->def->flags & (EG_LEAF | EG_EFFECT | EG_INTERNAL)) || old->def->attr == EG_ATTR_RANDOM)
         return NULL;
     for (int i = 0; i < old->nin; i++)
@@ -143,7 +117,6 @@ static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in)
     return now ? now : fold_literals(r, old, in);
 }
 
-eg_status eg_pass_fold(eg_unit *unit)
-{
+eg_status eg_pass_fold(eg_unit *unit) {
     return eg_rewrite_unit(unit, fold, NULL);
 }

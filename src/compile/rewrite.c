@@ -11,8 +11,7 @@
 #include "base/status.h"
 #include "ops/op.h"
 
-static eg_status count_uses(eg_rewrite *r, const unsigned char *needed)
-{
+static eg_status count_uses(eg_rewrite *r, const unsigned char *needed) {
     for (int id = 0; id < r->from->n; id++) {
         const eg_value *value = r->from->values[id];
         for (int i = 0; needed[id] && i < value->nin; i++) r->uses[value->in[i]->id]++;
@@ -22,8 +21,7 @@ static eg_status count_uses(eg_rewrite *r, const unsigned char *needed)
 }
 
 /* A replacement must be a value of the new graph that means the same: same dtype, same shape. */
-static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, const eg_value *now)
-{
+static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, const eg_value *now) {
     if (r->to->status != EG_OK) return eg_fail(r->to->status, "%s", eg_graph_error(r->to));
     if (!now || now->graph != r->to || eg_value_is_poisoned(now))
         return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) was replaced by nothing", old->id, old->def->name);
@@ -36,18 +34,18 @@ static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, con
     return EG_OK;
 }
 
-static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn, eg_value **in)
-{
+static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn, eg_value **in) {
     for (int i = 0; i < old->nin; i++) in[i] = r->map[old->in[i]->id];
+    eg_place was = eg_place_of(r->to, old); /* what the pass builds stands where the old value stood */
     eg_value *now = fn ? fn(r, old, in) : NULL;
     if (!now && r->to->status == EG_OK) now = eg_node_copy(r->to, old, in);
+    eg_place_restore(r->to, was);
     EG_TRY(check_replacement(r, old, now));
     r->map[old->id] = now;
     return EG_OK;
 }
 
-static int widest(const eg_graph *graph)
-{
+static int widest(const eg_graph *graph) {
     int most = 1;
     for (int id = 0; id < graph->n; id++)
         if (graph->values[id]->nin > most) most = graph->values[id]->nin;
@@ -55,15 +53,13 @@ static int widest(const eg_graph *graph)
 }
 
 /* The unit takes the new graph over; the old one is left to the caller. Nothing can fail from here on. */
-static void take_over(eg_rewrite *r)
-{
+static void take_over(eg_rewrite *r) {
     for (int i = 0; i < r->unit->nroots; i++) r->unit->root[i] = r->map[r->unit->root[i]->id];
     r->unit->graph = r->to;
     r->to = NULL;
 }
 
-static eg_status rewrite(eg_unit *unit, eg_rewrite_fn fn, void *user)
-{
+static eg_status rewrite(eg_unit *unit, eg_rewrite_fn fn, void *user) {
     eg_status status = EG_E_MEMORY;
     size_t n = (size_t)unit->graph->n;
     eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user };
@@ -74,7 +70,6 @@ static eg_status rewrite(eg_unit *unit, eg_rewrite_fn fn, void *user)
     r.to = eg_graph_new();
     if (!needed || !in || !r.map || !r.uses || !r.to) goto done;
 
-    eg_here(NULL, 0);
     eg_mark_needed(unit->root, unit->nroots, needed);
     if ((status = count_uses(&r, needed)) != EG_OK) goto done;
     for (int id = 0; id < r.from->n; id++)
@@ -89,8 +84,7 @@ done:
     return status;
 }
 
-eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user)
-{
+eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user) {
     eg_graph *old = unit->graph;
     EG_TRY(rewrite(unit, fn, user));
     eg_graph_free(old);
@@ -99,20 +93,9 @@ eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user)
 
 /* ---- units ---------------------------------------------------------------------------------------------------------- */
 
-static eg_status check_roots(eg_value *const *roots, int n)
-{
-    if (n < 1) return eg_fail(EG_E_ARGUMENT, "a program needs at least one value to fetch or assign");
-    const eg_graph *graph = roots[0]->graph;
-    if (graph->status != EG_OK) return eg_fail(graph->status, "%s", eg_graph_error(graph));
-    for (int i = 1; i < n; i++)
-        if (roots[i]->graph != graph) return eg_fail(EG_E_ARGUMENT, "a program's roots belong to two graphs");
-    return EG_OK;
-}
-
-eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n)
-{
+eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n) {
     *unit = (eg_unit){ .fuse = 1, .layout = 1, .fused_muladd = 1 };
-    EG_TRY(check_roots(roots, n));
+    EG_TRY(eg_roots_check(roots, n));
     unit->root = eg_calloc((size_t)n, sizeof *unit->root);
     if (!unit->root) return EG_E_MEMORY;
     for (int i = 0; i < n; i++) unit->root[i] = roots[i];
@@ -125,8 +108,7 @@ eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n)
     return status;
 }
 
-void eg_unit_free(eg_unit *unit)
-{
+void eg_unit_free(eg_unit *unit) {
     eg_graph_free(unit->graph);
     eg_free(unit->root);
     *unit = (eg_unit){ 0 };

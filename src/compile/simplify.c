@@ -10,7 +10,6 @@
  * Needs: constants last in commutative ops (common). Keeps: bits as above. Breaks: nothing.
  */
 #include <math.h>
-#include <string.h>
 #include "compile/pass.h"
 #include "base/status.h"
 #include "ops/op.h"
@@ -30,37 +29,27 @@ static eg_value *make(eg_graph *graph, eg_op op, eg_value *const *in, int nin, c
 
 /* ---- building -------------------------------------------------------------------------------------------------------- */
 
-static eg_value *make1(const call *c, eg_op op, eg_value *a)
-{
+static eg_value *make1(const call *c, eg_op op, eg_value *a) {
     return make(c->graph, op, &a, 1, NULL);
 }
 
-static eg_value *make2(const call *c, eg_op op, eg_value *a, eg_value *b)
-{
+static eg_value *make2(const call *c, eg_op op, eg_value *a, eg_value *b) {
     eg_value *in[2] = { a, b };
     return make(c->graph, op, in, 2, NULL);
 }
 
-static eg_value *number(const call *c, eg_dtype dtype, double x)
-{
-    eg_attr attr;
-    memset(&attr, 0, sizeof attr);
-    attr.number.number = dtype == EG_F32 ? (float)x : x;
-    attr.number.dtype = dtype;
+static eg_value *number(const call *c, eg_dtype dtype, double x) {
+    eg_attr attr = { .number = { .number = dtype == EG_F32 ? (float)x : x, .dtype = dtype } };
     return eg_node(c->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
-static eg_value *to_shape(const call *c, eg_op op, eg_value *x, eg_shape shape)
-{
-    eg_attr attr;
-    memset(&attr, 0, sizeof attr);
-    attr.shape.shape = shape;
+static eg_value *to_shape(const call *c, eg_op op, eg_value *x, eg_shape shape) {
+    eg_attr attr = { .shape = { .shape = shape } };
     return make(c->graph, op, &x, 1, &attr);
 }
 
 /* x seen in a shape that it broadcasts to, or has the elements of. */
-static eg_value *stretched(const call *c, eg_value *x, eg_shape shape)
-{
+static eg_value *stretched(const call *c, eg_value *x, eg_shape shape) {
     if (eg_shape_equal(x->shape, shape)) return x;
     int same_size = eg_shape_size(x->shape) == eg_shape_size(shape);
     return to_shape(c, same_size ? EG_OP_RESHAPE : EG_OP_EXPAND, x, shape);
@@ -68,26 +57,22 @@ static eg_value *stretched(const call *c, eg_value *x, eg_shape shape)
 
 /* ---- asking ---------------------------------------------------------------------------------------------------------- */
 
-static int is_number(const eg_value *v, double x)
-{
+static int is_number(const eg_value *v, double x) {
     return v->op == EG_OP_CONST && v->attr.number.number == x;
 }
 
-static int is_float(const eg_value *v)
-{
+static int is_float(const eg_value *v) {
     return v->dtype == EG_F32 || v->dtype == EG_F64;
 }
 
 /* +-2^e with e small enough that its reciprocal is a normal float. */
-static int is_power_of_two(double x)
-{
+static int is_power_of_two(double x) {
     int exponent;
     return fabs(frexp(x, &exponent)) == 0.5 && exponent > -120 && exponent < 120;
 }
 
 /* The shape of an elementwise result. */
-static eg_shape result_shape(const call *c)
-{
+static eg_shape result_shape(const call *c) {
     eg_shape shape = c->in[0]->shape;
     for (int i = 1; i < c->nin; i++)
         if (eg_shape_broadcast(shape, c->in[i]->shape, &shape) != EG_OK) return c->in[0]->shape;
@@ -95,26 +80,22 @@ static eg_shape result_shape(const call *c)
 }
 
 /* Input i alone, in the result's shape. */
-static eg_value *only(const call *c, int i)
-{
+static eg_value *only(const call *c, int i) {
     return stretched(c, c->in[i], result_shape(c));
 }
 
-static int other(int i)
-{
+static int other(int i) {
     return 1 - i;
 }
 
 /* The position of an input that is made by `op`, or -1. */
-static int find_input(const call *c, eg_op op)
-{
+static int find_input(const call *c, eg_op op) {
     for (int i = 0; i < c->nin; i++)
         if (c->in[i]->op == op) return i;
     return -1;
 }
 
-static int find_number(const call *c, double x)
-{
+static int find_number(const call *c, double x) {
     for (int i = 0; i < c->nin; i++)
         if (is_number(c->in[i], x)) return i;
     return -1;
@@ -123,8 +104,7 @@ static int find_number(const call *c, double x)
 /* ---- any elementwise op ------------------------------------------------------------------------------------------------ */
 
 /* Does v only put axes of length 1 before its input's? */
-static int adds_leading_ones(const eg_value *v)
-{
+static int adds_leading_ones(const eg_value *v) {
     if (v->op != EG_OP_RESHAPE) return 0;
     int extra = v->shape.rank - v->in[0]->shape.rank;
     for (int i = 0; i < extra; i++)
@@ -134,16 +114,14 @@ static int adds_leading_ones(const eg_value *v)
     return extra >= 0;
 }
 
-static eg_value *narrow(const call *c, eg_value *v)
-{
+static eg_value *narrow(const call *c, eg_value *v) {
     while (v->op == EG_OP_EXPAND || adds_leading_ones(v)) v = v->in[0];
     if (v->op == EG_OP_CONST && v->shape.rank > 0) return number(c, v->dtype, v->attr.number.number);
     return v;
 }
 
 /* Elementwise ops broadcast by themselves: f(expand a, b) is f(a, b), or expand f(a, b) where b is small too. */
-static eg_value *narrow_inputs(const call *c)
-{
+static eg_value *narrow_inputs(const call *c) {
     eg_value *in[3];
     int changed = 0;
     for (int i = 0; i < c->nin; i++) {
@@ -157,8 +135,7 @@ static eg_value *narrow_inputs(const call *c)
 
 /* ---- arithmetic --------------------------------------------------------------------------------------------------------- */
 
-static eg_value *add_zero(const call *c)
-{
+static eg_value *add_zero(const call *c) {
     int i = find_number(c, 0);
     return i >= 0 ? only(c, other(i)) : NULL;
 }
@@ -169,8 +146,7 @@ static eg_value *add_negated(const call *c) /* a + -b = a - b */
     return i >= 0 ? make2(c, EG_OP_SUB, c->in[other(i)], c->in[i]->in[0]) : NULL;
 }
 
-static eg_value *subtract_zero(const call *c)
-{
+static eg_value *subtract_zero(const call *c) {
     if (is_number(c->in[1], 0)) return only(c, 0);
     return is_number(c->in[0], 0) && is_float(c->in[1]) ? make1(c, EG_OP_NEG, only(c, 1)) : NULL;
 }
@@ -182,16 +158,14 @@ static eg_value *subtract_negated(const call *c) /* a - -b = a + b, -a - b = -(a
     return make1(c, EG_OP_NEG, make2(c, EG_OP_ADD, c->in[0]->in[0], c->in[1]));
 }
 
-static eg_value *multiply_one(const call *c)
-{
+static eg_value *multiply_one(const call *c) {
     int one = find_number(c, 1), minus = find_number(c, -1);
     if (one >= 0) return only(c, other(one));
     return minus >= 0 ? make1(c, EG_OP_NEG, only(c, other(minus))) : NULL;
 }
 
 /* The sign moves out of a product or quotient, or into its constant. */
-static eg_value *signed_factor(const call *c)
-{
+static eg_value *signed_factor(const call *c) {
     int i = find_input(c, EG_OP_NEG);
     if (i < 0) return NULL;
     eg_value *in[2] = { c->in[0], c->in[1] };
@@ -205,8 +179,7 @@ static eg_value *signed_factor(const call *c)
 }
 
 /* (x * p) * q = x * (p q) when that is exact. */
-static eg_value *merge_factors(const call *c)
-{
+static eg_value *merge_factors(const call *c) {
     const eg_value *inner = c->in[0];
     if (c->in[1]->op != EG_OP_CONST || inner->op != EG_OP_MUL || inner->in[1]->op != EG_OP_CONST || !is_float(inner)) return NULL;
     double p = inner->in[1]->attr.number.number, q = c->in[1]->attr.number.number, pq = p * q;
@@ -215,15 +188,13 @@ static eg_value *merge_factors(const call *c)
     return make2(c, EG_OP_MUL, inner->in[0], number(c, inner->dtype, pq));
 }
 
-static eg_value *divide_by_constant(const call *c)
-{
+static eg_value *divide_by_constant(const call *c) {
     if (!is_float(c->in[0]) || c->in[1]->op != EG_OP_CONST) return NULL;
     double d = c->in[1]->attr.number.number;
     return is_power_of_two(d) ? make2(c, EG_OP_MUL, c->in[0], number(c, c->in[1]->dtype, 1 / d)) : NULL;
 }
 
-static eg_value *negate(const call *c)
-{
+static eg_value *negate(const call *c) {
     eg_value *x = c->in[0];
     if (x->op == EG_OP_NEG) return x->in[0];
     if (x->op == EG_OP_SUB) return make2(c, EG_OP_SUB, x->in[1], x->in[0]);
@@ -231,20 +202,17 @@ static eg_value *negate(const call *c)
     return make2(c, EG_OP_MUL, x->in[0], number(c, x->dtype, -x->in[1]->attr.number.number));
 }
 
-static eg_value *raise_to_constant(const call *c)
-{
+static eg_value *raise_to_constant(const call *c) {
     if (is_number(c->in[1], 1)) return only(c, 0);
     return is_number(c->in[1], 2) ? make2(c, EG_OP_MUL, c->in[0], c->in[0]) : NULL;
 }
 
 /* f(f(x)) = f(x): abs, relu, floor. */
-static eg_value *applied_twice(const call *c)
-{
+static eg_value *applied_twice(const call *c) {
     return c->in[0]->op == c->op ? c->in[0] : NULL;
 }
 
-static eg_value *magnitude_of_negated(const call *c)
-{
+static eg_value *magnitude_of_negated(const call *c) {
     return c->in[0]->op == EG_OP_NEG ? make1(c, EG_OP_ABS, c->in[0]->in[0]) : NULL;
 }
 
@@ -255,15 +223,13 @@ static eg_value *same_operands(const call *c) /* max(x, x) */
 
 /* ---- choice, conversion --------------------------------------------------------------------------------------------------- */
 
-static eg_value *decided(const call *c)
-{
+static eg_value *decided(const call *c) {
     if (c->in[0]->op == EG_OP_CONST) return only(c, is_number(c->in[0], 0) ? 2 : 1);
     return c->in[1] == c->in[2] ? only(c, 1) : NULL;
 }
 
 /* where(m, where(m, a, b), d) = where(m, a, d), and the same on the other side. */
-static eg_value *decided_before(const call *c)
-{
+static eg_value *decided_before(const call *c) {
     eg_value *in[3] = { c->in[0], c->in[1], c->in[2] };
     for (int i = 1; i < 3; i++)
         if (in[i]->op == EG_OP_WHERE && in[i]->in[0] == in[0]) in[i] = in[i]->in[i];
@@ -272,13 +238,11 @@ static eg_value *decided_before(const call *c)
 }
 
 /* Does every value of `narrow` survive in `wide`? */
-static int holds(eg_dtype wide, eg_dtype narrow)
-{
+static int holds(eg_dtype wide, eg_dtype narrow) {
     return wide == narrow || wide == EG_F64 || (narrow == EG_U8 && (wide == EG_F32 || wide == EG_I32));
 }
 
-static eg_value *convert(const call *c)
-{
+static eg_value *convert(const call *c) {
     eg_value *x = c->in[0];
     eg_dtype to = (eg_dtype)c->attr->dtype.dtype;
     if (x->dtype == to) return x;
@@ -293,26 +257,22 @@ static eg_value *same_value(const call *c) /* detach: gradients are built by now
 
 /* ---- movement -------------------------------------------------------------------------------------------------------------- */
 
-static eg_value *same_shape(const call *c)
-{
+static eg_value *same_shape(const call *c) {
     return eg_shape_equal(c->in[0]->shape, c->attr->shape.shape) ? c->in[0] : NULL;
 }
 
 /* reshape of reshape, expand of expand. */
-static eg_value *movement_twice(const call *c)
-{
+static eg_value *movement_twice(const call *c) {
     return c->in[0]->op == c->op ? to_shape(c, c->op, c->in[0]->in[0], c->attr->shape.shape) : NULL;
 }
 
-static eg_value *expand_nothing(const call *c)
-{
+static eg_value *expand_nothing(const call *c) {
     if (eg_shape_size(c->in[0]->shape) != eg_shape_size(c->attr->shape.shape)) return NULL;
     return to_shape(c, EG_OP_RESHAPE, c->in[0], c->attr->shape.shape);
 }
 
 /* A permutation that keeps the order of all axes longer than 1 moves nothing. */
-static eg_value *permute_nothing(const call *c)
-{
+static eg_value *permute_nothing(const call *c) {
     eg_shape shape = c->in[0]->shape;
     int last = -1;
     for (int i = 0; i < shape.rank; i++) {
@@ -325,8 +285,7 @@ static eg_value *permute_nothing(const call *c)
     return stretched(c, c->in[0], shape);
 }
 
-static eg_value *permute_twice(const call *c)
-{
+static eg_value *permute_twice(const call *c) {
     const eg_value *x = c->in[0];
     if (x->op != EG_OP_PERMUTE) return NULL;
     eg_attr attr = *c->attr;
@@ -334,43 +293,37 @@ static eg_value *permute_twice(const call *c)
     return make(c->graph, EG_OP_PERMUTE, x->in, 1, &attr);
 }
 
-static eg_value *slice_nothing(const call *c)
-{
+static eg_value *slice_nothing(const call *c) {
     eg_shape shape = c->in[0]->shape;
     for (int i = 0; i < shape.rank; i++)
         if (c->attr->slice.start[i] != 0 || c->attr->slice.stop[i] != shape.dim[i] || c->attr->slice.step[i] != 1) return NULL;
     return c->in[0];
 }
 
-static eg_value *pad_nothing(const call *c)
-{
+static eg_value *pad_nothing(const call *c) {
     for (int i = 0; i < c->in[0]->shape.rank; i++)
         if (c->attr->pad.low[i] != 0 || c->attr->pad.high[i] != 0 || c->attr->pad.interior[i] != 0) return NULL;
     return c->in[0];
 }
 
-static eg_value *flip_nothing(const call *c)
-{
+static eg_value *flip_nothing(const call *c) {
     for (int i = 0; i < c->in[0]->shape.rank; i++)
         if ((c->attr->axes.mask >> i & 1) && c->in[0]->shape.dim[i] > 1) return NULL;
     return c->in[0];
 }
 
-static eg_value *concat_one(const call *c)
-{
+static eg_value *concat_one(const call *c) {
     return c->nin == 1 ? c->in[0] : NULL;
 }
 
 /* ---- reductions -------------------------------------------------------------------------------------------------------------- */
 
-static int reduces(const call *c, int axis)
-{
+static int reduces(const call *c, int axis) {
     return c->attr->reduce.mask >> axis & 1;
 }
 
 /* The reduction's shape when its operand's is `shape`. */
-static eg_shape reduced_shape(const call *c, eg_shape shape)
-{
+static eg_shape reduced_shape(const call *c, eg_shape shape) {
     eg_shape out = { 0 };
     for (int i = 0; i < shape.rank; i++) {
         if (!reduces(c, i)) out.dim[out.rank++] = shape.dim[i];
@@ -380,8 +333,7 @@ static eg_shape reduced_shape(const call *c, eg_shape shape)
 }
 
 /* Over axes of length 1 there is nothing to reduce (logsumexp too: x + ln 1). */
-static eg_value *reduce_nothing(const call *c)
-{
+static eg_value *reduce_nothing(const call *c) {
     eg_shape shape = c->in[0]->shape;
     for (int i = 0; i < shape.rank; i++)
         if (reduces(c, i) && shape.dim[i] != 1) return NULL;
@@ -389,8 +341,7 @@ static eg_value *reduce_nothing(const call *c)
 }
 
 /* Axes of length 1 leave the mask, so that what is left is easier to recognise. */
-static eg_value *reduce_less(const call *c)
-{
+static eg_value *reduce_less(const call *c) {
     eg_shape shape = c->in[0]->shape;
     eg_attr attr = *c->attr;
     for (int i = 0; i < shape.rank; i++)
@@ -399,14 +350,12 @@ static eg_value *reduce_less(const call *c)
     return stretched(c, make(c->graph, c->op, c->in, 1, &attr), reduced_shape(c, shape));
 }
 
-static eg_value *sum_of_negated(const call *c)
-{
+static eg_value *sum_of_negated(const call *c) {
     return c->in[0]->op == EG_OP_NEG ? make1(c, EG_OP_NEG, make(c->graph, EG_OP_SUM, c->in[0]->in, 1, c->attr)) : NULL;
 }
 
 /* sum(expand x) over stretched axes only = n * x. */
-static eg_value *sum_of_copies(const call *c)
-{
+static eg_value *sum_of_copies(const call *c) {
     const eg_value *wide = c->in[0];
     if (wide->op != EG_OP_EXPAND || !is_float(wide)) return NULL;
     eg_value *x = wide->in[0];
@@ -427,8 +376,7 @@ static eg_value *sum_of_copies(const call *c)
 /* ---- products ---------------------------------------------------------------------------------------------------------------- */
 
 /* [.., m, k] x [k, n]: one product of all rows. */
-static eg_value *matmul_rows(const call *c)
-{
+static eg_value *matmul_rows(const call *c) {
     eg_value *a = c->in[0], *b = c->in[1];
     if (c->nin != 2 || b->shape.rank != 2 || a->shape.rank <= 2 || c->attr->matmul.ta) return NULL;
     eg_shape shape = a->shape;
@@ -473,27 +421,23 @@ static const rule *const rules[EG_OP_COUNT] = {
 };
 
 /* The simpler value, or NULL where no rule applies. */
-static eg_value *simpler(const call *c)
-{
+static eg_value *simpler(const call *c) {
     if (c->graph->status != EG_OK) return c->graph->poison;
     eg_value *now = eg_op_table[c->op]->flags & EG_ELEMENTWISE ? narrow_inputs(c) : NULL;
     for (const rule *r = rules[c->op]; !now && r && *r; r++) now = (*r)(c);
     return now;
 }
 
-static eg_value *make(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr)
-{
+static eg_value *make(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr) {
     call c = { graph, op, in, nin, attr };
     eg_value *now = simpler(&c);
     return now ? now : eg_node(graph, op, in, nin, attr);
 }
 
-static eg_value *simplify(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *simplify(eg_rewrite *r, const eg_value *old, eg_value **in) {
     return simpler(&(call){ r->to, old->op, in, old->nin, &old->attr });
 }
 
-eg_status eg_pass_simplify(eg_unit *unit)
-{
+eg_status eg_pass_simplify(eg_unit *unit) {
     return eg_rewrite_unit(unit, simplify, NULL);
 }

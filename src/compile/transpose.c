@@ -7,8 +7,7 @@
 #include "compile/pass.h"
 #include "ops/op.h"
 
-static int swaps_last_two(const eg_value *v)
-{
+static int swaps_last_two(const eg_value *v) {
     int rank = v->shape.rank;
     if (v->op != EG_OP_PERMUTE || rank < 2) return 0;
     for (int i = 0; i < rank - 2; i++)
@@ -17,16 +16,14 @@ static int swaps_last_two(const eg_value *v)
 }
 
 /* [k,1] reshaped to [1,k] or back is a transpose as well. */
-static int swaps_vector(const eg_value *v)
-{
+static int swaps_vector(const eg_value *v) {
     if (v->op != EG_OP_RESHAPE || v->shape.rank != 2 || v->in[0]->shape.rank != 2) return 0;
     const eg_value *x = v->in[0];
     return (x->shape.dim[0] == 1 || x->shape.dim[1] == 1) && x->shape.dim[0] == v->shape.dim[1]
            && x->shape.dim[1] == v->shape.dim[0];
 }
 
-static eg_value *turned_operands(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *turned_operands(eg_rewrite *r, const eg_value *old, eg_value **in) {
     eg_attr attr = old->attr;
     int32_t *flag[2] = { &attr.matmul.ta, &attr.matmul.tb }, changed = 0;
     for (int i = 0; i < 2; i++)
@@ -34,8 +31,7 @@ static eg_value *turned_operands(eg_rewrite *r, const eg_value *old, eg_value **
     return changed ? eg_node(r->to, EG_OP_MATMUL, in, old->nin, &attr) : NULL;
 }
 
-static eg_value *turned_result(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *turned_result(eg_rewrite *r, const eg_value *old, eg_value **in) {
     const eg_value *product = in[0];
     if (!swaps_last_two(old) || product->op != EG_OP_MATMUL || product->nin != 2 || r->uses[old->in[0]->id] != 1) return NULL;
     eg_value *turned[2] = { product->in[1], product->in[0] };
@@ -45,13 +41,11 @@ static eg_value *turned_result(eg_rewrite *r, const eg_value *old, eg_value **in
     return eg_node(r->to, EG_OP_MATMUL, turned, 2, &attr);
 }
 
-static eg_value *transpose(eg_rewrite *r, const eg_value *old, eg_value **in)
-{
+static eg_value *transpose(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (old->op == EG_OP_MATMUL) return turned_operands(r, old, in);
     return old->op == EG_OP_PERMUTE ? turned_result(r, old, in) : NULL;
 }
 
-eg_status eg_pass_transpose(eg_unit *unit)
-{
+eg_status eg_pass_transpose(eg_unit *unit) {
     return eg_rewrite_unit(unit, transpose, NULL);
 }
