@@ -2,14 +2,16 @@
  *
  * text.c: the growing string, and numbers to text and back without the locale. The C library rounds correctly both ways;
  * only its decimal point is untrustworthy. So digits are handed over without one: "123e-5" is read the same everywhere, and
- * of a printed "1,23e-03" only the digits and the exponent are taken. Not a general printf: formats with %f or %g in them
- * follow the locale, so whatever must be read back goes through eg_text_number.
+ * of a printed "1,23e-03" only the digits and the exponent are taken. Formats with %f or %g in them are run under
+ * the C locale of the calling thread.
  */
 #include "base/text.h"
 
 #include <ctype.h>
 #include <float.h>
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +47,14 @@ void eg_text_add_bytes(eg_text *text, const char *bytes, size_t length) {
 
 void eg_text_add(eg_text *text, const char *string) { eg_text_add_bytes(text, string, strlen(string)); }
 
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+static void make_c_locale(void) { c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
+
 void eg_text_formatv(eg_text *text, const char *format, va_list arguments) {
     va_list again;
+    pthread_once(&c_locale_once, make_c_locale);
+    locale_t users = uselocale(c_locale); /* no memory for one: c_locale is 0, which changes nothing */
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
     if (length < 0) text->failed = 1;
@@ -55,6 +63,7 @@ void eg_text_formatv(eg_text *text, const char *format, va_list arguments) {
         text->length += (size_t)length;
     }
     va_end(again);
+    uselocale(users);
 }
 
 void eg_text_format(eg_text *text, const char *format, ...) {
