@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * attr.c: attributes. Two tables carry this file: `kinds` says of which fields each kind consists, `types` what each type
- * of field can do: copy into normal form, print, parse. A new kind is a row; nobody else needs to know it.
+ * attr.c: attributes. Two tables carry this file: `kinds` says of which fields each kind consists, `types` what each
+ * type of field can do: copy into normal form, print, parse. A new kind is a row; nobody else needs to know it.
  */
 #include "graph/attr.h"
 
@@ -23,14 +23,15 @@ typedef enum field_type {
     LAYOUT,  /* int32; "panels" */
     BYTES,   /* a literal's elements */
     BODY,
-    SHAPE, DTYPE, /* repeat those of the result: not printed */
+    SHAPE,
+    DTYPE, /* repeat those of the result: not printed */
     FIELD_TYPES
 } field_type;
 
 typedef struct field {
     const char *key; /* "" : the number stands alone */
     field_type type;
-    int optional;    /* 1: printed only if not 0 */
+    int optional; /* 1: printed only if not 0 */
     size_t offset, size;
 } field;
 
@@ -38,37 +39,46 @@ typedef struct field {
 enum { MOST_FIELDS = 4 };
 
 static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
-    [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) }, { "weak", FLAG, 1, AT(number.weak) },
-                         { "shape", SHAPE, 0, AT(number.shape) }, { "dtype", DTYPE, 0, AT(number.dtype) } },
-    [EG_ATTR_DATA] = { { "", BYTES, 0, AT(data.bytes) }, { "shape", SHAPE, 0, AT(data.shape) },
+    [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) },
+                         { "weak", FLAG, 1, AT(number.weak) },
+                         { "shape", SHAPE, 0, AT(number.shape) },
+                         { "dtype", DTYPE, 0, AT(number.dtype) } },
+    [EG_ATTR_DATA] = { { "", BYTES, 0, AT(data.bytes) },
+                       { "shape", SHAPE, 0, AT(data.shape) },
                        { "dtype", DTYPE, 0, AT(data.dtype) } },
-    [EG_ATTR_AXIS] = { { "axis", AXIS, 0, AT(axis.axis) }, { "shape", SHAPE, 0, AT(axis.shape) },
+    [EG_ATTR_AXIS] = { { "axis", AXIS, 0, AT(axis.axis) },
+                       { "shape", SHAPE, 0, AT(axis.shape) },
                        { "dtype", DTYPE, 0, AT(axis.dtype) } },
     [EG_ATTR_REDUCE] = { { "axes", MASK, 0, AT(reduce.mask) }, { "keep", FLAG, 1, AT(reduce.keep) } },
     [EG_ATTR_PERMUTE] = { { "axes", LIST, 0, AT(permute.axis) } },
     [EG_ATTR_SHAPE] = { { "shape", SHAPE, 0, AT(shape.shape) } },
-    [EG_ATTR_SLICE] = { { "start", LIST, 0, AT(slice.start) }, { "stop", LIST, 0, AT(slice.stop) },
+    [EG_ATTR_SLICE] = { { "start", LIST, 0, AT(slice.start) },
+                        { "stop", LIST, 0, AT(slice.stop) },
                         { "step", LIST, 0, AT(slice.step) } },
-    [EG_ATTR_PAD] = { { "low", LIST, 0, AT(pad.low) }, { "high", LIST, 0, AT(pad.high) },
+    [EG_ATTR_PAD] = { { "low", LIST, 0, AT(pad.low) },
+                      { "high", LIST, 0, AT(pad.high) },
                       { "interior", LIST, 0, AT(pad.interior) } },
     [EG_ATTR_AXES] = { { "axes", MASK, 0, AT(axes.mask) } },
     [EG_ATTR_MATMUL] = { { "ta", FLAG, 1, AT(matmul.ta) }, { "tb", FLAG, 1, AT(matmul.tb) } },
     [EG_ATTR_SCATTER] = { { "axis", AXIS, 0, AT(scatter.axis) }, { "size", INTEGER, 0, AT(scatter.size) } },
     [EG_ATTR_ONE_HOT] = { { "depth", INTEGER, 0, AT(one_hot.depth) }, { "dtype", DTYPE, 0, AT(one_hot.dtype) } },
     [EG_ATTR_DTYPE] = { { "dtype", DTYPE, 0, AT(dtype.dtype) } },
-    [EG_ATTR_RANDOM] = { { "site", WORD, 0, AT(random.site) }, { "shape", SHAPE, 0, AT(random.shape) },
+    [EG_ATTR_RANDOM] = { { "site", WORD, 0, AT(random.site) },
+                         { "shape", SHAPE, 0, AT(random.shape) },
                          { "dtype", DTYPE, 0, AT(random.dtype) } },
-    [EG_ATTR_LEAF] = { { "", LAYOUT, 1, AT(leaf.layout) }, { "shape", SHAPE, 0, AT(leaf.shape) },
+    [EG_ATTR_LEAF] = { { "", LAYOUT, 1, AT(leaf.layout) },
+                       { "shape", SHAPE, 0, AT(leaf.shape) },
                        { "dtype", DTYPE, 0, AT(leaf.dtype) } },
     [EG_ATTR_BODY] = { { "", BODY, 0, AT(body.body) } },
-    [EG_ATTR_INDEX] = { { "", INTEGER, 0, AT(index.index) }, { "shape", SHAPE, 0, AT(index.shape) },
+    [EG_ATTR_INDEX] = { { "", INTEGER, 0, AT(index.index) },
+                        { "shape", SHAPE, 0, AT(index.shape) },
                         { "dtype", DTYPE, 0, AT(index.dtype) } },
     [EG_ATTR_PACK] = { { "transpose", FLAG, 1, AT(pack.transpose) } },
 };
 
 static const char *const layouts[] = { [EG_ROWS] = "", [EG_PANELS] = "panels" };
 
-/* ---- whole numbers of 4 or 8 bytes ------------------------------------------------------------------------------------- */
+/* ---- whole numbers of 4 or 8 bytes ----------------------------------------------------------------------------- */
 
 static int64_t get_int(const field *f, const void *at) {
     int64_t wide;
@@ -94,7 +104,7 @@ static int64_t get_element(const field *f, const void *at, int i) {
     return get_int(&one, (const char *)at + element(f) * (size_t)i);
 }
 
-/* ---- normal form --------------------------------------------------------------------------------------------------------- */
+/* ---- normal form ----------------------------------------------------------------------------------------------- */
 
 static eg_status normal_plain(const field *f, void *out, const void *in, int rank) {
     (void)rank;
@@ -159,7 +169,7 @@ static eg_status normal_dtype(const field *f, void *out, const void *in, int ran
     return EG_OK;
 }
 
-/* ---- printing -------------------------------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------------------------- */
 
 static void print_number(const field *f, eg_text *text, const eg_value *value, const void *at) {
     (void)f;
@@ -192,8 +202,7 @@ static void print_mask(const field *f, eg_text *text, const eg_value *value, con
 
 static void print_list(const field *f, eg_text *text, const eg_value *value, const void *at) {
     int rank = value->in[0]->shape.rank;
-    for (int i = 0; i < rank; i++)
-        eg_text_format(text, "%s%lld", i ? "," : "[", (long long)get_element(f, at, i));
+    for (int i = 0; i < rank; i++) eg_text_format(text, "%s%lld", i ? "," : "[", (long long)get_element(f, at, i));
     eg_text_add(text, rank ? "]" : "[]");
 }
 
@@ -232,7 +241,7 @@ static void print_bytes(const field *f, eg_text *text, const eg_value *value, co
     }
 }
 
-/* ---- parsing --------------------------------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------------------------- */
 
 static eg_status parse_number(const field *f, eg_lexer *lexer, void *at, int rank) {
     (void)f;
@@ -292,12 +301,12 @@ static eg_status parse_layout(const field *f, eg_lexer *lexer, void *at, int ran
     return EG_OK;
 }
 
-/* ---- types ----------------------------------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------------------------- */
 
 static const struct {
     eg_status (*normal)(const field *f, void *out, const void *in, int rank);
-    void (*print)(const field *f, eg_text *text, const eg_value *value, const void *at);    /* NULL: not printed */
-    eg_status (*parse)(const field *f, eg_lexer *lexer, void *at, int rank);                /* NULL: not parsed here */
+    void (*print)(const field *f, eg_text *text, const eg_value *value, const void *at); /* NULL: not printed */
+    eg_status (*parse)(const field *f, eg_lexer *lexer, void *at, int rank);             /* NULL: not parsed here */
 } types[FIELD_TYPES] = {
     [NUMBER] = { normal_plain, print_number, parse_number },
     [INTEGER] = { normal_plain, print_integer, parse_integer },
@@ -340,7 +349,7 @@ eg_status eg_attr_normal(eg_attr *out, const eg_op_def *def, const eg_attr *in, 
     return EG_OK;
 }
 
-/* ---- equality, hash ---------------------------------------------------------------------------------------------------------- */
+/* ---- equality, hash -------------------------------------------------------------------------------------------- */
 
 static size_t data_size(const eg_attr *attr) {
     return (size_t)eg_shape_size(attr->data.shape) * eg_dtype_size((eg_dtype)attr->data.dtype);
@@ -409,15 +418,15 @@ int eg_node_equal(const eg_value *a, const eg_value *b) {
 }
 
 uint64_t eg_node_hash(const eg_value *value) {
-    uint64_t hash = mix(eg_attr_hash(value->def->attr, &value->attr), (uint64_t)value->op << 16 | (uint64_t)value->dtype << 8 |
-                                                                          (uint64_t)value->layout);
+    uint64_t hash = mix(eg_attr_hash(value->def->attr, &value->attr),
+                        (uint64_t)value->op << 16 | (uint64_t)value->dtype << 8 | (uint64_t)value->layout);
     hash = hash_bytes(hash, value->shape.dim, sizeof(int64_t) * (size_t)value->shape.rank);
     hash = hash_bytes(hash, value->name, strlen(value->name));
     for (int i = 0; i < value->nin; i++) hash = mix(hash, (uint64_t)value->in[i]->id);
     return hash;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------ */
 
 static int is_zero(const field *f, const eg_attr *attr) { return f->optional && get_int(f, at_const(f, attr)) == 0; }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * dot.c: draws a graph for Graphviz, data flowing downwards: inputs as ellipses, variables as boxes with a
- * coloured ground, everything else as round boxes, and around the values of one scope (a layer) a frame. A fused group is one
- * box that lists its ops. `dot -Tsvg` makes the picture.
+ * coloured ground, everything else as round boxes, and around the values of one scope (a layer) a frame. A fused
+ * group is one box that lists its ops. `dot -Tsvg` makes the picture.
  */
 #include "graph/node.h"
 

@@ -2,10 +2,11 @@
  *
  * grad.c: reverse-mode differentiation, graph to graph.
  *
- * The idea: walk the values from the last to the first. Each one that lies between `wrt` and `y` (it depends on some wrt,
- * and some y needs it) hands its adjoint to its op's vjp rule, which builds the adjoints of the inputs as more values. What arrives at
- * an input is added up in `add_adjoint`, the one place that also sums over the axes that broadcasting stretched, so that
- * no rule has to. Since the derivatives are values of the same graph, they can be differentiated again.
+ * The idea: walk the values from the last to the first. Each one that lies between `wrt` and `y` (it depends on some
+ * wrt, and some y needs it) hands its adjoint to its op's vjp rule, which builds the adjoints of the inputs as more
+ * values. What arrives at an input is added up in `add_adjoint`, the one place that also sums over the axes that
+ * broadcasting stretched, so that no rule has to. Since the derivatives are values of the same graph, they can be
+ * differentiated again.
  *
  * Only floats carry gradients. A float op without a rule (floor, detach, random) has derivative 0; internal ops,
  * which passes make, cannot be differentiated: differentiate first, compile then.
@@ -30,7 +31,7 @@ typedef struct walk {
 
 static int is_float(const eg_value *value) { return value->dtype == EG_F32 || value->dtype == EG_F64; }
 
-/* ---- adjoints ------------------------------------------------------------------------------------------------------------ */
+/* ---- adjoints -------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_sum_to(eg_value *value, eg_shape shape) {
     int extra = value->shape.rank - shape.rank, keeps_rank = extra == 0;
@@ -59,7 +60,7 @@ static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
     *total = *total ? eg_node2(EG_OP_ADD, *total, part, NULL) : part;
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------------------------- */
 
 static eg_status walk_start(walk *w, eg_graph *graph) {
     int most = 1;
@@ -103,14 +104,16 @@ static int goes_on(const walk *w, const eg_value *value) {
 static void step_back(walk *w, eg_value *value) {
     if (!value->def->vjp) {
         if (value->def->flags & EG_INTERNAL)
-            eg_poison(w->graph, EG_E_UNSUPPORTED, value->def->name, "has no derivative: differentiate before compiling");
+            eg_poison(w->graph, EG_E_UNSUPPORTED, value->def->name,
+                      "has no derivative: differentiate before compiling");
         return;
     }
     eg_place was = eg_place_of(w->graph, value);
     memset(w->din, 0, sizeof(eg_value *) * (size_t)value->nin);
     value->def->vjp(value, w->adjoint[value->id], w->din);
     for (int i = 0; i < value->nin; i++)
-        if (w->din[i] && w->depends[value->in[i]->id] && is_float(value->in[i])) add_adjoint(w, value->in[i], w->din[i]);
+        if (w->din[i] && w->depends[value->in[i]->id] && is_float(value->in[i]))
+            add_adjoint(w, value->in[i], w->din[i]);
     eg_place_restore(w->graph, was);
 }
 
@@ -122,7 +125,7 @@ static void walk_back(walk *w, eg_value *const *y, eg_value *const *seeds, int m
         if (goes_on(w, w->graph->values[id])) step_back(w, w->graph->values[id]);
 }
 
-/* ---- the public calls ------------------------------------------------------------------------------------------------------- */
+/* ---- the public calls ------------------------------------------------------------------------------------------ */
 
 /* A value that may be differentiated, of this graph. */
 static int is_fit(eg_graph *graph, const eg_value *value, const char *what, int i) {
@@ -134,14 +137,15 @@ static int is_fit(eg_graph *graph, const eg_value *value, const char *what, int 
     return graph->status == EG_OK;
 }
 
-static void check_all(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n) {
+static void check_all(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt,
+                      int n) {
     char a[160], b[160];
     for (int j = 0; j < m; j++) {
         if (!is_fit(graph, y[j], "result", j) || !is_fit(graph, seeds[j], "seed", j)) return;
         if (y[j]->dtype != seeds[j]->dtype || !eg_shape_equal(y[j]->shape, seeds[j]->shape))
-            eg_poison(graph, EG_E_SHAPE, "grad", "seed %d is %s%s, its result is %s%s", j, eg_dtype_name(seeds[j]->dtype),
-                      eg_shape_text(seeds[j]->shape, a, sizeof a), eg_dtype_name(y[j]->dtype),
-                      eg_shape_text(y[j]->shape, b, sizeof b));
+            eg_poison(graph, EG_E_SHAPE, "grad", "seed %d is %s%s, its result is %s%s", j,
+                      eg_dtype_name(seeds[j]->dtype), eg_shape_text(seeds[j]->shape, a, sizeof a),
+                      eg_dtype_name(y[j]->dtype), eg_shape_text(y[j]->shape, b, sizeof b));
     }
     for (int i = 0; i < n; i++)
         if (!is_fit(graph, wrt[i], "wrt", i)) return;
@@ -163,7 +167,8 @@ static void find(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, in
 
 eg_status eg_vjp(eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n, eg_value **out) {
     eg_graph *graph = m > 0 && y[0] ? y[0]->graph : NULL;
-    eg_value *poison = graph ? graph->poison : eg_poison(NULL, EG_E_ARGUMENT, "grad", "there is nothing to differentiate");
+    eg_value *poison =
+        graph ? graph->poison : eg_poison(NULL, EG_E_ARGUMENT, "grad", "there is nothing to differentiate");
     if (graph && graph->status == EG_OK) check_all(graph, y, seeds, m, wrt, n);
     if (graph && graph->status == EG_OK) find(graph, y, seeds, m, wrt, n, out);
     eg_status status = eg_graph_status(graph);

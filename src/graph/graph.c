@@ -3,10 +3,11 @@
  * graph.c: a graph's life, and how a value comes into it.
  *
  * The idea: every value, whoever builds it (user, gradient, parser, pass), passes through eg_node, which checks the
- * operands, lets the op infer dtype and shape, and appends. So a graph holds correct values only, in topological order.
- * A mistake is remembered once, in the graph, and answered with the graph's poison value, which turns everything built
- * on it into poison too: a formula needs no check on every line. A call that has not even a graph (no memory for one, NULL
- * operands) gets the poison of a static graph that nobody writes, so constructors never return NULL.
+ * operands, lets the op infer dtype and shape, and appends. So a graph holds correct values only, in topological
+ * order. A mistake is remembered once, in the graph, and answered with the graph's poison value, which turns
+ * everything built on it into poison too: a formula needs no check on every line. A call that has not even a graph
+ * (no memory for one, NULL operands) gets the poison of a static graph that nobody writes, so constructors never
+ * return NULL.
  *
  * Non-goals: merging equal values or computing constants while building. Passes do that.
  */
@@ -32,10 +33,12 @@ typedef struct eg_scope {
 } eg_scope;
 
 static eg_graph nowhere;
-static eg_value nothing = { .graph = &nowhere, .op = EG_OP_POISON, .id = -1, .dtype = EG_F32, .name = "", .scope = "" };
+static eg_value nothing = {
+    .graph = &nowhere, .op = EG_OP_POISON, .id = -1, .dtype = EG_F32, .name = "", .scope = ""
+};
 static eg_graph nowhere = { .status = EG_E_ARGUMENT, .error = "no graph", .scope = "", .poison = &nothing };
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------ */
 
 eg_graph *eg_graph_new(void) {
     eg_graph *graph = eg_calloc(1, sizeof *graph);
@@ -63,7 +66,7 @@ void eg_graph_free(eg_graph *graph) {
 eg_status eg_graph_status(const eg_graph *graph) { return graph ? graph->status : nowhere.status; }
 const char *eg_graph_error(const eg_graph *graph) { return graph ? graph->error : nowhere.error; }
 
-/* ---- where we are: the caller's line, the scope --------------------------------------------------------------------- */
+/* ---- where we are: the caller's line, the scope ---------------------------------------------------------------- */
 
 static _Thread_local struct {
     const char *file; /* NULL: not known */
@@ -130,7 +133,7 @@ void eg_place_restore(eg_graph *graph, eg_place place) {
     graph->scope = place.scope;
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------------- */
+/* ---- mistakes -------------------------------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -153,13 +156,13 @@ eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const cha
     return graph->poison;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------------------------- */
 
 static eg_value *arity_check(eg_graph *graph, const eg_op_def *def, int nin) {
     int least = def->arity < 0 ? -def->arity : def->arity;
     if (def->arity < 0 ? nin >= least : nin == least) return NULL;
-    return eg_poison(graph, EG_E_ARGUMENT, def->name, "takes %s%d operands, got %d", def->arity < 0 ? "at least " : "",
-                     least, nin);
+    return eg_poison(graph, EG_E_ARGUMENT, def->name, "takes %s%d operands, got %d",
+                     def->arity < 0 ? "at least " : "", least, nin);
 }
 
 /* NULL if all is well, else what to return. */
@@ -211,7 +214,7 @@ static eg_value *settle_weak(eg_graph *graph, const eg_op_def *def, eg_value **i
     return NULL;
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
 
 /* Room for one more pointer in a growing array. */
 static eg_status reserve(eg_value ***array, int n, int *capacity) {
@@ -246,7 +249,7 @@ static eg_status attr_take(eg_value *value, const eg_attr *attr) {
 /* What the op says of the result. */
 static eg_status infer(eg_value *value) {
     eg_inferred result = { .dtype = EG_F32 };
-    if (!value->def->infer) return eg_fail(EG_E_ARGUMENT, "cannot be built");
+    if (value->op == EG_OP_POISON) return eg_fail(EG_E_ARGUMENT, "cannot be built");
     EG_TRY(value->def->infer(value, &result));
     EG_TRY(eg_shape_check(result.shape));
     value->dtype = result.dtype;
@@ -270,15 +273,23 @@ static eg_status append(eg_value *value) {
 static eg_value *value_new(eg_graph *graph, eg_op op, eg_value *const *in, int nin) {
     eg_value *value = eg_arena_alloc(&graph->arena, sizeof(eg_value) + sizeof(eg_value *) * (size_t)nin);
     if (!value) return NULL;
-    *value = (eg_value){ .graph = graph, .def = eg_op_table[op], .op = op, .nin = nin, .in = (eg_value **)(value + 1),
-                         .name = "", .scope = graph->scope, .file = here.file, .line = here.line };
+    *value = (eg_value){ .graph = graph,
+                         .def = eg_op_table[op],
+                         .op = op,
+                         .nin = nin,
+                         .in = (eg_value **)(value + 1),
+                         .name = "",
+                         .scope = graph->scope,
+                         .file = here.file,
+                         .line = here.line };
     if (nin > 0) memcpy(value->in, in, sizeof(eg_value *) * (size_t)nin);
     return value;
 }
 
 eg_value *eg_node(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr) {
     const eg_op_def *def = eg_op_table[op];
-    if (!graph || graph == &nowhere) return eg_poison(NULL, EG_E_ARGUMENT, def->name, "there is no graph to build it in");
+    if (!graph || graph == &nowhere)
+        return eg_poison(NULL, EG_E_ARGUMENT, def->name, "there is no graph to build it in");
     eg_value *bad = operands_check(graph, def, in, nin);
     if (bad) return bad;
     eg_value *value = value_new(graph, op, in, nin);
@@ -313,7 +324,7 @@ eg_value *eg_fill_like(eg_value *like, double number) {
     return number_node(like->graph, like->dtype, like->shape, number);
 }
 
-/* ---- leaves --------------------------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name) {
     for (int i = 0; i < graph->nleaves; i++)
@@ -321,7 +332,8 @@ eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name) 
     return NULL;
 }
 
-/* The leaf that has the name already, if it is the one that is asked for. Its layout is whatever its first maker chose. */
+/* The leaf that has the name already, if it is the one that is asked for. Its layout is whatever its first maker
+ * chose. */
 static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, eg_shape shape) {
     char had[160], asked[160];
     if (leaf->dtype == dtype && eg_shape_equal(leaf->shape, shape)) return leaf;
@@ -333,7 +345,8 @@ static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, eg_shape shape) {
 /* Room for a leaf and its name are found first, so that a leaf is never in one list only. */
 eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
     const char *op_name = eg_op_table[op]->name;
-    if (!graph || graph == &nowhere) return eg_poison(NULL, EG_E_ARGUMENT, op_name, "there is no graph to build it in");
+    if (!graph || graph == &nowhere)
+        return eg_poison(NULL, EG_E_ARGUMENT, op_name, "there is no graph to build it in");
     if (!name || name[0] == '\0') return eg_poison(graph, EG_E_NAME, op_name, "needs a name");
     eg_value *leaf = eg_graph_find(graph, op, name);
     if (leaf) return leaf_again(leaf, dtype, shape);
@@ -349,7 +362,7 @@ eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, e
     return leaf;
 }
 
-/* ---- copies --------------------------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in) {
     if (eg_value_is_poisoned(value))
@@ -363,7 +376,7 @@ eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in)
     return copy;
 }
 
-/* ---- bodies --------------------------------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------------------------- */
 
 eg_body *eg_body_new(eg_graph *outer, int nin) {
     eg_body *body = EG_ARENA_NEW(&outer->arena, eg_body);
@@ -445,7 +458,7 @@ static eg_body *body_copy(eg_graph *outer, const eg_body *body) {
     return status == EG_OK ? copy : NULL;
 }
 
-/* ---- what roots need -------------------------------------------------------------------------------------------------- */
+/* ---- what roots need ------------------------------------------------------------------------------------------- */
 
 void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed) {
     if (n == 0) return;
@@ -479,7 +492,7 @@ eg_status eg_roots_check(eg_value *const *roots, int n) {
     return EG_OK;
 }
 
-/* ---- questions -------------------------------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------------------------- */
 
 eg_shape eg_value_shape(const eg_value *value) { return value->shape; }
 eg_dtype eg_value_dtype(const eg_value *value) { return value->dtype; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lex.c: reads pieces of graph text from a bounded range of bytes. Whatever the bytes, nothing is read beyond the end.
+ * lex.c: reads pieces of graph text from a bounded range of bytes. Whatever the bytes, nothing is read beyond the
+ * end.
  */
 #include "graph/lex.h"
 
@@ -39,9 +40,16 @@ int eg_lex_end(eg_lexer *lexer) {
 
 int eg_lex_is(eg_lexer *lexer, const char *token) {
     size_t length = strlen(token);
-    if (eg_lex_end(lexer) || (size_t)(lexer->end - lexer->at) < length || memcmp(lexer->at, token, length) != 0) return 0;
-    lexer->at += length;
+    eg_lexer next = *lexer;
+    if (eg_lex_end(&next) || (size_t)(next.end - next.at) < length || memcmp(next.at, token, length) != 0) return 0;
+    next.at += length;
+    *lexer = next; /* only now: a line that ends before something optional is still the current one */
     return 1;
+}
+
+int eg_lex_sees(const eg_lexer *lexer, char c) {
+    eg_lexer next = *lexer;
+    return !eg_lex_end(&next) && *next.at == c;
 }
 
 /* What stands at the lexer, for messages: the rest of its line, shortened. */
@@ -80,7 +88,8 @@ eg_status eg_lex_int(eg_lexer *lexer, int64_t low, int64_t high, int64_t *out) {
     const char *after = eg_lex_end(lexer) ? NULL : eg_parse_int(lexer->at, lexer->end, out);
     if (!after) return eg_lex_fail(lexer, "expected a whole number before \"%s\"", found);
     if (*out < low || *out > high)
-        return eg_lex_fail(lexer, "the number %lld is outside %lld..%lld", (long long)*out, (long long)low, (long long)high);
+        return eg_lex_fail(lexer, "the number %lld is outside %lld..%lld", (long long)*out, (long long)low,
+                           (long long)high);
     lexer->at = after;
     return EG_OK;
 }

@@ -21,6 +21,7 @@ eg_status eg_lex_fail(const eg_lexer *lexer, const char *format, ...) EG_PRINTF(
 int eg_lex_end(eg_lexer *lexer);
 /* Takes `token` if it comes next. */
 int eg_lex_is(eg_lexer *lexer, const char *token);
+int eg_lex_sees(const eg_lexer *lexer, char c); /* whether it comes next; takes nothing */
 eg_status eg_lex_need(eg_lexer *lexer, const char *token);
 /* Letters, digits and _; "" if none comes next or it is too long. */
 int eg_lex_word(eg_lexer *lexer, char word[EG_LEX_WORD]);

@@ -24,7 +24,7 @@ typedef enum eg_op {
  * the layout pass decides about the rest. */
 typedef enum eg_layout { EG_ROWS, EG_PANELS } eg_layout;
 
-/* ---- attributes: one struct for each kind, zero-padded so that they compare and hash by bytes ---------------------- */
+/* ---- attributes: one struct for each kind, zero-padded so that they compare and hash by bytes ------------------ */
 
 typedef enum eg_attr_kind {
     EG_ATTR_NONE, EG_ATTR_NUMBER, EG_ATTR_DATA, EG_ATTR_AXIS, EG_ATTR_REDUCE, EG_ATTR_PERMUTE, EG_ATTR_SHAPE,
@@ -99,7 +99,7 @@ struct eg_body {
     eg_value **out;      /* [nout] */
 };
 
-/* ---- building --------------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------------------------- */
 
 /* Appends a node: checks that the inputs belong to `graph` and are not poisoned, gives weak constants the others' dtype (that
  * of the first operand that is not weak; a weak constant among its like stays f32), calls the op's infer. The attributes

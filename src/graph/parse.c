@@ -7,8 +7,8 @@
  *     type   = dtype "[" [ dim { "," dim } ] "]" [ "{panels}" ]
  *
  * Numbers may come in any order, each once and before it is used. Blanks, newlines and # comments mean nothing.
- * The text may be anybody's: values are built by eg_node, so that all rules of the ops hold; the type must be what the op infers;
- * and what comes out is verified as a whole. Errors name the line.
+ * The text may be anybody's: values are built by eg_node, so that all rules of the ops hold; the type must be what
+ * the op infers; and what comes out is verified as a whole. Errors name the line.
  */
 #include "graph/node.h"
 
@@ -32,9 +32,9 @@ typedef struct list {
 typedef struct reader {
     eg_lexer *lexer; /* shared with the bodies inside */
     eg_graph *graph;
-    eg_body *body;   /* NULL for the outer graph */
+    eg_body *body; /* NULL for the outer graph */
     int depth, nparams;
-    list numbered;   /* numbered.at[i]: what %i stands for, or NULL */
+    list numbered; /* numbered.at[i]: what %i stands for, or NULL */
 } reader;
 
 /* One value being read. */
@@ -67,7 +67,7 @@ static eg_status list_reserve(list *l, int64_t n) {
     return EG_OK;
 }
 
-/* ---- pieces ---------------------------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------------------------- */
 
 /* %n. No text has more values than bytes, so a larger number is not even looked at. */
 static eg_status read_number(reader *r, int64_t *number) {
@@ -93,7 +93,8 @@ static eg_status unknown_op(const reader *r, const char *word) {
     const char *names[EG_OP_COUNT];
     for (int op = 0; op < EG_OP_COUNT; op++) names[op] = eg_op_table[op]->name;
     const char *meant = eg_did_you_mean(word, names, EG_OP_COUNT);
-    return eg_lex_fail(r->lexer, "there is no op \"%s\"%s%s", word, meant ? "; did you mean " : "", meant ? meant : "");
+    return eg_lex_fail(r->lexer, "there is no op \"%s\"%s%s", word, meant ? "; did you mean " : "",
+                       meant ? meant : "");
 }
 
 static eg_status read_op(reader *r, statement *s) {
@@ -118,7 +119,7 @@ static eg_status read_type(reader *r, statement *s) {
     return eg_lex_need(r->lexer, "}");
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------------------------- */
 
 static eg_status read_graph(reader *r, list *roots);
 
@@ -138,13 +139,14 @@ static eg_status read_body(reader *r, statement *s) {
     return status == EG_OK ? eg_lex_need(r->lexer, "}") : status;
 }
 
-/* ---- one value ------------------------------------------------------------------------------------------------------------ */
+/* ---- one value ------------------------------------------------------------------------------------------------- */
 
 /* The elements of a literal in their dtype. */
 static eg_status read_literal(const reader *r, const statement *s, void **bytes) {
     int64_t n = eg_shape_size(s->shape);
     if (s->attr.n != n)
-        return eg_lex_fail(r->lexer, "the literal has %lld elements, its shape %lld", (long long)s->attr.n, (long long)n);
+        return eg_lex_fail(r->lexer, "the literal has %lld elements, its shape %lld", (long long)s->attr.n,
+                           (long long)n);
     *bytes = eg_alloc((size_t)n * eg_dtype_size(s->dtype) + 1);
     if (!*bytes) return EG_E_MEMORY;
     eg_convert(s->dtype, *bytes, EG_F64, s->attr.numbers, n);
@@ -170,7 +172,8 @@ static eg_value *build(reader *r, statement *s) {
     return eg_node(r->graph, s->op, s->in.at, s->in.n, &s->attr.attr);
 }
 
-/* The type that the text claims must be the one that the op infers. A layout may be claimed; eg_graph_verify judges it. */
+/* The type that the text claims must be the one that the op infers. A layout may be claimed; eg_graph_verify judges
+ * it. */
 static eg_status check_type(const reader *r, const statement *s, eg_value *value) {
     char said[160], is[160];
     if (value->dtype != s->dtype || !eg_shape_equal(value->shape, s->shape))
@@ -178,7 +181,8 @@ static eg_status check_type(const reader *r, const statement *s, eg_value *value
                            eg_shape_text(value->shape, is, sizeof is), eg_dtype_name(s->dtype),
                            eg_shape_text(s->shape, said, sizeof said));
     if (s->op == EG_OP_VAR && value->layout != s->layout)
-        return eg_lex_fail(r->lexer, "var \"%.200s\": {panels} must stand behind its name and behind its shape", value->name);
+        return eg_lex_fail(r->lexer, "var \"%.200s\": {panels} must stand behind its name and behind its shape",
+                           value->name);
     value->layout = s->layout;
     return EG_OK;
 }
@@ -201,7 +205,7 @@ static eg_status read_parts(reader *r, statement *s) {
     EG_TRY(eg_lex_need(r->lexer, "="));
     EG_TRY(read_op(r, s));
     if (s->def->attr == EG_ATTR_LEAF) EG_TRY(eg_lex_string(r->lexer, &s->name));
-    if (!eg_lex_end(r->lexer) && *r->lexer->at == '%') EG_TRY(read_references(r, &s->in));
+    if (eg_lex_sees(r->lexer, '%')) EG_TRY(read_references(r, &s->in));
     int rank = s->in.n > 0 ? s->in.at[0]->shape.rank : 0;
     EG_TRY(s->def->attr == EG_ATTR_BODY ? read_body(r, s) : eg_attr_parse(r->lexer, s->def, rank, &s->attr));
     EG_TRY(read_type(r, s));
@@ -222,7 +226,7 @@ static eg_status read_graph(reader *r, list *roots) {
     return read_references(r, roots);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 static eg_status read_all(reader *r, eg_value **roots, int max_roots, int *n) {
     list found = { 0 };

@@ -14,8 +14,9 @@
  *     } : f32[32,10]
  *     return %4
  *
- * Behind the colon stands the result: dtype, shape, and the layout if it is not rows. Attributes that the result shows
- * anyway (the shape of a reshape, the dtype of a cast) are not repeated. parse.c reads it back; numbers come back exactly.
+ * Behind the colon stands the result: dtype, shape, and the layout if it is not rows. Attributes that the result
+ * shows anyway (the shape of a reshape, the dtype of a cast) are not repeated. parse.c reads it back; numbers come
+ * back exactly.
  */
 #include "graph/node.h"
 
@@ -59,8 +60,8 @@ static void print_references(printer *p, eg_value *const *values, int n, const i
     for (int i = 0; i < n; i++) eg_text_format(&p->text, "%s%%%d", i ? ", " : " ", number[values[i]->id]);
 }
 
-static void print_graph(printer *p, const eg_graph *graph, eg_value *const *roots, int nroots, eg_value *const *params,
-                        int nparams);
+static void print_graph(printer *p, const eg_graph *graph, eg_value *const *roots, int nroots,
+                        eg_value *const *params, int nparams);
 
 static void print_body(printer *p, const eg_body *body) {
     eg_text_add(&p->text, " {\n");
@@ -89,8 +90,8 @@ static void print_value(printer *p, const eg_value *value, const int *number) {
 }
 
 /* The parameters of a body are printed even where nothing reads them: they are its signature. */
-static void print_graph(printer *p, const eg_graph *graph, eg_value *const *roots, int nroots, eg_value *const *params,
-                        int nparams) {
+static void print_graph(printer *p, const eg_graph *graph, eg_value *const *roots, int nroots,
+                        eg_value *const *params, int nparams) {
     unsigned char *needed = eg_alloc((size_t)graph->n + 1);
     int *number = eg_alloc(sizeof(int) * ((size_t)graph->n + 1));
     int count = 0;

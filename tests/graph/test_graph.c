@@ -2,7 +2,6 @@
  *
  * Building graphs: errors and poison, places, scopes, weak constants, leaves, copies, equality, bodies.
  */
-#undef EG_NO_PLACES /* this file is a user's: its lines are named in messages */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -228,14 +227,14 @@ static void verify_finds_what_is_broken(void **state) {
     eg_value *x = eg_input(g, "x", EG_F32, EG_SHAPE(3, 4)), *y = eg_sum(x, .axes = EG_AXES(1));
     eg_value *group = every_fused(x, x);
     assert_int_equal(eg_graph_verify(g), EG_OK);
-#define BREAK(place, with, word)                             \
-    do {                                                     \
-        __typeof__(place) was = place;                       \
-        place = with;                                        \
-        assert_int_equal(eg_graph_verify(g), EG_E_INTERNAL); \
-        assert_non_null(strstr(eg_error(), word));           \
-        place = was;                                         \
-        assert_int_equal(eg_graph_verify(g), EG_OK);         \
+#define BREAK(place, with, word)                                                                                     \
+    do {                                                                                                             \
+        __typeof__(place) was = place;                                                                               \
+        place = with;                                                                                                \
+        assert_int_equal(eg_graph_verify(g), EG_E_INTERNAL);                                                         \
+        assert_non_null(strstr(eg_error(), word));                                                                   \
+        place = was;                                                                                                 \
+        assert_int_equal(eg_graph_verify(g), EG_OK);                                                                 \
     } while (0)
     BREAK(y->id, 7, "another place");
     BREAK(y->dtype, EG_F64, "another type");
