@@ -18,7 +18,7 @@ eg_value *eg_sign(eg_value *x) {
     return eg_where(eg_greater(x, zero), eg_number(x, 1), eg_where(eg_less(x, zero), eg_number(x, -1), zero));
 }
 
-/* ---- reductions --------------------------------------------------------------------------------------------------------- */
+/* ---- reductions ------------------------------------------------------------------------------ */
 
 /* The mean of nothing is NaN (0/0), as in NumPy. */
 eg_value *eg_mean_(eg_value *x, eg_reduce_opt opt) {
@@ -40,7 +40,7 @@ eg_value *eg_log_softmax(eg_value *x, int axis) {
 
 eg_value *eg_softmax(eg_value *x, int axis) { return eg_exp(eg_log_softmax(x, axis)); }
 
-/* ---- movement ----------------------------------------------------------------------------------------------------------- */
+/* ---- movement -------------------------------------------------------------------------------- */
 
 eg_value *eg_transpose(eg_value *x) {
     int rank = x->shape.rank;
@@ -96,7 +96,7 @@ eg_value *eg_at_(eg_value *x, int n, const int64_t *index) {
     return eg_reshape_to(eg_slice_all(x, start, stop, step), EG_SCALAR);
 }
 
-/* ---- random ------------------------------------------------------------------------------------------------------------- */
+/* ---- random ---------------------------------------------------------------------------------- */
 
 /* The rate is rounded to a float first, so that f32 and f64 executors decide each u < rate alike. */
 eg_value *eg_dropout_mask(eg_value *step, uint32_t site, double rate, eg_dtype dtype, eg_shape shape) {
@@ -105,5 +105,6 @@ eg_value *eg_dropout_mask(eg_value *step, uint32_t site, double rate, eg_dtype d
         return eg_poison(step->graph, EG_E_ARGUMENT, "dropout_mask", "rate %g is outside [0, 1)", rate);
     eg_value *u = eg_random_uniform(step, site, dtype, shape);
     eg_value *drop = eg_less(u, eg_full(step->graph, dtype, EG_SCALAR, (double)(float)rate));
-    return eg_where(drop, eg_full(step->graph, dtype, EG_SCALAR, 0), eg_full(step->graph, dtype, EG_SCALAR, 1 / (1 - rate)));
+    return eg_where(drop, eg_full(step->graph, dtype, EG_SCALAR, 0),
+                    eg_full(step->graph, dtype, EG_SCALAR, 1 / (1 - rate)));
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * elementwise.c: ops whose result at an index depends on the operands at that index (broadcast as NumPy does). Each has a
- * scalar function in double, the distance to its kink if it has one, and a derivative made of ops of this file.
+ * elementwise.c: ops whose result at an index depends on the operands at that index (broadcast as NumPy
+ * does). Each has a scalar function in double, the distance to its kink if it has one, and a derivative made
+ * of ops of this file.
  *
- * Derivatives are finite wherever the value is, at the price of a convention at the edges: abs'(0) = relu'(0) = sqrt'(0) = 0,
- * a tie of maximum or minimum shares the gradient equally. log and rsqrt have none at 0: there the value is infinite too.
- * A rule never multiplies by an infinite factor that a later select would drop, because 0 * inf = NaN one derivative on.
+ * Derivatives are finite wherever the value is, at the price of a convention at the edges: abs'(0) =
+ * relu'(0) = sqrt'(0) = 0, a tie of maximum or minimum shares the gradient equally. log and rsqrt have none
+ * at 0: there the value is infinite too. A rule never multiplies by an infinite factor that a later select
+ * would drop, because 0 * inf = NaN one derivative on.
  */
 #include "ops/family.h"
 
-/* ---- infer ---------------------------------------------------------------------------------------------------------- */
+/* ---- infer ----------------------------------------------------------------------------------- */
 
 static eg_status broadcast_inputs(const eg_value *value, eg_shape *out) {
     *out = value->in[0]->shape;
@@ -47,7 +49,7 @@ static eg_status infer_cast(const eg_value *value, eg_inferred *out) {
     return EG_OK;
 }
 
-/* ---- scalars: a, b, c are the operands' elements, absent ones 0 ------------------------------------------------------ */
+/* ---- scalars: a, b, c are the operands' elements, absent ones 0 ------------------------------ */
 
 #define SCALAR(name, expression)                       \
     static double name(double a, double b, double c) { \
@@ -91,7 +93,7 @@ SCALAR(scalar_ge, a >= b)
 SCALAR(scalar_where, a != 0 ? b : c)
 SCALAR(scalar_muladd, a * b + c)
 
-/* ---- kinks: how far the operands are from a place where the function jumps or bends ----------------------------------- */
+/* ---- kinks: how far the operands are from a place where the function jumps or bends ---------- */
 
 static double kink_at_zero(double a, double b) {
     (void)b;
@@ -108,7 +110,7 @@ static double kink_at_whole(double a, double b) {
 /* Truncation is constant over (-1, 1). */
 static double kink_at_truncation(double a, double b) { return fabs(a) < 1 ? 1 - fabs(a) : kink_at_whole(a, b); }
 
-/* ---- derivatives ------------------------------------------------------------------------------------------------------ */
+/* ---- derivatives ----------------------------------------------------------------------------- */
 
 static void vjp_neg(eg_value *y, eg_value *dout, eg_value **din) {
     (void)y;
@@ -156,7 +158,9 @@ static void vjp_erf(eg_value *y, eg_value *dout, eg_value **din) {
     din[0] = eg_mul(dout, eg_mul(bell, eg_number(x, 1.1283791670955126)));
 }
 
-static void vjp_softplus(eg_value *y, eg_value *dout, eg_value **din) { din[0] = eg_mul(dout, eg_sigmoid(y->in[0])); }
+static void vjp_softplus(eg_value *y, eg_value *dout, eg_value **din) {
+    din[0] = eg_mul(dout, eg_sigmoid(y->in[0]));
+}
 
 static void vjp_sin(eg_value *y, eg_value *dout, eg_value **din) { din[0] = eg_mul(dout, eg_cos(y->in[0])); }
 
@@ -230,14 +234,15 @@ static void vjp_muladd(eg_value *y, eg_value *dout, eg_value **din) {
     din[2] = dout;
 }
 
-/* ---- the ops ---------------------------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 #define UNARY .arity = 1, .flags = EG_ELEMENTWISE, .infer = infer_float
 
-const eg_op_def eg_op_neg = { .name = "neg", .arity = 1, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_NEG + 1, .work = 1,
-    .infer = infer_number, .vjp = vjp_neg, .scalar = scalar_neg, .draw = { EG_DRAW_REAL } };
-const eg_op_def eg_op_abs = { .name = "abs", .arity = 1, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_ABS + 1, .work = 1,
-    .infer = infer_number, .vjp = vjp_abs, .scalar = scalar_abs, .kink = kink_at_zero, .draw = { EG_DRAW_NONZERO } };
+const eg_op_def eg_op_neg = { .name = "neg", .arity = 1, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_NEG + 1,
+    .work = 1, .infer = infer_number, .vjp = vjp_neg, .scalar = scalar_neg, .draw = { EG_DRAW_REAL } };
+const eg_op_def eg_op_abs = { .name = "abs", .arity = 1, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_ABS + 1,
+    .work = 1, .infer = infer_number, .vjp = vjp_abs, .scalar = scalar_abs, .kink = kink_at_zero,
+    .draw = { EG_DRAW_NONZERO } };
 const eg_op_def eg_op_exp = { .name = "exp", UNARY, .strip = EG_STRIP_EXP + 1, .work = 10, .vjp = vjp_exp,
     .scalar = scalar_exp, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_log = { .name = "log", UNARY, .strip = EG_STRIP_LOG + 1, .work = 12, .vjp = vjp_log,
@@ -263,23 +268,27 @@ const eg_op_def eg_op_cos = { .name = "cos", UNARY, .strip = EG_STRIP_COS + 1, .
 const eg_op_def eg_op_floor = { .name = "floor", UNARY, .strip = EG_STRIP_FLOOR + 1, .work = 1,
     .scalar = scalar_floor, .kink = kink_at_whole, .draw = { EG_DRAW_DISTINCT } };
 
-const eg_op_def eg_op_cast = { .name = "cast", .arity = 1, .attr = EG_ATTR_DTYPE, .flags = EG_ELEMENTWISE, .work = 1,
-    .infer = infer_cast, .vjp = vjp_cast, .scalar = scalar_copy, .kink = kink_at_truncation, .draw = { EG_DRAW_REAL } };
-const eg_op_def eg_op_detach = { .name = "detach", .arity = 1, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_COPY + 1,
-    .infer = infer_number, .scalar = scalar_copy, .draw = { EG_DRAW_REAL } };
+const eg_op_def eg_op_cast = { .name = "cast", .arity = 1, .attr = EG_ATTR_DTYPE, .flags = EG_ELEMENTWISE,
+    .work = 1, .infer = infer_cast, .vjp = vjp_cast, .scalar = scalar_copy, .kink = kink_at_truncation,
+    .draw = { EG_DRAW_REAL } };
+const eg_op_def eg_op_detach = { .name = "detach", .arity = 1, .flags = EG_ELEMENTWISE,
+    .strip = EG_STRIP_COPY + 1, .infer = infer_number, .scalar = scalar_copy, .draw = { EG_DRAW_REAL } };
 
 const eg_op_def eg_op_add = { .name = "add", .arity = 2, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE,
     .strip = EG_STRIP_ADD + 1, .work = 1, .infer = infer_number, .vjp = vjp_add, .scalar = scalar_add,
     .draw = { EG_DRAW_REAL, EG_DRAW_REAL } };
-const eg_op_def eg_op_sub = { .name = "sub", .arity = 2, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_SUB + 1, .work = 1,
-    .infer = infer_number, .vjp = vjp_sub, .scalar = scalar_sub, .draw = { EG_DRAW_REAL, EG_DRAW_REAL } };
+const eg_op_def eg_op_sub = { .name = "sub", .arity = 2, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_SUB + 1,
+    .work = 1, .infer = infer_number, .vjp = vjp_sub, .scalar = scalar_sub,
+    .draw = { EG_DRAW_REAL, EG_DRAW_REAL } };
 const eg_op_def eg_op_mul = { .name = "mul", .arity = 2, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE,
     .strip = EG_STRIP_MUL + 1, .work = 1, .infer = infer_number, .vjp = vjp_mul, .scalar = scalar_mul,
     .draw = { EG_DRAW_REAL, EG_DRAW_REAL } };
-const eg_op_def eg_op_div = { .name = "div", .arity = 2, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_DIV + 1, .work = 4,
-    .infer = infer_float, .vjp = vjp_div, .scalar = scalar_div, .draw = { EG_DRAW_REAL, EG_DRAW_NONZERO } };
-const eg_op_def eg_op_pow = { .name = "pow", .arity = 2, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_POW + 1, .work = 25,
-    .infer = infer_float, .vjp = vjp_pow, .scalar = scalar_pow, .draw = { EG_DRAW_POSITIVE, EG_DRAW_REAL } };
+const eg_op_def eg_op_div = { .name = "div", .arity = 2, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_DIV + 1,
+    .work = 4, .infer = infer_float, .vjp = vjp_div, .scalar = scalar_div,
+    .draw = { EG_DRAW_REAL, EG_DRAW_NONZERO } };
+const eg_op_def eg_op_pow = { .name = "pow", .arity = 2, .flags = EG_ELEMENTWISE, .strip = EG_STRIP_POW + 1,
+    .work = 25, .infer = infer_float, .vjp = vjp_pow, .scalar = scalar_pow,
+    .draw = { EG_DRAW_POSITIVE, EG_DRAW_REAL } };
 const eg_op_def eg_op_maximum = { .name = "maximum", .arity = 2, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE,
     .strip = EG_STRIP_MAX + 1, .work = 1, .infer = infer_number, .vjp = vjp_maximum, .scalar = scalar_maximum,
     .kink = kink_at_tie, .draw = { EG_DRAW_DISTINCT, EG_DRAW_DISTINCT } };
@@ -303,14 +312,15 @@ const eg_op_def eg_op_gt = { .name = "gt", COMPARES, .flags = EG_ELEMENTWISE | E
 const eg_op_def eg_op_ge = { .name = "ge", COMPARES, .flags = EG_ELEMENTWISE | EG_COMPARE,
     .strip = EG_STRIP_GE + 1, .scalar = scalar_ge };
 
-const eg_op_def eg_op_where = { .name = "where", .arity = 3, .flags = EG_ELEMENTWISE | EG_CONDITION, .strip = EG_STRIP_SELECT + 1,
-    .work = 1, .infer = infer_where, .vjp = vjp_where, .scalar = scalar_where,
+const eg_op_def eg_op_where = { .name = "where", .arity = 3, .flags = EG_ELEMENTWISE | EG_CONDITION,
+    .strip = EG_STRIP_SELECT + 1, .work = 1, .infer = infer_where, .vjp = vjp_where, .scalar = scalar_where,
     .draw = { EG_DRAW_MASK, EG_DRAW_REAL, EG_DRAW_REAL } };
-const eg_op_def eg_op_muladd = { .name = "muladd", .arity = 3, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE | EG_INTERNAL,
-    .strip = EG_STRIP_MULADD + 1, .work = 2, .infer = infer_float, .vjp = vjp_muladd, .scalar = scalar_muladd,
+const eg_op_def eg_op_muladd = { .name = "muladd", .arity = 3,
+    .flags = EG_ELEMENTWISE | EG_COMMUTATIVE | EG_INTERNAL, .strip = EG_STRIP_MULADD + 1, .work = 2,
+    .infer = infer_float, .vjp = vjp_muladd, .scalar = scalar_muladd,
     .draw = { EG_DRAW_REAL, EG_DRAW_REAL, EG_DRAW_REAL } };
 
-/* ---- constructors ----------------------------------------------------------------------------------------------------- */
+/* ---- constructors ---------------------------------------------------------------------------- */
 
 eg_value *eg_neg(eg_value *x) { return eg_node1(EG_OP_NEG, x, NULL); }
 eg_value *eg_abs(eg_value *x) { return eg_node1(EG_OP_ABS, x, NULL); }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * family.h: what the op families of this folder share: the literals' names, infer rules that several ops have in
- * common, and the walk over a strided array that the references are written with. Nothing outside src/ops includes it.
+ * family.h: what the op families of this folder share: the literals' names, infer rules that several ops
+ * have in common, and the walk over a strided array that the references are written with. Nothing outside
+ * src/ops includes it.
  */
 #ifndef EG_OPS_FAMILY_H
 #define EG_OPS_FAMILY_H
@@ -38,7 +39,7 @@ eg_shape eg_reduced_shape(eg_shape shape, unsigned mask, int keep);
 /* logsumexp's value put back beside its rows, with 0 in place of -inf: x - guard is then never (-inf) - (-inf). */
 eg_value *eg_guard_rows(eg_value *logsumexp);
 
-/* ---- references: a walk visits a shape in row-major order and keeps the offset that strides give ------------------- */
+/* ---- references: a walk visits a shape in row-major order and keeps the offset that strides give --- */
 
 typedef struct eg_walk {
     eg_shape shape;

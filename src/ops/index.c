@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * index.c: ops that look up by number: gather, its transpose scatter-add, and one-hot. Indices are i32; one outside its axis
- * selects nothing: zeros in gather and one-hot, dropped by scatter-add. So a hostile index can never read foreign memory.
+ * index.c: ops that look up by number: gather, its transpose scatter-add, and one-hot. Indices are i32; one
+ * outside its axis selects nothing: zeros in gather and one-hot, dropped by scatter-add. So a hostile index
+ * can never read foreign memory.
  *
- * Gather and scatter-add see their array as [before, along, after] around the axis, the indices as one flat list.
+ * Gather and scatter-add see their array as [before, along, after] around the axis, the indices as one flat
+ * list.
  */
 #include "ops/family.h"
 
@@ -32,7 +34,7 @@ static eg_status replace_axes(eg_shape shape, int first, int n, eg_shape by, eg_
     return EG_OK;
 }
 
-/* ---- infer ---------------------------------------------------------------------------------------------------------- */
+/* ---- infer ----------------------------------------------------------------------------------- */
 
 static eg_status infer_gather(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0], *index = value->in[1];
@@ -66,7 +68,7 @@ static eg_status infer_one_hot(const eg_value *value, eg_inferred *out) {
     return replace_axes(shape, shape.rank, 0, EG_SHAPE(value->attr.one_hot.depth), &out->shape);
 }
 
-/* ---- references ------------------------------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 static void ref_gather(const eg_ref_call *call) {
     const eg_value *x = call->value->in[0];
@@ -77,7 +79,8 @@ static void ref_gather(const eg_ref_call *call) {
     for (int64_t p = 0; p < size.before; p++)
         for (int64_t q = 0; q < n; q++, out += size.after) {
             double at = call->in[1][q];
-            const double *from = at >= 0 && at < (double)along ? call->in[0] + (p * along + (int64_t)at) * size.after : NULL;
+            const double *from =
+                at >= 0 && at < (double)along ? call->in[0] + (p * along + (int64_t)at) * size.after : NULL;
             for (int64_t r = 0; r < size.after; r++) out[r] = from ? from[r] : 0;
         }
 }
@@ -106,7 +109,7 @@ static void ref_one_hot(const eg_ref_call *call) {
 
 static double flops_scatter(const eg_value *value) { return (double)eg_shape_size(value->in[0]->shape); }
 
-/* ---- derivatives: each is the other --------------------------------------------------------------------------------------- */
+/* ---- derivatives: each is the other ---------------------------------------------------------- */
 
 static void vjp_gather(eg_value *y, eg_value *dout, eg_value **din) {
     int axis = (int)y->attr.axis.axis;
@@ -119,12 +122,13 @@ static void vjp_scatter(eg_value *y, eg_value *dout, eg_value **din) {
 
 const eg_op_def eg_op_gather = { .name = "gather", .arity = 2, .attr = EG_ATTR_AXIS, .infer = infer_gather,
     .vjp = vjp_gather, .ref = ref_gather, .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
-const eg_op_def eg_op_scatter_add = { .name = "scatter_add", .arity = 2, .attr = EG_ATTR_SCATTER, .infer = infer_scatter,
-    .vjp = vjp_scatter, .ref = ref_scatter, .flops = flops_scatter, .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
+const eg_op_def eg_op_scatter_add = { .name = "scatter_add", .arity = 2, .attr = EG_ATTR_SCATTER,
+    .infer = infer_scatter, .vjp = vjp_scatter, .ref = ref_scatter, .flops = flops_scatter,
+    .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
 const eg_op_def eg_op_one_hot = { .name = "one_hot", .arity = 1, .attr = EG_ATTR_ONE_HOT, .work = 1,
     .infer = infer_one_hot, .ref = ref_one_hot, .draw = { EG_DRAW_INDEX } };
 
-/* ---- constructors ----------------------------------------------------------------------------------------------------- */
+/* ---- constructors ---------------------------------------------------------------------------- */
 
 eg_value *eg_gather(eg_value *x, eg_value *index, int axis) {
     eg_attr attr = { .axis = { .axis = eg_axis_normal(axis, x->shape.rank) } };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * leaf.c: values without inputs: what a run is given (input), what a state holds (var), a body's parameters, and
- * constants (a filled tensor, a literal, an index ramp). Constants have a reference, the others get their data from outside.
+ * leaf.c: values without inputs: what a run is given (input), what a state holds (var), a body's parameters,
+ * and constants (a filled tensor, a literal, an index ramp). Constants have a reference, the others get
+ * their data from outside.
  */
 #include "ops/family.h"
 
@@ -61,11 +62,12 @@ const eg_op_def eg_op_input = { .name = "input", .attr = EG_ATTR_LEAF, .flags = 
 const eg_op_def eg_op_var = { .name = "var", .attr = EG_ATTR_LEAF, .flags = EG_LEAF, .infer = infer_leaf };
 const eg_op_def eg_op_param = { .name = "param", .attr = EG_ATTR_INDEX, .flags = EG_LEAF | EG_INTERNAL,
     .infer = infer_param };
-const eg_op_def eg_op_const = { .name = "const", .attr = EG_ATTR_NUMBER, .infer = infer_const, .ref = ref_const };
+const eg_op_def eg_op_const = { .name = "const", .attr = EG_ATTR_NUMBER, .infer = infer_const,
+    .ref = ref_const };
 const eg_op_def eg_op_data = { .name = "data", .attr = EG_ATTR_DATA, .infer = infer_data, .ref = ref_data };
 const eg_op_def eg_op_iota = { .name = "iota", .attr = EG_ATTR_AXIS, .infer = infer_iota, .ref = ref_iota };
 
-/* ---- constructors --------------------------------------------------------------------------------------------------- */
+/* ---- constructors ---------------------------------------------------------------------------- */
 
 eg_value *eg_input(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape) {
     if (graph && name && eg_graph_find(graph, EG_OP_INPUT, name))

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * movement.c: ops that put elements elsewhere and compute nothing: reshape, permute, expand, slice, pad, flip, concat. Their
- * derivatives are each other. A call that would change nothing returns its argument.
+ * movement.c: ops that put elements elsewhere and compute nothing: reshape, permute, expand, slice, pad,
+ * flip, concat. Their derivatives are each other. A call that would change nothing returns its argument.
  *
  * The references are one strided copy each: only offsets and strides differ.
  */
 #include <string.h>
 #include "ops/family.h"
 
-/* ---- references ------------------------------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 /* out[index . out_stride] = in[index . in_stride] for every index of `shape`. */
 static void copy_strided(eg_shape shape, double *out, const int64_t *out_stride, const double *in,
@@ -16,7 +16,8 @@ static void copy_strided(eg_shape shape, double *out, const int64_t *out_stride,
     eg_walk to = { .shape = shape }, from = { .shape = shape };
     memcpy(to.stride, out_stride, sizeof to.stride);
     memcpy(from.stride, in_stride, sizeof from.stride);
-    for (int64_t n = eg_shape_size(shape); n > 0; n--, eg_walk_next(&to), eg_walk_next(&from)) out[to.at] = in[from.at];
+    for (int64_t n = eg_shape_size(shape); n > 0; n--, eg_walk_next(&to), eg_walk_next(&from))
+        out[to.at] = in[from.at];
 }
 
 /* Reads the input at `first` and by `stride` into a row-major result. */
@@ -72,13 +73,15 @@ static void ref_flip(const eg_ref_call *call) {
 static void ref_pad(const eg_ref_call *call) {
     const eg_value *v = call->value;
     eg_shape block = v->in[0]->shape;
-    int64_t in_stride[EG_MAX_RANK], out_stride[EG_MAX_RANK], in_first = 0, out_first = 0, n = eg_shape_size(v->shape);
+    int64_t in_stride[EG_MAX_RANK], out_stride[EG_MAX_RANK], in_first = 0, out_first = 0;
+    int64_t n = eg_shape_size(v->shape);
     eg_shape_strides(block, in_stride);
     eg_shape_strides(v->shape, out_stride);
     for (int d = 0; d < block.rank; d++) {
         int64_t low = v->attr.pad.low[d], gap = v->attr.pad.interior[d] + 1;
-        int64_t first = low < 0 ? (-low + gap - 1) / gap : 0;                       /* first i with low + i gap >= 0 */
-        int64_t end = v->shape.dim[d] > low ? (v->shape.dim[d] - low + gap - 1) / gap : 0; /* first i beyond the result */
+        int64_t room = v->shape.dim[d] - low;
+        int64_t first = low < 0 ? (-low + gap - 1) / gap : 0; /* the first i with low + i gap >= 0 */
+        int64_t end = room > 0 ? (room + gap - 1) / gap : 0;  /* the first i with low + i gap beyond the result */
         if (end > block.dim[d]) end = block.dim[d];
         in_first += first * in_stride[d];
         out_first += (low + first * gap) * out_stride[d];
@@ -86,7 +89,8 @@ static void ref_pad(const eg_ref_call *call) {
         block.dim[d] = end > first ? end - first : 0;
     }
     for (int64_t i = 0; i < n; i++) call->out[i] = 0;
-    if (eg_shape_size(block)) copy_strided(block, call->out + out_first, out_stride, call->in[0] + in_first, in_stride);
+    if (eg_shape_size(block))
+        copy_strided(block, call->out + out_first, out_stride, call->in[0] + in_first, in_stride);
 }
 
 static void ref_concat(const eg_ref_call *call) {
@@ -102,7 +106,7 @@ static void ref_concat(const eg_ref_call *call) {
     }
 }
 
-/* ---- infer ------------------------------------------------------------------------------------------------------------ */
+/* ---- infer ----------------------------------------------------------------------------------- */
 
 static eg_status infer_reshape(const eg_value *value, eg_inferred *out) {
     eg_shape from = value->in[0]->shape, to = value->attr.shape.shape;
@@ -143,10 +147,12 @@ static eg_status infer_slice(const eg_value *value, eg_inferred *out) {
     char text[160];
     *out = (eg_inferred){ value->in[0]->dtype, { .rank = shape.rank } };
     for (int d = 0; d < shape.rank; d++) {
-        int64_t start = value->attr.slice.start[d], stop = value->attr.slice.stop[d], step = value->attr.slice.step[d];
+        int64_t start = value->attr.slice.start[d], stop = value->attr.slice.stop[d];
+        int64_t step = value->attr.slice.step[d];
         if (start < 0 || stop < start || stop > shape.dim[d] || step < 1)
-            return eg_fail(EG_E_ARGUMENT, "%s: %lld:%lld:%lld is outside axis %d", eg_shape_text(shape, text, sizeof text),
-                           (long long)start, (long long)stop, (long long)step, d);
+            return eg_fail(EG_E_ARGUMENT, "%s: %lld:%lld:%lld is outside axis %d",
+                           eg_shape_text(shape, text, sizeof text), (long long)start, (long long)stop,
+                           (long long)step, d);
         out->shape.dim[d] = (stop - start) / step + ((stop - start) % step != 0);
     }
     return EG_OK;
@@ -198,9 +204,11 @@ static eg_status infer_concat(const eg_value *value, eg_inferred *out) {
     return EG_OK;
 }
 
-/* ---- derivatives ------------------------------------------------------------------------------------------------------ */
+/* ---- derivatives ----------------------------------------------------------------------------- */
 
-static void vjp_reshape(eg_value *y, eg_value *dout, eg_value **din) { din[0] = eg_reshape_to(dout, y->in[0]->shape); }
+static void vjp_reshape(eg_value *y, eg_value *dout, eg_value **din) {
+    din[0] = eg_reshape_to(dout, y->in[0]->shape);
+}
 
 static void vjp_permute(eg_value *y, eg_value *dout, eg_value **din) {
     eg_axes inverse = { .n = y->shape.rank };
@@ -246,7 +254,7 @@ static void vjp_concat(eg_value *y, eg_value *dout, eg_value **din) {
     }
 }
 
-/* ---- the ops ---------------------------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 const eg_op_def eg_op_reshape = { .name = "reshape", .arity = 1, .attr = EG_ATTR_SHAPE, .flags = EG_VIEW,
     .infer = infer_reshape, .vjp = vjp_reshape, .ref = ref_reshape, .draw = { EG_DRAW_REAL } };
@@ -263,14 +271,15 @@ const eg_op_def eg_op_pad = { .name = "pad", .arity = 1, .attr = EG_ATTR_PAD, .i
 const eg_op_def eg_op_concat = { .name = "concat", .arity = -1, .attr = EG_ATTR_AXIS, .infer = infer_concat,
     .vjp = vjp_concat, .ref = ref_concat, .draw = { EG_DRAW_REAL, EG_DRAW_REAL, EG_DRAW_REAL } };
 
-/* ---- constructors ----------------------------------------------------------------------------------------------------- */
+/* ---- constructors ---------------------------------------------------------------------------- */
 
 /* Fills in the one dim that is -1. */
 static eg_status resolve_shape(eg_shape from, eg_shape to, eg_shape *out) {
     int64_t known = 1, n = eg_shape_size(from);
     int open = -1;
     char a[160], b[160];
-    if (to.rank < 0 || to.rank > EG_MAX_RANK) return eg_fail(EG_E_SHAPE, "rank %d is outside 0..%d", to.rank, EG_MAX_RANK);
+    if (to.rank < 0 || to.rank > EG_MAX_RANK)
+        return eg_fail(EG_E_SHAPE, "rank %d is outside 0..%d", to.rank, EG_MAX_RANK);
     *out = (eg_shape){ .rank = to.rank };
     for (int d = 0; d < to.rank; d++) {
         out->dim[d] = to.dim[d];

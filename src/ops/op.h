@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * op.h: what an op is. One op = one literal of this struct in its family's file + one line of ops.def + one line of docs.
- * Nobody switches over ops outside the passes that are about those ops.
+ * op.h: what an op is. One op = one literal of this struct in its family's file + one line of ops.def + one
+ * line of docs/ops.md. Nobody switches over ops outside the passes that are about those ops.
  */
 #ifndef EG_OPS_OP_H
 #define EG_OPS_OP_H
@@ -12,16 +12,16 @@ enum eg_op_flags {
     EG_ELEMENTWISE = 1,  /* out[i] = f(in0[i], in1[i], ...) with broadcasting; has `scalar` */
     EG_COMMUTATIVE = 2,  /* the first two inputs may be swapped */
     EG_COMPARE = 4,      /* gives u8 0/1 */
-    EG_VIEW = 8,         /* each element of the result is one of the input's (reshape, permute, expand, slice, flip) */
+    EG_VIEW = 8,         /* each element is one of the input's: reshape, permute, expand, slice, flip */
     EG_REDUCES = 16,     /* attr.reduce */
-    EG_LEAF = 32,        /* data from outside: input, var, param. Constants (const, data, iota) are none: they have `ref` */
+    EG_LEAF = 32,        /* data from outside: input, var, param; const, data, iota are none, they have `ref` */
     EG_EFFECT = 64,      /* a root by nature: assign */
     EG_INTERNAL = 128,   /* only passes make it */
     EG_CONDITION = 256   /* the first input is a u8 condition: weak constants take the dtype of the others (where) */
 };
 
-/* What infer decides. It reports a mistake with eg_fail(EG_E_SHAPE or EG_E_DTYPE, "text with both shapes"), without the op's
- * name and place: eg_node adds "matmul: " and " (model.c:42)". */
+/* What infer decides. It reports a mistake with eg_fail(EG_E_SHAPE or EG_E_DTYPE, "text with both shapes"),
+ * without the op's name and place: eg_node adds "matmul: " and " (model.c:42)". */
 typedef struct eg_inferred {
     eg_dtype dtype;
     eg_shape shape;
@@ -33,7 +33,7 @@ typedef struct eg_ref_call {
     const double *const *in;
     double *out;             /* eg_shape_size(value->shape) doubles */
     uint64_t seed;           /* of the state, for random ops */
-    double *margin;          /* NULL, or: lowered to the smallest distance to a kink met (compare, max, relu, floor) */
+    double *margin;          /* NULL, or: lowered to the smallest distance to a kink that is met */
 } eg_ref_call;
 
 /* How the table-driven tests draw legal inputs. */
@@ -57,11 +57,11 @@ typedef struct eg_op_def {
     double work;             /* multiply-adds or cheap operations per output element (flops == NULL) */
     /* dtype and shape of the result from value->in and value->attr (value->dtype and ->shape are not set yet). */
     eg_status (*infer)(const eg_value *value, eg_inferred *out);
-    /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays NULL where there is no gradient.
-     * The shapes may still be broadcast ones: eg_vjp sums them to the inputs' shapes. NULL: the op has no gradient. */
+    /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays so where there is no
+     * gradient. The shapes may still be broadcast ones: eg_vjp sums them to the inputs'. NULL: no gradient. */
     void (*vjp)(eg_value *value, eg_value *dout, eg_value **din);
     double (*scalar)(double a, double b, double c); /* ELEMENTWISE only */
-    double (*kink)(double a, double b);             /* ELEMENTWISE: distance to the nearest jump or bend; NULL: smooth */
+    double (*kink)(double a, double b);             /* its distance to the nearest jump or bend; NULL: smooth */
     void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED and PART */
     double (*flops)(const eg_value *value);         /* NULL: work x elements */
     eg_draw draw[3];

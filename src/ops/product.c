@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * product.c: matrix products. The primitive has operands of rank >= 2, whose last two axes may be read swapped (ta, tb) and whose
- * leading axes broadcast, and an optional third input [n] that each row of the result starts from:
+ * product.c: matrix products. The primitive has operands of rank >= 2, whose last two axes may be read
+ * swapped (ta, tb) and whose leading axes broadcast, and an optional third input [n] that each row of the
+ * result starts from:
  *
  *     out[.., i, j] = start[j] + sum over q = 0, 1, 2, ... of a[.., i, q] b[.., q, j]
  *
@@ -72,7 +73,7 @@ static double flops_matmul(const eg_value *value) {
     return 2.0 * (double)p.k * (double)eg_shape_size(value->shape);
 }
 
-/* ---- reference ---------------------------------------------------------------------------------------------------------- */
+/* ---- reference ------------------------------------------------------------------------------- */
 
 /* One matrix: out[m,n]; a and b are read by their strides. */
 static void multiply(const product *p, double *out, const double *a, const int64_t *sa, const double *b,
@@ -108,14 +109,14 @@ static void ref_matmul(const eg_ref_call *call) {
         multiply(&p, out, call->in[0] + a.at, sa, call->in[1] + b.at, sb, start);
 }
 
-/* ---- derivative --------------------------------------------------------------------------------------------------------- */
+/* ---- derivative ------------------------------------------------------------------------------ */
 
 static eg_value *product_of(eg_value *a, int ta, eg_value *b, int tb) {
     eg_attr attr = { .matmul = { ta, tb } };
     return eg_node2(EG_OP_MATMUL, a, b, &attr);
 }
 
-/* With C = A B:  dA = dC B',  dB = A' dC; an operand that was read swapped gets the swapped product, (dC B')' = B dC'. */
+/* With C = A B:  dA = dC B',  dB = A' dC. An operand that was read swapped gets the swapped product: B dC', dC' A. */
 static void vjp_matmul(eg_value *y, eg_value *dout, eg_value **din) {
     eg_value *a = y->in[0], *b = y->in[1];
     int ta = y->attr.matmul.ta, tb = y->attr.matmul.tb;
@@ -128,7 +129,7 @@ const eg_op_def eg_op_matmul = { .name = "matmul", .arity = -2, .attr = EG_ATTR_
     .vjp = vjp_matmul, .ref = ref_matmul, .flops = flops_matmul,
     .draw = { EG_DRAW_REAL, EG_DRAW_REAL, EG_DRAW_REAL } };
 
-/* ---- constructor -------------------------------------------------------------------------------------------------------- */
+/* ---- constructor ----------------------------------------------------------------------------- */
 
 /* A stack times one matrix is one product of all its rows, in value and in derivative. */
 static eg_value *rows_times_matrix(eg_value *a, eg_value *b) {

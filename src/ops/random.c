@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * random.c: tensors of random numbers. They are pure functions of the state's seed, the step (their one input) and the site (an
- * attribute), element by element in row-major order (base/rng.h): the same in every executor, for any number of threads, and for
- * a run that was resumed. No generator state exists, and no gradient.
+ * random.c: tensors of random numbers. They are pure functions of the state's seed, the step (their one
+ * input) and the site (an attribute), element by element in row-major order (base/rng.h): the same in every
+ * executor, for any number of threads, and for a run that was resumed. No generator state exists, and no
+ * gradient.
  */
 #include "ops/family.h"
 
@@ -34,8 +35,8 @@ static void ref_normal(const eg_ref_call *call) {
     for (int64_t i = 0; i < n; i++) call->out[i] = eg_rng_normal(key, (uint64_t)i);
 }
 
-const eg_op_def eg_op_random_uniform = { .name = "random_uniform", .arity = 1, .attr = EG_ATTR_RANDOM, .work = 10,
-    .infer = infer_random, .ref = ref_uniform };
+const eg_op_def eg_op_random_uniform = { .name = "random_uniform", .arity = 1, .attr = EG_ATTR_RANDOM,
+    .work = 10, .infer = infer_random, .ref = ref_uniform };
 const eg_op_def eg_op_random_normal = { .name = "random_normal", .arity = 1, .attr = EG_ATTR_RANDOM, .work = 30,
     .infer = infer_random, .ref = ref_normal };
 

@@ -2,9 +2,10 @@
  *
  * reduce.c: ops that fold axes away: sum, max, min, logsumexp over any axes, argmax over one.
  *
- * An empty axis gives the neutral element: sum 0, max and logsumexp -inf, min +inf (clamped for integers); argmax of nothing is
- * an error. A NaN in a row is the row's result. logsumexp is a primitive because its stable form (shifted by the row's largest
- * element) and its guard for rows of -inf belong together; softmax and cross-entropy are made of it.
+ * An empty axis gives the neutral element: sum 0, max and logsumexp -inf, min +inf (clamped for integers);
+ * argmax of nothing is an error. A NaN in a row is the row's result. logsumexp is a primitive because its
+ * stable form (shifted by the row's largest element) and its guard for rows of -inf belong together; softmax
+ * and cross-entropy are made of it.
  */
 #include "ops/family.h"
 
@@ -18,7 +19,7 @@ eg_shape eg_reduced_shape(eg_shape shape, unsigned mask, int keep) {
     return out;
 }
 
-/* ---- infer ---------------------------------------------------------------------------------------------------------- */
+/* ---- infer ----------------------------------------------------------------------------------- */
 
 static eg_status infer_reduce(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0];
@@ -26,7 +27,8 @@ static eg_status infer_reduce(const eg_value *value, eg_inferred *out) {
     if (value->attr.reduce.mask >> x->shape.rank)
         return eg_fail(EG_E_SHAPE, "%s has no axes beyond %d to reduce", eg_shape_text(x->shape, text, sizeof text),
                        x->shape.rank - 1);
-    *out = (eg_inferred){ x->dtype, eg_reduced_shape(x->shape, value->attr.reduce.mask, (int)value->attr.reduce.keep) };
+    out->dtype = x->dtype;
+    out->shape = eg_reduced_shape(x->shape, value->attr.reduce.mask, (int)value->attr.reduce.keep);
     return EG_OK;
 }
 
@@ -54,7 +56,7 @@ static eg_status infer_argmax(const eg_value *value, eg_inferred *out) {
     return EG_OK;
 }
 
-/* ---- references: the kept axes give a row's start, the reduced axes its elements ------------------------------------- */
+/* ---- references: the kept axes give a row's start, the reduced axes its elements ------------- */
 
 typedef double (*row_fn)(const eg_ref_call *call, const double *row, eg_walk walk);
 
@@ -131,7 +133,7 @@ static double flops_reduce(const eg_value *value) {
     return value->def->work * (double)eg_shape_size(value->in[0]->shape);
 }
 
-/* ---- derivatives ------------------------------------------------------------------------------------------------------ */
+/* ---- derivatives ----------------------------------------------------------------------------- */
 
 /* A value of the reduced shape with its axes put back as 1, so that it broadcasts against the input. */
 static eg_value *put_back(const eg_value *y, eg_value *reduced) {
@@ -162,28 +164,29 @@ static void vjp_logsumexp(eg_value *y, eg_value *dout, eg_value **din) {
     din[0] = eg_mul(softmax, put_back(y, dout));
 }
 
-/* ---- the ops ---------------------------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------- */
 
 #define REDUCES .arity = 1, .attr = EG_ATTR_REDUCE, .flags = EG_REDUCES, .flops = flops_reduce
 
-const eg_op_def eg_op_sum = { .name = "sum", REDUCES, .work = 1, .infer = infer_sum, .vjp = vjp_sum, .ref = ref_sum,
-    .draw = { EG_DRAW_REAL } };
+const eg_op_def eg_op_sum = { .name = "sum", REDUCES, .work = 1, .infer = infer_sum, .vjp = vjp_sum,
+    .ref = ref_sum, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_max = { .name = "max", REDUCES, .work = 1, .infer = infer_reduce, .vjp = vjp_extreme,
     .ref = ref_max, .draw = { EG_DRAW_DISTINCT } };
 const eg_op_def eg_op_min = { .name = "min", REDUCES, .work = 1, .infer = infer_reduce, .vjp = vjp_extreme,
     .ref = ref_min, .draw = { EG_DRAW_DISTINCT } };
 const eg_op_def eg_op_logsumexp = { .name = "logsumexp", REDUCES, .work = 12, .infer = infer_logsumexp,
     .vjp = vjp_logsumexp, .ref = ref_logsumexp, .draw = { EG_DRAW_REAL } };
-const eg_op_def eg_op_argmax = { .name = "argmax", .arity = 1, .attr = EG_ATTR_AXIS, .work = 1, .infer = infer_argmax,
-    .ref = ref_argmax, .flops = flops_reduce, .draw = { EG_DRAW_DISTINCT } };
+const eg_op_def eg_op_argmax = { .name = "argmax", .arity = 1, .attr = EG_ATTR_AXIS, .work = 1,
+    .infer = infer_argmax, .ref = ref_argmax, .flops = flops_reduce, .draw = { EG_DRAW_DISTINCT } };
 
-/* ---- constructors ----------------------------------------------------------------------------------------------------- */
+/* ---- constructors ---------------------------------------------------------------------------- */
 
 static eg_value *reduce(eg_op op, eg_value *x, eg_reduce_opt opt) {
     eg_attr attr = { .reduce = { .keep = opt.keep != 0 } };
     unsigned mask;
     if (eg_value_is_poisoned(x)) return x;
-    if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, eg_op_table[op]->name);
+    if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK)
+        return eg_poison_last(x->graph, eg_op_table[op]->name);
     attr.reduce.mask = mask;
     return eg_node1(op, x, &attr);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * structure.c: ops that say how a program is made rather than what a number is: assign (the only effect), fused groups and their
- * further results, and the steps between layouts. All but assign are made by passes only.
+ * structure.c: ops that say how a program is made rather than what a number is: assign (the only effect),
+ * fused groups and their further results, and the steps between layouts. All but assign are made by passes
+ * only.
  *
- * pack and unpack mean the same matrix in another layout, so their reference copies; the pass that makes them sets
- * value->layout. pack with `transpose` also swaps the two axes, because packing reads by strides anyway.
+ * pack and unpack mean the same matrix in another layout, so their reference copies; the pass that makes
+ * them sets value->layout. pack with `transpose` also swaps the two axes, because packing reads by strides
+ * anyway.
  */
 #include "ops/family.h"
 
-/* ---- assign ------------------------------------------------------------------------------------------------------------ */
+/* ---- assign ---------------------------------------------------------------------------------- */
 
 static eg_status infer_assign(const eg_value *value, eg_inferred *out) {
     const eg_value *var = value->in[0], *now = value->in[1];
@@ -21,7 +23,7 @@ static eg_status infer_assign(const eg_value *value, eg_inferred *out) {
                    eg_shape_text(now->shape, b, sizeof b));
 }
 
-/* ---- fused groups ------------------------------------------------------------------------------------------------------ */
+/* ---- fused groups ---------------------------------------------------------------------------- */
 
 static eg_status infer_fused(const eg_value *value, eg_inferred *out) {
     const eg_body *body = value->attr.body.body;
@@ -57,7 +59,7 @@ static double flops_fused(const eg_value *value) {
     return sum;
 }
 
-/* ---- layouts ------------------------------------------------------------------------------------------------------------ */
+/* ---- layouts --------------------------------------------------------------------------------- */
 
 static eg_status infer_pack(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0];

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * table.c: the table of ops and what is the same for all of them: names, counting work, and running the float64
- * reference. Elementwise ops give only a scalar function; the broadcasting loop around it stands here, once.
+ * table.c: the table of ops and what is the same for all of them: names, counting work, and running the
+ * float64 reference. Elementwise ops give only a scalar function; the broadcasting loop around it stands
+ * here, once.
  *
- * The reference computes in double whatever the declared dtype. Integers are whole doubles: what is stored into i32 or u8 is
- * truncated and clamped, never wrapped, and NaN becomes 0.
+ * The reference computes in double whatever the declared dtype. Integers are whole doubles: what is stored
+ * into i32 or u8 is truncated and clamped, never wrapped, and NaN becomes 0.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ double eg_value_flops(const eg_value *value) {
     return def->flops ? def->flops(value) : def->work * (double)eg_shape_size(value->shape);
 }
 
-/* ---- infer rules that many ops share ------------------------------------------------------------------------------ */
+/* ---- infer rules that many ops share --------------------------------------------------------- */
 
 eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role) {
     char text[160];
@@ -62,7 +63,7 @@ eg_status eg_infer_like(const eg_value *value, eg_inferred *out) {
     return EG_OK;
 }
 
-/* ---- builders that many rules share --------------------------------------------------------------------------------- */
+/* ---- builders that many rules share ---------------------------------------------------------- */
 
 eg_value *eg_number(eg_value *like, double number) { return eg_full(like->graph, like->dtype, EG_SCALAR, number); }
 
@@ -77,7 +78,7 @@ eg_value *eg_poison_last(eg_graph *graph, const char *op) {
     return eg_poison(graph, eg_error_status(), op, "%s", text);
 }
 
-/* ---- the float64 reference --------------------------------------------------------------------------------------- */
+/* ---- the float64 reference ------------------------------------------------------------------- */
 
 eg_walk eg_walk_broadcast(eg_shape from, eg_shape to) {
     eg_walk walk = { .shape = to };
