@@ -6,12 +6,6 @@
  */
 #include "ops/family.h"
 
-static eg_status infer_poison(const eg_value *value, eg_inferred *out) {
-    (void)value;
-    *out = (eg_inferred){ EG_F32, EG_SCALAR };
-    return EG_OK;
-}
-
 static eg_status infer_leaf(const eg_value *value, eg_inferred *out) {
     *out = (eg_inferred){ (eg_dtype)value->attr.leaf.dtype, value->attr.leaf.shape };
     return EG_OK;
@@ -57,7 +51,8 @@ static void ref_iota(const eg_ref_call *call) {
     for (int64_t i = 0; i < n; i++, eg_walk_next(&walk)) call->out[i] = (double)walk.at;
 }
 
-const eg_op_def eg_op_poison = { .name = "poison", .flags = EG_LEAF, .infer = infer_poison };
+/* What a mistake gives: it exists once in each graph, and nothing builds it. */
+const eg_op_def eg_op_poison = { .name = "poison", .flags = EG_LEAF };
 const eg_op_def eg_op_input = { .name = "input", .attr = EG_ATTR_LEAF, .flags = EG_LEAF, .infer = infer_leaf };
 const eg_op_def eg_op_var = { .name = "var", .attr = EG_ATTR_LEAF, .flags = EG_LEAF, .infer = infer_leaf };
 const eg_op_def eg_op_param = { .name = "param", .attr = EG_ATTR_INDEX, .flags = EG_LEAF | EG_INTERNAL,

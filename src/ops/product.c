@@ -116,7 +116,7 @@ static eg_value *product_of(eg_value *a, int ta, eg_value *b, int tb) {
     return eg_node2(EG_OP_MATMUL, a, b, &attr);
 }
 
-/* With C = A B:  dA = dC B',  dB = A' dC. An operand that was read swapped gets the swapped product: B dC', dC' A. */
+/* With C = A B:  dA = dC B',  dB = A' dC.  An operand that was read swapped gets the swapped product. */
 static void vjp_matmul(eg_value *y, eg_value *dout, eg_value **din) {
     eg_value *a = y->in[0], *b = y->in[1];
     int ta = y->attr.matmul.ta, tb = y->attr.matmul.tb;
