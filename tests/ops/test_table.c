@@ -97,11 +97,11 @@ static void flags_tell_the_truth(void **state) {
 static void flops_count_the_work(void **state) {
     (void)state;
     eg_value *a = drawn(EG_SHAPE(2, 3, 4)), *b = drawn(EG_SHAPE(2, 4, 5));
-    assert_double_equal(eg_value_flops(eg_matmul(a, b)), 2. * 2 * 3 * 5 * 4, 0);
-    assert_double_equal(eg_value_flops(eg_add(a, a)), 24, 0);
-    assert_double_equal(eg_value_flops(eg_sum(a)), 24, 0);
-    assert_double_equal(eg_value_flops(eg_transpose(a)), 0, 0);
-    assert_double_equal(eg_value_flops(eg_matmul(drawn(EG_SHAPE(2, 0)), drawn(EG_SHAPE(0, 3)))), 0, 0);
+    assert_true(eg_value_flops(eg_matmul(a, b)) == 2. * 2 * 3 * 5 * 4);
+    assert_true(eg_value_flops(eg_add(a, a)) == 24);
+    assert_true(eg_value_flops(eg_sum(a)) == 24);
+    assert_true(eg_value_flops(eg_transpose(a)) == 0);
+    assert_true(eg_value_flops(eg_matmul(drawn(EG_SHAPE(2, 0)), drawn(EG_SHAPE(0, 3)))) == 0);
 }
 
 /* docs/ops.md is a table with the op's name in the first column. */
