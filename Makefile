@@ -1,18 +1,63 @@
-# Each habit is one command; `make help` lists them. CMake does the work.
-BUILD ?= build
-JOBS  ?= $(shell nproc)
+# Each habit is one command; `make help` lists them. CMake does the work, tools/ does what is more than a line.
+BUILD   ?= build
+JOBS    ?= $(shell nproc)
+FUZZ_SECONDS ?= 10
 
 .DEFAULT_GOAL := build
-.PHONY: build check help ports
+.PHONY: build check check-long demo asan ubsan tsan hostile fuzz layers size fmt clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 build: ## the library and the command, in build/
+	@tools/install_missing.sh
 	@cmake -S . -B $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS)
 
-check: build ## build and run all tests
-	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+check: ## build and run all tests; ends in a line of counts
+	@tools/install_missing.sh check
+	@$(MAKE) --no-print-directory build
+	@tools/run_tests.sh $(BUILD) -j $(JOBS)
 
-ports: ## compile the kernels for AArch64 and WebAssembly with the cross compilers that are here
-	@tools/ports.sh
+check-long: ## the same with the long loops of the tests switched on (EG_LONG=1)
+	@tools/install_missing.sh check
+	@cmake -S . -B build-long -DEG_TEST_TIMEOUT=7200 >/dev/null && cmake --build build-long -j $(JOBS)
+	@EG_LONG=1 tools/run_tests.sh build-long -j $(JOBS)
+
+# Every test once more in a build of its own that watches it: $(1) folder, $(2) options for CMake.
+# A refused huge allocation is what some tests ask for, so it must come back as NULL.
+define watched
+	@tools/install_missing.sh check
+	@cmake -S . -B $(1) $(2) >/dev/null && cmake --build $(1) -j $(JOBS)
+	@ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1 \
+	 TSAN_OPTIONS=allocator_may_return_null=1:halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	 tools/run_tests.sh $(1) -j $(JOBS)
+endef
+
+asan: ## all tests under AddressSanitizer
+	$(call watched,build-asan,-DEG_SANITIZE=address -DEG_TEST_TIMEOUT=1800)
+
+ubsan: ## all tests under UndefinedBehaviorSanitizer
+	$(call watched,build-ubsan,-DEG_SANITIZE=undefined -DEG_TEST_TIMEOUT=1800)
+
+tsan: ## all tests under ThreadSanitizer
+	$(call watched,build-tsan,-DEG_SANITIZE=thread -DEG_TEST_TIMEOUT=1800)
+
+hostile: ## all tests with memory poisoned when it is fresh and when it is freed
+	$(call watched,build-hostile,-DEG_HOSTILE=ON)
+
+fuzz: ## each fuzz target for FUZZ_SECONDS=10 from its seeds (needs clang)
+	@command -v clang >/dev/null || { echo "make fuzz needs clang"; exit 1; }
+	@cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DEG_FUZZ=ON -DEG_TESTS=OFF >/dev/null && cmake --build build-fuzz -j $(JOBS)
+	@tools/run_fuzzers.sh build-fuzz $(FUZZ_SECONDS)
+
+layers: ## check that every file includes only what its layer may see
+	@tools/check_layers
+
+size: build ## stripped sizes of library and command, and the code of each layer
+	@tools/size_report.sh $(BUILD)
+
+fmt: ## reformat all sources with clang-format
+	@git ls-files '*.c' '*.h' | grep -v _golden.h | xargs clang-format -i
+
+clean: ## remove all build folders
+	rm -rf build build-*/

@@ -111,6 +111,10 @@ EG_API void eg_set_log(eg_log_sink sink, void *user);
  * the default is another number: eg_rmsprop(.momentum = .9, .epsilon = EG_ZERO). */
 #define EG_ZERO DBL_TRUE_MIN
 
+/* Whose formulas and defaults an option struct means where frameworks disagree; 0, the default, is Keras 3. EG_KERAS2 differs in
+ * a few optimizers only. */
+typedef enum eg_dialect { EG_KERAS, EG_TORCH, EG_KERAS2 } eg_dialect;
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,7 +21,6 @@
 
 #include <elegans/graph.h>
 #include <elegans/program.h>
-#include <elegans/optim.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -30,8 +30,6 @@
 extern "C" {
 #endif
 
-typedef enum eg_dialect { EG_KERAS, EG_TORCH, EG_KERAS2 } eg_dialect;
-
 typedef struct eg_optimizer eg_optimizer;
 
 /* 0 means the method's default, EG_ZERO really zero. A field that a method does not have is an ARGUMENT error. */
