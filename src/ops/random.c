@@ -41,7 +41,7 @@ const eg_op_def eg_op_random_normal = { .name = "random_normal", .arity = 1, .at
     .infer = infer_random, .ref = ref_normal };
 
 static eg_value *random_node(eg_op op, eg_value *step, uint32_t site, eg_dtype dtype, eg_shape shape) {
-    eg_attr attr = { .random = { .shape = shape, .site = site, .dtype = dtype } };
+    eg_attr attr = { .random = { .shape = shape, .site = site, .dtype = (int32_t)dtype } };
     return eg_node1(op, eg_firm(step, EG_I32), &attr);
 }
 

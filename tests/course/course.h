@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * course.h: what the course's tests have in common: a graph of float64 values, and numbers out of a program that runs it. Each
- * test is one slide; what it expects is computed on the slide or by the loops of the test.
+ * course.h: what the course's tests have in common: a graph of float64 values, and numbers out of a program
+ * that runs it. Each test is one slide; what it expects is computed on the slide or by the loops of the
+ * test.
  */
 #ifndef EG_TESTS_COURSE_H
 #define EG_TESTS_COURSE_H
@@ -67,7 +68,8 @@ static inline void is_close(eg_value *root, eg_shape shape, const double *want, 
     assert_true(eg_shape_equal(eg_value_shape(root), shape));
     run(root, got, eg_shape_size(shape));
     for (int64_t i = 0; i < eg_shape_size(shape); i++)
-        if (!(fabs(got[i] - want[i]) <= tolerance)) fail_msg("element %lld is %.12g, not %.12g", (long long)i, got[i], want[i]);
+        if (!(fabs(got[i] - want[i]) <= tolerance))
+            fail_msg("element %lld is %.12g, not %.12g", (long long)i, got[i], want[i]);
 }
 
 /* As printed on a slide, and exact up to rounding. */

@@ -118,7 +118,8 @@ static void gradient_dimension_matches_what_it_is_for(void **state) {
     double ones[60];
     (void)state;
     for (int i = 0; i < 60; i++) ones[i] = .1 * (i % 7) - .2;
-    eg_value *v[] = { of(EG_SHAPE(4), ones), of(EG_SHAPE(5, 4), ones), of(EG_SHAPE(6, 5), ones), of(EG_SHAPE(3, 6), ones) };
+    eg_value *v[] = { of(EG_SHAPE(4), ones), of(EG_SHAPE(5, 4), ones), of(EG_SHAPE(6, 5), ones),
+                      of(EG_SHAPE(3, 6), ones) };
     eg_value *h1 = eg_relu(eg_matmul(v[1], v[0])), *h2 = eg_relu(eg_matmul(v[2], h1)), *out[4];
     assert_int_equal(eg_grad(eg_sum(eg_square(eg_matmul(v[3], h2))), v, 4, out), EG_OK);
     for (int i = 0; i < 4; i++) assert_true(eg_shape_equal(eg_value_shape(out[i]), eg_value_shape(v[i])));
@@ -126,9 +127,14 @@ static void gradient_dimension_matches_what_it_is_for(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SLIDE(add_gate_distributes), SLIDE(mul_gate_switches), SLIDE(max_gate_routes),
-        SLIDE(sigmoid_gate_by_gate_is_the_sigmoid_block), SLIDE(gradient_is_the_jacobian_times_the_gradient_behind),
-        SLIDE(relu_jacobian_is_a_mask), SLIDE(squared_length_of_a_linear_map), SLIDE(the_same_as_a_quadratic_form),
+        SLIDE(add_gate_distributes),
+        SLIDE(mul_gate_switches),
+        SLIDE(max_gate_routes),
+        SLIDE(sigmoid_gate_by_gate_is_the_sigmoid_block),
+        SLIDE(gradient_is_the_jacobian_times_the_gradient_behind),
+        SLIDE(relu_jacobian_is_a_mask),
+        SLIDE(squared_length_of_a_linear_map),
+        SLIDE(the_same_as_a_quadratic_form),
         SLIDE(gradient_dimension_matches_what_it_is_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

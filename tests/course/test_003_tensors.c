@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_003_tensors.c: deck 003, tensors of every rank of the deck, element-wise operations with broadcasting, tensor dot.
+ * test_003_tensors.c: deck 003, tensors of every rank of the deck, element-wise operations with
+ * broadcasting, tensor dot.
  */
 #include "course/course.h"
 
@@ -46,7 +47,8 @@ static void tensors_of_rank_2_to_5(void **state) {
         eg_value *x = of(shapes[r], numbers), *scale = VECTOR(1, 10, 100);
         eg_value *sums = eg_reshape_to(eg_matmul(x, scale), EG_SHAPE(4));
         EXACT(sums, EG_SHAPE(4), 210, 543, 876, 1209);
-        EXACT(eg_reshape_to(eg_sum(eg_mul(x, scale), .axes = EG_AXES(-1)), EG_SHAPE(4)), EG_SHAPE(4), 210, 543, 876, 1209);
+        EXACT(eg_reshape_to(eg_sum(eg_mul(x, scale), .axes = EG_AXES(-1)), EG_SHAPE(4)), EG_SHAPE(4), 210, 543, 876,
+              1209);
     }
 }
 
@@ -58,7 +60,8 @@ static void images_to_vectors_and_back(void **state) {
     assert_non_null(rows);
     unsigned char *pixel = eg_tensor_data(rows);
     for (int64_t i = 0; i < (int64_t)IMAGES * PIXELS; i++) pixel[i] = (unsigned char)(i * 31 % 251);
-    eg_tensor *images = eg_tensor_reshape(rows, EG_SHAPE(-1, 28, 28)), *back = eg_tensor_reshape(images, EG_SHAPE(IMAGES, -1));
+    eg_tensor *images = eg_tensor_reshape(rows, EG_SHAPE(-1, 28, 28)),
+              *back = eg_tensor_reshape(images, EG_SHAPE(IMAGES, -1));
     assert_true(eg_shape_equal(eg_tensor_shape(images), EG_SHAPE(IMAGES, 28, 28)));
     assert_true(eg_shape_equal(eg_tensor_shape(back), EG_SHAPE(IMAGES, PIXELS)));
     assert_ptr_equal(eg_tensor_data(back), pixel); /* views: nothing was copied */

@@ -23,7 +23,8 @@ static void element_wise_activation_functions(void **state) {
     run(eg_tanh(x), t, 4);
     EXACT(slope(eg_sum(eg_sigmoid(x)), x), EG_SHAPE(4), s[0] * (1 - s[0]), s[1] * (1 - s[1]), s[2] * (1 - s[2]),
           s[3] * (1 - s[3]));
-    EXACT(slope(eg_sum(eg_tanh(x)), x), EG_SHAPE(4), 1 - t[0] * t[0], 1 - t[1] * t[1], 1 - t[2] * t[2], 1 - t[3] * t[3]);
+    EXACT(slope(eg_sum(eg_tanh(x)), x), EG_SHAPE(4), 1 - t[0] * t[0], 1 - t[1] * t[1], 1 - t[2] * t[2],
+          1 - t[3] * t[3]);
     EXACT(slope(eg_sum(eg_relu(x)), x), EG_SHAPE(4), 0, 0, 1, 1);
     eg_value *e = eg_exp(eg_mul(x, eg_const(graph, 2))), *one = eg_const(graph, 1);
     EXACT(eg_div(eg_sub(e, one), eg_add(e, one)), EG_SHAPE(4), t[0], t[1], t[2], t[3]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * evaluate.h: values of small graphs by the ops' own float64 references, for tests that need no program: constants in, numbers
- * out. Everything is freed by tidy(), the teardown of each test.
+ * evaluate.h: values of small graphs by the ops' own float64 references, for tests that need no program:
+ * constants in, numbers out. Everything is freed by tidy(), the teardown of each test.
  */
 #ifndef TESTS_OPS_EVALUATE_H
 #define TESTS_OPS_EVALUATE_H

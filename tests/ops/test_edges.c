@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_edges.c: what derivatives are where the calculus leaves a choice or a formula would give NaN: kinks, ties, zeros,
- * infinities, indices outside, empty axes. First and second derivatives. (Smooth places: test_gradients.c.)
+ * test_edges.c: what derivatives are where the calculus leaves a choice or a formula would give NaN: kinks,
+ * ties, zeros, infinities, indices outside, empty axes. First and second derivatives. (Smooth places:
+ * test_gradients.c.)
  */
 #define EG_NO_PLACES
 #include "ops/evaluate.h"
@@ -142,10 +143,16 @@ static void branches_not_taken_send_nothing_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(kinks_have_slope_0), CASE(roots_have_slope_0_at_0), CASE(ties_share_equally), CASE(powers_are_safe_at_0),
-        CASE(saturated_functions_stay_finite), CASE(rows_of_minus_infinity_have_slope_0),
-        CASE(indices_outside_carry_no_gradient), CASE(cut_elements_get_0),
-        CASE(empty_axes_give_empty_or_zero_gradients), CASE(casts_pass_gradients_between_floats_only),
+        CASE(kinks_have_slope_0),
+        CASE(roots_have_slope_0_at_0),
+        CASE(ties_share_equally),
+        CASE(powers_are_safe_at_0),
+        CASE(saturated_functions_stay_finite),
+        CASE(rows_of_minus_infinity_have_slope_0),
+        CASE(indices_outside_carry_no_gradient),
+        CASE(cut_elements_get_0),
+        CASE(empty_axes_give_empty_or_zero_gradients),
+        CASE(casts_pass_gradients_between_floats_only),
         CASE(branches_not_taken_send_nothing_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_infer.c: which shapes and dtypes the ops give, and what they say when operands do not fit. A message names the op, the
- * shapes and what to do; a graph keeps the first one.
+ * test_infer.c: which shapes and dtypes the ops give, and what they say when operands do not fit. A message
+ * names the op, the shapes and what to do; a graph keeps the first one.
  */
 #define EG_NO_PLACES /* the messages are compared whole; places are tested with the graph */
 #include "ops/evaluate.h"
@@ -129,7 +129,8 @@ static void movement_mistakes(void **state) {
     says(eg_reshape_to(F(2, 3), EG_SHAPE(4, -1)), EG_E_SHAPE, "reshape: [2,3] to [4,-1]: no whole number fits -1");
     says(eg_reshape_to(F(2, 3), EG_SHAPE(-1, -1)), EG_E_SHAPE, "reshape: [2,3] to [-1,-1]: no whole number fits -1");
     says(eg_permute(F(2, 3), EG_AXES(0)), EG_E_ARGUMENT, "permute: [2,3]: 1 axes given");
-    says(eg_permute(F(2, 3), EG_AXES(1, 1)), EG_E_ARGUMENT, "permute: [2,3]: the axes must be a permutation of 0..1");
+    says(eg_permute(F(2, 3), EG_AXES(1, 1)), EG_E_ARGUMENT,
+         "permute: [2,3]: the axes must be a permutation of 0..1");
     says(eg_transpose(F(3)), EG_E_SHAPE, "transpose: [3] has no last two axes");
     says(eg_expand(F(2, 3), EG_SHAPE(3)), EG_E_SHAPE, "expand: [2,3] does not stretch to [3]");
     says(eg_expand(F(2), EG_SHAPE(3)), EG_E_SHAPE, "expand: [2] does not stretch to [3]");
@@ -144,7 +145,8 @@ static void movement_mistakes(void **state) {
          "concat: [2,3] and [3,3] may differ along axis 1 only");
     says(eg_concat((eg_value *[]){ F(2, 3), F(3) }, 2, 0), EG_E_SHAPE,
          "concat: [2,3] and [3] may differ along axis 0 only");
-    says(eg_concat((eg_value *[]){ f32(EG_SCALAR), f32(EG_SCALAR) }, 2, 0), EG_E_ARGUMENT, "concat: [] has no such axis");
+    says(eg_concat((eg_value *[]){ f32(EG_SCALAR), f32(EG_SCALAR) }, 2, 0), EG_E_ARGUMENT,
+         "concat: [] has no such axis");
     says(eg_at(F(2, 3), 1), EG_E_ARGUMENT, "at: [2,3]: 1 indices given");
     says(eg_at(F(2, 3), 1, 3), EG_E_ARGUMENT, "at: [2,3]: index 3 is outside axis 1");
 }
@@ -211,7 +213,8 @@ static void look_up_mistakes(void **state) {
 static void random_mistakes(void **state) {
     (void)state;
     eg_value *step = i32(EG_SCALAR);
-    says(eg_random_uniform(step, 1, EG_I32, EG_SHAPE(2)), EG_E_DTYPE, "random_uniform: random numbers are f32 or f64");
+    says(eg_random_uniform(step, 1, EG_I32, EG_SHAPE(2)), EG_E_DTYPE,
+         "random_uniform: random numbers are f32 or f64");
     says(eg_random_normal(I(1), 1, EG_F32, EG_SHAPE(2)), EG_E_SHAPE,
          "random_normal: the step [1] must be a scalar");
     says(eg_random_normal(f32(EG_SCALAR), 1, EG_F32, EG_SHAPE(2)), EG_E_DTYPE,
@@ -225,7 +228,8 @@ static void leaves(void **state) {
     eg_value *x = eg_input(graph, "x", EG_F32, EG_SHAPE(2, 3));
     gives(x, EG_F32, EG_SHAPE(2, 3));
     eg_scope_push(graph, "dense_1");
-    eg_value *w = eg_weight(graph, "kernel", EG_F32, EG_SHAPE(3, 4)), *b = eg_weight(graph, "bias", EG_F32, EG_SHAPE(4));
+    eg_value *w = eg_weight(graph, "kernel", EG_F32, EG_SHAPE(3, 4)),
+             *b = eg_weight(graph, "bias", EG_F32, EG_SHAPE(4));
     eg_scope_pop(graph);
     assert_string_equal(w->name, "dense_1/kernel");
     assert_int_equal(w->layout, EG_PANELS);
@@ -239,7 +243,8 @@ static void leaves(void **state) {
 static void assign_mistakes(void **state) {
     (void)state;
     says(eg_assign(F(3), F(3)), EG_E_ARGUMENT, "assign: const is no variable");
-    says(eg_assign(eg_var(graph, "w", EG_F32, EG_SHAPE(3)), F(2)), EG_E_SHAPE, "assign: w is [3], its new value [2]");
+    says(eg_assign(eg_var(graph, "w", EG_F32, EG_SHAPE(3)), F(2)), EG_E_SHAPE,
+         "assign: w is [3], its new value [2]");
     says(eg_assign(eg_var(graph, "w", EG_F32, EG_SHAPE(3)), of(EG_F64, EG_SHAPE(3))), EG_E_DTYPE,
          "assign: f32[3] and f64[3]: element types differ, convert one with eg_cast");
 }
@@ -256,11 +261,22 @@ static void without_a_graph_there_is_poison(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(elementwise_shapes), CASE(weak_constants_take_the_other_dtype), CASE(elementwise_mistakes),
-        CASE(reduction_shapes), CASE(reduction_mistakes), CASE(movement_shapes),
-        CASE(calls_that_change_nothing_return_their_argument), CASE(movement_mistakes), CASE(product_shapes),
-        CASE(product_mistakes), CASE(look_up_shapes), CASE(look_up_mistakes), CASE(random_mistakes), CASE(leaves),
-        CASE(assign_mistakes), CASE(without_a_graph_there_is_poison),
+        CASE(elementwise_shapes),
+        CASE(weak_constants_take_the_other_dtype),
+        CASE(elementwise_mistakes),
+        CASE(reduction_shapes),
+        CASE(reduction_mistakes),
+        CASE(movement_shapes),
+        CASE(calls_that_change_nothing_return_their_argument),
+        CASE(movement_mistakes),
+        CASE(product_shapes),
+        CASE(product_mistakes),
+        CASE(look_up_shapes),
+        CASE(look_up_mistakes),
+        CASE(random_mistakes),
+        CASE(leaves),
+        CASE(assign_mistakes),
+        CASE(without_a_graph_there_is_poison),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_reference.c: the float64 references against numbers known by hand and against plain loops over index arithmetic
- * that share no code with them: every op, with broadcasting, empty axes, rank 0 and rank 8.
+ * test_reference.c: the float64 references against numbers known by hand and against plain loops over index
+ * arithmetic that share no code with them: every op, with broadcasting, empty axes, rank 0 and rank 8.
  */
 #define EG_NO_PLACES
 #include "ops/evaluate.h"
 
-/* ---- elementwise ---------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ----------------------------------------------------------------------------- */
 
 static void functions_have_their_known_values(void **state) {
     (void)state;
@@ -117,7 +117,7 @@ static void margins_are_the_distance_to_the_kink(void **state) {
     }
 }
 
-/* ---- reductions ------------------------------------------------------------------------------------------------------- */
+/* ---- reductions ------------------------------------------------------------------------------ */
 
 enum { SUM, MAX, MIN, LOGSUMEXP };
 
@@ -188,10 +188,11 @@ static void logsumexp_is_stable_and_guards_its_rows(void **state) {
     IS(eg_log_softmax(VEC(-inf, 2), 0), EG_SHAPE(2), -inf, 0);
 }
 
-/* ---- movement ----------------------------------------------------------------------------------------------------------- */
+/* ---- movement -------------------------------------------------------------------------------- */
 
 /* Checks y against x element by element: `from` turns an index of y into one of x, or returns 0 where y is zero. */
-static void check_moved(eg_value *x, eg_value *y, int (*from)(const eg_value *y, const int64_t *index, int64_t *old)) {
+static void check_moved(eg_value *x, eg_value *y,
+                        int (*from)(const eg_value *y, const int64_t *index, int64_t *old)) {
     const double *in = evaluate(x, NULL), *got = evaluate(y, NULL);
     int64_t index[EG_MAX_RANK], old[EG_MAX_RANK];
     for (int64_t i = 0; i < eg_shape_size(y->shape); i++) {
@@ -237,7 +238,8 @@ static void movement_takes_the_right_elements(void **state) {
     check_moved(x, eg_permute(x, EG_AXES(2, 0, 1)), from_permuted);
     check_moved(wide, eg_permute(wide, EG_AXES(7, 0, 6, 1, 5, 2, 4, 3)), from_permuted);
     check_moved(x, eg_slice(x, 1, 1, 3), from_sliced);
-    check_moved(x, eg_slice_all(x, (int64_t[]){ 1, 0, 1 }, (int64_t[]){ 3, 4, 5 }, (int64_t[]){ 1, 3, 2 }), from_sliced);
+    check_moved(x, eg_slice_all(x, (int64_t[]){ 1, 0, 1 }, (int64_t[]){ 3, 4, 5 }, (int64_t[]){ 1, 3, 2 }),
+                from_sliced);
     check_moved(x, eg_slice(x, 0, 2, 2), from_sliced);
     check_moved(x, eg_flip(x, EG_AXES(0, 2)), from_flipped);
     check_moved(wide, eg_flip(wide, EG_AXES(-1, 2)), from_flipped);
@@ -257,7 +259,8 @@ static void padding_of_every_kind(void **state) {
                     int64_t length = low + high + n + (n ? (n - 1) * interior : 0);
                     if (length < 0 || (low == 0 && high == 0 && interior == 0)) continue;
                     eg_value *x = drawn(EG_SHAPE(2, n));
-                    eg_value *y = eg_pad(x, (int64_t[]){ 1, low }, (int64_t[]){ 0, high }, (int64_t[]){ 1, interior });
+                    eg_value *y =
+                        eg_pad(x, (int64_t[]){ 1, low }, (int64_t[]){ 0, high }, (int64_t[]){ 1, interior });
                     same_shape(y, EG_SHAPE(4, length));
                     check_moved(x, y, from_padded);
                 }
@@ -290,7 +293,7 @@ static void constants_copy_strided_tensors(void **state) {
     IS(value, EG_SHAPE(3, 2), 1, 4, 2, 5, 3, 6);
 }
 
-/* ---- products and look-ups ---------------------------------------------------------------------------------------------- */
+/* ---- products and look-ups ------------------------------------------------------------------- */
 
 static void check_product(eg_shape sa, eg_shape sb, int ta, int tb, int has_start) {
     eg_value *a = drawn(sa), *b = drawn(sb);
@@ -356,7 +359,7 @@ static void look_ups_take_the_right_slices(void **state) {
     IS(eg_one_hot(outside, 2, EG_F32), EG_SHAPE(3, 2), 0, 1, 0, 0, 0, 0);
 }
 
-/* ---- random ------------------------------------------------------------------------------------------------------------- */
+/* ---- random ---------------------------------------------------------------------------------- */
 
 static void random_numbers_are_those_of_their_key(void **state) {
     enum { N = 4000 };
@@ -389,7 +392,7 @@ static void dropout_keeps_the_mean(void **state) {
     for (int i = 0; i < 4; i++) assert_true(all[i] == 1);
 }
 
-/* ---- layouts ------------------------------------------------------------------------------------------------------------ */
+/* ---- layouts --------------------------------------------------------------------------------- */
 
 static void packing_is_the_same_matrix(void **state) {
     eg_attr plain = { .pack = { .transpose = 0 } }, swapped = { .pack = { .transpose = 1 } };
@@ -401,14 +404,24 @@ static void packing_is_the_same_matrix(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(functions_have_their_known_values), CASE(two_operands_have_their_known_values),
-        CASE(integers_truncate_and_clamp), CASE(broadcasting_reads_the_right_elements),
-        CASE(margins_are_the_distance_to_the_kink), CASE(reductions_fold_the_right_elements),
-        CASE(reductions_have_their_known_values), CASE(logsumexp_is_stable_and_guards_its_rows),
-        CASE(movement_takes_the_right_elements), CASE(padding_of_every_kind), CASE(joined_and_reshaped),
-        CASE(constants_copy_strided_tensors), CASE(products_multiply_the_right_elements),
-        CASE(products_follow_numpys_rules_for_rank_1), CASE(look_ups_take_the_right_slices),
-        CASE(random_numbers_are_those_of_their_key), CASE(dropout_keeps_the_mean), CASE(packing_is_the_same_matrix),
+        CASE(functions_have_their_known_values),
+        CASE(two_operands_have_their_known_values),
+        CASE(integers_truncate_and_clamp),
+        CASE(broadcasting_reads_the_right_elements),
+        CASE(margins_are_the_distance_to_the_kink),
+        CASE(reductions_fold_the_right_elements),
+        CASE(reductions_have_their_known_values),
+        CASE(logsumexp_is_stable_and_guards_its_rows),
+        CASE(movement_takes_the_right_elements),
+        CASE(padding_of_every_kind),
+        CASE(joined_and_reshaped),
+        CASE(constants_copy_strided_tensors),
+        CASE(products_multiply_the_right_elements),
+        CASE(products_follow_numpys_rules_for_rank_1),
+        CASE(look_ups_take_the_right_slices),
+        CASE(random_numbers_are_those_of_their_key),
+        CASE(dropout_keeps_the_mean),
+        CASE(packing_is_the_same_matrix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
