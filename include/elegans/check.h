@@ -13,7 +13,7 @@ extern "C" {
 
 typedef struct eg_check_opt {
     size_t size_;
-    double step;        /* 0: 1e-5 and 1e-4 are both tried, the better counts */
+    double step;        /* relative above |x| = 1; 0: 1e-5, 1e-4 and 1e-6 in turn, until one agrees */
     double rtol, atol;  /* 0: 1e-6, 1e-8 */
     int64_t samples;    /* elements checked per variable or input; 0: all up to 64, then 64 drawn at random */
 } eg_check_opt;
