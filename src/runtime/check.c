@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * check.c: compares reverse-mode gradients with central differences (f(x+h) - f(x-h)) / 2h, element by element, on the float64
- * reference executor.
+ * check.c: compares reverse-mode gradients with central differences (f(x+h) - f(x-h)) / 2h, element by element, on
+ * the float64 reference executor.
  *
- * The state and the inputs hold their declared dtype, f32 mostly, so x+h is rounded to it first; the difference is then
- * divided by the distance that the two points really have, which is exact. All else is computed in double, so a step of 1e-5
- * leaves ten digits. The step grows with |x| above 1. Where a step happens to cross a kink (a relu at 0), a smaller one
- * decides: the steps are tried in turn until one agrees.
+ * The state and the inputs hold their declared dtype, f32 mostly, so x+h is rounded to it first; the difference is
+ * then divided by the distance that the two points really have, which is exact. All else is computed in double, so a
+ * step of 1e-5 leaves ten digits. The step grows with |x| above 1. Where a step happens to cross a kink (a relu at
+ * 0), a smaller one decides: the steps are tried in turn until one agrees.
  */
 #include <elegans/check.h>
 
@@ -27,9 +27,9 @@ enum { DEFAULT_SAMPLES = 64 };
 typedef struct check {
     eg_check_opt opt;
     eg_graph *graph;
-    eg_state *state;           /* a copy: the user's is left alone */
-    eg_program *loss;          /* root: the loss */
-    eg_program *gradient;      /* roots: the derivatives */
+    eg_state *state;      /* a copy: the user's is left alone */
+    eg_program *loss;     /* root: the loss */
+    eg_program *gradient; /* roots: the derivatives */
     const double *const *inputs;
     eg_check_result *out;
 } check;
@@ -43,9 +43,12 @@ typedef struct subject {
     double *analytic; /* [n] */
 } subject;
 
-/* ---- points -------------------------------------------------------------------------------------------------------- */
+/* ---- points
+ * -------------------------------------------------------------------------------------------------------- */
 
-static size_t bytes_of(const eg_value *leaf) { return (size_t)eg_shape_size(leaf->shape) * eg_dtype_size(leaf->dtype); }
+static size_t bytes_of(const eg_value *leaf) {
+    return (size_t)eg_shape_size(leaf->shape) * eg_dtype_size(leaf->dtype);
+}
 
 /* Gives both programs an input, or the state's copy a variable. */
 static eg_status put(check *c, const eg_value *leaf, const void *data) {
@@ -102,7 +105,8 @@ static eg_status numeric(check *c, subject *s, int64_t i, double step, double *o
     return EG_OK;
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------------------------- */
+/* ---- comparing
+ * ----------------------------------------------------------------------------------------------------- */
 
 static double error_of(const check *c, double analytic, double found) {
     double scale = fmax(fmax(fabs(analytic), fabs(found)), c->opt.atol / c->opt.rtol);
@@ -175,9 +179,11 @@ static eg_status check_one(check *c, const eg_value *leaf, int root) {
     return status;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ----------------------------------------------------------------------------------------------------- */
 
-static eg_status check_leaves(eg_value *const *wrt, int n) {
+static eg_status check_leaves(const eg_graph *graph, eg_value *const *wrt, int n) {
+    if (eg_graph_status(graph) != EG_OK) return eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
     if (n < 1) return eg_fail(EG_E_ARGUMENT, "check: there is nothing to differentiate by");
     for (int i = 0; i < n; i++)
         if (wrt[i]->op != EG_OP_VAR && wrt[i]->op != EG_OP_INPUT)
@@ -207,7 +213,7 @@ eg_status eg_check_gradient_(eg_value *loss, eg_value *const *wrt, int n, eg_sta
     if (opt.atol <= 0) opt.atol = 1e-8;
     if (opt.samples <= 0) opt.samples = DEFAULT_SAMPLES;
     *out = (eg_check_result){ .passed = 1 };
-    EG_TRY(check_leaves(wrt, n));
+    EG_TRY(check_leaves(loss->graph, wrt, n));
     check c = { .opt = opt, .graph = loss->graph, .inputs = inputs, .out = out, .state = eg_state_clone(state) };
     eg_value **derivative = eg_calloc((size_t)n, sizeof *derivative);
     eg_status status = derivative ? run(&c, loss, wrt, n, derivative) : EG_E_MEMORY;
