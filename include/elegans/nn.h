@@ -188,6 +188,8 @@ EG_API void eg_model_free(eg_model *model);
 
 EG_API eg_status eg_model_status(const eg_model *model);
 EG_API const char *eg_model_error(const eg_model *model);
+/* Where in the text that eg_model_parse or eg_model_from_json read the mistake is: a byte offset for a caret, -1 if none. */
+EG_API int64_t eg_model_error_position(const eg_model *model);
 EG_API eg_shape eg_model_input_shape(const eg_model *model);
 EG_API eg_shape eg_model_output_shape(const eg_model *model);
 EG_API int64_t eg_model_parameters(const eg_model *model);           /* scalars in all parameters */
@@ -199,14 +201,17 @@ EG_API char *eg_model_text(const eg_model *model);
 EG_API char *eg_model_json(const eg_model *model);
 EG_API eg_model *eg_model_from_json(const char *json, size_t size);
 
-/* Builds the model into a graph. x: [batch, input...]. `step` (scalar i32) non-NULL means training (dropout acts). Stores
+/* Builds the model into a graph. x: [batch, input...], cast to the parameters' dtype. `step` (scalar i32) non-NULL means training (dropout acts). Stores
  * the output in *y and, where the last activation is softmax or sigmoid, its argument in *logits (else NULL); *penalty
  * gets the sum of all l1 and l2 terms (NULL if there are none). Any of the three may be NULL. */
 EG_API eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits, eg_value **penalty);
-/* The parameters as variables of a graph in which the model has been built; trainable ones only if asked; returns how many. */
+/* The parameters as variables of a graph, in order of the summary; trainable ones only if asked. Returns how many there are;
+ * out gets at most max of them. */
 EG_API int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_only, eg_value **out, int max);
 /* The variables' values live here; parameters are initialised by eg_model_init (eg_model_compile calls it). */
 EG_API eg_state *eg_model_state(eg_model *model);
+/* EG_F32 (the default) or EG_F64, before the parameters have values. */
+EG_API eg_status eg_model_set_dtype(eg_model *model, eg_dtype dtype);
 EG_API eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect);
 /* All parameters as one flat vector in order of the summary. n must be eg_model_parameters. */
 EG_API eg_status eg_model_get_flat(const eg_model *model, double *out, int64_t n);

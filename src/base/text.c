@@ -18,6 +18,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/status.h"
 
 /* ---- the growing string ---------------------------------------------------------------------------------------- */
 
@@ -314,4 +315,15 @@ const char *eg_did_you_mean(const char *word, const char *const *candidates, int
         if (distance < best_distance && distance < (int)length) best = candidates[i], best_distance = distance;
     }
     return best;
+}
+
+eg_status eg_fail_unknown(const char *what, const char *word, const char *const *candidates, int n) {
+    const char *meant = eg_did_you_mean(word, candidates, n);
+    if (meant) return eg_fail(EG_E_NAME, "unknown %s '%.60s'; did you mean '%s'?", what, word, meant);
+    eg_text list = { 0 };
+    for (int i = 0; i < n && list.length < 160; i++) eg_text_format(&list, "%s%s", i > 0 ? ", " : "", candidates[i]);
+    eg_status status = eg_fail(EG_E_NAME, "unknown %s '%.60s' (there are %s%s)", what, word, list.data ? list.data : "none",
+                               list.length < 160 ? "" : ", ...");
+    eg_text_free(&list);
+    return status;
 }

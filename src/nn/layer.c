@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * layer.c: what all layer kinds share: the table of kinds, the types of options (how each is read from a word of text or from
+ * JSON, and written), parameters.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "graph/node.h"
+#include "nn/model.h"
+#include "nn/words.h"
+
+const eg_layer_kind *const eg_layer_kinds[] = {
+    &eg_kind_dense,   &eg_kind_activation, &eg_kind_dropout, &eg_kind_flatten,
+    &eg_kind_reshape, &eg_kind_join,       &eg_kind_model,   &eg_kind_lambda, NULL,
+};
+
+const eg_layer_kind *eg_layer_kind_named(const char *name) {
+    for (int i = 0; eg_layer_kinds[i]; i++)
+        if (strcmp(eg_layer_kinds[i]->name, name) == 0) return eg_layer_kinds[i];
+    return NULL;
+}
+
+eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name) {
+    eg_layer *layer = eg_calloc(1, kind->size);
+    if (!layer) return NULL;
+    layer->kind = kind;
+    if (name) snprintf(layer->name, sizeof layer->name, "%s", name);
+    return layer;
+}
+
+void eg_layer_free(eg_layer *layer) {
+    if (!layer) return;
+    if (layer->kind->free) layer->kind->free(layer);
+    eg_free(layer);
+}
+
+/* ---- parameters --------------------------------------------------------------------------------------------------------- */
+
+static eg_status check_size(eg_shape shape) {
+    int64_t size = 1;
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dim[i] < 1 || shape.dim[i] > EG_MAX_PARAMETERS / size) {
+            char text[160];
+            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large", eg_shape_text(shape, text, sizeof text));
+        }
+        size *= shape.dim[i];
+    }
+    return EG_OK;
+}
+
+static eg_status grow(eg_model *model) {
+    if (model->nparameters < model->parameter_capacity) return EG_OK;
+    int capacity = model->parameter_capacity > 0 ? 2 * model->parameter_capacity : 8;
+    eg_parameter *more = eg_realloc(model->parameters, sizeof *more * (size_t)capacity);
+    if (!more) return EG_E_MEMORY;
+    model->parameters = more;
+    model->parameter_capacity = capacity;
+    return EG_OK;
+}
+
+eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter) {
+    eg_model *model = layer->model;
+    if (index < layer->nparameters) {
+        const eg_parameter *old = &model->parameters[layer->first_parameter + index];
+        char a[160], b[160];
+        if (eg_shape_equal(old->shape, parameter.shape)) return EG_OK;
+        return eg_fail(EG_E_SHAPE, "shared, its %s is %s, this input needs %s", parameter.name,
+                       eg_shape_text(old->shape, a, sizeof a), eg_shape_text(parameter.shape, b, sizeof b));
+    }
+    EG_TRY(check_size(parameter.shape));
+    EG_TRY(grow(model));
+    parameter.name = eg_arena_format(&model->arena, "%s/%s", layer->name, parameter.name);
+    if (!parameter.name) return EG_E_MEMORY;
+    if (layer->nparameters++ == 0) layer->first_parameter = model->nparameters;
+    model->parameters[model->nparameters++] = parameter;
+    return EG_OK;
+}
+
+eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index) {
+    return eg_model_variable(b->graph, &layer->model->parameters[layer->first_parameter + index], b->prefix, b->dtype);
+}
+
+eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind, double parameter) {
+    if (kind == EG_SOFTMAX || kind == EG_SIGMOID) b->logits = x;
+    return eg_activate(x, kind, parameter);
+}
+
+/* ---- types of options ------------------------------------------------------------------------------------------------------- */
+
+static void *field(const eg_option *option, const eg_layer *layer) { return (char *)layer + option->offset; }
+
+static eg_status not_a(const eg_option *option, const char *what) {
+    return eg_fail(EG_E_DATA, "%s: %s is expected", option->name, what);
+}
+
+static eg_status set_int(const eg_option *option, void *at, double value) {
+    if (!(fabs(value) <= 0x1p53) || value != floor(value)) return not_a(option, "a whole number");
+    *(int64_t *)at = (int64_t)value;
+    return EG_OK;
+}
+
+static eg_status set_number(const eg_option *option, void *at, double value) {
+    if (!isfinite(value)) return not_a(option, "a number");
+    *(double *)at = value == 0 && option->zeroable ? EG_ZERO : value;
+    return EG_OK;
+}
+
+static const char *parse_whole(const char *word, double *value) {
+    const char *end = word + strlen(word);
+    return eg_parse_double(word, end, value) == end ? end : NULL;
+}
+
+static eg_status parse_int(const eg_option *option, void *at, const char *word) {
+    double value;
+    return parse_whole(word, &value) ? set_int(option, at, value) : not_a(option, "a whole number");
+}
+
+static eg_status parse_number(const eg_option *option, void *at, const char *word) {
+    double value;
+    return parse_whole(word, &value) ? set_number(option, at, value) : not_a(option, "a number");
+}
+
+static eg_status parse_flag(const eg_option *option, void *at, const char *word) {
+    int yes = strcmp(word, "1") == 0 || strcmp(word, "true") == 0;
+    if (!yes && strcmp(word, "0") != 0 && strcmp(word, "false") != 0) return not_a(option, "0 or 1");
+    *(int *)at = yes;
+    return EG_OK;
+}
+
+static eg_status parse_activation(const eg_option *option, void *at, const char *word) {
+    (void)option;
+    return eg_activation_named(word, at);
+}
+
+static eg_status parse_init(const eg_option *option, void *at, const char *word) {
+    (void)option;
+    return eg_init_named(word, at);
+}
+
+/* "28x28" or "28,28" */
+static eg_status parse_shape(const eg_option *option, void *at, const char *word) {
+    eg_shape shape = { 0 };
+    const char *end = word + strlen(word);
+    while (word && word < end && shape.rank < EG_MAX_RANK) {
+        word = eg_parse_int(word, end, &shape.dim[shape.rank]);
+        shape.rank++;
+        if (word == end) {
+            *(eg_shape *)at = shape;
+            return EG_OK;
+        }
+        if (!word || (*word != 'x' && *word != ',')) break;
+        word++;
+    }
+    return not_a(option, "a shape as in 28x28");
+}
+
+static const char *const join_names[] = { "add", "multiply", "maximum", "average", "concat" };
+
+static eg_status parse_join(const eg_option *option, void *at, const char *word) {
+    int index;
+    EG_TRY(eg_word_index(option->name, word, join_names, EG_COUNT(join_names), NULL, 0, &index));
+    *(eg_join_kind *)at = (eg_join_kind)index;
+    return EG_OK;
+}
+
+static void text_int(eg_text *out, const void *at) { eg_text_format(out, "%lld", (long long)*(const int64_t *)at); }
+static void text_number(eg_text *out, const void *at) {
+    double value = *(const double *)at;
+    eg_text_number(out, value == EG_ZERO ? 0 : value);
+}
+static void text_flag(eg_text *out, const void *at) { eg_text_add(out, *(const int *)at ? "1" : "0"); }
+static void text_activation(eg_text *out, const void *at) {
+    eg_text_add(out, eg_activation_name(*(const eg_activation_kind *)at));
+}
+
+static void text_init(eg_text *out, const void *at) {
+    const eg_init *init = at;
+    eg_text_add(out, eg_init_name(init->kind));
+    if (init->a == 0 && init->b == 0) return;
+    eg_text_add(out, "(");
+    text_number(out, &init->a);
+    if (init->b != 0) {
+        eg_text_add(out, ",");
+        text_number(out, &init->b);
+    }
+    eg_text_add(out, ")");
+}
+
+static void text_shape(eg_text *out, const void *at) {
+    const eg_shape *shape = at;
+    for (int i = 0; i < shape->rank; i++)
+        eg_text_format(out, "%s%lld", i > 0 ? "x" : "", (long long)shape->dim[i]);
+}
+
+static void text_join(eg_text *out, const void *at) { eg_text_add(out, join_names[*(const eg_join_kind *)at]); }
+
+static eg_status json_int(const eg_option *option, void *at, const eg_json *value) {
+    return value->type == EG_JSON_INT ? set_int(option, at, value->number) : not_a(option, "a whole number");
+}
+
+static eg_status json_number(const eg_option *option, void *at, const eg_json *value) {
+    int number = value->type == EG_JSON_INT || value->type == EG_JSON_DOUBLE;
+    return number ? set_number(option, at, value->number) : not_a(option, "a number");
+}
+
+static eg_status json_flag(const eg_option *option, void *at, const eg_json *value) {
+    if (value->type != EG_JSON_BOOL) return not_a(option, "true or false");
+    *(int *)at = value->boolean;
+    return EG_OK;
+}
+
+static eg_status json_shape(const eg_option *option, void *at, const eg_json *value) {
+    eg_shape *shape = at;
+    if (value->type != EG_JSON_ARRAY || value->length > EG_MAX_RANK) return not_a(option, "a list of at most 8 numbers");
+    *shape = (eg_shape){ 0 };
+    for (const eg_json *item = value->first; item; item = item->next) {
+        if (item->type != EG_JSON_INT) return not_a(option, "a list of whole numbers");
+        shape->dim[shape->rank++] = item->integer;
+    }
+    return EG_OK;
+}
+
+/* How a type of option is read and written. Where from_json is NULL the value is a string that `parse` reads. */
+static const struct option_type {
+    size_t size;
+    eg_status (*parse)(const eg_option *option, void *at, const char *word);
+    eg_status (*from_json)(const eg_option *option, void *at, const eg_json *value);
+    void (*text)(eg_text *out, const void *at);
+} types[EG_OPTION_TYPES] = {
+    [EG_OPTION_INT] = { sizeof(int64_t), parse_int, json_int, text_int },
+    [EG_OPTION_NUMBER] = { sizeof(double), parse_number, json_number, text_number },
+    [EG_OPTION_FLAG] = { sizeof(int), parse_flag, json_flag, text_flag },
+    [EG_OPTION_ACTIVATION] = { sizeof(eg_activation_kind), parse_activation, NULL, text_activation },
+    [EG_OPTION_INIT] = { sizeof(eg_init), parse_init, NULL, text_init },
+    [EG_OPTION_SHAPE] = { sizeof(eg_shape), parse_shape, json_shape, text_shape },
+    [EG_OPTION_JOIN] = { sizeof(eg_join_kind), parse_join, NULL, text_join },
+};
+
+const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name) {
+    for (const eg_option *option = kind->options; option->name; option++)
+        if (strcmp(option->name, name) == 0) return option;
+    return NULL;
+}
+
+eg_status eg_option_parse(const eg_option *option, eg_layer *layer, const char *word) {
+    return types[option->type].parse(option, field(option, layer), word);
+}
+
+eg_status eg_option_from_json(const eg_option *option, eg_layer *layer, const eg_json *value) {
+    const struct option_type *type = &types[option->type];
+    if (type->from_json) return type->from_json(option, field(option, layer), value);
+    if (value->type != EG_JSON_STRING) return not_a(option, "a string");
+    return type->parse(option, field(option, layer), value->string);
+}
+
+int eg_option_is_default(const eg_option *option, const eg_layer *layer) {
+    static const char zeros[sizeof(eg_shape)];
+    return memcmp(field(option, layer), zeros, types[option->type].size) == 0;
+}
+
+void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out) {
+    types[option->type].text(out, field(option, layer));
+}
+
+static void put_shape(eg_json_writer *w, const char *key, const eg_shape *shape) {
+    eg_json_begin(w, key, '[');
+    for (int i = 0; i < shape->rank; i++) eg_json_put_int(w, NULL, shape->dim[i]);
+    eg_json_end(w, ']');
+}
+
+void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writer *w) {
+    const void *at = field(option, layer);
+    eg_text word = { 0 };
+    if (option->type == EG_OPTION_SHAPE) {
+        put_shape(w, option->name, at);
+        return;
+    }
+    if (option->type == EG_OPTION_FLAG) {
+        eg_json_put_bool(w, option->name, *(const int *)at);
+        return;
+    }
+    types[option->type].text(&word, at);
+    const char *text = word.data ? word.data : "";
+    if (types[option->type].from_json)
+        eg_json_put_raw(w, option->name, text);
+    else
+        eg_json_put_string(w, option->name, text);
+    if (word.failed) w->text->failed = 1;
+    eg_text_free(&word);
+}

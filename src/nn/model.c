@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model.c: making models of layers and wires, and building them into graphs. Values of parameters are in values.c.
+ */
+#include "nn/model.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "graph/node.h"
+
+/* ---- life --------------------------------------------------------------------------------------------------------------- */
+
+eg_model *eg_model_new(void) {
+    eg_model *model = eg_calloc(1, sizeof *model);
+    if (!model) return NULL;
+    model->error_at = -1;
+    model->dtype = EG_F32;
+    model->poison.model = model;
+    model->poison.index = -1;
+    model->state = eg_state_new(0);
+    if (!model->state) eg_model_poison(model);
+    return model;
+}
+
+void eg_model_free(eg_model *model) {
+    if (!model) return;
+    if (model->train_free) model->train_free(model->train);
+    for (eg_layer *layer = model->first, *next; layer; layer = next) {
+        next = layer->next;
+        eg_layer_free(layer);
+    }
+    eg_free(model->wires);
+    eg_free(model->parameters);
+    eg_state_free(model->state);
+    eg_arena_free(&model->arena);
+    eg_free(model);
+}
+
+eg_status eg_model_poison(eg_model *model) {
+    if (model->status == EG_OK) {
+        model->status = eg_error_status() != EG_OK ? eg_error_status() : EG_E_INTERNAL;
+        snprintf(model->error, sizeof model->error, "%s", eg_error());
+    }
+    return model->status;
+}
+
+/* A model is whole when it has an input and an output. */
+eg_status eg_model_status(const eg_model *model) {
+    if (!model) return EG_E_MEMORY;
+    if (model->status != EG_OK) return model->status;
+    return model->output ? EG_OK : EG_E_ARGUMENT;
+}
+
+const char *eg_model_error(const eg_model *model) {
+    if (!model) return "no memory for the model";
+    if (model->status == EG_OK && !model->output) return "the model has no output yet";
+    return model->error;
+}
+
+int64_t eg_model_error_position(const eg_model *model) { return model ? model->error_at : -1; }
+
+/* ---- names --------------------------------------------------------------------------------------------------------------- */
+
+static int is_taken(const eg_model *model, const char *name) {
+    for (const eg_layer *layer = model->first; layer; layer = layer->next)
+        if (strcmp(layer->name, name) == 0) return 1;
+    return 0;
+}
+
+/* A name becomes part of variables' names, of files and of other programs' keys; "optimizer" is where slots live. */
+static eg_status check_name(const eg_model *model, const char *name) {
+    for (const char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p) && !strchr("_-.", *p))
+            return eg_fail(EG_E_NAME, "layer name '%s' may hold letters, digits, '_', '-' and '.' only", name);
+    if (strlen(name) > EG_MAX_NAME) return eg_fail(EG_E_NAME, "layer name '%.20s...' is longer than %d bytes", name, EG_MAX_NAME);
+    if (strcmp(name, "optimizer") == 0) return eg_fail(EG_E_NAME, "layer name 'optimizer' is reserved");
+    return is_taken(model, name) ? eg_fail(EG_E_NAME, "two layers are named '%s'", name) : EG_OK;
+}
+
+/* dense, dense_1, dense_2, ...: the first free one, counted from how many of the kind there are */
+static void default_name(const eg_model *model, eg_layer *layer) {
+    int same = 0;
+    for (const eg_layer *other = model->first; other; other = other->next) same += other->kind == layer->kind;
+    snprintf(layer->name, sizeof layer->name, same == 0 ? "%s" : "%s_%d", layer->kind->name, same);
+    while (is_taken(model, layer->name)) snprintf(layer->name, sizeof layer->name, "%s_%d", layer->kind->name, ++same);
+}
+
+/* ---- layers and wires ------------------------------------------------------------------------------------------------------ */
+
+/* Links the layer to the model, which frees it from now on: also when the model is poisoned. */
+static void own(eg_model *model, eg_layer *layer) {
+    layer->model = model;
+    layer->index = model->nlayers++;
+    *(model->last ? &model->last->next : &model->first) = layer;
+    model->last = layer;
+}
+
+static eg_status take(eg_model *model, eg_layer *layer) {
+    if (layer->model == model) return EG_OK;
+    if (layer->model) return eg_fail(EG_E_ARGUMENT, "layer '%s' belongs to another model", layer->name);
+    eg_status status = model->status;
+    if (status == EG_OK && model->taken) {
+        eg_layer_disown_model(layer);
+        status = eg_fail(EG_E_ARGUMENT, "the model is a layer of another one: it cannot grow");
+    }
+    if (status == EG_OK && model->nlayers >= EG_MAX_LAYERS)
+        status = eg_fail(EG_E_LIMIT, "a model has at most %d layers", EG_MAX_LAYERS);
+    if (status == EG_OK && layer->name[0] != '\0')
+        status = check_name(model, layer->name);
+    else if (status == EG_OK)
+        default_name(model, layer);
+    own(model, layer);
+    return status;
+}
+
+static eg_wire *new_wire(eg_model *model) {
+    if (model->nwires >= EG_MAX_WIRES) {
+        eg_fail(EG_E_LIMIT, "a model applies layers at most %d times", EG_MAX_WIRES);
+        return NULL;
+    }
+    if (model->nwires == model->capacity) {
+        int capacity = model->capacity > 0 ? 2 * model->capacity : 8;
+        eg_wire **more = eg_realloc(model->wires, sizeof *more * (size_t)capacity);
+        if (!more) return NULL;
+        model->wires = more;
+        model->capacity = capacity;
+    }
+    eg_wire *wire = EG_ARENA_NEW(&model->arena, eg_wire);
+    if (!wire) return NULL;
+    wire->model = model;
+    wire->index = model->nwires;
+    return model->wires[model->nwires++] = wire;
+}
+
+static eg_status check_input(const eg_model *model, const char *name, eg_shape shape) {
+    if (model->status != EG_OK) return model->status;
+    if (model->nwires > 0) return eg_fail(EG_E_UNSUPPORTED, "a model has one input");
+    if (!name || name[0] == '\0') return eg_fail(EG_E_NAME, "the input needs a name");
+    int valid = shape.rank >= 0 && shape.rank < EG_MAX_RANK;
+    int64_t size = 1;
+    for (int i = 0; valid && i < shape.rank; i++) {
+        valid = shape.dim[i] > 0 && shape.dim[i] <= EG_MAX_PARAMETERS / size;
+        size *= valid ? shape.dim[i] : 1;
+    }
+    return valid ? EG_OK : eg_fail(EG_E_SHAPE, "the input's shape must have at most 7 axes, each of at least 1, and a sane size");
+}
+
+eg_wire *eg_model_input(eg_model *model, const char *name, eg_shape shape) {
+    if (!model) return NULL;
+    eg_wire *wire = NULL;
+    if (check_input(model, name, shape) == EG_OK) {
+        model->input_name = eg_arena_strdup(&model->arena, name);
+        wire = model->input_name ? new_wire(model) : NULL;
+    }
+    if (!wire) {
+        eg_model_poison(model);
+        return &model->poison;
+    }
+    wire->shape = shape;
+    return wire;
+}
+
+static eg_status check_wires(const eg_model *model, const eg_layer *layer, eg_wire *const *in, int n) {
+    if (model->status != EG_OK) return model->status;
+    if (layer->kind->max_inputs > 0 && n > layer->kind->max_inputs)
+        return eg_fail(EG_E_ARGUMENT, "takes %d input, not %d", layer->kind->max_inputs, n);
+    for (int i = 0; i < n; i++) {
+        if (!in[i]) return eg_fail(EG_E_ARGUMENT, "input %d is NULL", i);
+        if (in[i]->model != model) return eg_fail(EG_E_ARGUMENT, "input %d is a wire of another model", i);
+    }
+    return EG_OK;
+}
+
+/* Computes the layer's output shape and appends the wire. */
+static eg_status connect(eg_model *model, eg_layer *layer, eg_wire *const *in, int n) {
+    EG_TRY(check_wires(model, layer, in, n));
+    eg_shape *shapes = EG_ARENA_ARRAY(&model->arena, eg_shape, n), out = { 0 };
+    eg_wire **sources = EG_ARENA_ARRAY(&model->arena, eg_wire *, n);
+    if (!shapes || !sources) return EG_E_MEMORY;
+    for (int i = 0; i < n; i++) shapes[i] = in[i]->shape, sources[i] = in[i];
+    EG_TRY(layer->kind->shape(layer, shapes, n, &out));
+    eg_wire *wire = new_wire(model);
+    if (!wire) return eg_error_status();
+    wire->layer = layer;
+    wire->application = layer->applications++;
+    wire->in = sources;
+    wire->nin = n;
+    wire->shape = out;
+    return EG_OK;
+}
+
+static eg_status apply(eg_model *model, eg_layer *layer, eg_wire *const *in, int n) {
+    if (!layer) return eg_fail(EG_E_MEMORY, "no memory for a layer");
+    EG_TRY(take(model, layer));
+    eg_status status = connect(model, layer, in, n);
+    return status == EG_OK || model->status != EG_OK ? status : eg_context("%s", layer->name);
+}
+
+eg_wire *eg_apply_(eg_layer *layer, eg_wire *const *in, int n) {
+    eg_model *model = n > 0 && in[0] ? in[0]->model : NULL;
+    if (!model) {
+        if (layer && !layer->model) eg_layer_free(layer);
+        eg_fail(EG_E_ARGUMENT, "a layer is applied to no wire");
+        return NULL;
+    }
+    if (apply(model, layer, in, n) == EG_OK) return model->wires[model->nwires - 1];
+    eg_model_poison(model);
+    return &model->poison;
+}
+
+void eg_model_output(eg_model *model, eg_wire *wire) {
+    if (!model || model->status != EG_OK) return;
+    eg_status status = EG_OK;
+    if (!wire || wire->model != model) status = eg_fail(EG_E_ARGUMENT, "the output is no wire of this model");
+    else if (model->taken) status = eg_fail(EG_E_ARGUMENT, "the model is a layer of another one: its output is settled");
+    if (status == EG_OK)
+        model->output = wire;
+    else
+        eg_model_poison(model);
+}
+
+/* Frees layers that no model took; one may be listed twice. */
+static void free_layers(eg_layer *const *layers, int n) {
+    for (int i = 0; i < n; i++) {
+        int repeated = 0;
+        for (int j = 0; j < i; j++) repeated |= layers[j] == layers[i];
+        if (!repeated) eg_layer_free(layers[i]);
+    }
+}
+
+eg_model *eg_sequential_(eg_shape input, eg_layer *const *layers, int n) {
+    eg_model *model = eg_model_new();
+    if (!model) {
+        free_layers(layers, n);
+        return NULL;
+    }
+    eg_wire *wire = eg_model_input(model, "x", input);
+    for (int i = 0; i < n; i++) wire = eg_apply_(layers[i], &wire, 1);
+    eg_model_output(model, wire);
+    return model;
+}
+
+/* ---- questions ---------------------------------------------------------------------------------------------------------------- */
+
+eg_shape eg_model_input_shape(const eg_model *model) {
+    return model && model->nwires > 0 ? model->wires[0]->shape : EG_SCALAR;
+}
+
+eg_shape eg_model_output_shape(const eg_model *model) { return model && model->output ? model->output->shape : EG_SCALAR; }
+
+static int64_t count(const eg_model *model, int trainable_only) {
+    int64_t sum = 0;
+    for (int i = 0; model && i < model->nparameters; i++)
+        if (!trainable_only || model->parameters[i].trainable) sum += eg_shape_size(model->parameters[i].shape);
+    return sum;
+}
+
+int64_t eg_model_parameters(const eg_model *model) { return count(model, 0); }
+int64_t eg_model_trainable(const eg_model *model) { return count(model, 1); }
+
+eg_activation_kind eg_model_last_activation(const eg_model *model) {
+    const eg_layer *layer = model->output ? model->output->layer : NULL;
+    return layer && layer->kind->last ? layer->kind->last(layer) : EG_LINEAR;
+}
+
+int eg_model_is_chain(const eg_model *model) {
+    for (int i = 1; i < model->nwires; i++) {
+        const eg_wire *wire = model->wires[i];
+        if (wire->nin != 1 || wire->in[0]->index != i - 1 || wire->application > 0) return 0;
+    }
+    return model->output && model->output->index == model->nwires - 1;
+}
+
+/* ---- building ----------------------------------------------------------------------------------------------------------------- */
+
+static eg_status check_batch(const eg_model *model, const eg_value *x) {
+    eg_shape wanted = eg_model_input_shape(model), given = x->shape;
+    int fits = given.rank == wanted.rank + 1;
+    for (int i = 0; fits && i < wanted.rank; i++) fits = given.dim[i + 1] == wanted.dim[i];
+    char a[160], b[160];
+    return fits ? EG_OK : eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_text(wanted, a, sizeof a),
+                                  eg_shape_text(given, b, sizeof b));
+}
+
+/* Builds one wire from the values of those before it. */
+static eg_status build_wire(const eg_wire *wire, const eg_building *outer, eg_value **values, eg_value **logits) {
+    eg_value **in = eg_alloc(sizeof *in * (size_t)wire->nin);
+    if (!in) return EG_E_MEMORY;
+    for (int i = 0; i < wire->nin; i++) in[i] = values[wire->in[i]->index];
+    eg_building b = *outer;
+    b.application = outer->application * EG_MAX_WIRES + (uint32_t)wire->application;
+    b.logits = NULL;
+    eg_scope_push(b.graph, wire->layer->name);
+    values[wire->index] = wire->layer->kind->build(wire->layer, &b, in, wire->nin);
+    eg_scope_pop(b.graph);
+    logits[wire->index] = b.logits;
+    eg_free(in);
+    return eg_graph_status(b.graph) == EG_OK ? EG_OK : eg_fail(eg_graph_status(b.graph), "%s", eg_graph_error(b.graph));
+}
+
+static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, eg_value **values, eg_value **logits) {
+    values[0] = x->dtype == b->dtype ? x : eg_cast(x, b->dtype);
+    for (int i = 1; i <= model->output->index; i++) EG_TRY(build_wire(model->wires[i], b, values, logits));
+    return EG_OK;
+}
+
+eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value *x, eg_value **y, eg_value **logits) {
+    EG_TRY(check_batch(model, x));
+    eg_value **values = eg_calloc((size_t)model->nwires, 2 * sizeof *values);
+    if (!values) return EG_E_MEMORY;
+    eg_status status = build_wires(model, outer, x, values, values + model->nwires);
+    *y = values[model->output->index];
+    *logits = values[model->nwires + model->output->index];
+    eg_free(values);
+    return status;
+}
+
+eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits, eg_value **penalty) {
+    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    eg_value *output, *argument;
+    eg_building b = { .graph = eg_value_graph(x), .step = step, .prefix = "", .dtype = model->dtype };
+    EG_TRY(eg_model_build_in(model, &b, x, &output, &argument));
+    if (y) *y = output;
+    if (logits) *logits = argument;
+    return penalty ? eg_model_penalty(model, b.graph, 0, 0, penalty) : EG_OK;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model.h: what a model is made of, for this folder and for the training layer.
+ *
+ * A model is a list of layers and a list of wires. A wire is a layer applied to other wires, so the list of wires is in
+ * topological order; wire 0 is the input. A layer applied twice shares its parameters. A layer kind is one literal of
+ * eg_layer_kind: options, output shape, formula. Text, JSON and summary are written once, from the table of options.
+ */
+#ifndef EG_NN_MODEL_H
+#define EG_NN_MODEL_H
+
+#include <elegans/nn.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
+
+enum {
+    EG_MAX_LAYERS = 4096,
+    EG_MAX_WIRES = 65536,
+    EG_MAX_NAME = 63, /* bytes of a layer's name */
+    EG_MAX_NESTING = 12
+};
+#define EG_MAX_PARAMETERS ((int64_t)1 << 40) /* scalars of one parameter */
+
+/* ---- layers ------------------------------------------------------------------------------------------------------------ */
+
+/* One named tensor that a layer owns: "dense/kernel". */
+typedef struct eg_parameter {
+    const char *name;
+    eg_shape shape;
+    eg_init init;
+    double fan_in;     /* of the layer, for initialisers of its bias */
+    int kernel;        /* penalties apply; stored as matmul likes it */
+    int trainable;
+    double l1, l2;     /* the layer's own penalty */
+    eg_model *from;    /* NULL, or the nested model that it comes from (its values are taken over) */
+    const char *inner; /* its name there */
+} eg_parameter;
+
+/* What a layer's formula may use. */
+typedef struct eg_building {
+    eg_graph *graph;
+    eg_value *step;      /* scalar i32 while training, else NULL */
+    const char *prefix;  /* "" or "model_1/": put before parameters' names */
+    eg_dtype dtype;
+    uint32_t application; /* which use of this layer it is, counted through nested models */
+    eg_value *logits;    /* out: the argument of a last softmax or sigmoid; NULL before the call */
+} eg_building;
+
+typedef enum eg_option_type {
+    EG_OPTION_INT, EG_OPTION_NUMBER, EG_OPTION_FLAG, EG_OPTION_ACTIVATION, EG_OPTION_INIT, EG_OPTION_SHAPE, EG_OPTION_JOIN,
+    EG_OPTION_TYPES
+} eg_option_type;
+
+/* One option of a layer kind. Fields that are all zero bytes are left out of text and JSON. */
+typedef struct eg_option {
+    const char *name;
+    eg_option_type type;
+    size_t offset;     /* within the layer's struct */
+    int bare;          /* in text its value may stand alone: "512", "relu" */
+    int zeroable;      /* NUMBER whose default is not 0: a written 0 is EG_ZERO */
+} eg_option;
+
+typedef struct eg_layer_kind {
+    const char *name;  /* "dense", in text, JSON, summary, and the stem of layer names */
+    size_t size;       /* of its struct, which begins with eg_layer */
+    int max_inputs;
+    const eg_option *options; /* ends with a NULL name */
+    /* Shape of the output without the batch axis; checks the options and adds the parameters on first use. */
+    eg_status (*shape)(eg_layer *layer, const eg_shape *in, int n, eg_shape *out);
+    eg_value *(*build)(eg_layer *layer, eg_building *b, eg_value *const *in, int n);
+    void (*free)(eg_layer *layer);                            /* NULL: nothing of its own */
+    eg_status (*write)(const eg_layer *layer, eg_json_writer *w); /* more than options; NULL: nothing */
+    eg_status (*read)(eg_layer *layer, const eg_json *json, int depth);
+    eg_activation_kind (*last)(const eg_layer *layer); /* the activation that its output ends in; NULL: EG_LINEAR */
+    int hidden;        /* not in the text language */
+} eg_layer_kind;
+
+struct eg_layer {
+    const eg_layer_kind *kind;
+    eg_model *model;        /* whose it is; NULL until one takes it */
+    eg_layer *next;         /* in the model's list */
+    char name[EG_MAX_NAME + 2]; /* one byte more, to see that a name is too long */
+    int index;              /* place in the list */
+    int frozen;
+    int applications;
+    int first_parameter, nparameters; /* its range of the model's */
+};
+
+extern const eg_layer_kind *const eg_layer_kinds[]; /* ends with NULL */
+extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, eg_kind_flatten, eg_kind_reshape, eg_kind_join,
+    eg_kind_model, eg_kind_lambda;
+
+const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is none */
+/* A zeroed layer of that kind; name may be NULL. NULL without memory. */
+eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name);
+/* The layer's parameter number `index` ("kernel": the layer's name is put before), added when it is not there yet; SHAPE error
+ * if it is there otherwise, which happens when a layer is shared. */
+eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter);
+/* That parameter as a variable of the graph under construction. */
+eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index);
+/* x activated; softmax and sigmoid leave x in b->logits. */
+eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind, double parameter);
+
+const char *eg_init_name(eg_init_kind kind);
+
+/* Reads one option's value from a word of text or a JSON value; writes it. */
+eg_status eg_option_parse(const eg_option *option, eg_layer *layer, const char *word);
+eg_status eg_option_from_json(const eg_option *option, eg_layer *layer, const eg_json *value);
+int eg_option_is_default(const eg_option *option, const eg_layer *layer);
+void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out);
+void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writer *w);
+const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name);
+
+/* ---- models ------------------------------------------------------------------------------------------------------------ */
+
+struct eg_wire {
+    eg_model *model;
+    int index;
+    eg_layer *layer;     /* NULL: the input */
+    int application;     /* which use of the layer */
+    eg_wire **in;
+    int nin;
+    eg_shape shape;      /* without the batch axis */
+};
+
+struct eg_model {
+    eg_arena arena;                 /* wires, parameters, names */
+    eg_status status;
+    char error[512];
+    int64_t error_at;               /* byte of the text that was parsed, -1 */
+    eg_layer *first, *last;         /* the layers, in order of first use */
+    int nlayers;
+    eg_wire **wires;                /* [0] is the input */
+    int nwires, capacity;
+    const char *input_name;
+    eg_wire *output;
+    eg_wire poison;                 /* handed out after a mistake */
+    eg_parameter *parameters;       /* all of them, nested ones included, in order of the summary */
+    int nparameters, parameter_capacity;
+    eg_state *state;
+    int initialised;
+    eg_dtype dtype;
+    int taken;                      /* it is a layer of another model */
+    int depth;                      /* how deep models are nested in it */
+    void *train;                    /* the training layer's part */
+    void (*train_free)(void *train);
+};
+
+/* Remembers the thread's current error if it is the model's first one; returns that status. */
+eg_status eg_model_poison(eg_model *model);
+/* A parameter as a variable of a graph, with the layout that every graph of this model gives it. */
+eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype);
+/* Builds with a prefix before the parameters' names (a nested model). */
+eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value *x, eg_value **y, eg_value **logits);
+/* l1 sum |w| + l2/2 sum w^2 over all trainable kernels, of the layers' own penalties plus these; NULL in *out if all are 0. */
+eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, double l2, eg_value **out);
+/* The activation that the output ends in (EG_LINEAR if none). */
+eg_activation_kind eg_model_last_activation(const eg_model *model);
+int eg_model_is_chain(const eg_model *model); /* each wire feeds the next one: sequential */
+eg_model *eg_model_from_json_value(const eg_json *json, int depth);
+eg_status eg_model_write_json(const eg_model *model, eg_json_writer *w, const char *key);
+/* Takes the model out of a layer that holds one: its giver owns it again. */
+void eg_layer_disown_model(eg_layer *layer);
+
+#endif

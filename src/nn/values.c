@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * values.c: a model's parameters: as variables of graphs, as values of its state, as one flat vector.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "graph/node.h"
+#include "nn/model.h"
+
+/* ---- in graphs ------------------------------------------------------------------------------------------------------------ */
+
+/* Matrices that matmul reads lie in panels, as eg_weight makes them; the name is whole, whatever scope the caller has open. */
+eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype) {
+    char *name = eg_arena_format(&graph->arena, "%s%s", prefix, parameter->name);
+    if (!name) return eg_poison(graph, EG_E_MEMORY, "variable", "no memory for its name");
+    int panels = parameter->kernel && parameter->shape.rank == 2 && dtype == EG_F32;
+    return eg_leaf(graph, EG_OP_VAR, name, dtype, parameter->shape, panels ? EG_PANELS : EG_ROWS);
+}
+
+int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_only, eg_value **out, int max) {
+    int n = 0;
+    for (int i = 0; i < model->nparameters; i++) {
+        const eg_parameter *parameter = &model->parameters[i];
+        if (trainable_only && !parameter->trainable) continue;
+        if (n < max) out[n] = eg_model_variable(graph, parameter, "", model->dtype);
+        n++;
+    }
+    return n;
+}
+
+static eg_value *add_term(eg_value *sum, eg_value *term, double factor) {
+    if (factor == 0) return sum;
+    eg_value *scaled = eg_mul(eg_sum(term), eg_const(eg_value_graph(term), factor));
+    return sum ? eg_add(sum, scaled) : scaled;
+}
+
+eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, double l2, eg_value **out) {
+    eg_value *sum = NULL;
+    for (int i = 0; i < model->nparameters; i++) {
+        const eg_parameter *parameter = &model->parameters[i];
+        double a = parameter->l1 + l1, b = parameter->l2 + l2;
+        if (!parameter->kernel || !parameter->trainable || (a == 0 && b == 0)) continue;
+        eg_value *w = eg_model_variable(graph, parameter, "", model->dtype);
+        if (a != 0) sum = add_term(sum, eg_abs(w), a);
+        if (b != 0) sum = add_term(sum, eg_square(w), b / 2);
+    }
+    *out = sum;
+    return eg_graph_status(graph) == EG_OK ? EG_OK : eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+}
+
+/* ---- in the state ----------------------------------------------------------------------------------------------------------- */
+
+eg_state *eg_model_state(eg_model *model) { return model->state; }
+
+eg_status eg_model_set_dtype(eg_model *model, eg_dtype dtype) {
+    if (dtype != EG_F32 && dtype != EG_F64) return eg_fail(EG_E_DTYPE, "a model's parameters are f32 or f64");
+    if (dtype != model->dtype && model->initialised)
+        return eg_fail(EG_E_ARGUMENT, "the model already has %s parameters", eg_dtype_name(model->dtype));
+    model->dtype = dtype;
+    return EG_OK;
+}
+
+/* Makes the variables exist in the state. */
+static eg_status add_variables(eg_model *model) {
+    eg_graph *graph = eg_graph_new();
+    if (!graph) return EG_E_MEMORY;
+    eg_status status = EG_OK;
+    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
+        eg_value *variable = eg_model_variable(graph, &model->parameters[i], "", model->dtype);
+        status = eg_graph_status(graph) == EG_OK ? eg_state_add(model->state, variable)
+                                                 : eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+    }
+    eg_graph_free(graph);
+    return status;
+}
+
+/* n doubles of the parameter through `buffer`, which has room for n of them. */
+static eg_status write_values(eg_model *model, const eg_parameter *parameter, const double *values, double *buffer) {
+    int64_t n = eg_shape_size(parameter->shape);
+    if (model->dtype == EG_F64) return eg_state_write(model->state, parameter->name, values, (size_t)n * sizeof(double));
+    float *single = (float *)buffer;
+    for (int64_t i = 0; i < n; i++) single[i] = (float)values[i];
+    return eg_state_write(model->state, parameter->name, single, (size_t)n * sizeof(float));
+}
+
+static eg_status read_values(const eg_model *model, const char *name, int64_t n, double *values, double *buffer) {
+    if (model->dtype == EG_F64) return eg_state_read(model->state, name, values, (size_t)n * sizeof(double));
+    float *single = (float *)buffer;
+    EG_TRY(eg_state_read(model->state, name, single, (size_t)n * sizeof(float)));
+    for (int64_t i = 0; i < n; i++) values[i] = (double)single[i];
+    return EG_OK;
+}
+
+static int64_t largest_parameter(const eg_model *model) {
+    int64_t largest = 1;
+    for (int i = 0; i < model->nparameters; i++) {
+        int64_t n = eg_shape_size(model->parameters[i].shape);
+        if (n > largest) largest = n;
+    }
+    return largest;
+}
+
+/* Two buffers of the largest parameter's size. */
+static double *new_buffers(const eg_model *model, double **second) {
+    int64_t n = largest_parameter(model);
+    size_t bytes;
+    if (!eg_mul_size((size_t)n, 2 * sizeof(double), &bytes)) bytes = SIZE_MAX;
+    double *first = eg_alloc(bytes);
+    if (first) *second = first + n;
+    return first;
+}
+
+/* What DEFAULT and TORCH_LINEAR mean for this parameter. */
+static eg_init resolve_init(const eg_parameter *parameter, eg_dialect dialect) {
+    eg_init init = parameter->init;
+    if (init.kind == EG_INIT_DEFAULT && dialect == EG_TORCH) init.kind = EG_INIT_TORCH_LINEAR;
+    if (init.kind == EG_INIT_DEFAULT) init.kind = parameter->kernel ? EG_INIT_GLOROT_UNIFORM : EG_INIT_ZEROS;
+    if (init.kind == EG_INIT_TORCH_LINEAR) init = EG_INIT(UNIFORM, .a = 1 / sqrt(fmax(1, parameter->fan_in)));
+    return init;
+}
+
+/* A nested model that had values of its own passes them on. */
+static eg_status first_values(const eg_parameter *parameter, uint64_t seed, eg_dialect dialect, double *out, double *buffer) {
+    if (parameter->from && parameter->from->initialised)
+        return read_values(parameter->from, parameter->inner, eg_shape_size(parameter->shape), out, buffer);
+    return eg_init_fill(resolve_init(parameter, dialect), dialect, parameter->shape, seed, parameter->name, out);
+}
+
+eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
+    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    EG_TRY(add_variables(model));
+    double *buffer, *values = new_buffers(model, &buffer);
+    if (!values) return EG_E_MEMORY;
+    eg_state_set_seed(model->state, seed);
+    eg_status status = EG_OK;
+    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
+        status = first_values(&model->parameters[i], seed, dialect, values, buffer);
+        if (status == EG_OK) status = write_values(model, &model->parameters[i], values, buffer);
+    }
+    eg_free(values);
+    model->initialised = status == EG_OK;
+    return status;
+}
+
+/* ---- as one vector ------------------------------------------------------------------------------------------------------------ */
+
+static eg_status check_length(const eg_model *model, int64_t n) {
+    int64_t wanted = eg_model_parameters(model);
+    if (n == wanted) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "the model has %lld parameters, not %lld", (long long)wanted, (long long)n);
+}
+
+eg_status eg_model_get_flat(const eg_model *model, double *out, int64_t n) {
+    EG_TRY(check_length(model, n));
+    if (!model->initialised) return eg_fail(EG_E_MISSING, "the model's parameters have no values yet");
+    double *unused, *buffer = new_buffers(model, &unused);
+    if (!buffer) return EG_E_MEMORY;
+    eg_status status = EG_OK;
+    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
+        int64_t size = eg_shape_size(model->parameters[i].shape);
+        status = read_values(model, model->parameters[i].name, size, out, buffer);
+        out += size;
+    }
+    eg_free(buffer);
+    return status;
+}
+
+eg_status eg_model_set_flat(eg_model *model, const double *in, int64_t n) {
+    EG_TRY(check_length(model, n));
+    if (!model->initialised) EG_TRY(add_variables(model));
+    double *unused, *buffer = new_buffers(model, &unused);
+    if (!buffer) return EG_E_MEMORY;
+    eg_status status = EG_OK;
+    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
+        status = write_values(model, &model->parameters[i], in, buffer);
+        in += eg_shape_size(model->parameters[i].shape);
+    }
+    eg_free(buffer);
+    if (status == EG_OK) model->initialised = 1;
+    return status;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * methods.c: the update rules, one function each, and the table of their defaults. Sources: Keras 3's optimizers and
+ * PyTorch 2's; tests/optim replays all of them against both. g = gradient, w = parameter, t = 1, 2, ...
+ *
+ * Bias corrections are computed from t within the graph. 1 - b^t would lose half of a float's digits while b^t is near 1 (.999 is
+ * already rounded), hence one_minus_power.
+ */
+#include "optim/optim.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "graph/node.h"
+
+/* ---- words for formulas --------------------------------------------------------------------------------------------- */
+
+static eg_value *number(eg_update *u, double value) { return eg_const(u->graph, value); }
+static eg_value *times(eg_update *u, double factor, eg_value *x) { return eg_mul(x, number(u, factor)); }
+static eg_value *plus(eg_update *u, eg_value *x, double addend) {
+    return addend == 0 ? x : eg_add(x, number(u, addend));
+}
+
+/* A variable "optimizer/<name>/<parameter>" that lies as the parameter does. */
+static eg_value *slot(eg_update *u, const char *name) {
+    char *full = eg_arena_format(&u->graph->arena, "optimizer/%s/%s", name, u->parameter);
+    if (!full) return eg_poison(u->graph, EG_E_MEMORY, "optimizer", "no memory for the name of a slot");
+    return eg_leaf(u->graph, EG_OP_VAR, full, u->like->dtype, u->like->shape, u->like->layout);
+}
+
+/* Makes `now` the slot's next value; returns it. */
+static eg_value *keep(eg_update *u, eg_value *variable, eg_value *now) {
+    u->out[u->count++] = eg_assign(variable, now);
+    return now;
+}
+
+/* s = decay s + gain x in the slot `name` */
+static eg_value *blend(eg_update *u, const char *name, double decay, double gain, eg_value *x) {
+    eg_value *s = slot(u, name);
+    return keep(u, s, eg_add(times(u, decay, s), gain == 1 ? x : times(u, gain, x)));
+}
+
+/* Exponential mean: s = b s + (1 - b) x */
+static eg_value *mean(eg_update *u, const char *name, double b, eg_value *x) { return blend(u, name, b, 1 - b, x); }
+
+/* 1 - b^t = 2 h / (1 + h) with h = tanh(-t ln(b) / 2): exact to some ulps for every b and t, in float too. */
+static eg_value *one_minus_power(eg_update *u, double b) {
+    if (b <= 0) return number(u, 1);
+    eg_value *h = eg_tanh(times(u, -log(b) / 2, u->t));
+    return eg_div(times(u, 2, h), plus(u, h, 1));
+}
+
+/* sqrt(s - a^2), which rounding must not take below zero */
+static eg_value *centered_variance(eg_update *u, eg_value *s, eg_value *a) {
+    return eg_maximum(eg_sub(s, eg_square(a)), number(u, 0));
+}
+
+/* ---- sgd, momentum, nesterov ----------------------------------------------------------------------------------------- */
+
+/* torch: b = mu b + (1-d) g, but b = g at the first step; b starts at 0, so that only dampening needs the distinction */
+static eg_value *torch_velocity(eg_update *u) {
+    double mu = u->opt->momentum, d = u->opt->dampening;
+    if (d == 0) return blend(u, "momentum", mu, 1, u->g);
+    eg_value *b = slot(u, "momentum"), *next = eg_add(times(u, mu, b), times(u, 1 - d, u->g));
+    return keep(u, b, eg_where(u->scalar[0], u->g, next));
+}
+
+static void sgd_prepare(eg_update *u) { u->scalar[0] = eg_less(u->t, number(u, 1.5)); /* the first step */ }
+
+static eg_value *sgd_torch(eg_update *u) {
+    double mu = u->opt->momentum;
+    eg_value *d = u->g;
+    if (mu != 0) {
+        eg_value *b = torch_velocity(u);
+        d = u->opt->nesterov ? eg_add(u->g, times(u, mu, b)) : b;
+    }
+    return eg_sub(u->w, eg_mul(u->lr, d));
+}
+
+/* The lectures' m = mu m + lr g; w -= m. Keras' v is -m. Nesterov: w -= mu m + lr g, with the new m. */
+static eg_value *lecture_step(eg_update *u) {
+    eg_value *rate_g = eg_mul(u->lr, u->g);
+    if (u->opt->momentum == 0) return eg_sub(u->w, rate_g);
+    eg_value *m = blend(u, "momentum", u->opt->momentum, 1, rate_g);
+    return eg_sub(u->w, u->opt->nesterov ? eg_add(times(u, u->opt->momentum, m), rate_g) : m);
+}
+
+static eg_value *sgd_step(eg_update *u) { return u->opt->dialect == EG_TORCH ? sgd_torch(u) : lecture_step(u); }
+
+/* ---- adagrad, adadelta, rmsprop --------------------------------------------------------------------------------------- */
+
+static double adagrad_start(const eg_optimizer_opt *opt, const char *name) {
+    (void)name;
+    return opt->initial;
+}
+
+static void adagrad_prepare(eg_update *u) {
+    u->scalar[0] = u->lr;
+    if (u->opt->lr_decay != 0) /* lr / (1 + (t-1) d) */
+        u->scalar[0] = eg_div(u->lr, plus(u, times(u, u->opt->lr_decay, plus(u, u->t, -1)), 1));
+}
+
+static eg_value *adagrad_step(eg_update *u) {
+    eg_value *s = blend(u, "accumulator", 1, 1, eg_square(u->g));
+    double eps = u->opt->epsilon;
+    eg_value *root = u->opt->dialect == EG_TORCH ? plus(u, eg_sqrt(s), eps) : eg_sqrt(plus(u, s, eps));
+    return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], u->g), root));
+}
+
+static eg_value *adadelta_step(eg_update *u) {
+    double rho = u->opt->rho, eps = u->opt->epsilon;
+    eg_value *s = mean(u, "gradient", rho, eg_square(u->g));
+    eg_value *d = slot(u, "delta");
+    eg_value *step = eg_mul(eg_sqrt(eg_div(plus(u, d, eps), plus(u, s, eps))), u->g);
+    keep(u, d, eg_add(times(u, rho, d), times(u, 1 - rho, eg_square(step))));
+    return eg_sub(u->w, eg_mul(u->lr, step));
+}
+
+/* g / sqrt(s + eps) in keras, g / (sqrt(s) + eps) in torch and in Keras 2 */
+static eg_value *rmsprop_scaled(eg_update *u) {
+    eg_value *s = mean(u, "velocity", u->opt->rho, eg_square(u->g));
+    if (u->opt->centered) s = centered_variance(u, s, mean(u, "average", u->opt->rho, u->g));
+    double eps = u->opt->epsilon;
+    if (u->opt->dialect == EG_KERAS) return eg_mul(u->g, eg_rsqrt(plus(u, s, eps)));
+    return eg_div(u->g, plus(u, eg_sqrt(s), eps));
+}
+
+static eg_value *rmsprop_step(eg_update *u) {
+    eg_value *scaled = rmsprop_scaled(u);
+    double mu = u->opt->momentum;
+    if (mu == 0) return eg_sub(u->w, eg_mul(u->lr, scaled));
+    if (u->opt->dialect == EG_TORCH) return eg_sub(u->w, eg_mul(u->lr, blend(u, "momentum", mu, 1, scaled)));
+    return eg_sub(u->w, blend(u, "momentum", mu, 1, eg_mul(u->lr, scaled)));
+}
+
+/* ---- adam and its kin -------------------------------------------------------------------------------------------------- */
+
+/* keras: [0] = lr sqrt(1-b2^t) / (1-b1^t), [1] = 1; torch: [0] = lr / (1-b1^t), [1] = 1 / sqrt(1-b2^t) */
+static void adam_prepare(eg_update *u) {
+    eg_value *rate = eg_div(u->lr, one_minus_power(u, u->opt->beta1));
+    eg_value *root = eg_sqrt(one_minus_power(u, u->opt->beta2));
+    int torch = u->opt->dialect == EG_TORCH;
+    u->scalar[0] = torch ? rate : eg_mul(rate, root);
+    u->scalar[1] = torch ? eg_div(number(u, 1), root) : NULL;
+}
+
+static eg_value *adam_step(eg_update *u) {
+    eg_value *m = mean(u, "m", u->opt->beta1, u->g);
+    eg_value *v = mean(u, "v", u->opt->beta2, eg_square(u->g));
+    if (u->opt->amsgrad) {
+        eg_value *top = slot(u, "v_max");
+        v = keep(u, top, eg_maximum(top, v));
+    }
+    eg_value *root = u->scalar[1] ? eg_mul(eg_sqrt(v), u->scalar[1]) : eg_sqrt(v);
+    return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], m), plus(u, root, u->opt->epsilon)));
+}
+
+/* Nadam's u_t = b1 (1 - .5 .96^(psi t)) at t + `ahead`; psi is 1 in Keras, .004 in PyTorch */
+static eg_value *nadam_mu(eg_update *u, double ahead) {
+    double psi = u->opt->dialect == EG_TORCH ? .004 : 1, b1 = u->opt->beta1;
+    eg_value *power = eg_exp(times(u, psi * log(.96), plus(u, u->t, ahead)));
+    return plus(u, times(u, -.5 * b1, power), b1);
+}
+
+/* P = prod u is a scalar slot of its own. [0] = lr u_{t+1}/(1 - P u_{t+1}), [1] = lr (1-u_t)/(1-P), [2] = 1/sqrt(1-b2^t) */
+static void nadam_prepare(eg_update *u) {
+    eg_value *now = nadam_mu(u, 0), *next = nadam_mu(u, 1), *one = number(u, 1);
+    eg_value *product = eg_leaf(u->graph, EG_OP_VAR, "optimizer/u_product", u->lr->dtype, EG_SCALAR, EG_ROWS);
+    eg_value *P = keep(u, product, eg_mul(product, now));
+    u->scalar[0] = eg_div(eg_mul(u->lr, next), eg_sub(one, eg_mul(P, next)));
+    u->scalar[1] = eg_div(eg_mul(u->lr, eg_sub(one, now)), eg_sub(one, P));
+    u->scalar[2] = eg_rsqrt(one_minus_power(u, u->opt->beta2));
+}
+
+static double nadam_start(const eg_optimizer_opt *opt, const char *name) {
+    (void)opt;
+    return strcmp(name, "u_product") == 0 ? 1 : 0;
+}
+
+static eg_value *nadam_step(eg_update *u) {
+    eg_value *m = mean(u, "m", u->opt->beta1, u->g);
+    eg_value *v = mean(u, "v", u->opt->beta2, eg_square(u->g));
+    eg_value *ahead = eg_add(eg_mul(u->scalar[0], m), eg_mul(u->scalar[1], u->g));
+    return eg_sub(u->w, eg_div(ahead, plus(u, eg_mul(eg_sqrt(v), u->scalar[2]), u->opt->epsilon)));
+}
+
+static void adamax_prepare(eg_update *u) { u->scalar[0] = eg_div(u->lr, one_minus_power(u, u->opt->beta1)); }
+
+static eg_value *adamax_step(eg_update *u) {
+    int torch = u->opt->dialect == EG_TORCH;
+    eg_value *m = mean(u, "m", u->opt->beta1, u->g), *top = slot(u, "u");
+    eg_value *size = torch ? plus(u, eg_abs(u->g), u->opt->epsilon) : eg_abs(u->g);
+    eg_value *next = keep(u, top, eg_maximum(times(u, u->opt->beta2, top), size));
+    return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], m), torch ? next : plus(u, next, u->opt->epsilon)));
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------------------------- */
+
+#define MOMENTS .beta1 = .9, .beta2 = .999
+
+const eg_method eg_methods[] = {
+    { "sgd", " momentum dampening nesterov ", { { .lr = .01 }, { .lr = 1e-3 } }, sgd_prepare, sgd_step, NULL, 0 },
+    { "momentum", " momentum ", { { .lr = .01, .momentum = .9 }, { .lr = 1e-3, .momentum = .9 } },
+      NULL, lecture_step, NULL, 0 },
+    { "nesterov", " momentum nesterov ",
+      { { .lr = .01, .momentum = .9, .nesterov = 1 }, { .lr = 1e-3, .momentum = .9, .nesterov = 1 } },
+      sgd_prepare, sgd_step, NULL, 0 },
+    { "adagrad", " epsilon initial lr_decay ",
+      { { .lr = 1e-3, .initial = .1, .epsilon = 1e-7 }, { .lr = .01, .epsilon = 1e-10 } },
+      adagrad_prepare, adagrad_step, adagrad_start, 0 },
+    { "adadelta", " rho epsilon ",
+      { { .lr = 1e-3, .rho = .95, .epsilon = 1e-7 }, { .lr = 1, .rho = .9, .epsilon = 1e-6 } },
+      NULL, adadelta_step, NULL, 0 },
+    { "rmsprop", " rho momentum epsilon centered ",
+      { { .lr = 1e-3, .rho = .9, .epsilon = 1e-7 }, { .lr = .01, .rho = .99, .epsilon = 1e-8 } },
+      NULL, rmsprop_step, NULL, 0 },
+    { "adam", " beta1 beta2 epsilon amsgrad ",
+      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 1e-3, MOMENTS, .epsilon = 1e-8 } },
+      adam_prepare, adam_step, NULL, 0 },
+    { "adamw", " beta1 beta2 epsilon amsgrad ",
+      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7, .weight_decay = .004 },
+        { .lr = 1e-3, MOMENTS, .epsilon = 1e-8, .weight_decay = .01 } },
+      adam_prepare, adam_step, NULL, 1 },
+    { "nadam", " beta1 beta2 epsilon ",
+      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 2e-3, MOMENTS, .epsilon = 1e-8 } },
+      nadam_prepare, nadam_step, nadam_start, 0 },
+    { "adamax", " beta1 beta2 epsilon ",
+      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 2e-3, MOMENTS, .epsilon = 1e-8 } },
+      adamax_prepare, adamax_step, NULL, 0 },
+    { 0 },
+};
