@@ -66,7 +66,7 @@ EG_API eg_value *eg_neg(eg_value *x);
 EG_API eg_value *eg_abs(eg_value *x);      /* derivative sign(x), 0 at 0 */
 EG_API eg_value *eg_exp(eg_value *x);
 EG_API eg_value *eg_log(eg_value *x);      /* natural */
-EG_API eg_value *eg_sqrt(eg_value *x);
+EG_API eg_value *eg_sqrt(eg_value *x);     /* derivative 0 at 0, so that the norm of 0 is safe */
 EG_API eg_value *eg_rsqrt(eg_value *x);    /* x^(-1/2) */
 EG_API eg_value *eg_tanh(eg_value *x);
 EG_API eg_value *eg_sigmoid(eg_value *x);  /* 1/(1+e^-x), no overflow at +-1000 */
@@ -118,7 +118,7 @@ EG_API eg_value *eg_argmax(eg_value *x, int axis);              /* i32, the firs
 #define eg_min(...) EG_FIRST_(eg_min_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
 #define eg_logsumexp(...) EG_FIRST_(eg_logsumexp_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
 
-EG_API eg_value *eg_softmax(eg_value *x, int axis);     /* e^(x - logsumexp x) */
+EG_API eg_value *eg_softmax(eg_value *x, int axis);     /* e^(x - logsumexp x); 0 in rows of -inf */
 EG_API eg_value *eg_log_softmax(eg_value *x, int axis); /* x - logsumexp x */
 
 /* ---- movement ----------------------------------------------------------------------------------------------------- */

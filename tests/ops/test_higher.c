@@ -15,7 +15,7 @@ static eg_value *above_1(eg_value *x) { return eg_add(eg_square(x), one()); }
 
 static eg_value *product(eg_value *a, eg_value *b, eg_value *start, int ta, int tb) {
     eg_attr attr = { .matmul = { ta, tb } };
-    return eg_node3(EG_OP_MATMUL, a, b, start, &attr);
+    return eg_node(graph, EG_OP_MATMUL, (eg_value *[]){ a, b, start }, start ? 3 : 2, &attr);
 }
 
 static eg_value *plain_product(eg_value *x) { return eg_matmul(x, x); }
@@ -76,8 +76,10 @@ static eg_value *weighted(eg_value *y, double phase) {
     return eg_sum(eg_mul(y, literal(EG_F64, y->shape, w)));
 }
 
-/* The formula's weighted derivative of that order at `at`, and its gradient. */
+/* The formula's weighted derivative of that order at `at`, and its gradient; in a graph of its own, which stays small. */
 static double derivative(eg_value *(*formula)(eg_value *), const double *at, int order, double *gradient) {
+    tidy(NULL);
+    graph = eg_graph_new();
     eg_value *x = literal(EG_F64, EG_SHAPE(SIDE, SIDE), at), *y = weighted(formula(x), 0), *g;
     for (int k = 1; k <= order; k++) {
         assert_int_equal(eg_grad(y, &x, 1, &g), EG_OK);
