@@ -2,9 +2,6 @@
  *
  * Fuzz target: graph text. Whatever the bytes, parsing gives an error or a graph; a graph verifies, prints, and what
  * is printed parses to the same text again.
- *
- *     clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc fuzz/fuzz_graph_text.c \
- *         src/base/*.c ... (base, tensor, graph, ops) -lm
  */
 #include <stdint.h>
 #include <stdlib.h>
