@@ -36,7 +36,8 @@ EG_API const char *eg_graph_error(const eg_graph *graph); /* "" while all is wel
 EG_API void eg_scope_push(eg_graph *graph, const char *name);
 EG_API void eg_scope_pop(eg_graph *graph);
 
-/* Remembers the caller's place for error messages; the macros at the end of this file call it for you. */
+/* Remembers the calling thread's place for error messages; the macros at the end of this file call it for you. A library that
+ * builds graphs for its user calls eg_here(NULL, 0) first: no place is better than that of an earlier line. */
 EG_API void eg_here(const char *file, int line);
 
 EG_API eg_shape eg_value_shape(const eg_value *value);

@@ -124,6 +124,20 @@ static void hand_written_text_is_read(void **state) {
     eg_string_free(text);
 }
 
+/* The example of docs/graph.md is what the printer would write, but for its comment. */
+static void documented_example_is_true(void **state) {
+    (void)state;
+    static char page[16384];
+    FILE *file = fopen("docs/graph.md", "r");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    char *begin = strstr(strstr(page, "```\n") + 4, "\n") + 1, *end = strstr(begin, "```");
+    assert_non_null(end);
+    *end = '\0';
+    assert_same(begin);
+}
+
 static void errors_name_the_line(void **state) {
     (void)state;
     static const struct {
@@ -148,6 +162,10 @@ static void errors_name_the_line(void **state) {
           "line 2: unknown attribute \"axis\"" },
         { "%0 = input \"x\" : f32[2]\n%1 = sum %0 {axes=[3]} : f32[]\nreturn %1",
           "line 2: axis 3 is outside a shape of rank 1" },
+        { "%0 = input \"x\" : f32[2,3]\n%1 = permute %0 {axes=[0]} : f32[2]\nreturn %1",
+          "line 2: \"axes\" has 1 numbers for an operand of rank 2" },
+        { "%0 = input \"x\" : f32[2]\n%1 = neg %30 : f32[2]\n# text enough for thirty values\nreturn %1",
+          "line 2: %30 is not defined yet" },
         { "%0 = data {1, 2} : f32[3]\nreturn %0", "line 1: the literal has 2 elements, its shape 3" },
         { "%0 = param {0} : f32[3]\nreturn %0", "line 1: param: stands outside of a body" },
         { "%0 = poison : f32[]\nreturn %0", "line 1: poison: cannot be built" },
@@ -243,9 +261,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_as_documented),         cmocka_unit_test(every_op_comes_back),
         cmocka_unit_test(numbers_come_back_bit_for_bit), cmocka_unit_test(hand_written_text_is_read),
-        cmocka_unit_test(errors_name_the_line),          cmocka_unit_test(too_many_roots_are_an_error),
-        cmocka_unit_test(deep_nesting_is_an_error),      cmocka_unit_test(damaged_text_never_crashes),
-        cmocka_unit_test(drawing_is_graphviz),           cmocka_unit_test(text_of_poison_is_its_error),
+        cmocka_unit_test(documented_example_is_true),    cmocka_unit_test(errors_name_the_line),
+        cmocka_unit_test(too_many_roots_are_an_error),   cmocka_unit_test(deep_nesting_is_an_error),
+        cmocka_unit_test(damaged_text_never_crashes),    cmocka_unit_test(drawing_is_graphviz),
+        cmocka_unit_test(text_of_poison_is_its_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,22 @@ static void a_near_kink_is_no_failure(void **state) {
     eg_graph_free(g);
 }
 
+/* Beside 5000 an f32 has no neighbours nearer than .0005: the step must grow with the value. */
+static void large_values_get_large_steps(void **state) {
+    (void)state;
+    eg_graph *g = eg_graph_new();
+    eg_state *s = eg_state_new(1);
+    eg_value *w = eg_var(g, "w", EG_F32, EG_SHAPE(2)), *loss = eg_sum(eg_sqrt(w));
+    const float at[] = { 5000, 123456.78f };
+    eg_check_result result;
+    assert_int_equal(eg_state_add(s, w), EG_OK);
+    assert_int_equal(eg_state_write(s, "w", at, sizeof at), EG_OK);
+    assert_int_equal(eg_check_gradient(loss, &w, 1, s, NULL, &result), EG_OK);
+    if (!result.passed) fail_msg("%s", result.worst);
+    eg_state_free(s);
+    eg_graph_free(g);
+}
+
 static void mistakes_are_explained(void **state) {
     (void)state;
     model m = model_new();
@@ -159,6 +175,7 @@ int main(void) {
         cmocka_unit_test(samples_are_spread_over_large_tensors),
         cmocka_unit_test(wrong_gradients_are_found_and_named),
         cmocka_unit_test(a_near_kink_is_no_failure),
+        cmocka_unit_test(large_values_get_large_steps),
         cmocka_unit_test(mistakes_are_explained),
         cmocka_unit_test(failed_allocations_are_errors),
     };
