@@ -28,7 +28,8 @@ typedef struct eg_data_opt {
     char delimiter;         /* CSV: 0: detected among , ; tab */
     uint64_t seed;          /* generated sets */
     int allow_download;     /* mnist: may fetch it (only where a program has a network hook, eg_data_set_fetch) */
-    /* Predicting with a model: read these columns, in this order, and map class names to these numbers. */
+    /* Predicting with a model: read these features (as eg_data_column_name gave them), in this order, wherever their columns are
+     * (in a table without names: the columns in order), and map class names to these numbers. Others are not read. */
     const char *const *columns;
     int n_columns;
     const char *const *classes;
@@ -36,19 +37,24 @@ typedef struct eg_data_opt {
 } eg_data_opt;
 
 /* `source` is one of
- *   a CSV file, or "-" for CSV on standard input;
+ *   a CSV file, or "-" for CSV on standard input. Columns of numbers are features; a column of text becomes one feature
+ *     "column=value" per value (1 or 0; at most 64 values). A gap (empty or "?") is an error that names the cell;
  *   a folder with IDX files (train-images-idx3-ubyte[.gz], ..., t10k-...): `part` is "train" or "test";
- *   one IDX file of images (labels by its sibling name);
- *   "mnist": the folder in $ELEGANS_DATA, ../shared/data/mnist, or the user's cache ($XDG_CACHE_HOME/elegans/mnist);
- *   "gen:NAME?key=value,...": a generated set: xor, spiral, circles, moons, gauss, linear, sine, digits; keys n (samples,
- *   per class for spiral), classes, noise, seed, dims. Digits are drawn with strokes, jitter and noise, 28x28 bytes.
- * `part` NULL is "train" where a set has parts. */
+ *   one IDX file of images (labels by its sibling name; without one there are no targets);
+ *   "mnist": the folder in $ELEGANS_DATA, $ELEGANS_DATA/mnist, ../shared/data/mnist, or the user's cache
+ *     ($XDG_CACHE_HOME or ~/.cache, then elegans/mnist);
+ *   "gen:NAME?key=value,...": a generated set; `part` "test" draws other samples of the same distribution. Keys: n (samples,
+ *     per class for spiral), noise (a standard deviation), seed, and where in brackets classes, dims:
+ *       xor (n 4: the corners in turn)   spiral [classes 3]   circles [classes 2]   moons   gauss [classes 2, dims 2]
+ *       linear [dims 1], sine: regression   digits (n 10000): drawn with strokes, jitter and noise, 28x28 bytes.
+ * `part` NULL is "train" where a set has parts. Classes are sorted: numbers by size, text by bytes. */
 EG_API eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt);
 #define eg_data_open(...) EG_DATA_OPEN_(__VA_ARGS__, .size_ = sizeof(eg_data_opt))
 #define EG_DATA_OPEN_(source, part, ...) eg_data_open_(source, part, (eg_data_opt){ __VA_ARGS__ })
-/* Whether `source` has that part ("test"). */
+/* Whether `source` has that part, "train" or "test"; a file is all "train". */
 EG_API int eg_data_has_part(const char *source, const char *part);
-/* Copies x [n, ...] (f32 or u8) and y (i32 [n] with classes > 0, or f32 [n] / [n, k] with classes 0); y may be NULL. */
+/* Copies x [n, ...] (f32 or u8) and y (i32 or u8 [n] with classes > 0, or f32 [n] / [n, outputs] with classes 0); y may be
+ * NULL. x [n] becomes [n, 1]. */
 EG_API eg_data *eg_data_from(const eg_tensor *x, const eg_tensor *y, int classes);
 EG_API void eg_data_free(eg_data *data); /* NULL is fine; views share and count their source */
 
@@ -57,16 +63,17 @@ EG_API const char *eg_data_error(const eg_data *data);
 EG_API int64_t eg_data_rows(const eg_data *data);
 EG_API eg_shape eg_data_sample_shape(const eg_data *data); /* of one x */
 EG_API const eg_tensor *eg_data_x(const eg_data *data);
-EG_API const eg_tensor *eg_data_y(const eg_data *data);    /* NULL without targets */
-EG_API eg_task eg_data_task(const eg_data *data);
+EG_API const eg_tensor *eg_data_y(const eg_data *data); /* i32 [n] or f32 [n, outputs]; NULL without targets */
+EG_API eg_task eg_data_task(const eg_data *data);          /* NONE without targets */
 EG_API int eg_data_classes(const eg_data *data);           /* 0 for regression */
 EG_API int eg_data_outputs(const eg_data *data);           /* classes, or the width of y */
 EG_API const char *eg_data_class_name(const eg_data *data, int index);
 EG_API int eg_data_columns(const eg_data *data);           /* CSV: feature columns; 0 otherwise */
 EG_API const char *eg_data_column_name(const eg_data *data, int index);
-EG_API const char *eg_data_target_name(const eg_data *data);
-EG_API const char *eg_data_source(const eg_data *data);    /* "mnist (IDX, ...)", "gen:digits (drawn by elegans)" */
-/* [n] weights of the samples, copied; NULL removes them. */
+EG_API const char *eg_data_target_name(const eg_data *data); /* CSV; NULL otherwise */
+/* "iris.csv (CSV, 150 rows)", "gen:digits (drawn by elegans, train part)" */
+EG_API const char *eg_data_source(const eg_data *data);
+/* [n] weights of the samples, finite and >= 0, copied; NULL removes them. Views and copies of rows keep theirs. */
 EG_API eg_status eg_data_set_weights(eg_data *data, const float *weights, int64_t n);
 EG_API const float *eg_data_weights(const eg_data *data);
 /* The first row with a NaN or infinity in x or y, -1 if all is finite. */
@@ -75,21 +82,25 @@ EG_API int64_t eg_data_first_bad_row(const eg_data *data);
 /* Rows [from, to) as a view; chosen rows as a copy. */
 EG_API eg_data *eg_data_range(const eg_data *data, int64_t from, int64_t to);
 EG_API eg_data *eg_data_take(const eg_data *data, const int64_t *rows, int64_t n);
-/* Splits at random, keeping the share of each class: *first gets about `share` of the rows. */
+/* Splits at random, keeping the share of each class: *first gets about `share` (0 < share < 1) of the rows. Both parts are
+ * shuffled, and neither is empty. On failure both are NULL. */
 EG_API eg_status eg_data_split(const eg_data *data, double share, uint64_t seed, eg_data **first, eg_data **second);
 
 /* ---- preprocessing: fitted on training data, stored with the model -------------------------------------------------------- */
 
 /* x' = (x - shift) * scale for each element of a sample. standardise: mean and 1/standard deviation (ddof 0; a constant column is
  * left at 0, not divided); min_max: to [0, 1]; scale_bytes: 1/255 for u8 data. */
-typedef enum eg_scaling { EG_SCALING_AUTO, EG_SCALING_NONE, EG_SCALING_BYTES, EG_SCALING_STANDARDISE, EG_SCALING_MIN_MAX, EG_SCALING_KINDS } eg_scaling;
-/* AUTO: BYTES for u8, STANDARDISE for CSV columns, NONE otherwise. Writes shift and scale (size of one sample each). */
+typedef enum eg_scaling {
+    EG_SCALING_AUTO, EG_SCALING_NONE, EG_SCALING_BYTES, EG_SCALING_STANDARDISE, EG_SCALING_MIN_MAX, EG_SCALING_KINDS
+} eg_scaling;
+/* AUTO: BYTES for u8, STANDARDISE for CSV columns, NONE otherwise. Writes shift and scale (size of one sample each);
+ * `chosen` may be NULL. DATA error where a value is not finite. */
 EG_API eg_status eg_scaling_fit(eg_scaling kind, const eg_data *data, float *shift, float *scale, eg_scaling *chosen);
 EG_API const char *eg_scaling_name(eg_scaling kind);
 EG_API eg_status eg_scaling_named(const char *name, eg_scaling *out);
 
 /* How a program fetches a file from a network (the library has no network of its own): writes the content of `url` to
- * `path`, returns a status. NULL, the default: none. */
+ * `path`, returns a status (eg_data_open goes on with the next mirror unless it is STOPPED). NULL, the default: none. */
 EG_API void eg_data_set_fetch(eg_status (*fetch)(void *user, const char *url, const char *path), void *user);
 
 #ifdef __cplusplus

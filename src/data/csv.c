@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * csv.c: one pass over the bytes packs the cells in place (unquoted, trimmed, each ended by a NUL), so that a table
+ * costs its file plus 16 bytes a row. Lenient where files differ (spaces around cells, blank lines, a quote inside a
+ * bare cell), strict where a guess would change the data (ragged rows, open quotes, zero bytes). Decimal commas are
+ * not read.
+ */
+#include "data/csv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "base/text.h"
+
+typedef struct scanner {
+    char *p, *end; /* unread bytes */
+    char *out;     /* where the next packed byte goes: never past p */
+    char *text;
+    char delimiter;
+    int64_t line;
+    int columns; /* of the first row, 0 before it */
+    int64_t first_row_line;
+    size_t *start;
+    int64_t *lines, rows, capacity;
+} scanner;
+
+/* ---- cells ----------------------------------------------------------------------------------------------------- */
+
+static int is_space(const scanner *in, char c) { return c == ' ' || (c == '\t' && in->delimiter != '\t'); }
+static void skip_spaces(scanner *in) {
+    while (in->p < in->end && is_space(in, *in->p)) in->p++;
+}
+static int at_end_of_cell(const scanner *in) {
+    return in->p == in->end || *in->p == in->delimiter || *in->p == '\n' || *in->p == '\r';
+}
+
+static eg_status quoted_cell(scanner *in, int column) {
+    int64_t opened = in->line;
+    for (in->p++;; in->p++) {
+        if (in->p == in->end)
+            return eg_fail(EG_E_DATA, "line %lld, column %d: the quote that opens here is never closed",
+                           (long long)opened, column);
+        if (*in->p == '"') {
+            if (in->p + 1 == in->end || in->p[1] != '"') break;
+            in->p++;
+        }
+        in->line += *in->p == '\n';
+        *in->out++ = *in->p;
+    }
+    in->p++;
+    skip_spaces(in);
+    if (at_end_of_cell(in)) return EG_OK;
+    return eg_fail(EG_E_DATA, "line %lld, column %d: text after the closing quote", (long long)in->line, column);
+}
+
+static void bare_cell(scanner *in) {
+    char *first = in->out;
+    while (!at_end_of_cell(in)) *in->out++ = *in->p++;
+    while (in->out > first && is_space(in, in->out[-1])) in->out--;
+}
+
+static eg_status one_cell(scanner *in, int column) {
+    char *first = in->out;
+    skip_spaces(in);
+    if (in->p < in->end && *in->p == '"')
+        EG_TRY(quoted_cell(in, column));
+    else
+        bare_cell(in);
+    if (in->out - first > EG_CSV_MAX_CELL)
+        return eg_fail(EG_E_LIMIT, "line %lld, column %d: a cell of more than %d bytes", (long long)in->line, column,
+                       EG_CSV_MAX_CELL);
+    return EG_OK;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
+
+static eg_status remember_row(scanner *in, size_t start, int64_t line) {
+    if (in->rows == in->capacity) {
+        int64_t capacity = in->capacity > 0 ? 2 * in->capacity : 256;
+        size_t *starts = eg_realloc(in->start, (size_t)capacity * sizeof *starts);
+        if (!starts) return EG_E_MEMORY;
+        in->start = starts;
+        int64_t *lines = eg_realloc(in->lines, (size_t)capacity * sizeof *lines);
+        if (!lines) return EG_E_MEMORY;
+        in->lines = lines;
+        in->capacity = capacity;
+    }
+    in->start[in->rows] = start;
+    in->lines[in->rows++] = line;
+    return EG_OK;
+}
+
+static eg_status check_width(scanner *in, int columns, int64_t line) {
+    if (in->columns == 0) {
+        in->columns = columns;
+        in->first_row_line = line;
+    }
+    if (columns == in->columns) return EG_OK;
+    return eg_fail(EG_E_DATA, "line %lld: %d column%s, but line %lld has %d", (long long)line, columns,
+                   columns == 1 ? "" : "s", (long long)in->first_row_line, in->columns);
+}
+
+/* Ends a cell with a NUL: the byte that `p` stands on (a delimiter, a line end, or the spare byte) makes room for it.
+ */
+static void end_cell(scanner *in, int *more) {
+    *more = in->p < in->end && *in->p == in->delimiter;
+    if (in->p < in->end) {
+        if (*in->p == '\r' && in->p + 1 < in->end && in->p[1] == '\n') in->p++;
+        in->line += *in->p == '\n' || *in->p == '\r';
+        in->p++;
+    }
+    *in->out++ = '\0';
+}
+
+static eg_status one_row(scanner *in) {
+    int64_t line = in->line;
+    size_t start = (size_t)(in->out - in->text);
+    int columns = 0, more = 1;
+    while (more) {
+        if (columns == EG_CSV_MAX_COLUMNS)
+            return eg_fail(EG_E_LIMIT, "line %lld: more than %d columns", (long long)line, EG_CSV_MAX_COLUMNS);
+        EG_TRY(one_cell(in, ++columns));
+        end_cell(in, &more);
+    }
+    if (columns == 1 && in->text[start] == '\0') { /* a blank line */
+        in->out = in->text + start;
+        return EG_OK;
+    }
+    EG_TRY(check_width(in, columns, line));
+    return remember_row(in, start, line);
+}
+
+/* ---- guessing -------------------------------------------------------------------------------------------------- */
+
+static int count_delimiters(const char *p, const char *end, char delimiter, const char **next) {
+    int count = 0, quoted = 0;
+    for (; p < end && (quoted || (*p != '\n' && *p != '\r')); p++) {
+        quoted ^= *p == '"';
+        count += !quoted && *p == delimiter;
+    }
+    while (p < end && (*p == '\n' || *p == '\r')) p++;
+    *next = p;
+    return count;
+}
+
+/* The candidate that splits the first lines into equally many columns, and into the most; failing that, the most
+ * frequent one of the first line. */
+static char detect_delimiter(const char *text, const char *end) {
+    static const char candidates[] = { ',', ';', '\t' };
+    enum { LINES = 16 };
+    int best_score = 0;
+    char best = ',';
+    for (size_t c = 0; c < sizeof candidates; c++) {
+        const char *p = text;
+        int first = count_delimiters(p, end, candidates[c], &p), steady = first > 0;
+        for (int i = 1; i < LINES && p < end && steady; i++)
+            steady = count_delimiters(p, end, candidates[c], &p) == first;
+        int score = first > EG_CSV_MAX_COLUMNS ? EG_CSV_MAX_COLUMNS : first;
+        if (steady) score += EG_CSV_MAX_COLUMNS;
+        if (score > best_score) best = candidates[c], best_score = score;
+    }
+    return best;
+}
+
+/* Names are text: the first row is a header when no cell of it is a number, or when it has text above a column of
+ * numbers. */
+static eg_status detect_header(const eg_csv *csv, int *has_header) {
+    enum { ROWS = 20 };
+    *has_header = 0;
+    const char **head = eg_calloc((size_t)csv->columns, sizeof *head),
+               **cells = eg_calloc((size_t)csv->columns, sizeof *cells);
+    unsigned char *text_below = eg_calloc((size_t)csv->columns, 1);
+    eg_status status = head && cells && text_below ? EG_OK : EG_E_MEMORY;
+    int64_t last = csv->rows < ROWS ? csv->rows : ROWS;
+    double ignored;
+    if (status == EG_OK) {
+        eg_csv_row(csv, 0, head);
+        for (int64_t r = 1; r < last; r++) {
+            eg_csv_row(csv, r, cells);
+            for (int c = 0; c < csv->columns; c++) text_below[c] |= !eg_csv_is_number(cells[c], &ignored);
+        }
+        int numbers = 0;
+        for (int c = 0; c < csv->columns; c++) {
+            int number = eg_csv_is_number(head[c], &ignored) || strcmp(head[c], "?") == 0;
+            numbers += number;
+            *has_header |= last > 1 && !number && head[c][0] != '\0' && !text_below[c];
+        }
+        *has_header |= numbers == 0;
+    }
+    eg_free(head);
+    eg_free(cells);
+    eg_free(text_below);
+    return status;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+static const char *compare_names_sorted(const eg_csv *csv, const int *order, int *first, int *second) {
+    for (int i = 1; i < csv->columns; i++)
+        if (strcmp(csv->names[order[i - 1]], csv->names[order[i]]) == 0) {
+            *first = order[i - 1] + 1, *second = order[i] + 1;
+            return csv->names[order[i]];
+        }
+    return NULL;
+}
+
+/* Bottom-up merge sort of column numbers by name: stable, and no context pointer as qsort would need. */
+static void sort_by_name(const eg_csv *csv, int *order, int *scratch) {
+    int n = csv->columns;
+    for (int width = 1; width < n; width *= 2) {
+        for (int low = 0; low < n; low += 2 * width) {
+            int middle = low + width < n ? low + width : n, high = middle + width < n ? middle + width : n;
+            for (int i = low, j = middle, k = low; k < high; k++) {
+                int left = i < middle && (j >= high || strcmp(csv->names[order[i]], csv->names[order[j]]) <= 0);
+                scratch[k] = left ? order[i++] : order[j++];
+            }
+        }
+        memcpy(order, scratch, (size_t)n * sizeof *order);
+    }
+}
+
+static eg_status check_names(const eg_csv *csv) {
+    int *order = eg_calloc((size_t)csv->columns, sizeof *order),
+        *scratch = eg_calloc((size_t)csv->columns, sizeof *scratch);
+    eg_status status = order && scratch ? EG_OK : EG_E_MEMORY;
+    if (status == EG_OK) {
+        for (int i = 0; i < csv->columns; i++) order[i] = i;
+        sort_by_name(csv, order, scratch);
+        int first, second;
+        const char *name = compare_names_sorted(csv, order, &first, &second);
+        if (name) status = eg_fail(EG_E_DATA, "columns %d and %d have the same name \"%.100s\"", first, second, name);
+    }
+    eg_free(order);
+    eg_free(scratch);
+    return status;
+}
+
+static eg_status name_columns(eg_csv *csv) {
+    csv->names = EG_ARENA_ARRAY(&csv->arena, const char *, csv->columns);
+    if (!csv->names) return EG_E_MEMORY;
+    if (csv->has_header) eg_csv_row(csv, 0, csv->names);
+    for (int i = 0; i < csv->columns; i++) {
+        if (csv->names[i] && csv->names[i][0] != '\0') continue;
+        if (!(csv->names[i] = eg_arena_format(&csv->arena, "column_%d", i + 1))) return EG_E_MEMORY;
+    }
+    return csv->has_header ? check_names(csv) : EG_OK;
+}
+
+static eg_status check_bytes(const char *text, size_t size) {
+    if (size >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
+        return eg_fail(EG_E_DATA, "is UTF-16 text: save it as UTF-8");
+    const char *zero = memchr(text, '\0', size);
+    if (!zero) return EG_OK;
+    int64_t line = 1;
+    for (const char *p = text; p < zero; p++) line += *p == '\n';
+    return eg_fail(EG_E_DATA, "line %lld: a zero byte: this is not a text table", (long long)line);
+}
+
+static eg_status scan(scanner *in, eg_csv *out) {
+    eg_status status = EG_OK;
+    while (in->p < in->end && status == EG_OK) status = one_row(in);
+    out->first_start = out->start = in->start;
+    out->first_line = out->line = in->lines;
+    out->rows = in->rows;
+    out->columns = in->columns;
+    out->text = in->text;
+    return status;
+}
+
+static eg_status parse(char *text, size_t size, char delimiter, int no_header, eg_csv *out) {
+    EG_TRY(check_bytes(text, size));
+    char *end = text + size;
+    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3;
+    out->delimiter = delimiter ? delimiter : detect_delimiter(text, end);
+    scanner in = { .p = text, .end = end, .out = text, .text = text, .delimiter = out->delimiter, .line = 1 };
+    EG_TRY(scan(&in, out));
+    if (out->rows == 0) return eg_fail(EG_E_DATA, "is empty: there are no rows");
+    if (!no_header) EG_TRY(detect_header(out, &out->has_header));
+    EG_TRY(name_columns(out));
+    if (out->has_header) out->start++, out->line++, out->rows--;
+    return out->rows > 0 ? EG_OK : eg_fail(EG_E_DATA, "holds a line of names but no rows of data");
+}
+
+eg_status eg_csv_parse(char *text, size_t size, char delimiter, int no_header, eg_csv *out) {
+    *out = (eg_csv){ 0 };
+    eg_status status = parse(text, size, delimiter, no_header, out);
+    if (status != EG_OK) eg_csv_free(out);
+    return status;
+}
+
+void eg_csv_free(eg_csv *csv) {
+    eg_free(csv->first_start);
+    eg_free(csv->first_line);
+    eg_arena_free(&csv->arena);
+    *csv = (eg_csv){ 0 };
+}
+
+void eg_csv_row(const eg_csv *csv, int64_t row, const char **cells) {
+    const char *p = csv->text + csv->start[row];
+    for (int i = 0; i < csv->columns; i++, p += strlen(p) + 1) cells[i] = p;
+}
+
+int eg_csv_is_missing(const char *cell) { return cell[0] == '\0' || strcmp(cell, "?") == 0; }
+
+int eg_csv_is_number(const char *cell, double *value) {
+    const char *end = cell + strlen(cell);
+    return eg_parse_double(cell, end, value) == end && end > cell;
+}
+
+eg_status eg_csv_fail(const eg_csv *csv, int64_t row, int column, const char *format, ...) {
+    char what[512], name[128] = "";
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    if (csv->has_header) snprintf(name, sizeof name, " (%.100s)", csv->names[column]);
+    return eg_fail(EG_E_DATA, "line %lld, column %d%s: %s", (long long)csv->line[row], column + 1, name, what);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * set.h: what a data set is made of. Names and facts sit in one counted `eg_data_info` that a source shares with its
+ * views and copies; the numbers sit in tensors, whose buffers views share as well. A reader makes an empty set, fills
+ * x, y and info, and hands it out; when it fails, the set keeps the error and nothing else.
+ */
+#ifndef EG_DATA_SET_H
+#define EG_DATA_SET_H
+
+#include <elegans/data.h>
+#include "base/arena.h"
+
+enum { EG_DATA_ERROR_BYTES = 1024, EG_DATA_MAX_CLASSES = 10000 };
+
+typedef struct eg_data_info {
+    int references; /* atomic */
+    eg_arena arena; /* of the strings below */
+    eg_task task;
+    int classes;               /* 0 for regression */
+    const char **class_names;  /* [classes] or NULL: their numbers */
+    int columns;               /* 0 where features have no names */
+    const char **column_names; /* [columns] */
+    const char *target_name, *source;
+} eg_data_info;
+
+struct eg_data {
+    eg_status status;
+    char error[EG_DATA_ERROR_BYTES];
+    eg_data_info *info; /* never NULL */
+    eg_tensor *x;       /* [rows, ...] f32 or u8, contiguous */
+    eg_tensor *y;       /* i32 [rows], f32 [rows, outputs] or NULL */
+    float *weights;     /* [rows] or NULL */
+};
+
+eg_data *eg_data_new(void); /* an empty set; NULL without memory */
+/* Poisons the set with the thread's error if `status` is a failure; returns the set. */
+eg_data *eg_data_finish(eg_data *data, eg_status status);
+/* "0", "1", ... as class names. */
+eg_status eg_data_number_classes(eg_data_info *info, int classes);
+/* DATA error for the first label outside 0..classes-1. */
+eg_status eg_data_check_labels(const int32_t *labels, int64_t n, int classes);
+
+#endif
