@@ -19,9 +19,9 @@ typedef enum eg_op {
     EG_OP_COUNT
 } eg_op;
 
-/* How a value lies in memory. ROWS: row-major. PANELS: a matrix [k,n] as [ceil(n/32)][k][32], padding lanes zero; only rank-2
- * f32. The shape is always the logical one. Graphs that a user builds hold ROWS only, but for eg_weight variables;
- * the layout pass decides about the rest. */
+/* How a value lies in memory. ROWS: row-major. PANELS: a matrix [k,n] as [ceil(n/32)][k][32], padding lanes zero;
+ * only rank-2 f32. The shape is always the logical one. Graphs that a user builds hold ROWS only, but for
+ * eg_weight variables; the layout pass decides about the rest. */
 typedef enum eg_layout { EG_ROWS, EG_PANELS } eg_layout;
 
 /* ---- attributes: one struct for each kind, zero-padded so that they compare and hash by bytes ------------------ */
@@ -37,7 +37,7 @@ typedef struct eg_body eg_body;
 typedef union eg_attr {
     struct { double number; eg_shape shape; int32_t dtype, weak; } number;  /* const: a filled tensor          */
     struct { const void *bytes; eg_shape shape; int64_t dtype; } data;      /* constant: row-major literal     */
-    struct { int64_t axis; eg_shape shape; int64_t dtype; } axis;           /* argmax, concat, gather; iota also shape, dtype */
+    struct { int64_t axis; eg_shape shape; int64_t dtype; } axis;           /* argmax concat gather; iota also the rest */
     struct { uint32_t mask, keep; } reduce;                                 /* bit i: axis i is reduced        */
     struct { int32_t axis[EG_MAX_RANK]; } permute;                          /* which old axis comes i-th       */
     struct { eg_shape shape; } shape;                                       /* reshape, expand                 */
@@ -101,25 +101,29 @@ struct eg_body {
 
 /* ---- building -------------------------------------------------------------------------------------------------- */
 
-/* Appends a node: checks that the inputs belong to `graph` and are not poisoned, gives weak constants the others' dtype (that
- * of the first operand that is not weak; a weak constant among its like stays f32), calls the op's infer. The attributes
- * are copied, the bytes of a literal too; `attr` may be NULL for ATTR_NONE. A VAR and a PACK get their layout, all else ROWS:
- * a pass that decides otherwise sets value->layout. On a mistake: records the error, returns graph->poison. */
+/* Appends a node: checks that the inputs belong to `graph` and are not poisoned, gives weak constants the others'
+ * dtype (that of the first operand that is not weak; a weak constant among its like stays f32), calls the op's
+ * infer. The attributes are copied, the bytes of a literal too; `attr` may be NULL for ATTR_NONE. A VAR and a PACK
+ * get their layout, all else ROWS: a pass that decides otherwise sets value->layout. On a mistake: records the
+ * error, returns graph->poison. */
 eg_value *eg_node(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr);
 /* The same with up to three inputs (NULL ends the list); the graph is that of the first. */
 eg_value *eg_node1(eg_op op, eg_value *a, const eg_attr *attr);
 eg_value *eg_node2(eg_op op, eg_value *a, eg_value *b, const eg_attr *attr);
 eg_value *eg_node3(eg_op op, eg_value *a, eg_value *b, eg_value *c, const eg_attr *attr);
-/* A leaf with a name (INPUT, VAR): the current scope is not added. Returns the existing one if the name is taken, in its own
- * layout; NAME error if that has another dtype or shape. Only f32 matrices can lie in panels: all else gets ROWS. */
+/* A leaf with a name (INPUT, VAR): the current scope is not added. Returns the existing one if the name is taken,
+ * in its own layout; NAME error if that has another dtype or shape. Only f32 matrices can lie in panels: all else
+ * gets ROWS. */
 eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout);
-/* A copy of `value` in another graph with these inputs; name, place and layout are kept. Bodies are shared by deep copy. */
+/* A copy of `value` in another graph with these inputs; name, place and layout are kept. Bodies are shared by deep
+ * copy. */
 eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in);
 /* Records the first error of a graph ("op: text (file:line)") and returns its poison value. */
 eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const char *format, ...) EG_PRINTF(4, 5);
 
-/* A body: built in its own graph (params first), then given to one node of the outer graph as attr.body. NULL without memory,
- * which the other two accept. A mistake inside the body poisons the outer graph when the body is finished. */
+/* A body: built in its own graph (params first), then given to one node of the outer graph as attr.body. NULL
+ * without memory, which the other two accept. A mistake inside the body poisons the outer graph when the body is
+ * finished. */
 eg_body *eg_body_new(eg_graph *outer, int nin);
 eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape); /* call once for each, in order */
 eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout);
@@ -129,7 +133,8 @@ eg_value *eg_fill_like(eg_value *like, double number);
 /* The variable by name, NULL if absent. */
 eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name);
 
-/* Sums `value` over the axes that broadcasting stretched, so that it gets `shape`: the one place that un-broadcasts. */
+/* Sums `value` over the axes that broadcasting stretched, so that it gets `shape`: the one place that un-
+ * broadcasts. */
 eg_value *eg_sum_to(eg_value *value, eg_shape shape);
 
 /* Structural equality of op, attributes, dtype, shape, layout and inputs (by identity); and its hash. */
@@ -139,8 +144,8 @@ uint64_t eg_node_hash(const eg_value *value);
 /* A set of roots that one program can have: of one graph, not poisoned, at most one assign for each variable. */
 eg_status eg_roots_check(eg_value *const *roots, int n);
 
-/* Sets `where` (may be NULL: none) as the place and scope of the values built from now on in its graph; returns what to give to
- * eg_place_restore. Gradients and rewritten values so keep the place of what they come from. */
+/* Sets `where` (may be NULL: none) as the place and scope of the values built from now on in its graph; returns
+ * what to give to eg_place_restore. Gradients and rewritten values so keep the place of what they come from. */
 typedef struct eg_place {
     const char *file, *scope;
     int line;
