@@ -37,7 +37,7 @@ typedef struct eg_body eg_body;
 typedef union eg_attr {
     struct { double number; eg_shape shape; int32_t dtype, weak; } number;  /* const: a filled tensor          */
     struct { const void *bytes; eg_shape shape; int64_t dtype; } data;      /* constant: row-major literal     */
-    struct { int64_t axis; eg_shape shape; int64_t dtype; } axis;           /* argmax concat gather; iota also the rest */
+    struct { int64_t axis; eg_shape shape; int64_t dtype; } axis;           /* axis ops; iota needs all three    */
     struct { uint32_t mask, keep; } reduce;                                 /* bit i: axis i is reduced        */
     struct { int32_t axis[EG_MAX_RANK]; } permute;                          /* which old axis comes i-th       */
     struct { eg_shape shape; } shape;                                       /* reshape, expand                 */
