@@ -3,6 +3,7 @@ BUILD   ?= build
 JOBS    ?= $(shell nproc)
 FUZZ_SECONDS ?= 10
 
+MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
 .PHONY: build check check-long demo asan ubsan tsan hostile fuzz layers size fmt clean help
 
@@ -15,7 +16,7 @@ build: ## the library and the command, in build/
 
 check: ## build and run all tests; ends in a line of counts
 	@tools/install_missing.sh check
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) build
 	@tools/run_tests.sh $(BUILD) -j $(JOBS)
 
 check-long: ## the same with the long loops of the tests switched on (EG_LONG=1)
