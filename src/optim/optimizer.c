@@ -148,12 +148,17 @@ eg_optimizer_opt eg_optimizer_options(const eg_optimizer *optimizer) {
 
 /* ---- the update -------------------------------------------------------------------------------------------------------- */
 
+static eg_status graph_status(const eg_graph *graph) {
+    eg_status status = eg_graph_status(graph);
+    return status == EG_OK ? EG_OK : eg_fail(status, "%s", eg_graph_error(graph));
+}
+
 static eg_status check_arguments(eg_value *step, eg_value *lr, eg_value *const *w, eg_value *const *g, int n) {
+    EG_TRY(graph_status(step->graph));
     if (n < 1) return eg_fail(EG_E_ARGUMENT, "optimizer: no parameters to update");
     if (step->dtype != EG_I32 || step->shape.rank != 0)
         return eg_fail(EG_E_DTYPE, "optimizer: step must be a scalar i32");
     for (int i = 0; i < n; i++) {
-        if (eg_value_is_poisoned(w[i]) || eg_value_is_poisoned(g[i])) continue;
         if (w[i]->op != EG_OP_VAR) return eg_fail(EG_E_ARGUMENT, "optimizer: parameter %d is no variable", i);
         if (w[i]->dtype != lr->dtype || g[i]->dtype != lr->dtype)
             return eg_fail(EG_E_DTYPE, "optimizer: '%s' is %s, its gradient %s, the learning rate %s", w[i]->name,
@@ -199,7 +204,7 @@ eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_v
     for (int i = 0; i < n; i++) update_parameter(&u, optimizer->method, parameters[i], g[i]);
     eg_free(g);
     *count = u.count;
-    return eg_graph_status(graph) == EG_OK ? EG_OK : eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+    return graph_status(graph);
 }
 
 /* ---- starting values ------------------------------------------------------------------------------------------------------ */
