@@ -23,6 +23,11 @@ const eg_pass eg_passes[] = {
     { "transpose", eg_pass_transpose },
     { "contract", eg_pass_contract },
     { "common", eg_pass_common },
+    { "dead", eg_pass_dead },
+    { "layout", eg_pass_layout },
+    { "common", eg_pass_common },
+    { "dead", eg_pass_dead },
+    { "schedule", eg_pass_schedule },
     { NULL, NULL },
 };
 

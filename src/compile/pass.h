@@ -51,6 +51,13 @@ typedef eg_value *(*eg_rewrite_fn)(eg_rewrite *rewrite, const eg_value *old, eg_
 
 /* Visits every needed value in order, then swaps the unit's graph. The engine of most passes. */
 eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user);
+/* The same for the values order[0..n) (old ids, each behind its inputs); a value that is not listed must get its map
+ * entry from fn before anyone reads it. */
+eg_status eg_rewrite_ordered(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user);
+
+/* Sorts n things so that edge[i][0] comes before edge[i][1] for all m edges; of those that are ready the one with
+ * the smallest key is next (ties: the smaller number). INTERNAL if there is a cycle. */
+eg_status eg_order(int n, int (*edge)[2], int m, const int64_t *key, int *order);
 
 /* ---- the passes ----------------------------------------------------------------------------------------------------- */
 
@@ -72,12 +79,12 @@ eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its a
  *
  * SIMPLE STEPS. Any op of ops.def may stand alone, of any dtype and rank, all inputs and results in ROWS (but for what is
  * said under layout). With unit->fuse, what is left alone is what no group can hold: movement, f64 and integer arithmetic,
- * matmul without epilogue, gather, random, reductions that are not over trailing axes. DETACH never remains; RESHAPE is always
- * a view of ROWS (no work). CONST of any shape is a filled tensor.
+ * matmul without epilogue, gather, random, reductions that are not over trailing axes. RESHAPE is always a view of ROWS
+ * (no work; it is what "view" means below). DETACH, of any dtype, is a copy that schedule asked for. CONST is a filled tensor.
  *
  * GROUPS. A FUSED node has inputs in[0..nin), its body's params in the same order with the same dtype, shape and layout.
- * Output 0 is the FUSED node itself, output i > 0 is PART{i} of it; each PART stands right behind its FUSED node. An output
- * that is a param is a copy. No output appears twice; each is read by someone. nin + nout <= EG_GROUP_OPERANDS, at most EG_GROUP_NODES nodes.
+ * Output 0 is the FUSED node itself, output i > 0 is PART{i} of it; each PART stands right behind its FUSED node. No output is a
+ * param, none appears twice, each is read by someone. nin + nout <= EG_GROUP_OPERANDS, at most EG_GROUP_NODES nodes.
  * Body nodes stand in order of execution. There are two kinds:
  *
  * (1) strip groups. Space [R,C] = eg_body_space(). Every value in the body has rank <= 2 and, aligned to the right, each dim is 1
@@ -91,26 +98,26 @@ eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its a
  *       SUM MAX MIN LOGSUMEXP over the last axis with keep = 1 (full -> [R,1]; column -> [1,1]); then C <= EG_GROUP_ROW
  *     A group with R = 1 over a whole tensor of any rank gets its operands through RESHAPE views outside.
  *     LOGSUMEXP means these bits everywhere: m = max x, m0 = |m| < inf ? m : 0, s = sum e^(x - m0), m0 + ln s.
- *     Row reductions sum by the rule of kernels.h; a reduction over several trailing axes (in a simple step) is one over a
- *     row of their product, over leading axes is column_reduce, in order of the rows.
+ *     Row reductions sum by the rule of kernels.h. Simple steps keep the same bits: when the reduced axes longer than 1 are the
+ *     last of the axes longer than 1, they are one row of their product; when they are the first, column_reduce, in order of the rows.
  * (2) product groups. Exactly one MATMUL (rank 2, ta, tb as below, all its inputs PARAMs; f32) of shape [M,N]; the other nodes are
  *     elementwise as in (1) over the space [M,N] (row, column and scalar operands allowed) without reductions,
- *     or SUM over axis 0 (keep 0: [N]; keep 1: [1,N]) of the PARAM that is the product's B: its column sums, always an output.
- *     The column sums are numbers of their own: no other node of the body reads them.
- *     The MATMUL itself may be an output too. Column sums are only taken where tb = 0.
+ *     or SUM over axis 0 (keep 0: [N]; keep 1: [1,N]) of the PARAM that is the product's B (in ROWS, tb = 0, N > 1): its column
+ *     sums, always an output, read by no other node of the body. The MATMUL itself may be an output too.
  *
  * MATMUL. in = a, b and optionally start, f32 [N]: the accumulators' first value (rank 2 only). With unit->layout, every rank-2 f32 product has
  * tb = 0 and B in ROWS or PANELS; A may be in PANELS only with ta = 0 (runs of 32). Without unit->layout, and for rank > 2 or
  * other dtypes, all is in ROWS and tb may be 1.
  *
  * LAYOUT. PANELS occur as: VAR of eg_weight and what is assigned to it; inputs A, B and the result of rank-2 f32 MATMUL; groups in which
- * EVERY operand and result is either PANELS of one shape [k,n] or a scalar (a flat loop over ceil(n/32) * k * 32 floats: the
- * executor must leave zeros in padding lanes, whatever f(0) is); product groups whose [M,N] values are all PANELS; PACK, UNPACK.
+ * EVERY operand and result is either PANELS of one shape [k,n] or a scalar (a flat loop over ceil(n/32) * k * 32 elements: the
+ * executor must leave zeros in padding lanes, whatever f(0) is; inside, u8 masks lie in panels too); simple elementwise
+ * steps of the same kind, without unit->fuse; product groups whose [M,N] values are all PANELS; PACK, UNPACK.
  * PACK{transpose 0}: ROWS -> PANELS; PACK{transpose 1}: ROWS or PANELS [n,k] -> PANELS [k,n]; UNPACK: PANELS -> ROWS.
  *
- * ASSIGN. A root; in = VAR, new value (same layout, dtype, shape; the value may be a FUSED, PART, MATMUL, view, leaf ...). It stands where the store may
- * happen: no node behind it reads the VAR or a view of it, and no root is such a VAR or view (schedule copies these through a
- * group). Each ASSIGN stands at once behind its value's last PART when that is allowed. Its producer may write straight into the variable when
+ * ASSIGN. A root; in = VAR, new value (same layout, dtype, shape; the value may be a FUSED, PART, MATMUL, view, INPUT ..., but no VAR or view of one). It stands where the store may
+ * happen: no node behind it reads the VAR or a view of it, and no root is such a VAR or view (schedule puts a
+ * DETACH there). Each ASSIGN stands at once behind its value's last PART when that is allowed. Its producer may write straight into the variable when
  * no node between producer and ASSIGN reads the VAR, and the producer itself is a strip group that reads the VAR as a
  * PARAM of the result's own shape (element by element), or does not read it. */
 enum {

@@ -11,13 +11,12 @@
 #include "base/status.h"
 #include "ops/op.h"
 
-static eg_status count_uses(eg_rewrite *r, const unsigned char *needed) {
+static void count_uses(eg_rewrite *r, const unsigned char *needed) {
     for (int id = 0; id < r->from->n; id++) {
         const eg_value *value = r->from->values[id];
         for (int i = 0; needed[id] && i < value->nin; i++) r->uses[value->in[i]->id]++;
     }
     for (int i = 0; i < r->unit->nroots; i++) r->uses[r->unit->root[i]->id]++;
-    return EG_OK;
 }
 
 /* A replacement must be a value of the new graph that means the same: same dtype, same shape. */
@@ -59,36 +58,49 @@ static void take_over(eg_rewrite *r) {
     r->to = NULL;
 }
 
-static eg_status rewrite(eg_unit *unit, eg_rewrite_fn fn, void *user) {
-    eg_status status = EG_E_MEMORY;
-    size_t n = (size_t)unit->graph->n;
-    eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user };
-    unsigned char *needed = eg_calloc(n + 1, 1);
-    eg_value **in = eg_calloc((size_t)widest(unit->graph), sizeof *in);
-    r.map = eg_calloc(n + 1, sizeof *r.map);
-    r.uses = eg_calloc(n + 1, sizeof *r.uses);
-    r.to = eg_graph_new();
-    if (!needed || !in || !r.map || !r.uses || !r.to) goto done;
+static eg_status visit_all(eg_rewrite *r, const int *order, int n, eg_rewrite_fn fn, const unsigned char *needed) {
+    int widest_node = widest(r->from);
+    eg_value **in = eg_calloc((size_t)widest_node, sizeof *in);
+    eg_status status = in ? EG_OK : EG_E_MEMORY;
+    for (int i = 0; i < n && status == EG_OK; i++) {
+        int id = order ? order[i] : i;
+        if (needed[id]) status = visit(r, r->from->values[id], fn, in);
+    }
+    eg_free(in);
+    return status;
+}
 
-    eg_mark_needed(unit->root, unit->nroots, needed);
-    if ((status = count_uses(&r, needed)) != EG_OK) goto done;
-    for (int id = 0; id < r.from->n; id++)
-        if (needed[id] && (status = visit(&r, r.from->values[id], fn, in)) != EG_OK) goto done;
-    take_over(&r);
-done:
+/* `order` NULL: all values as they stand. */
+static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user) {
+    eg_status status = EG_E_MEMORY;
+    size_t all = (size_t)unit->graph->n;
+    eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user };
+    unsigned char *needed = eg_calloc(all + 1, 1);
+    r.map = eg_calloc(all + 1, sizeof *r.map);
+    r.uses = eg_calloc(all + 1, sizeof *r.uses);
+    r.to = eg_graph_new();
+    if (needed && r.map && r.uses && r.to) {
+        eg_mark_needed(unit->root, unit->nroots, needed);
+        count_uses(&r, needed);
+        status = visit_all(&r, order, order ? n : r.from->n, fn, needed);
+        if (status == EG_OK) take_over(&r);
+    }
     eg_graph_free(r.to);
     eg_free(r.uses);
     eg_free(r.map);
-    eg_free(in);
     eg_free(needed);
     return status;
 }
 
-eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user) {
+eg_status eg_rewrite_ordered(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user) {
     eg_graph *old = unit->graph;
-    EG_TRY(rewrite(unit, fn, user));
+    EG_TRY(rewrite(unit, order, n, fn, user));
     eg_graph_free(old);
     return EG_OK;
+}
+
+eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user) {
+    return eg_rewrite_ordered(unit, NULL, 0, fn, user);
 }
 
 /* ---- units ---------------------------------------------------------------------------------------------------------- */
@@ -101,7 +113,7 @@ eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n) {
     for (int i = 0; i < n; i++) unit->root[i] = roots[i];
     unit->nroots = n;
     unit->graph = roots[0]->graph; /* the user's: borrowed for this one rewrite */
-    eg_status status = rewrite(unit, NULL, NULL);
+    eg_status status = rewrite(unit, NULL, 0, NULL, NULL);
     if (status == EG_OK) return EG_OK;
     unit->graph = NULL;
     eg_unit_free(unit);
