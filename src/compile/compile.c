@@ -27,6 +27,7 @@ const eg_pass eg_passes[] = {
     { "layout", eg_pass_layout },
     { "common", eg_pass_common },
     { "dead", eg_pass_dead },
+    { "fuse", eg_pass_fuse },
     { "schedule", eg_pass_schedule },
     { NULL, NULL },
 };
@@ -84,5 +85,6 @@ eg_status eg_compile(eg_unit *unit, const char *last) {
         if (!last || strcmp(pass->name, last) == 0) end = pass;
     if (!end) return eg_fail(EG_E_NAME, "no pass is called \"%s\"", last);
     for (const eg_pass *pass = eg_passes; pass <= end; pass++) EG_TRY(run(unit, pass));
+    if (!last && wants_verifier()) EG_TRY(eg_compiled_verify(unit));
     return EG_OK;
 }

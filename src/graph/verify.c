@@ -50,9 +50,9 @@ static const char *type_rule(const eg_value *value) {
 static const char *layout_rule(const eg_value *value) {
     if (value->op == EG_OP_VAR && (eg_layout)value->attr.leaf.layout != value->layout) return "two layouts";
     if (value->layout == EG_ROWS) return NULL;
-    return value->layout == EG_PANELS && value->dtype == EG_F32 && value->shape.rank == 2
+    return value->layout == EG_PANELS && (value->dtype == EG_F32 || value->dtype == EG_U8) && value->shape.rank == 2
                ? NULL
-               : "a layout that is for f32 matrices only";
+               : "a layout that is for f32 matrices (and masks over them) only";
 }
 
 static const char *name_rule(const eg_value *value) {

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * body.c: writes a group down as a FUSED node: its operands as params, its values as nodes of rank <= 2 over the
+ * space [R,C] (pass.h tells the form), its results as PARTs, and views around it where shapes differ.
+ */
+#include <string.h>
+#include "compile/group.h"
+#include "base/status.h"
+#include "ops/op.h"
+
+typedef struct builder {
+    eg_rewrite *r;
+    const eg_grouping *g;
+    const eg_group *group;
+    int leader, nmembers;
+    const eg_value *member[EG_GROUP_NODES]; /* in building order */
+    eg_value *inner[EG_GROUP_NODES];        /* each member's value in the body */
+    eg_value *in[EG_GROUP_OPERANDS];        /* operands in the new graph, in the shapes of their params */
+    const eg_value *in_old[EG_GROUP_OPERANDS];
+    int nin;
+    eg_body *body;
+    eg_shape full, row, column;
+} builder;
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------------ */
+
+static int64_t product_of_dims(eg_shape shape, int from, int to) {
+    int64_t n = 1;
+    for (int i = from; i < to; i++) n *= shape.dim[i];
+    return n;
+}
+
+/* [R,C] is [C] where there is one row, [] where there is one element; products and panels keep their matrix. */
+static void choose_shapes(builder *b) {
+    const eg_group *group = b->group;
+    eg_shape space = group->space;
+    int split = group->split >= 0 ? group->split : space.rank > 1 ? space.rank - 1 : 0;
+    int64_t rows = product_of_dims(space, 0, split), columns = product_of_dims(space, split, space.rank);
+    int is_flat = split == 0;
+    for (int i = 0; i < b->nmembers; i++) {
+        const eg_value *v = b->member[i];
+        if ((v->op != EG_OP_MATMUL && group->layout != EG_PANELS) || b->g->is_sums[v->id]) continue;
+        rows = v->shape.dim[0];
+        columns = v->shape.dim[1];
+        is_flat = 0;
+        break;
+    }
+    b->full = !is_flat ? EG_SHAPE(rows, columns) : columns == 1 ? EG_SCALAR : EG_SHAPE(columns);
+    b->row = is_flat ? EG_SHAPE(1) : EG_SHAPE(rows, 1);
+    b->column = EG_SHAPE(columns);
+}
+
+static eg_shape shape_of(const builder *b, eg_reach reach) {
+    return reach == EG_REACH_FULL ? b->full : reach == EG_REACH_ROW ? b->row : reach == EG_REACH_COLUMN ? b->column : EG_SCALAR;
+}
+
+/* ---- operands ---------------------------------------------------------------------------------------------------------- */
+
+/* The members in building order: an insertion sort, they are few and nearly in order. */
+static void list_members(builder *b) {
+    for (int id = b->leader; id >= 0; id = b->g->next[id]) {
+        int at = b->nmembers++;
+        for (; at > 0 && b->member[at - 1]->id > id; at--) b->member[at] = b->member[at - 1];
+        b->member[at] = b->g->graph->values[id];
+    }
+}
+
+static eg_value *number(builder *b, const eg_value *constant) {
+    eg_attr attr = { .number = { .number = constant->attr.number.number, .dtype = constant->dtype } };
+    for (int i = b->nin; i < b->body->graph->n; i++) {
+        eg_value *v = b->body->graph->values[i];
+        int same = v->op == EG_OP_CONST && v->dtype == constant->dtype;
+        if (same && memcmp(&v->attr.number.number, &attr.number.number, sizeof(double)) == 0) return v;
+    }
+    return eg_node(b->body->graph, EG_OP_CONST, NULL, 0, &attr);
+}
+
+static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
+    for (int i = 0; i < b->nin; i++)
+        if (b->in_old[i] == u && eg_shape_equal(b->in[i]->shape, shape)) return i;
+    return -1;
+}
+
+/* The outside value u as a param of that shape (the values are made before the body, which is told their number). */
+static void list_operand(builder *b, const eg_value *u, eg_shape shape) {
+    if (u->op == EG_OP_CONST || find_operand(b, u, shape) >= 0) return;
+    eg_value *x = b->r->map[u->id];
+    eg_attr attr = { .shape = { shape } };
+    if (b->nin == EG_GROUP_OPERANDS) {
+        eg_poison(b->r->to, EG_E_INTERNAL, "fuse", "a group of more than %d operands", EG_GROUP_OPERANDS);
+        return;
+    }
+    b->in_old[b->nin] = u;
+    b->in[b->nin++] = eg_shape_equal(x->shape, shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+}
+
+/* How member v reads its input i from outside. */
+static eg_shape operand_shape(const builder *b, const eg_value *v, int i) {
+    const eg_value *u = v->in[i];
+    int split, is_row = b->g->is_row[v->id];
+    if (v->op == EG_OP_MATMUL || b->g->is_sums[v->id]) return u->shape;
+    if (v->def->flags & EG_REDUCES) return b->full;
+    if (v->op == EG_OP_ONE_HOT) return b->row;
+    if (v->op == EG_OP_RESHAPE) return is_row ? b->row : b->full;
+    eg_reach reach = eg_reach_of(u->shape, v, &split);
+    return shape_of(b, is_row && reach == EG_REACH_FULL ? EG_REACH_ROW : reach);
+}
+
+static int is_member(const builder *b, const eg_value *v) {
+    return b->g->leader[v->id] == b->leader;
+}
+
+static void list_operands(builder *b) {
+    for (int m = 0; m < b->nmembers; m++) {
+        const eg_value *v = b->member[m];
+        for (int i = 0; i < v->nin; i++)
+            if (!is_member(b, v->in[i])) list_operand(b, v->in[i], operand_shape(b, v, i));
+    }
+}
+
+static eg_status make_params(builder *b) {
+    b->body = eg_body_new(b->r->to, b->nin);
+    if (!b->body) return EG_E_MEMORY;
+    for (int i = 0; i < b->nin; i++) {
+        eg_value *param = eg_body_param(b->body, i, b->in[i]->dtype, b->in[i]->shape);
+        if (!eg_value_is_poisoned(param)) param->layout = b->in[i]->layout;
+    }
+    return EG_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------------- */
+
+static eg_value *inner_of(const builder *b, const eg_value *v) {
+    for (int m = 0; m < b->nmembers; m++)
+        if (b->member[m] == v) return b->inner[m];
+    return NULL;
+}
+
+static eg_value *input_of(builder *b, const eg_value *v, int i) {
+    const eg_value *u = v->in[i];
+    if (is_member(b, u)) return inner_of(b, u);
+    if (u->op == EG_OP_CONST) return number(b, u);
+    return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
+}
+
+/* one_hot(index) = (ramp == index) as numbers; an index that a float cannot hold is far outside. */
+static eg_value *one_hot(builder *b, eg_value *index) {
+    eg_attr to_f32 = { .dtype = { EG_F32 } }, ramp = { .axis = { .shape = b->column, .dtype = EG_F32 } };
+    eg_value *columns = eg_node(b->body->graph, EG_OP_IOTA, NULL, 0, &ramp);
+    eg_value *hit = eg_node2(EG_OP_EQ, columns, eg_node1(EG_OP_CAST, index, &to_f32), NULL);
+    return eg_node1(EG_OP_CAST, hit, &to_f32);
+}
+
+static eg_value *reduction(builder *b, const eg_value *v, eg_value *x) {
+    int last = b->full.rank - 1;
+    eg_attr attr = { .reduce = { .mask = 1u << last, .keep = 1 } };
+    return eg_node1(v->op, x, &attr);
+}
+
+static eg_value *build_value(builder *b, const eg_value *v) {
+    eg_value *in[3] = { 0 };
+    eg_attr attr = v->attr;
+    for (int i = 0; i < v->nin; i++) in[i] = input_of(b, v, i);
+    if (v->op == EG_OP_RESHAPE) return in[0];
+    if (v->op == EG_OP_ONE_HOT) return one_hot(b, in[0]);
+    if ((v->def->flags & EG_REDUCES) && !b->g->is_sums[v->id]) return reduction(b, v, in[0]);
+    if (v->op == EG_OP_EXPAND) attr.shape.shape = b->g->is_row[v->id] ? b->row : b->full;
+    eg_value *now = eg_node(b->body->graph, v->op, in, v->nin, &attr);
+    if (!eg_value_is_poisoned(now)) now->layout = v->layout;
+    return now;
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------------------- */
+
+static int is_read_outside(const builder *b, const eg_value *v) {
+    const eg_grouping *g = b->g;
+    if (g->is_root[v->id]) return 1;
+    for (int i = g->user_first[v->id]; i < g->user_first[v->id + 1]; i++)
+        if (g->leader[g->user[i]] != b->leader) return 1;
+    return 0;
+}
+
+static int add_out(eg_value **outs, int *nouts, eg_value *value) {
+    for (int i = 0; i < *nouts; i++)
+        if (outs[i] == value) return i;
+    outs[*nouts] = value;
+    return (*nouts)++;
+}
+
+/* Result i of the fused node. */
+static eg_value *result(eg_value *fused, eg_value *const *outs, int i) {
+    eg_attr attr = { .index = { .index = i } };
+    eg_value *value = i ? eg_node1(EG_OP_PART, fused, &attr) : fused;
+    if (!eg_value_is_poisoned(value)) value->layout = outs[i]->layout;
+    return value;
+}
+
+static eg_status make_results(builder *b) {
+    eg_value *outs[EG_GROUP_NODES], *part[EG_GROUP_NODES];
+    int nouts = 0, place[EG_GROUP_NODES];
+    for (int m = 0; m < b->nmembers; m++)
+        place[m] = is_read_outside(b, b->member[m]) ? add_out(outs, &nouts, b->inner[m]) : -1;
+    EG_TRY(eg_body_finish(b->body, outs, nouts));
+    eg_attr attr = { .body = { b->body } };
+    eg_value *fused = eg_node(b->r->to, EG_OP_FUSED, b->in, b->nin, &attr);
+    for (int i = 0; i < nouts; i++) part[i] = result(fused, outs, i);
+    for (int m = 0; m < b->nmembers; m++) {
+        const eg_value *old = b->member[m];
+        if (place[m] < 0) continue;
+        eg_value *now = part[place[m]];
+        eg_attr view = { .shape = { old->shape } };
+        b->r->map[old->id] = eg_shape_equal(now->shape, old->shape) ? now : eg_node1(EG_OP_RESHAPE, now, &view);
+    }
+    return EG_OK;
+}
+
+eg_status eg_group_build(eg_rewrite *r, const eg_grouping *g, int leader) {
+    builder b = { .r = r, .g = g, .group = &g->group[leader], .leader = leader };
+    list_members(&b);
+    choose_shapes(&b);
+    list_operands(&b);
+    if (r->to->status != EG_OK) return r->to->status;
+    EG_TRY(make_params(&b));
+    for (int m = 0; m < b.nmembers; m++) b.inner[m] = build_value(&b, b.member[m]);
+    if (b.body->graph->status == EG_OK) return make_results(&b);
+    return eg_fail(b.body->graph->status, "%s", eg_graph_error(b.body->graph));
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * group.h: what fuse.c, group.c and body.c share: a partition of a graph's values into groups that grow by merging.
+ *
+ * A group has a space: the shape of its full values without the axes of length 1, and a split: the axes before it are
+ * rows, the others columns (-1 while nothing has asked for one). So softmax over the last axis of [32,10,64] has
+ * space [32,10,64] and split 2; rows of it are values of shape [32,10], [32,10,1] or [1,32,10].
+ */
+#ifndef EG_COMPILE_GROUP_H
+#define EG_COMPILE_GROUP_H
+
+#include "compile/pass.h"
+
+/* How an operand is read by an elementwise value whose axes longer than 1 are numbered 0, 1, ... */
+typedef enum eg_reach {
+    EG_REACH_NONE,   /* in a way that groups cannot: a middle axis, say */
+    EG_REACH_SCALAR, /* one element for all */
+    EG_REACH_COLUMN, /* it has the axes from `split` on */
+    EG_REACH_ROW,    /* it has the axes before `split` */
+    EG_REACH_FULL    /* element by element */
+} eg_reach;
+
+typedef enum eg_kind { EG_KIND_ALONE, EG_KIND_STRIP, EG_KIND_PRODUCT } eg_kind;
+
+typedef struct eg_group {
+    eg_kind kind;
+    eg_shape space;
+    int split;
+    eg_layout layout;
+    int last;                /* its members are a chain by grouping.next, from the leader to this one */
+    int members;
+    unsigned char reduces;   /* has a reduction along the rows */
+    unsigned char ramps;     /* has a one-hot, which needs to know the column's number */
+    unsigned char update;    /* computes what assigns store */
+} eg_group;
+
+typedef struct eg_grouping {
+    const eg_unit *unit;
+    const eg_graph *graph;
+    int n;                    /* values */
+    eg_group *group;          /* [n], valid at leaders */
+    int *leader;              /* [n]: the first member of the group that a value is in */
+    int *next;                /* [n]: the next member, -1 at the end */
+    unsigned char *is_row;    /* [n]: one element for each row of its group */
+    unsigned char *is_sums;   /* [n]: column sums of its group's B */
+    unsigned char *is_root;   /* [n] */
+    int *user_first, *user;   /* the values that read value i: user[user_first[i] .. user_first[i + 1]) */
+    int *stack, *seen, stamp; /* scratch of the search for cycles */
+} eg_grouping;
+
+eg_status eg_grouping_new(eg_grouping *g, const eg_unit *unit);
+void eg_grouping_free(eg_grouping *g);
+
+/* The shape without axes of length 1. */
+eg_shape eg_squeezed(eg_shape shape);
+/* How `v` (elementwise) reads an operand of shape `from`; *split is set for rows and columns. */
+eg_reach eg_reach_of(eg_shape from, const eg_value *v, int *split);
+
+/* Makes one group of those of u and of v, where v reads u, if that may be; 1 if it did. */
+int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v);
+/* Adds the sums over axis 0 of a product's B to the product's group. */
+int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *product);
+
+/* Distinct values that the group reads from outside, constants aside; values of the group that are read outside. Arrays of
+ * EG_GROUP_NODES each; 0 if there are more. */
+int eg_group_border(const eg_grouping *g, int leader, const eg_value **in, int *nin, const eg_value **out, int *nout);
+
+/* Builds the group as FUSED and PART nodes in r->to and enters its results in r->map. */
+eg_status eg_group_build(eg_rewrite *r, const eg_grouping *g, int leader);
+
+#endif
