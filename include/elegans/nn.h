@@ -78,8 +78,10 @@ typedef enum eg_init_kind {
 typedef struct eg_init {
     eg_init_kind kind;
     double a, b; /* 0: the default, EG_ZERO: zero */
+    int end_;    /* always 0 */
 } eg_init;
-#define EG_INIT(NAME, ...) ((eg_init){ EG_INIT_##NAME, __VA_ARGS__ }) /* EG_INIT(NORMAL, .a = .01) */
+#define EG_INIT(...) EG_INIT_MAKE_(__VA_ARGS__, .end_ = 0) /* EG_INIT(ZEROS), EG_INIT(NORMAL, .a = .01) */
+#define EG_INIT_MAKE_(NAME, ...) ((eg_init){ .kind = EG_INIT_##NAME, __VA_ARGS__ })
 
 /* Fills out[size] (row-major doubles) for a parameter of that shape; the numbers depend on seed and name alone. */
 EG_API eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name, double *out);
@@ -151,7 +153,8 @@ typedef struct eg_dense_opt {
     const char *name;    /* default: dense, dense_1, ... in order of building */
 } eg_dense_opt;
 EG_API eg_layer *eg_dense_(eg_dense_opt opt);
-#define eg_dense(...) eg_dense_((eg_dense_opt){ sizeof(eg_dense_opt), __VA_ARGS__ }) /* eg_dense(512, .act = EG_RELU) */
+#define eg_dense(...) /* eg_dense(512, .act = EG_RELU) */ \
+    eg_dense_((eg_dense_opt){ .size_ = sizeof(eg_dense_opt), .units = __VA_ARGS__ })
 
 EG_API eg_layer *eg_activation(eg_activation_kind kind, double parameter);
 EG_API eg_layer *eg_dropout(double rate);       /* training only: 0 with probability rate, else x/(1-rate) */

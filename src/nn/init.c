@@ -41,14 +41,16 @@ static const eg_alias aliases[] = {
 
 const char *eg_init_name(eg_init_kind kind) { return (unsigned)kind < EG_INIT_KINDS ? names[kind] : "?"; }
 
+static const char *skip_blanks(const char *p) { return p + strspn(p, " "); }
+
 /* "(.01)" or "(.01,2)" into a and b; a written 0 is really zero */
 static const char *read_numbers(const char *p, const char *end, eg_init *out) {
     double *target[2] = { &out->a, &out->b };
     for (int i = 0; i < 2; i++) {
-        p = eg_parse_double(p + 1, end, target[i]);
+        p = eg_parse_double(skip_blanks(p + 1), end, target[i]);
         if (!p || !isfinite(*target[i])) return NULL;
         if (*target[i] == 0) *target[i] = EG_ZERO;
-        while (p < end && *p == ' ') p++;
+        p = skip_blanks(p);
         if (p < end && *p == ')') return p + 1;
         if (p >= end || *p != ',') return NULL;
     }
@@ -62,7 +64,7 @@ eg_status eg_init_named(const char *text, eg_init *out) {
     if (length >= sizeof word) return eg_fail(EG_E_NAME, "unknown initialiser '%.60s'", text);
     memcpy(word, text, length);
     word[length] = '\0';
-    eg_init init = { EG_INIT_DEFAULT, 0, 0 };
+    eg_init init = { .kind = EG_INIT_DEFAULT };
     int index;
     EG_TRY(eg_word_index("initialiser", word, names, EG_INIT_KINDS, aliases, EG_COUNT(aliases), &index));
     init.kind = (eg_init_kind)index;

@@ -204,7 +204,7 @@ eg_wire *eg_apply_(eg_layer *layer, eg_wire *const *in, int n) {
     eg_model *model = n > 0 && in[0] ? in[0]->model : NULL;
     if (!model) {
         if (layer && !layer->model) eg_layer_free(layer);
-        eg_fail(EG_E_ARGUMENT, "a layer is applied to no wire");
+        if (eg_error_status() != EG_E_MEMORY) eg_fail(EG_E_ARGUMENT, "a layer is applied to no wire");
         return NULL;
     }
     if (apply(model, layer, in, n) == EG_OK) return model->wires[model->nwires - 1];
@@ -277,7 +277,13 @@ int eg_model_is_chain(const eg_model *model) {
 
 /* ---- building ----------------------------------------------------------------------------------------------------------------- */
 
+static eg_status graph_status(const eg_graph *graph) {
+    eg_status status = eg_graph_status(graph);
+    return status == EG_OK ? EG_OK : eg_fail(status, "%s", eg_graph_error(graph));
+}
+
 static eg_status check_batch(const eg_model *model, const eg_value *x) {
+    EG_TRY(graph_status(x->graph));
     eg_shape wanted = eg_model_input_shape(model), given = x->shape;
     int fits = given.rank == wanted.rank + 1;
     for (int i = 0; fits && i < wanted.rank; i++) fits = given.dim[i + 1] == wanted.dim[i];
@@ -299,7 +305,7 @@ static eg_status build_wire(const eg_wire *wire, const eg_building *outer, eg_va
     eg_scope_pop(b.graph);
     logits[wire->index] = b.logits;
     eg_free(in);
-    return eg_graph_status(b.graph) == EG_OK ? EG_OK : eg_fail(eg_graph_status(b.graph), "%s", eg_graph_error(b.graph));
+    return graph_status(b.graph);
 }
 
 static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, eg_value **values, eg_value **logits) {

@@ -12,6 +12,7 @@
 typedef struct nested {
     eg_layer base;
     eg_model *inner;
+    int repeated; /* the model given was another one's layer already */
 } nested;
 
 static const eg_option no_options[] = { { 0 } };
@@ -31,7 +32,8 @@ static eg_status add_parameters(eg_layer *layer, eg_model *inner) {
 static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
     (void)n;
     eg_model *inner = ((nested *)layer)->inner;
-    if (!inner) return eg_fail(EG_E_ARGUMENT, "no model was given, or one that is already part of another");
+    if (((nested *)layer)->repeated) return eg_fail(EG_E_ARGUMENT, "the model is a layer already");
+    if (!inner) return eg_fail(EG_E_MEMORY, "no memory for its model");
     if (eg_model_status(inner) != EG_OK) return eg_fail(inner->status, "%s", inner->error);
     if (inner->depth + 1 > EG_MAX_NESTING) return eg_fail(EG_E_LIMIT, "models are nested too deep");
     if (layer->model->depth < inner->depth + 1) layer->model->depth = inner->depth + 1;
@@ -81,7 +83,13 @@ const eg_layer_kind eg_kind_model = {
 
 eg_layer *eg_model_layer(eg_model *model) {
     nested *layer = (nested *)eg_layer_new(&eg_kind_model, NULL);
-    if (!layer || !model || model->taken) return (eg_layer *)layer;
+    int repeated = model && model->taken;
+    if (!layer) {
+        if (!repeated) eg_model_free(model);
+        return NULL;
+    }
+    layer->repeated = repeated;
+    if (!model || repeated) return &layer->base;
     model->taken = 1;
     layer->inner = model;
     return &layer->base;
