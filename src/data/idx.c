@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "tensor/shape.h"
 
 enum { HEADER_BYTES = 4, SIZE_BYTES = 4 };
 
@@ -64,23 +65,21 @@ static eg_status read_magic(const unsigned char *bytes, size_t size, layout *out
     return EG_OK;
 }
 
-/* `size` is what is there of the header's bytes; sizes follow the magic. */
+/* `size` is what is there of the header's bytes; sizes follow the magic. An empty array must have a sound shape too.
+ */
 static eg_status read_sizes(const unsigned char *bytes, size_t size, layout *out) {
     if (size < out->header)
         return eg_fail(EG_E_DATA, "is truncated: %zu bytes, its header alone has %zu", size, out->header);
+    int fits = 1;
     out->body = out->element->bytes;
     for (int i = 0; i < out->shape.rank; i++) {
-        uint32_t dim = big_endian(bytes + HEADER_BYTES + SIZE_BYTES * i);
-        out->shape.dim[i] = dim;
-        if (!eg_mul_size(out->body, dim, &out->body) || out->body > EG_IDX_MAX_BYTES) {
-            char text[160];
-            out->shape.rank = i + 1;
-            return eg_fail(EG_E_DATA, "byte %d: an array of %s... elements, above the limit of %zu bytes",
-                           HEADER_BYTES + SIZE_BYTES * i, eg_shape_text(out->shape, text, sizeof text),
-                           EG_IDX_MAX_BYTES);
-        }
+        out->shape.dim[i] = big_endian(bytes + HEADER_BYTES + SIZE_BYTES * i);
+        fits = fits && eg_mul_size(out->body, (size_t)out->shape.dim[i], &out->body);
     }
-    return EG_OK;
+    if (fits && out->body <= EG_IDX_MAX_BYTES && eg_shape_check(out->shape) == EG_OK) return EG_OK;
+    char text[160];
+    return eg_fail(EG_E_DATA, "byte %d: an array of %s elements, above the limit of %zu bytes", HEADER_BYTES,
+                   eg_shape_text(out->shape, text, sizeof text), EG_IDX_MAX_BYTES);
 }
 
 static eg_status size_mismatch(const layout *in, size_t there) {

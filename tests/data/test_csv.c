@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * csv: cells, quotes, line ends, guesses of delimiter and header, and errors with their places; damaged tables never crash.
+ * csv: cells, quotes, line ends, guesses of delimiter and header, and errors with their places; damaged tables never
+ * crash.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +80,8 @@ static void test_quotes(void **state) {
 
 static void test_line_ends_and_mark(void **state) {
     (void)state;
-    table t = parsed("\xEF\xBB\xBF" "a,b\r\n1,2\r\n\r\n\r\n3,4");
+    table t = parsed("\xEF\xBB\xBF"
+                     "a,b\r\n1,2\r\n\r\n\r\n3,4");
     assert_string_equal(t.csv.names[0], "a");
     assert_int_equal(t.csv.rows, 2);
     assert_string_equal(cell(&t, 0, 1), "2");
@@ -98,8 +100,8 @@ static void test_delimiter_is_found(void **state) {
         char delimiter;
         int columns;
     } cases[] = {
-        { "a;b\n1;2\n", ';', 2 },         { "a\tb\n1\t\n", '\t', 2 },       { "a b;c,d;e\n1;2;3\n", ';', 3 },
-        { "x\n1\n2\n", ',', 1 },          { "\"a;b;c\",d\n1,2\n", ',', 2 }, { "1,5;2,5\n3;4\n", ';', 2 },
+        { "a;b\n1;2\n", ';', 2 }, { "a\tb\n1\t\n", '\t', 2 },       { "a b;c,d;e\n1;2;3\n", ';', 3 },
+        { "x\n1\n2\n", ',', 1 },  { "\"a;b;c\",d\n1,2\n", ',', 2 }, { "1,5;2,5\n3;4\n", ';', 2 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         table t = parsed(cases[i].text);
@@ -115,9 +117,9 @@ static void test_header_is_found(void **state) {
         const char *text;
         int header;
     } cases[] = {
-        { "a,b\n1,2\n", 1 },       { "1,2\n3,4\n", 0 },        { "5.1,setosa\n4.9,virginica\n", 0 },
-        { "2019,b\n1,2\n", 1 },    { "a,b\nx,y\n", 1 },        { "?,2\n3,4\n", 0 },
-        { "x,1\ny,2\n", 0 },       { "len,kind\n1,red\n", 1 }, { ",b\n1,2\n", 1 },
+        { "a,b\n1,2\n", 1 },    { "1,2\n3,4\n", 0 },        { "5.1,setosa\n4.9,virginica\n", 0 },
+        { "2019,b\n1,2\n", 1 }, { "a,b\nx,y\n", 1 },        { "?,2\n3,4\n", 0 },
+        { "x,1\ny,2\n", 0 },    { "len,kind\n1,red\n", 1 }, { ",b\n1,2\n", 1 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         table t = parsed(cases[i].text);
@@ -135,12 +137,16 @@ static void test_errors_have_places(void **state) {
     EXPECT_ERROR("a,b\n1,2,3\n", "line 2: 3 columns, but line 1 has 2");
     EXPECT_ERROR("a,b\n1,\"2\n3,4\n", "line 2, column 2: the quote that opens here is never closed");
     EXPECT_ERROR("a,b\n\"1\" x,2\n", "line 2, column 1: text after the closing quote");
-    EXPECT_ERROR("a,b\n1,\0" "2\n", "line 2: a zero byte: this is not a text table");
+    EXPECT_ERROR("a,b\n1,\0"
+                 "2\n",
+                 "line 2: a zero byte: this is not a text table");
     EXPECT_ERROR("", "is empty: there are no rows");
     EXPECT_ERROR("\n\n\r\n", "is empty: there are no rows");
     EXPECT_ERROR("a,b\n", "holds a line of names but no rows of data");
     EXPECT_ERROR("a,b,a\n1,2,3\n", "columns 1 and 3 have the same name \"a\"");
-    EXPECT_ERROR("\xFF\xFE" "a\0", "is UTF-16 text: save it as UTF-8");
+    EXPECT_ERROR("\xFF\xFE"
+                 "a\0",
+                 "is UTF-16 text: save it as UTF-8");
 }
 
 static void test_missing_and_numbers(void **state) {
@@ -156,7 +162,8 @@ static void test_missing_and_numbers(void **state) {
     assert_false(eg_csv_is_number("", &v));
 }
 
-/* Every table cut anywhere, and with random bytes changed, gives a table or a DATA error; all its cells can be read. */
+/* Every table cut anywhere, and with random bytes changed, gives a table or a DATA error; all its cells can be read.
+ */
 static void test_damage(void **state) {
     (void)state;
     static const char good[] = "name,\"x, y\";z\r\n\"a\"\"b\",1;2\n\"c\nd\",-3.5e2;?\r\n,4;nan\n";
@@ -199,10 +206,14 @@ static void test_faults(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cells_and_names),     cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_line_ends_and_mark),  cmocka_unit_test(test_delimiter_is_found),
-        cmocka_unit_test(test_header_is_found),     cmocka_unit_test(test_errors_have_places),
-        cmocka_unit_test(test_missing_and_numbers), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_cells_and_names),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_line_ends_and_mark),
+        cmocka_unit_test(test_delimiter_is_found),
+        cmocka_unit_test(test_header_is_found),
+        cmocka_unit_test(test_errors_have_places),
+        cmocka_unit_test(test_missing_and_numbers),
+        cmocka_unit_test(test_damage),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,8 @@ static void test_formulas(void **state) {
 /* The same plane in both parts: two points of the first give the line on which the second lies. */
 static void test_linear(void **state) {
     (void)state;
-    eg_data *train = open_set("gen:linear?noise=0,seed=5", NULL), *test = open_set("gen:linear?noise=0,seed=5", "test");
+    eg_data *train = open_set("gen:linear?noise=0,seed=5", NULL),
+            *test = open_set("gen:linear?noise=0,seed=5", "test");
     double dx = (double)(x_of(train)[1] - x_of(train)[0]), slope = (double)(y_of(train)[1] - y_of(train)[0]) / dx;
     double offset = (double)y_of(train)[0] - slope * (double)x_of(train)[0];
     for (int i = 0; i < 200; i++)
@@ -220,11 +221,16 @@ static void test_faults(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_set),         cmocka_unit_test(test_xor),
-        cmocka_unit_test(test_spiral),            cmocka_unit_test(test_formulas),
-        cmocka_unit_test(test_linear),            cmocka_unit_test(test_prefix),
-        cmocka_unit_test(test_seed_of_the_options), cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_digits_are_digits), cmocka_unit_test(test_digits_lie_like_mnist),
+        cmocka_unit_test(test_every_set),
+        cmocka_unit_test(test_xor),
+        cmocka_unit_test(test_spiral),
+        cmocka_unit_test(test_formulas),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_prefix),
+        cmocka_unit_test(test_seed_of_the_options),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_digits_are_digits),
+        cmocka_unit_test(test_digits_lie_like_mnist),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,10 +211,8 @@ static void test_real_tables(void **state) {
         int rows, columns, classes;
         const char *first_class;
     } cases[] = {
-        { "iris.csv", 150, 4, 3, "setosa" },
-        { "wine.csv", 178, 13, 3, "0" },
-        { "breast_cancer.csv", 569, 30, 2, "benign" },
-        { "digits8x8.csv", 1797, 64, 10, "0" },
+        { "iris.csv", 150, 4, 3, "setosa" },           { "wine.csv", 178, 13, 3, "0" },
+        { "breast_cancer.csv", 569, 30, 2, "benign" }, { "digits8x8.csv", 1797, 64, 10, "0" },
         { "diabetes.csv", 442, 10, 0, NULL },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -249,9 +247,12 @@ int main(void) {
     const char *root = getenv("ELEGANS_DATA");
     if (root && eg_data_has_part(root, "test")) snprintf(mnist_folder, sizeof mnist_folder, "%s", root);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folder),         cmocka_unit_test(test_one_file),
-        cmocka_unit_test(test_labels_outside), cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_real_mnist),     cmocka_unit_test(test_real_tables),
+        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_one_file),
+        cmocka_unit_test(test_labels_outside),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_real_mnist),
+        cmocka_unit_test(test_real_tables),
         cmocka_unit_test(test_faults),
         cmocka_unit_test_setup_teardown(test_search, leave, come_back),
         cmocka_unit_test_setup_teardown(test_fetch_is_checked, leave, come_back),

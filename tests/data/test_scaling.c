@@ -28,7 +28,7 @@ static void test_standardise(void **state) {
     assert_int_equal(eg_scaling_fit(EG_SCALING_STANDARDISE, data, shift, scale, &chosen), EG_OK);
     assert_int_equal(chosen, EG_SCALING_STANDARDISE);
     assert_true(shift[0] == 3 && fabsf(scale[0] - 1 / sqrtf(14.f / 3)) < 1e-7f); /* ddof 0 */
-    assert_true(shift[1] == .1f && scale[1] == 1);                              /* constant: exactly 0, not divided */
+    assert_true(shift[1] == .1f && scale[1] == 1); /* constant: exactly 0, not divided */
     assert_true(shift[2] == -1 && fabsf(scale[2] - 1 / sqrtf(8)) < 1e-7f);
     eg_data_free(data);
 }
@@ -52,7 +52,8 @@ static void test_auto(void **state) {
     assert_int_equal(eg_scaling_fit(EG_SCALING_AUTO, data, shift, scale, &chosen), EG_OK);
     assert_int_equal(chosen, EG_SCALING_BYTES);
     assert_true(shift[783] == 0 && scale[783] == 1.f / 255);
-    assert_int_equal(eg_scaling_fit(EG_SCALING_MIN_MAX, data, shift, scale, &chosen), EG_OK); /* bytes can be fitted too */
+    assert_int_equal(eg_scaling_fit(EG_SCALING_MIN_MAX, data, shift, scale, &chosen),
+                     EG_OK); /* bytes can be fitted too */
     eg_data_free(data);
     data = eg_data_open("gen:moons", NULL);
     assert_int_equal(eg_scaling_fit(EG_SCALING_AUTO, data, shift, scale, &chosen), EG_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * table: CSV files as data sets: features, one-hot columns, targets, tasks, what a model asks for, and every complaint.
+ * table: CSV files as data sets: features, one-hot columns, targets, tasks, what a model asks for, and every
+ * complaint.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,9 +127,10 @@ static void test_one_hot(void **state) {
     eg_data_free(data);
     char many[4000] = "id,y\n";
     for (int i = 0; i < 80; i++) sprintf(many + strlen(many), "n%d,%d.5\n", i, i);
-    EXPECT_ERROR(many, EG_E_DATA,
-                 "line 2, column 1 (id): a column of text with more than 64 different values: remove it or code it as "
-                 "numbers");
+    EXPECT_ERROR(
+        many, EG_E_DATA,
+        "line 2, column 1 (id): a column of text with more than 64 different values: remove it or code it as "
+        "numbers");
 }
 
 static void test_bad_cells(void **state) {
