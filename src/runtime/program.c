@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/status.h"
+#include "kernels/kernels.h"
 #include "ops/op.h"
 #include "runtime/runtime.h"
 #include "tensor/shape.h"
@@ -76,8 +77,17 @@ static eg_status check_roots(const eg_state *state, eg_value *const *roots, int 
 }
 
 static const eg_engine *engine_of(eg_executor executor) {
-    (void)executor;
-    return &eg_engine_ref;
+    const char *kernels = getenv("EG_KERNELS");
+    if (executor == EG_EXECUTOR_AUTO) executor = kernels && strcmp(kernels, "ref") == 0 ? EG_REF : EG_CPU;
+    return executor == EG_REF ? &eg_engine_ref : &eg_engine_cpu;
+}
+
+static eg_status choose_kernels(eg_program *p) {
+    const char *name = p->opt.kernels ? p->opt.kernels : getenv("EG_KERNELS");
+    if (name && strcmp(name, "ref") == 0) name = NULL;
+    p->kernels = name && *name ? eg_kernels_named(name) : eg_kernels_best();
+    if (p->kernels) return EG_OK;
+    return eg_fail(EG_E_UNAVAILABLE, "no kernels called '%s' on this processor", name);
 }
 
 static eg_status start(eg_program *p) {
@@ -93,17 +103,19 @@ eg_program *eg_program_from_unit(eg_state *state, eg_unit *unit, const eg_engine
         return NULL;
     }
     *p = (eg_program){ .state = state, .unit = *unit, .opt = opt, .engine = engine };
-    if (make_ports(p, unit->graph) == EG_OK && start(p) == EG_OK) return p;
+    if (choose_kernels(p) == EG_OK && make_ports(p, unit->graph) == EG_OK && start(p) == EG_OK) return p;
     eg_program_free(p);
     return NULL;
 }
 
 static eg_status build(eg_program *p, eg_value *const *roots, int n) {
+    EG_TRY(choose_kernels(p));
     EG_TRY(make_ports(p, roots[0]->graph));
     EG_TRY(eg_unit_new(&p->unit, roots, n));
     if (p->engine->compiles) {
         p->unit.fuse = !p->opt.no_fuse;
         p->unit.layout = !p->opt.no_layout;
+        p->unit.fused_muladd = p->kernels->fused;
         EG_TRY(eg_compile(&p->unit, NULL));
     }
     return start(p);

@@ -42,6 +42,7 @@ struct eg_program {
     eg_state *state;
     eg_unit unit;
     eg_program_opt opt;
+    const struct eg_kernels *kernels;
     const eg_engine *engine;
     void *run;          /* the engine's own */
     eg_arena arena;     /* names, tables */

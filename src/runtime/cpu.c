@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cpu.c: the float32 engine: lowers, plans and binds at the start; a run is one loop over the steps. A step that is worth it
+ * is cut into parts for the thread pool; how it is cut cannot change a bit of the result.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/cpu.h"
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "runtime/pool.h"
+#include "tensor/shape.h"
+
+/* ---- starting ----------------------------------------------------------------------------------------------------------- */
+
+static eg_status start(eg_program *p, eg_cpu_run *run) {
+    int n = p->unit.graph->n;
+    run->program = p;
+    run->arena = &p->arena;
+    run->graph = p->unit.graph;
+    run->kernels = p->kernels;
+    run->storage_of = EG_ARENA_ARRAY(run->arena, int, n);
+    run->needed = EG_ARENA_ARRAY(run->arena, unsigned char, n);
+    run->result = EG_ARENA_ARRAY(run->arena, void *, p->unit.nroots);
+    if (!run->storage_of || !run->needed || !run->result) return EG_E_MEMORY;
+    int threads = p->opt.threads > 0 ? p->opt.threads : eg_threads();
+    EG_TRY(eg_cpu_lower(run));
+    EG_TRY(eg_cpu_plan(run, threads));
+    if (run->parts > 1) eg_pool_prepare(run->parts);
+    return EG_OK;
+}
+
+static eg_status cpu_start(eg_program *p) {
+    eg_cpu_run *run = p->run = EG_ARENA_NEW(&p->arena, eg_cpu_run);
+    return run ? start(p, run) : EG_E_MEMORY;
+}
+
+static void cpu_stop(eg_program *p) {
+    eg_cpu_run *run = p->run;
+    if (!run) return;
+    eg_free(run->storage);
+    eg_free(run->step);
+    eg_free(run->use);
+    eg_free(run->fixup);
+    eg_free(run->group);
+    eg_free(run->memory);
+    eg_free(run->constants);
+    eg_free(run->scratch);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct job {
+    const eg_cpu_run *run;
+    const eg_cpu_step *step;
+} job;
+
+static void run_part(void *context, int part) {
+    const job *j = context;
+    const eg_cpu_step *step = j->step;
+    int64_t from = step->items * part / step->parts, to = step->items * (part + 1) / step->parts;
+    step->run(step, from, to, j->run->scratch + (size_t)part * j->run->scratch_floats);
+}
+
+static inline void run_step(const eg_cpu_run *run, const eg_cpu_step *step) {
+    if (step->parts == 1) step->run(step, 0, step->items, run->scratch);
+    else eg_pool_run(step->parts, run_part, &(job){ run, step });
+}
+
+static void run_measured(eg_cpu_run *run) {
+    for (int i = 0; i < run->nstep; i++) {
+        double before = eg_clock();
+        run_step(run, &run->step[i]);
+        run->step[i].seconds += eg_clock() - before;
+    }
+    run->profiled++;
+}
+
+static eg_status cpu_run(eg_program *p) {
+    eg_cpu_run *run = p->run;
+    unsigned mode = eg_denormals_flush();
+    if (p->opt.profile) {
+        run_measured(run);
+    } else {
+        for (const eg_cpu_step *step = run->step, *end = step + run->nstep; step < end; step++) run_step(run, step);
+    }
+    eg_denormals_restore(mode);
+    return EG_OK;
+}
+
+static void cpu_bound(eg_program *p, int input) { eg_cpu_bind(p->run, input); }
+
+/* ---- results ---------------------------------------------------------------------------------------------------------------- */
+
+static const void *cpu_data(const eg_program *p, int root) { return ((const eg_cpu_run *)p->run)->result[root]; }
+
+static void cpu_fetch(const eg_program *p, int root, double *out, int64_t n) {
+    eg_convert(EG_F64, out, p->unit.root[root]->dtype, cpu_data(p, root), n);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------------------------------- */
+
+static size_t cpu_memory(const eg_program *p) {
+    const eg_cpu_run *run = p->run;
+    return run->memory_bytes + run->constant_bytes + (size_t)run->parts * run->scratch_floats * sizeof(float);
+}
+
+static int cpu_steps(const eg_program *p) { return ((const eg_cpu_run *)p->run)->nstep; }
+
+static double cpu_margin(const eg_program *p) { return (void)p, INFINITY; }
+
+static void describe_time(eg_text *text, const eg_cpu_run *run, const eg_cpu_step *step, double total) {
+    double seconds = step->seconds / (double)run->profiled;
+    eg_text_format(text, " %9.2f us %5.1f %% %7.1f GFLOP/s %7.1f GB/s", seconds * 1e6, 100 * step->seconds / total,
+                   step->flops / seconds * 1e-9, step->bytes / seconds * 1e-9);
+}
+
+static void cpu_describe(const eg_program *p, eg_text *text) {
+    const eg_cpu_run *run = p->run;
+    double total = 0;
+    char shape[160];
+    for (int i = 0; i < run->nstep; i++) total += run->step[i].seconds;
+    for (int i = 0; i < run->nstep; i++) {
+        const eg_cpu_step *step = &run->step[i];
+        const eg_value *v = step->value;
+        eg_text_format(text, "%%%-4d %-14s %s%-14s %-16s %d part%s %12.0f flops %10.0f bytes", v->id, eg_value_op(v),
+                       eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape), step->kernel, step->parts,
+                       step->parts > 1 ? "s" : " ", step->flops, step->bytes);
+        if (run->profiled) describe_time(text, run, step, total);
+        eg_text_add(text, "\n");
+    }
+    if (run->profiled) eg_text_format(text, "total %.2f us\n", total / (double)run->profiled * 1e6);
+}
+
+const eg_engine eg_engine_cpu = { "cpu", 1, cpu_start, cpu_run, cpu_bound, cpu_data, cpu_fetch, cpu_memory, cpu_steps,
+                                  cpu_describe, cpu_margin, cpu_stop };

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cpu.h: the parts of the cpu executor. The compiled graph becomes a flat array of steps in three moves:
+ *
+ *   lower   each value of the graph becomes no step (a view, a constant), one or a few; a step says which memory it reads and
+ *           writes, and where in itself the addresses belong                                      lower*.c, strip.c
+ *   plan    memory that is live at different times shares one arena                                plan.c
+ *   bind    the addresses are written into the steps                                               plan.c
+ *
+ * and a run is a loop over that array (cpu.c).
+ */
+#ifndef EG_RUNTIME_CPU_H
+#define EG_RUNTIME_CPU_H
+
+#include "kernels/kernels.h"
+#include "runtime/runtime.h"
+
+/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+
+enum { EG_FOREVER = 1 << 30 }; /* eg_storage.last of what outlives the run */
+
+typedef enum eg_place_kind { EG_IN_ARENA, EG_IN_INPUT, EG_IN_STATE, EG_IN_CONSTANTS } eg_place_kind;
+
+/* Memory of one value and all views of it. */
+typedef struct eg_storage {
+    eg_place_kind kind;
+    size_t bytes;
+    size_t offset;          /* ARENA, CONSTANTS: from the start of that block */
+    unsigned char *base;    /* STATE: the variable's data */
+    int input;              /* INPUT: the port */
+    int same_as;            /* -1, or the storage that this one was put into (an assigned value in its variable) */
+    int first, last;        /* ARENA: first step that writes it, last that touches it; first -1: nobody */
+    int group;              /* ARENA: -1, or its row in run->group: they lie side by side, in that order */
+    const eg_value *value;  /* CONSTANTS: what to fill it with */
+} eg_storage;
+
+/* A step reads or writes a storage. A write may take the place of the read number over_from + i (counted over the step's uses)
+ * if bit i of `over` is set: each element is read before the same element is written. */
+typedef struct eg_use {
+    int storage, write, over_from;
+    uint32_t over;
+} eg_use;
+
+/* Where an address belongs. */
+typedef struct eg_fixup {
+    void **slot;
+    int storage;
+} eg_fixup;
+
+/* Storages that must lie side by side, each rounded up to 64 bytes, so that steps over them become one. */
+typedef struct eg_group {
+    const int *storage;
+    int n, first, last, placed;
+    size_t bytes, offset;
+} eg_group;
+
+/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct eg_cpu_step eg_cpu_step;
+
+/* Does items [from, to) of the step's work. `scratch` is this part's own, step->scratch floats. */
+typedef void (*eg_step_fn)(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch);
+
+struct eg_cpu_step {
+    eg_step_fn run;
+    void *detail;           /* of the kind of step */
+    int64_t items;          /* the work may be cut between any two */
+    double work;            /* estimated nanoseconds of the whole on one thread: decides how many parts are worth it */
+    int parts;              /* set by bind: 1 = on the caller alone */
+    size_t scratch;         /* floats for each part */
+    const eg_value *value;
+    const char *kernel;
+    double flops, bytes;
+    int first_use, nuse;    /* in run->use */
+    void (*bound)(eg_cpu_step *step); /* NULL, or called once when the addresses are there; may change `items` */
+    double seconds;         /* of all profiled runs */
+};
+
+typedef struct eg_cpu_run {
+    eg_program *program;
+    eg_arena *arena;        /* the program's: steps, details, tables */
+    const eg_kernels *kernels;
+    const eg_graph *graph;
+    eg_storage *storage;
+    int nstorage, storage_capacity;
+    int *storage_of;        /* [graph->n], -1: none yet */
+    unsigned char *needed;  /* [graph->n]: is part of the program */
+    eg_cpu_step *step;
+    int nstep, step_capacity;
+    eg_use *use;
+    int nuse, use_capacity;
+    eg_fixup *fixup;
+    int nfixup, fixup_capacity;
+    eg_group *group;
+    int ngroup, group_capacity;
+    void **result;          /* [nroots]: row-major, in the root's dtype */
+    unsigned char *memory, *constants;
+    size_t memory_bytes, constant_bytes;
+    float *scratch;         /* [parts][scratch_floats] */
+    size_t scratch_floats;
+    int parts;              /* most parts of any step */
+    int64_t profiled;       /* runs */
+} eg_cpu_run;
+
+/* Parts get at least this many nanoseconds of work; tests set 0 to cut everything. */
+extern double eg_least_work_of_a_part;
+
+/* ---- building steps --------------------------------------------------------------------------------------------------- */
+
+/* A new last step; valid until the next one is made. NULL without memory. `detail_bytes` zeroed bytes come with it. */
+eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn, size_t detail_bytes);
+/* The last step reads / writes the value's memory, and wants its address in *slot, a pointer of any type in its detail. */
+eg_status eg_step_reads(eg_cpu_run *run, const eg_value *value, const void *slot);
+eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slot);
+/* The same for a storage; slot may be NULL. */
+eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use use);
+/* Memory that is no value: scratch that several steps or all parts of one share. -1 without memory. */
+int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes);
+/* The storage of a value, made at the first call; views have that of what they look at. -1 without memory. */
+int eg_storage_of(eg_cpu_run *run, const eg_value *value);
+/* The storage in which another one was put, or itself. */
+int eg_storage_root(const eg_cpu_run *run, int storage);
+/* Asks for storages to lie side by side; ignored where one of them cannot move. */
+eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n);
+
+/* ---- the moves -------------------------------------------------------------------------------------------------------- */
+
+eg_status eg_cpu_lower(eg_cpu_run *run);
+eg_status eg_cpu_plan(eg_cpu_run *run, int threads);
+/* Writes the addresses of inputs again (input < 0: all addresses). */
+void eg_cpu_bind(eg_cpu_run *run, int input);
+
+/* Lowering of one value: appends its steps. */
+typedef eg_status (*eg_lower_fn)(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *value); /* any op, in float64 on one thread */
+eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_fused(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_argmax(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_expand(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_pad(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_flip(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_gather(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_scatter_add(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_random(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value);
+/* A plain copy of one storage into another. */
+eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from, size_t bytes);
+
+/* Estimated nanoseconds. */
+static inline double eg_work_of_bytes(double bytes) { return bytes / 20; }
+
+#endif

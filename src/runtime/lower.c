@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower.c: from the compiled graph to steps. One table says how each op is lowered; what stands in no table row runs by its
+ * float64 reference (lower_reference.c), so that every graph runs, and the rows are there for speed. Views and constants
+ * need no step.
+ */
+#include <string.h>
+#include "base/alloc.h"
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "runtime/lower.h"
+
+/* ---- growing tables --------------------------------------------------------------------------------------------------- */
+
+/* Makes room for one more; the table may move. */
+static eg_status grow(void *table, int n, int *capacity, size_t size) {
+    if (n < *capacity) return EG_OK;
+    int more = *capacity ? 2 * *capacity : 32;
+    void *old, *new;
+    memcpy(&old, table, sizeof old);
+    new = eg_realloc(old, (size_t)more * size);
+    if (!new) return EG_E_MEMORY;
+    memcpy(table, &new, sizeof new);
+    *capacity = more;
+    return EG_OK;
+}
+
+#define GROW(table, n, capacity) grow(&(table), n, &(capacity), sizeof *(table))
+
+/* ---- storage ---------------------------------------------------------------------------------------------------------- */
+
+int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes) {
+    if (GROW(run->storage, run->nstorage, run->storage_capacity) != EG_OK) return -1;
+    run->storage[run->nstorage] = (eg_storage){ .kind = kind, .bytes = bytes, .input = -1, .same_as = -1, .first = -1,
+                                                .last = -1, .group = -1 };
+    return run->nstorage++;
+}
+
+static int is_view(const eg_value *v) { return v->op == EG_OP_RESHAPE || v->op == EG_OP_DETACH; }
+
+static int is_constant(const eg_value *v) { return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA; }
+
+static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
+    size_t bytes = eg_stored_bytes(v->dtype, v->shape, v->layout);
+    eg_place_kind kind = v->op == EG_OP_INPUT ? EG_IN_INPUT
+                         : v->op == EG_OP_VAR ? EG_IN_STATE
+                         : is_constant(v)     ? EG_IN_CONSTANTS
+                                              : EG_IN_ARENA;
+    int s = eg_storage_new(run, kind, bytes);
+    if (s < 0) return -1;
+    eg_storage *storage = &run->storage[s];
+    storage->value = v;
+    if (kind == EG_IN_STATE) storage->base = eg_state_get(run->program->state, v->name)->data;
+    for (int i = 0; kind == EG_IN_INPUT && i < run->program->ninputs; i++)
+        if (run->program->input[i].value == v) storage->input = i;
+    return s;
+}
+
+int eg_storage_of(eg_cpu_run *run, const eg_value *value) {
+    int *known = &run->storage_of[value->id];
+    if (*known < 0) *known = is_view(value) ? eg_storage_of(run, value->in[0]) : leaf_storage(run, value);
+    return *known;
+}
+
+int eg_storage_root(const eg_cpu_run *run, int storage) {
+    while (run->storage[storage].same_as >= 0) storage = run->storage[storage].same_as;
+    return storage;
+}
+
+eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n) {
+    EG_TRY(GROW(run->group, run->ngroup, run->group_capacity));
+    const int *copy = eg_arena_copy(run->arena, storages, (size_t)n * sizeof *storages);
+    if (!copy) return EG_E_MEMORY;
+    run->group[run->ngroup++] = (eg_group){ .storage = copy, .n = n };
+    return EG_OK;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+
+eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn, size_t detail_bytes) {
+    if (GROW(run->step, run->nstep, run->step_capacity) != EG_OK) return NULL;
+    void *detail = eg_arena_alloc(run->arena, detail_bytes);
+    if (!detail) return NULL;
+    eg_cpu_step *step = &run->step[run->nstep++];
+    *step = (eg_cpu_step){ .run = fn, .detail = detail, .items = 1, .parts = 1, .value = value, .kernel = kernel,
+                       .first_use = run->nuse };
+    return step;
+}
+
+static eg_status add_fixup(eg_cpu_run *run, int storage, const void *slot) {
+    if (!slot) return EG_OK;
+    EG_TRY(GROW(run->fixup, run->nfixup, run->fixup_capacity));
+    run->fixup[run->nfixup++] = (eg_fixup){ (void *)(uintptr_t)slot, storage };
+    return EG_OK;
+}
+
+eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use use) {
+    if (storage < 0) return EG_E_MEMORY;
+    EG_TRY(GROW(run->use, run->nuse, run->use_capacity));
+    use.storage = storage;
+    run->use[run->nuse++] = use;
+    run->step[run->nstep - 1].nuse++;
+    run->step[run->nstep - 1].bytes += (double)run->storage[storage].bytes;
+    eg_storage *s = &run->storage[storage];
+    if (use.write && s->first < 0) s->first = run->nstep - 1;
+    if (s->last < run->nstep - 1) s->last = run->nstep - 1;
+    return add_fixup(run, storage, slot);
+}
+
+eg_status eg_step_reads(eg_cpu_run *run, const eg_value *value, const void *slot) {
+    return eg_step_uses(run, eg_storage_of(run, value), slot, (eg_use){ 0 });
+}
+
+eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slot) {
+    return eg_step_uses(run, eg_storage_of(run, value), slot, (eg_use){ .write = 1 });
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct copy_detail {
+    unsigned char *to;
+    const unsigned char *from;
+    size_t bytes;
+} copy_detail;
+
+static void run_copy(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)from, (void)to, (void)scratch;
+    const copy_detail *d = step->detail;
+    if (d->bytes) memcpy(d->to, d->from, d->bytes);
+}
+
+eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from, size_t bytes) {
+    eg_cpu_step *step = eg_step_new(run, value, "copy", run_copy, sizeof(copy_detail));
+    if (!step) return EG_E_MEMORY;
+    copy_detail *d = step->detail;
+    d->bytes = bytes;
+    step->work = eg_work_of_bytes((double)(2 * bytes));
+    EG_TRY(eg_step_uses(run, from, &d->from, (eg_use){ 0 }));
+    return eg_step_uses(run, to, &d->to, (eg_use){ .write = 1 });
+}
+
+/* ---- assigns ---------------------------------------------------------------------------------------------------------------- */
+
+/* May the value be made right in the variable's memory? Yes if it is only written by one step, nobody fetches it, and
+ * from that step on nobody reads the variable, but the step itself element by element. */
+static int may_write_through(const eg_cpu_run *run, int value, int var) {
+    const eg_storage *s = &run->storage[value];
+    if (s->kind != EG_IN_ARENA || s->same_as >= 0 || s->first < 0) return 0;
+    for (int i = s->first; i < run->nstep; i++) {
+        const eg_cpu_step *step = &run->step[i];
+        const eg_use *use = &run->use[step->first_use], *own = NULL;
+        for (int k = 0; k < step->nuse; k++)
+            if (use[k].write && use[k].storage == value) own = &use[k];
+        if (own && i > s->first) return 0;
+        for (int k = 0; k < step->nuse; k++) {
+            if (eg_storage_root(run, use[k].storage) != var) continue;
+            int bit = own ? k - own->over_from : -1;
+            if (use[k].write || bit < 0 || bit > 31 || !(own->over >> bit & 1)) return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_fetched(eg_cpu_run *run, int storage) {
+    const eg_unit *unit = &run->program->unit;
+    for (int i = 0; i < unit->nroots; i++)
+        if (!eg_root_is_effect(run->program, i) && eg_storage_of(run, unit->root[i]) == storage) return 1;
+    return 0;
+}
+
+eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value) {
+    int var = eg_storage_of(run, value->in[0]), now = eg_storage_of(run, value->in[1]);
+    if (var < 0 || now < 0) return EG_E_MEMORY;
+    if (eg_storage_root(run, now) == var) return EG_OK;
+    if (run->storage[now].bytes == run->storage[var].bytes && !is_fetched(run, now) && may_write_through(run, now, var)) {
+        run->storage[now].same_as = var;
+        return EG_OK;
+    }
+    return eg_lower_copy(run, value, var, now, run->storage[var].bytes);
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------------------------ */
+
+static eg_status lower_nothing(eg_cpu_run *run, const eg_value *value) { return (void)run, (void)value, EG_OK; }
+
+static const eg_lower_fn lowerings[EG_OP_COUNT] = {
+    [EG_OP_INPUT] = lower_nothing,
+    [EG_OP_VAR] = lower_nothing,
+    [EG_OP_CONST] = lower_nothing,
+    [EG_OP_DATA] = lower_nothing,
+    [EG_OP_IOTA] = lower_nothing,
+    [EG_OP_RESHAPE] = lower_nothing,
+    [EG_OP_DETACH] = lower_nothing,
+    [EG_OP_PART] = lower_nothing, /* written by its FUSED */
+    [EG_OP_FUSED] = eg_lower_fused,
+    [EG_OP_ASSIGN] = eg_lower_assign,
+    [EG_OP_SUM] = eg_lower_reduce,
+    [EG_OP_MAX] = eg_lower_reduce,
+    [EG_OP_MIN] = eg_lower_reduce,
+    [EG_OP_LOGSUMEXP] = eg_lower_reduce,
+    [EG_OP_ARGMAX] = eg_lower_argmax,
+    [EG_OP_PERMUTE] = eg_lower_permute,
+    [EG_OP_EXPAND] = eg_lower_expand,
+    [EG_OP_SLICE] = eg_lower_slice,
+    [EG_OP_PAD] = eg_lower_pad,
+    [EG_OP_FLIP] = eg_lower_flip,
+    [EG_OP_CONCAT] = eg_lower_concat,
+    [EG_OP_MATMUL] = eg_lower_matmul,
+    [EG_OP_PACK] = eg_lower_pack,
+    [EG_OP_UNPACK] = eg_lower_unpack,
+    [EG_OP_GATHER] = eg_lower_gather,
+    [EG_OP_SCATTER_ADD] = eg_lower_scatter_add,
+    [EG_OP_ONE_HOT] = eg_lower_one_hot,
+    [EG_OP_RANDOM_UNIFORM] = eg_lower_random,
+    [EG_OP_RANDOM_NORMAL] = eg_lower_random,
+};
+
+static eg_status lower_value(eg_cpu_run *run, const eg_value *v) {
+    if (v->op != EG_OP_ASSIGN && v->op != EG_OP_FUSED && eg_shape_size(v->shape) == 0) return EG_OK;
+    if (lowerings[v->op]) return lowerings[v->op](run, v);
+    if (v->def->flags & EG_ELEMENTWISE) return eg_lower_elementwise(run, v);
+    return eg_lower_reference(run, v);
+}
+
+/* What eg_get hands out must be rows of its own: inputs and variables may change before the user looks. */
+static eg_status lower_root(eg_cpu_run *run, int index) {
+    const eg_value *v = run->program->unit.root[index];
+    int s = eg_storage_of(run, v), own = s;
+    if (s < 0) return EG_E_MEMORY;
+    eg_place_kind kind = run->storage[eg_storage_root(run, s)].kind;
+    if (v->layout == EG_PANELS) {
+        own = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(v->dtype, v->shape, EG_ROWS));
+        if (own < 0) return EG_E_MEMORY;
+        EG_TRY(eg_lower_unpack_to(run, v, own, s));
+    } else if (kind == EG_IN_INPUT || kind == EG_IN_STATE) {
+        own = eg_storage_new(run, EG_IN_ARENA, run->storage[s].bytes);
+        if (own < 0) return EG_E_MEMORY;
+        EG_TRY(eg_lower_copy(run, v, own, s, run->storage[s].bytes));
+    }
+    run->storage[own].last = EG_FOREVER;
+    return add_fixup(run, own, &run->result[index]);
+}
+
+eg_status eg_cpu_lower(eg_cpu_run *run) {
+    const eg_program *p = run->program;
+    for (int i = 0; i < run->graph->n; i++) run->storage_of[i] = -1;
+    eg_mark_needed(p->unit.root, p->unit.nroots, run->needed);
+    for (int i = 0; i < run->graph->n; i++)
+        if (run->needed[i]) EG_TRY(lower_value(run, run->graph->values[i]));
+    for (int i = 0; i < p->unit.nroots; i++)
+        if (!eg_root_is_effect(p, i)) EG_TRY(lower_root(run, i));
+    return eg_strip_steps_finish(run);
+}

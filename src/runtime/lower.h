@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower.h: what the files that lower ops share among themselves.
+ */
+#ifndef EG_RUNTIME_LOWER_H
+#define EG_RUNTIME_LOWER_H
+
+#include "runtime/cpu.h"
+
+/* A strip group over storages, as a step or as one more segment of the last one. */
+typedef struct eg_group_request {
+    const eg_value *value;   /* whom the step is for */
+    const eg_body *body;
+    eg_value *const *outer;  /* what the params are outside */
+    const int *in, *out;     /* storages, one for each param and output */
+    const eg_shape *panels;  /* all full operands are matrices of this shape in panels; NULL: rows */
+} eg_group_request;
+eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request);
+/* After the last value: neighbouring segments ask for neighbouring memory. */
+eg_status eg_strip_steps_finish(eg_cpu_run *run);
+
+/* The storages of a FUSED value's inputs and outputs. */
+eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *value, int *in, int *out);
+eg_status eg_lower_product(eg_cpu_run *run, const eg_value *fused);
+
+/* A dense copy of `value` broadcast to `shape` in new memory. */
+eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage);
+
+/* Panels to rows. */
+eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *value, int to, int from);
+
+#endif

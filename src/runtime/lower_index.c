@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_index.c: look-ups by number, and random numbers. An index outside its axis selects nothing. A scatter-add goes
+ * through the indices in order for each part of the columns, so that its sums do not depend on the threads.
+ */
+#include <string.h>
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+
+/* The array as [before, along, after] around the axis that is indexed; n indices. */
+typedef struct index_detail {
+    unsigned char *out;
+    const unsigned char *in;
+    const int32_t *index;
+    int64_t before, along, after, n;
+    size_t size; /* bytes of an element */
+} index_detail;
+
+static void set_blocks(index_detail *d, eg_shape shape, int axis) {
+    d->before = d->after = 1;
+    d->along = shape.dim[axis];
+    for (int i = 0; i < axis; i++) d->before *= shape.dim[i];
+    for (int i = axis + 1; i < shape.rank; i++) d->after *= shape.dim[i];
+}
+
+static int is_inside(int64_t at, int64_t along) { return at >= 0 && at < along; }
+
+/* ---- gather ----------------------------------------------------------------------------------------------------------------- */
+
+/* Items are the slices of the result. */
+static void run_gather(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const index_detail *d = step->detail;
+    size_t bytes = (size_t)d->after * d->size;
+    for (int64_t i = from; i < to; i++) {
+        int64_t at = d->index[i % d->n];
+        unsigned char *out = d->out + (size_t)i * bytes;
+        if (is_inside(at, d->along)) memcpy(out, d->in + (size_t)(i / d->n * d->along + at) * bytes, bytes);
+        else memset(out, 0, bytes);
+    }
+}
+
+eg_status eg_lower_gather(eg_cpu_run *run, const eg_value *v) {
+    eg_cpu_step *step = eg_step_new(run, v, "gather", run_gather, sizeof(index_detail));
+    if (!step) return EG_E_MEMORY;
+    index_detail *d = step->detail;
+    set_blocks(d, v->in[0]->shape, (int)v->attr.axis.axis);
+    d->n = eg_shape_size(v->in[1]->shape);
+    d->size = eg_dtype_size(v->dtype);
+    step->items = d->before * d->n;
+    step->work = .2 * (double)eg_shape_size(v->shape);
+    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
+    EG_TRY(eg_step_reads(run, v->in[1], &d->index));
+    return eg_step_writes(run, v, &d->out);
+}
+
+/* ---- scatter-add -------------------------------------------------------------------------------------------------------------- */
+
+enum { COLUMNS_AT_ONCE = 64 };
+
+/* Items are pieces of columns: each part adds its columns of every slice. */
+static void run_scatter(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const index_detail *d = step->detail;
+    float *out = (float *)(void *)d->out;
+    const float *in = (const float *)(const void *)d->in;
+    int64_t j0 = from * COLUMNS_AT_ONCE, j1 = to * COLUMNS_AT_ONCE < d->after ? to * COLUMNS_AT_ONCE : d->after;
+    for (int64_t row = 0; row < d->before * d->along; row++)
+        for (int64_t j = j0; j < j1; j++) out[row * d->after + j] = 0;
+    for (int64_t i = 0; i < d->before * d->n; i++) {
+        int64_t at = d->index[i % d->n];
+        if (!is_inside(at, d->along)) continue;
+        float *sum = out + (i / d->n * d->along + at) * d->after;
+        const float *more = in + i * d->after;
+        for (int64_t j = j0; j < j1; j++) sum[j] += more[j];
+    }
+}
+
+eg_status eg_lower_scatter_add(eg_cpu_run *run, const eg_value *v) {
+    if (v->dtype != EG_F32) return eg_lower_reference(run, v);
+    eg_cpu_step *step = eg_step_new(run, v, "scatter add", run_scatter, sizeof(index_detail));
+    if (!step) return EG_E_MEMORY;
+    index_detail *d = step->detail;
+    set_blocks(d, v->shape, (int)v->attr.scatter.axis);
+    d->n = eg_shape_size(v->in[1]->shape);
+    step->items = (d->after + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE;
+    step->work = .3 * (double)(eg_shape_size(v->shape) + eg_shape_size(v->in[0]->shape));
+    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
+    EG_TRY(eg_step_reads(run, v->in[1], &d->index));
+    return eg_step_writes(run, v, &d->out);
+}
+
+/* ---- one-hot ------------------------------------------------------------------------------------------------------------------ */
+
+static void run_one_hot(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const index_detail *d = step->detail;
+    float *out = (float *)(void *)d->out;
+    memset(out + from * d->along, 0, (size_t)((to - from) * d->along) * sizeof *out);
+    for (int64_t i = from; i < to; i++)
+        if (is_inside(d->index[i], d->along)) out[i * d->along + d->index[i]] = 1;
+}
+
+eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *v) {
+    if (v->dtype != EG_F32) return eg_lower_reference(run, v);
+    eg_cpu_step *step = eg_step_new(run, v, "one hot", run_one_hot, sizeof(index_detail));
+    if (!step) return EG_E_MEMORY;
+    index_detail *d = step->detail;
+    d->along = v->attr.one_hot.depth;
+    step->items = eg_shape_size(v->in[0]->shape);
+    step->work = .1 * (double)eg_shape_size(v->shape);
+    EG_TRY(eg_step_reads(run, v->in[0], &d->index));
+    return eg_step_writes(run, v, &d->out);
+}
+
+/* ---- random numbers ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct random_detail {
+    void (*draw)(int64_t n, float *d, eg_rng_key key, uint64_t first);
+    const eg_program *program; /* for the seed of the moment */
+    float *out;
+    const int32_t *step;
+    uint32_t site;
+    int64_t n;
+} random_detail;
+
+enum { DRAWS_AT_ONCE = 256 };
+
+static void run_random(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const random_detail *d = step->detail;
+    eg_rng_key key = { eg_state_seed(d->program->state), (uint32_t)*d->step, d->site };
+    int64_t begin = from * DRAWS_AT_ONCE, end = to * DRAWS_AT_ONCE < d->n ? to * DRAWS_AT_ONCE : d->n;
+    d->draw(end - begin, d->out + begin, key, (uint64_t)begin);
+}
+
+eg_status eg_lower_random(eg_cpu_run *run, const eg_value *v) {
+    if (v->dtype != EG_F32) return eg_lower_reference(run, v);
+    eg_cpu_step *step = eg_step_new(run, v, "random", run_random, sizeof(random_detail));
+    if (!step) return EG_E_MEMORY;
+    random_detail *d = step->detail;
+    d->draw = v->op == EG_OP_RANDOM_NORMAL ? run->kernels->normal : run->kernels->uniform;
+    d->program = run->program;
+    d->site = v->attr.random.site;
+    d->n = eg_shape_size(v->shape);
+    step->items = (d->n + DRAWS_AT_ONCE - 1) / DRAWS_AT_ONCE;
+    step->work = (double)d->n;
+    step->flops = eg_value_flops(v);
+    EG_TRY(eg_step_reads(run, v->in[0], &d->step));
+    return eg_step_writes(run, v, &d->out);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_move.c: ops that only move elements. Each is one strided copy (concat: one for each operand) whose strides follow from the
+ * attributes; the kernel finds the fastest order. Any dtype.
+ */
+#include <string.h>
+#include "base/status.h"
+#include "runtime/cpu.h"
+#include "runtime/lower.h"
+#include "tensor/shape.h"
+
+typedef struct move_detail {
+    unsigned char *out;
+    const unsigned char *in;
+    int rank, size;
+    int64_t dim[EG_MAX_RANK], out_stride[EG_MAX_RANK], in_stride[EG_MAX_RANK]; /* in elements */
+    int64_t out_start, in_start;
+    size_t clear; /* bytes of the result to be zeroed first; then the step is one item */
+} move_detail;
+
+/* Items are indices of the first axis. */
+static void run_move(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const move_detail *d = step->detail;
+    if (d->clear) memset(d->out, 0, d->clear);
+    int64_t dim[EG_MAX_RANK];
+    for (int i = 0; i < d->rank; i++) {
+        dim[i] = d->dim[i];
+        if (dim[i] == 0) return;
+    }
+    int64_t out = d->out_start, in = d->in_start;
+    if (d->rank > 0 && !d->clear) {
+        dim[0] = to - from;
+        out += from * d->out_stride[0];
+        in += from * d->in_stride[0];
+    }
+    eg_copy_strided(d->rank, dim, d->out + out * d->size, d->out_stride, d->in + in * d->size, d->in_stride, d->size);
+}
+
+static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value *in, eg_shape shape) {
+    eg_cpu_step *step = eg_step_new(run, v, "move", run_move, sizeof(move_detail));
+    if (!step) return NULL;
+    move_detail *d = step->detail;
+    *d = (move_detail){ .rank = shape.rank, .size = (int)eg_dtype_size(in->dtype) };
+    for (int i = 0; i < shape.rank; i++) d->dim[i] = shape.dim[i];
+    eg_shape_strides(shape, d->out_stride);
+    eg_shape_strides(in->shape, d->in_stride);
+    step->items = shape.rank > 0 ? shape.dim[0] : 1;
+    step->work = .2 * (double)eg_shape_size(shape);
+    return d;
+}
+
+static eg_status move(eg_cpu_run *run, const eg_value *v, const eg_value *in, move_detail *d) {
+    EG_TRY(eg_step_reads(run, in, &d->in));
+    return eg_step_writes(run, v, &d->out);
+}
+
+eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage) {
+    move_detail *d = new_move(run, value, value, shape);
+    if (!d) return EG_E_MEMORY;
+    eg_broadcast_strides(value->shape, shape, d->in_stride);
+    *storage = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(value->dtype, shape, EG_ROWS));
+    EG_TRY(eg_step_reads(run, value, &d->in));
+    return eg_step_uses(run, *storage, &d->out, (eg_use){ .write = 1 });
+}
+
+eg_status eg_lower_expand(eg_cpu_run *run, const eg_value *v) {
+    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    if (!d) return EG_E_MEMORY;
+    eg_broadcast_strides(v->in[0]->shape, v->shape, d->in_stride);
+    return move(run, v, v->in[0], d);
+}
+
+eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
+    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    if (!d) return EG_E_MEMORY;
+    int64_t stride[EG_MAX_RANK];
+    eg_shape_strides(v->in[0]->shape, stride);
+    for (int i = 0; i < d->rank; i++) d->in_stride[i] = stride[v->attr.permute.axis[i]];
+    return move(run, v, v->in[0], d);
+}
+
+eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *v) {
+    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    if (!d) return EG_E_MEMORY;
+    for (int i = 0; i < d->rank; i++) {
+        d->in_start += v->attr.slice.start[i] * d->in_stride[i];
+        d->in_stride[i] *= v->attr.slice.step[i];
+    }
+    return move(run, v, v->in[0], d);
+}
+
+eg_status eg_lower_flip(eg_cpu_run *run, const eg_value *v) {
+    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    if (!d) return EG_E_MEMORY;
+    for (int i = 0; i < d->rank; i++) {
+        if (!(v->attr.axes.mask >> i & 1)) continue;
+        d->in_start += (d->dim[i] - 1) * d->in_stride[i];
+        d->in_stride[i] = -d->in_stride[i];
+    }
+    return move(run, v, v->in[0], d);
+}
+
+/* Element i of the input goes to low + i (interior + 1), if that is inside. */
+static void pad_axis(move_detail *d, int axis, int64_t low, int64_t interior, int64_t from, int64_t to) {
+    int64_t step = interior + 1, first = low < 0 ? (-low + interior) / step : 0;
+    int64_t end = to - 1 < low ? 0 : (to - 1 - low) / step + 1;
+    if (end > from) end = from;
+    d->dim[axis] = end > first ? end - first : 0;
+    d->in_start += first * d->in_stride[axis];
+    d->out_start += (low + first * step) * d->out_stride[axis];
+    d->out_stride[axis] *= step;
+}
+
+eg_status eg_lower_pad(eg_cpu_run *run, const eg_value *v) {
+    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    if (!d) return EG_E_MEMORY;
+    for (int i = 0; i < d->rank; i++)
+        pad_axis(d, i, v->attr.pad.low[i], v->attr.pad.interior[i], v->in[0]->shape.dim[i], v->shape.dim[i]);
+    d->clear = eg_stored_bytes(v->dtype, v->shape, EG_ROWS);
+    run->step[run->nstep - 1].items = 1;
+    return move(run, v, v->in[0], d);
+}
+
+eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *v) {
+    int axis = (int)v->attr.axis.axis;
+    int64_t at = 0;
+    for (int q = 0; q < v->nin; q++) {
+        const eg_value *in = v->in[q];
+        if (eg_shape_size(in->shape) == 0) continue;
+        move_detail *d = new_move(run, v, in, in->shape);
+        if (!d) return EG_E_MEMORY;
+        eg_shape_strides(v->shape, d->out_stride);
+        d->out_start = at * d->out_stride[axis];
+        at += in->shape.dim[axis];
+        EG_TRY(move(run, v, in, d));
+    }
+    return EG_OK;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_product.c: matrix products. Operands are read where they lie: rows, panels, or either of them transposed by its
+ * strides; only a B that is transposed is packed first. A product group runs its elementwise part on each block of the
+ * result while that is in cache, and takes B's column sums on the way.
+ *
+ * The result's memory is that of an output that may be made in place, so that a bias and an activation cost no memory at all.
+ */
+#include <string.h>
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "runtime/lower.h"
+#include "runtime/strip.h"
+#include "tensor/shape.h"
+
+typedef struct product_detail {
+    eg_gemm g;
+    const eg_kernels *kernels;
+    int by_rows;            /* items are rows of C, else panels of 32 columns */
+    int64_t panels;         /* of C */
+    int64_t batch;          /* products; 1 unless the ranks are above 2 */
+    const int64_t *a_at, *b_at; /* [batch]: where their operands begin, in floats; NULL: one product */
+    int64_t c_size;         /* floats of one result */
+    const eg_strips *finish; /* NULL: nothing to do on the blocks */
+    int in_panels;          /* full operands are in panels */
+    int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */
+    eg_rect whole;          /* for finish: the bases */
+} product_detail;
+
+/* ---- the elementwise part on one block -------------------------------------------------------------------------------------- */
+
+typedef struct finish_context {
+    const product_detail *d;
+    float *scratch;
+} finish_context;
+
+/* Elements from an operand's start to that of the block at (i, j). In panels, j is a multiple of 32. */
+static int64_t block_start(const product_detail *d, eg_extent extent, int64_t i, int64_t j) {
+    if (extent == EG_OVER_ROWS) return i;
+    if (extent == EG_OVER_COLUMNS) return j;
+    if (extent == EG_OVER_NONE) return 0;
+    return d->in_panels ? j * d->g.m + i * EG_PANEL : i * d->g.n + j;
+}
+
+static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+    const finish_context *f = context;
+    const product_detail *d = f->d;
+    const eg_strips *s = d->finish;
+    int64_t step = d->in_panels ? EG_PANEL : j1 - j0;
+    for (int64_t j = j0; j < j1; j += step) {
+        int64_t width = d->over_padding ? EG_PANEL : j1 - j < step ? j1 - j : step;
+        eg_rect rect = { .rows = i1 - i0, .columns = width, .is_first = i0 == 0 };
+        for (int o = 0; o < s->noperands; o++) {
+            const eg_strip_operand *x = &s->operand[o];
+            if (x->reg < 0) continue;
+            size_t at = (size_t)block_start(d, x->extent, i0, j) * eg_dtype_size(x->dtype);
+            rect.base[o] = (unsigned char *)d->whole.base[o] + at;
+            rect.row[o] = x->extent == EG_OVER_ALL ? (d->in_panels ? EG_PANEL : d->g.n) : x->extent == EG_OVER_ROWS;
+        }
+        eg_strips_run(s, &rect, f->scratch);
+    }
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+
+static void run_product(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    const product_detail *d = step->detail;
+    finish_context context = { d, scratch };
+    eg_gemm g = d->g;
+    if (d->finish) {
+        g.finish = finish_block;
+        g.context = &context;
+    }
+    if (d->by_rows) d->kernels->gemm(&g, from, to, 0, d->panels);
+    else d->kernels->gemm(&g, 0, g.m, from, to);
+}
+
+static void run_batch(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const product_detail *d = step->detail;
+    for (int64_t i = from; i < to; i++) {
+        eg_gemm g = d->g;
+        g.a += d->a_at[i];
+        g.b += d->b_at[i];
+        g.c += d->c_size * i;
+        d->kernels->gemm(&g, 0, g.m, 0, d->panels);
+    }
+}
+
+/* ---- operands ------------------------------------------------------------------------------------------------------------------ */
+
+static int64_t panels_of(int64_t n) { return (n + EG_PANEL - 1) / EG_PANEL; }
+
+static int64_t axis(const eg_value *v, int from_end) { return v->shape.dim[v->shape.rank - from_end]; }
+
+/* m, n, k and how A and C lie. */
+static eg_status set_sizes(eg_cpu_run *run, product_detail *d, const eg_value *a, const eg_value *b, int ta, int tb,
+                           eg_layout c_layout) {
+    eg_gemm *g = &d->g;
+    d->kernels = run->kernels;
+    d->batch = 1;
+    g->m = axis(a, ta ? 1 : 2);
+    g->k = axis(a, ta ? 2 : 1);
+    g->n = axis(b, tb ? 2 : 1);
+    g->a_row = ta ? 1 : g->k;
+    g->a_k = ta ? g->m : 1;
+    if (a->layout == EG_PANELS) {
+        int64_t runs = panels_of(g->k), *at = EG_ARENA_ARRAY(run->arena, int64_t, runs);
+        if (!at) return EG_E_MEMORY;
+        for (int64_t i = 0; i < runs; i++) at[i] = i * g->m * EG_PANEL;
+        g->a_runs = at;
+        g->run = EG_PANEL;
+        g->a_row = EG_PANEL;
+        g->a_k = 1;
+    }
+    d->panels = panels_of(g->n);
+    d->in_panels = g->c_padded = c_layout == EG_PANELS;
+    g->c_row = d->in_panels ? EG_PANEL : g->n;
+    g->c_panel = d->in_panels ? EG_PANEL * g->m : EG_PANEL;
+    d->c_size = g->m * g->n;
+    return EG_OK;
+}
+
+static void set_b(eg_gemm *g, eg_layout layout) {
+    g->b_k = layout == EG_PANELS ? EG_PANEL : g->n;
+    g->b_panel = layout == EG_PANELS ? EG_PANEL * g->k : EG_PANEL;
+}
+
+/* Enough panels for everybody: cut along them, so that each thread reads its own part of B; else along the rows. */
+static void set_items(eg_cpu_step *step, product_detail *d) {
+    enum { ENOUGH_PANELS = 4 };
+    d->by_rows = d->panels < ENOUGH_PANELS;
+    step->items = d->by_rows ? d->g.m : d->panels;
+    step->flops = 2. * (double)(d->g.m * d->g.n) * (double)d->g.k;
+    step->work = step->flops / 200 + .03 * (double)(d->g.m * d->g.n);
+}
+
+/* ---- packing -------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct pack_detail {
+    const eg_kernels *kernels;
+    float *out;
+    const float *in;
+    int64_t k, n, b_k, b_n;  /* of the result; where (q, j) lies in `in` */
+    int64_t in_size, out_size; /* from one matrix of a batch to the next */
+    int64_t panels;            /* of one matrix */
+} pack_detail;
+
+static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const pack_detail *d = step->detail;
+    for (int64_t i = from; i < to; i++) {
+        int64_t batch = i / d->panels, p = i % d->panels;
+        d->kernels->pack(d->out + batch * d->out_size, d->in + batch * d->in_size, d->k, d->n, d->b_k, d->b_n, p, p + 1);
+    }
+}
+
+/* Panels [n,k] to panels [k,n]: each panel of 32 source columns gives 32 rows of every result panel. */
+static void run_repack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const pack_detail *d = step->detail;
+    for (int64_t p = from; p < to; p++) {
+        for (int64_t q = 0; q < d->k; q += EG_PANEL) {
+            int64_t rows = d->k - q < EG_PANEL ? d->k - q : EG_PANEL, columns = d->n - p * EG_PANEL;
+            if (columns > EG_PANEL) columns = EG_PANEL;
+            const float *in = d->in + q * d->n + p * EG_PANEL * EG_PANEL; /* panel q/32 of [n,k], row 32 p */
+            d->kernels->pack(d->out + (p * d->k + q) * EG_PANEL, in, rows, columns, 1, EG_PANEL, 0, 1);
+        }
+    }
+}
+
+eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *v) {
+    int transpose = v->attr.pack.transpose != 0, from_panels = v->in[0]->layout == EG_PANELS;
+    eg_cpu_step *step = eg_step_new(run, v, "pack", from_panels ? run_repack : run_pack, sizeof(pack_detail));
+    if (!step) return EG_E_MEMORY;
+    if (from_panels && !transpose) return eg_fail(EG_E_INTERNAL, "pack: panels are packed already");
+    pack_detail *d = step->detail;
+    int64_t k = v->shape.dim[0], n = v->shape.dim[1];
+    *d = (pack_detail){ .kernels = run->kernels, .k = k, .n = n, .b_k = transpose ? 1 : n, .b_n = transpose ? k : 1,
+                        .panels = panels_of(n) };
+    step->items = d->panels;
+    step->work = .15 * (double)(k * n);
+    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
+    return eg_step_writes(run, v, &d->out);
+}
+
+typedef struct unpack_detail {
+    const eg_kernels *kernels;
+    float *out;
+    const float *in;
+    int64_t k, n;
+} unpack_detail;
+
+static void run_unpack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const unpack_detail *d = step->detail;
+    d->kernels->unpack(d->out, d->n, d->in, d->k, d->n, from, to);
+}
+
+eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *v, int to, int from) {
+    eg_cpu_step *step = eg_step_new(run, v, "unpack", run_unpack, sizeof(unpack_detail));
+    if (!step) return EG_E_MEMORY;
+    unpack_detail *d = step->detail;
+    *d = (unpack_detail){ .kernels = run->kernels, .k = v->shape.dim[0], .n = v->shape.dim[1] };
+    step->items = panels_of(d->n);
+    step->work = .1 * (double)(d->k * d->n);
+    EG_TRY(eg_step_uses(run, from, &d->in, (eg_use){ 0 }));
+    return eg_step_uses(run, to, &d->out, (eg_use){ .write = 1 });
+}
+
+eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *v) {
+    int to = eg_storage_of(run, v), from = eg_storage_of(run, v->in[0]);
+    return to < 0 || from < 0 ? EG_E_MEMORY : eg_lower_unpack_to(run, v, to, from);
+}
+
+/* A transposed B becomes panels in memory of its own; `count` matrices one after the other. */
+static eg_status pack_transposed(eg_cpu_run *run, const eg_value *v, const eg_value *b, int64_t k, int64_t n, int64_t count,
+                                 int *storage) {
+    eg_cpu_step *step = eg_step_new(run, v, "pack", run_pack, sizeof(pack_detail));
+    if (!step) return EG_E_MEMORY;
+    pack_detail *d = step->detail;
+    *d = (pack_detail){ .kernels = run->kernels, .k = k, .n = n, .b_k = 1, .b_n = k, .in_size = k * n,
+                        .out_size = panels_of(n) * EG_PANEL * k, .panels = panels_of(n) };
+    step->items = d->panels * count;
+    step->work = .15 * (double)(k * n * count);
+    *storage = eg_storage_new(run, EG_IN_ARENA, (size_t)(d->out_size * count) * sizeof(float));
+    EG_TRY(eg_step_reads(run, b, &d->in));
+    return eg_step_uses(run, *storage, &d->out, (eg_use){ .write = 1 });
+}
+
+/* ---- one product ---------------------------------------------------------------------------------------------------------------- */
+
+typedef struct product_request {
+    const eg_value *value, *a, *b, *start; /* start may be NULL */
+    int ta, tb;
+    eg_layout c_layout;
+} product_request;
+
+/* Appends the step, with A, B and the start value in use; C is the caller's. */
+static eg_status new_product(eg_cpu_run *run, const product_request *r, product_detail **out) {
+    int b = eg_storage_of(run, r->b);
+    eg_layout b_layout = r->b->layout;
+    if (r->tb) {
+        EG_TRY(pack_transposed(run, r->value, r->b, axis(r->b, 1), axis(r->b, 2), 1, &b));
+        b_layout = EG_PANELS;
+    }
+    eg_cpu_step *step = eg_step_new(run, r->value, "gemm", run_product, sizeof(product_detail));
+    if (!step) return EG_E_MEMORY;
+    product_detail *d = *out = step->detail;
+    EG_TRY(set_sizes(run, d, r->a, r->b, r->ta, r->tb, r->c_layout));
+    set_b(&d->g, b_layout);
+    set_items(step, d);
+    EG_TRY(eg_step_reads(run, r->a, &d->g.a));
+    EG_TRY(eg_step_uses(run, b, &d->g.b, (eg_use){ 0 }));
+    return r->start ? eg_step_reads(run, r->start, &d->g.bias) : EG_OK;
+}
+
+/* ---- product groups ---------------------------------------------------------------------------------------------------------------- */
+
+static const eg_value *outer_of(const eg_value *fused, const eg_value *param) {
+    const eg_body *body = fused->attr.body.body;
+    for (int i = 0; i < body->nin; i++)
+        if (body->param[i] == param) return fused->in[i];
+    return NULL;
+}
+
+/* The output whose memory the product itself uses: the product, if it is one; else one that may be made in place. */
+static int output_for_c(const eg_body *body, const eg_value *product, const eg_strips *s) {
+    for (int i = 0; i < body->nout; i++)
+        if (body->out[i] == product) return i;
+    int c = eg_strips_product(s);
+    for (int i = 0; c >= 0 && i < body->nout; i++)
+        if (s->over[s->nparams + i] >> c & 1) return i;
+    return -1;
+}
+
+static int has_elementwise(const eg_body *body, const eg_value *product) {
+    for (int i = 0; i < body->nout; i++)
+        if (body->out[i] != product && body->out[i]->op != EG_OP_SUM) return 1;
+    return 0;
+}
+
+/* A column operand has nothing to read behind its end. */
+static int may_run_over_padding(const eg_strips *s) {
+    for (int o = 0; o < s->noperands; o++)
+        if (s->operand[o].reg >= 0 && s->operand[o].extent == EG_OVER_COLUMNS) return 0;
+    return s->keeps_zero;
+}
+
+/* Binds the operands of the elementwise part. */
+static eg_status use_finish(eg_cpu_run *run, product_detail *d, const int *in, const int *out, int c) {
+    const eg_strips *s = d->finish;
+    int product = eg_strips_product(s);
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        if (x->reg < 0) continue;
+        d->whole.base[o] = (void *)(uintptr_t)x->table;
+        if (x->table) continue;
+        int storage = o == product ? c : x->output ? out[o - s->nparams] : in[o];
+        EG_TRY(eg_step_uses(run, storage, &d->whole.base[o], (eg_use){ .write = x->output || o == product }));
+    }
+    return EG_OK;
+}
+
+eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
+    const eg_body *body = v->attr.body.body;
+    const eg_value *product = eg_body_product(body);
+    int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS], c = -1;
+    EG_TRY(eg_fused_storages(run, v, in, out));
+    const eg_strips *s = NULL;
+    if (has_elementwise(body, product)) {
+        s = eg_strips_new(run->arena, &(eg_strips_request){ .kernels = run->kernels, .body = body, .outer = v->in,
+                                                            .product = product, .by_row = 1 });
+        if (!s) return eg_error_status();
+    }
+    product_request request = { .value = v, .a = outer_of(v, product->in[0]), .b = outer_of(v, product->in[1]),
+                                .start = product->nin > 2 ? outer_of(v, product->in[2]) : NULL,
+                                .ta = product->attr.matmul.ta, .tb = product->attr.matmul.tb, .c_layout = product->layout };
+    product_detail *d = NULL;
+    EG_TRY(new_product(run, &request, &d));
+    int own = s ? output_for_c(body, product, s) : 0;
+    for (int i = 0; i < body->nout; i++) {
+        if (body->out[i] == product || i == own) c = out[i];
+        if (body->out[i]->op == EG_OP_SUM)
+            EG_TRY(eg_step_uses(run, out[i], &d->g.column_sums, (eg_use){ .write = 1 }));
+    }
+    if (c < 0) c = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, product->shape, product->layout));
+    EG_TRY(eg_step_uses(run, c, &d->g.c, (eg_use){ .write = 1 }));
+    if (!s) return EG_OK;
+    d->finish = s;
+    d->over_padding = d->in_panels && may_run_over_padding(s);
+    run->step[run->nstep - 1].kernel = "gemm + strips";
+    run->step[run->nstep - 1].scratch = s->scratch;
+    run->step[run->nstep - 1].work += s->work * (double)d->c_size;
+    return use_finish(run, d, in, out, c);
+}
+
+/* ---- products that stand alone ------------------------------------------------------------------------------------------------------ */
+
+/* Where each product of a batch begins in an operand of leading axes `shape`, whose matrices have `size` floats. */
+static int64_t *batch_starts(eg_cpu_run *run, eg_shape operand, eg_shape result, int64_t size) {
+    eg_shape leading = operand, to = result;
+    leading.rank = operand.rank - 2;
+    to.rank = result.rank - 2;
+    int64_t count = eg_shape_size(to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
+    if (!start) return NULL;
+    eg_broadcast_strides(leading, to, stride);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t rest = i;
+        for (int ax = to.rank - 1; ax >= 0; ax--) {
+            start[i] += rest % to.dim[ax] * stride[ax] * size;
+            rest /= to.dim[ax];
+        }
+    }
+    return start;
+}
+
+static int64_t leading_size(eg_shape shape) {
+    shape.rank -= 2;
+    return eg_shape_size(shape);
+}
+
+static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {
+    const eg_value *a = v->in[0], *b = v->in[1];
+    int ta = v->attr.matmul.ta, tb = v->attr.matmul.tb, b_storage = eg_storage_of(run, b);
+    int64_t k = axis(b, tb ? 1 : 2), n = axis(b, tb ? 2 : 1), b_size = tb ? panels_of(n) * EG_PANEL * k : k * n;
+    if (tb) EG_TRY(pack_transposed(run, v, b, k, n, leading_size(b->shape), &b_storage));
+    eg_cpu_step *step = eg_step_new(run, v, "gemm batch", run_batch, sizeof(product_detail));
+    if (!step) return EG_E_MEMORY;
+    product_detail *d = step->detail;
+    EG_TRY(set_sizes(run, d, a, b, ta, tb, EG_ROWS));
+    set_b(&d->g, tb ? EG_PANELS : EG_ROWS);
+    set_items(step, d);
+    step->items = d->batch = leading_size(v->shape);
+    step->work *= (double)d->batch;
+    step->flops *= (double)d->batch;
+    d->a_at = batch_starts(run, a->shape, v->shape, d->g.m * d->g.k);
+    d->b_at = batch_starts(run, b->shape, v->shape, b_size);
+    if (!d->a_at || !d->b_at) return EG_E_MEMORY;
+    EG_TRY(eg_step_reads(run, a, &d->g.a));
+    EG_TRY(eg_step_uses(run, b_storage, &d->g.b, (eg_use){ 0 }));
+    return eg_step_writes(run, v, &d->g.c);
+}
+
+eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *v) {
+    const eg_value *a = v->in[0], *b = v->in[1];
+    if (v->dtype != EG_F32 || a->shape.rank < 2 || b->shape.rank < 2) return eg_lower_reference(run, v);
+    if (v->shape.rank > 2) return lower_batch(run, v);
+    product_request request = { .value = v, .a = a, .b = b, .start = v->nin > 2 ? v->in[2] : NULL,
+                                .ta = v->attr.matmul.ta, .tb = v->attr.matmul.tb, .c_layout = v->layout };
+    product_detail *d = NULL;
+    EG_TRY(new_product(run, &request, &d));
+    return eg_step_writes(run, v, &d->g.c);
+}

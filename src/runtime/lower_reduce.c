@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_reduce.c: reductions that stand alone. Over trailing axes: a strip group over rows. Over other neighbouring axes:
+ * column reductions, in order of the rows. argmax along the last axis has a loop of its own. All else, and other dtypes than
+ * f32: the reference.
+ */
+#include <math.h>
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "runtime/lower.h"
+
+/* The input seen as [before, along, after], where `along` are the reduced axes; 0 if these are not neighbours. */
+typedef struct blocks {
+    int64_t before, along, after;
+} blocks;
+
+static int blocks_of(eg_shape shape, uint32_t mask, blocks *out) {
+    int axis = 0;
+    *out = (blocks){ 1, 1, 1 };
+    for (; axis < shape.rank && !(mask >> axis & 1); axis++) out->before *= shape.dim[axis];
+    for (; axis < shape.rank && (mask >> axis & 1); axis++) out->along *= shape.dim[axis];
+    for (; axis < shape.rank && !(mask >> axis & 1); axis++) out->after *= shape.dim[axis];
+    return axis == shape.rank;
+}
+
+/* ---- trailing axes -------------------------------------------------------------------------------------------------------- */
+
+static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, int64_t columns) {
+    int in = eg_storage_of(run, v->in[0]), out = eg_storage_of(run, v);
+    eg_body *body = eg_body_new(run->program->unit.graph, 1);
+    eg_value *param = eg_body_param(body, 0, EG_F32, EG_SHAPE(rows, columns));
+    if (in < 0 || out < 0 || !body) return EG_E_MEMORY;
+    eg_attr attr = { .reduce = { .mask = 2, .keep = 1 } };
+    eg_value *node = eg_node(body->graph, v->op, &param, 1, &attr);
+    EG_TRY(eg_body_finish(body, &node, 1));
+    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = &in, .out = &out });
+}
+
+/* ---- other axes ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct columns_detail {
+    void (*reduce)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
+    float *out;
+    const float *in;
+    blocks size;
+} columns_detail;
+
+enum { COLUMNS_AT_ONCE = 64 };
+
+static int64_t pieces_of(int64_t after) { return (after + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE; }
+
+/* Items are pieces of columns, of one block after the other. */
+static void run_columns(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const columns_detail *d = step->detail;
+    int64_t after = d->size.after, pieces = pieces_of(after);
+    for (int64_t i = from; i < to;) {
+        int64_t block = i / pieces, end = (block + 1) * pieces < to ? (block + 1) * pieces : to;
+        int64_t j0 = (i - block * pieces) * COLUMNS_AT_ONCE, j1 = (end - block * pieces) * COLUMNS_AT_ONCE;
+        d->reduce(d->size.along, d->out + block * after, d->in + block * d->size.along * after, after, j0,
+                  j1 < after ? j1 : after);
+        i = end;
+    }
+}
+
+static eg_status lower_columns(eg_cpu_run *run, const eg_value *v, blocks size, eg_reduction kind) {
+    eg_cpu_step *step = eg_step_new(run, v, "column reduce", run_columns, sizeof(columns_detail));
+    if (!step) return EG_E_MEMORY;
+    columns_detail *d = step->detail;
+    d->reduce = run->kernels->column_reduce[kind];
+    d->size = size;
+    step->items = size.before * pieces_of(size.after);
+    step->work = .05 * (double)(size.before * size.along * size.after);
+    step->flops = eg_value_flops(v);
+    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
+    return eg_step_writes(run, v, &d->out);
+}
+
+eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
+    static const signed char kinds[EG_OP_COUNT] = {
+        [EG_OP_SUM] = EG_REDUCE_SUM, [EG_OP_MAX] = EG_REDUCE_MAX, [EG_OP_MIN] = EG_REDUCE_MIN, [EG_OP_LOGSUMEXP] = -1
+    };
+    blocks size;
+    if (v->dtype != EG_F32 || !blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size)) return eg_lower_reference(run, v);
+    if (eg_shape_size(v->in[0]->shape) == 0) return eg_lower_reference(run, v);
+    if (size.after == 1) return lower_rows(run, v, size.before, size.along);
+    if (kinds[v->op] < 0) return eg_lower_reference(run, v);
+    return lower_columns(run, v, size, (eg_reduction)kinds[v->op]);
+}
+
+/* ---- argmax ------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct argmax_detail {
+    int32_t *out;
+    const float *in;
+    int64_t columns;
+} argmax_detail;
+
+static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const argmax_detail *d = step->detail;
+    for (int64_t i = from; i < to; i++) {
+        const float *row = d->in + i * d->columns;
+        int64_t best = 0;
+        for (int64_t j = 1; j < d->columns && !isnan(row[best]); j++)
+            if (row[j] > row[best] || isnan(row[j])) best = j;
+        d->out[i] = (int32_t)best;
+    }
+}
+
+eg_status eg_lower_argmax(eg_cpu_run *run, const eg_value *v) {
+    eg_shape shape = v->in[0]->shape;
+    if (v->in[0]->dtype != EG_F32 || v->attr.axis.axis != shape.rank - 1) return eg_lower_reference(run, v);
+    eg_cpu_step *step = eg_step_new(run, v, "argmax", run_argmax, sizeof(argmax_detail));
+    if (!step) return EG_E_MEMORY;
+    argmax_detail *d = step->detail;
+    d->columns = shape.dim[shape.rank - 1];
+    step->items = eg_shape_size(v->shape);
+    step->work = (double)eg_shape_size(shape);
+    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
+    return eg_step_writes(run, v, &d->out);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_reference.c: the step that runs anything. Operands are converted to doubles, the op's own reference computes, the
+ * result is converted back. float64 and integer arithmetic live here, and whatever no fast step was written for. The
+ * doubles are planned like any other memory.
+ */
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "tensor/shape.h"
+
+typedef struct reference_detail {
+    const eg_program *program; /* for the seed of the moment */
+    const eg_value *value;
+    const void **in;           /* [nin] */
+    void *out;
+    double *doubles;           /* all inputs, then the result */
+    const double **operand;    /* [nin]: into doubles */
+} reference_detail;
+
+static void run_reference(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)from, (void)to, (void)scratch;
+    const reference_detail *d = step->detail;
+    const eg_value *v = d->value;
+    double *next = d->doubles;
+    for (int i = 0; i < v->nin; i++) {
+        int64_t n = eg_shape_size(v->in[i]->shape);
+        eg_convert(EG_F64, next, v->in[i]->dtype, d->in[i], n);
+        d->operand[i] = next;
+        next += n;
+    }
+    eg_ref_run(&(eg_ref_call){ .value = v, .in = d->operand, .out = next, .seed = eg_state_seed(d->program->state) });
+    eg_convert(v->dtype, d->out, EG_F64, next, eg_shape_size(v->shape));
+}
+
+eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *v) {
+    if (!v->def->ref && !v->def->scalar) return eg_fail(EG_E_INTERNAL, "no step for %s", eg_value_op(v));
+    eg_cpu_step *step = eg_step_new(run, v, "reference", run_reference, sizeof(reference_detail));
+    if (!step) return EG_E_MEMORY;
+    reference_detail *d = step->detail;
+    d->program = run->program;
+    d->value = v;
+    d->in = EG_ARENA_ARRAY(run->arena, const void *, v->nin);
+    d->operand = EG_ARENA_ARRAY(run->arena, const double *, v->nin);
+    if (!d->in || !d->operand) return EG_E_MEMORY;
+    int64_t doubles = eg_shape_size(v->shape);
+    for (int i = 0; i < v->nin; i++) doubles += eg_shape_size(v->in[i]->shape);
+    step->work = 10 * (double)doubles;
+    step->flops = eg_value_flops(v);
+    for (int i = 0; i < v->nin; i++) EG_TRY(eg_step_reads(run, v->in[i], &d->in[i]));
+    EG_TRY(eg_step_writes(run, v, &d->out));
+    int temporary = eg_storage_new(run, EG_IN_ARENA, (size_t)doubles * sizeof(double));
+    return eg_step_uses(run, temporary, &d->doubles, (eg_use){ .write = 1 });
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_strip.c: groups of elementwise ops and row reductions as steps. A single op is a group too: its operands are
+ * brought to a space of two dimensions, and a body with one node is made for it.
+ *
+ * Updates of many variables are many small groups with the same program. Neighbours of that kind become one step with a
+ * segment for each, and segments that lie side by side in memory become one: a small network's whole update is then a
+ * handful of calls.
+ */
+#include <string.h>
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "runtime/lower.h"
+#include "runtime/strip.h"
+#include "tensor/shape.h"
+
+enum { MOST_SEGMENTS = 64 };
+
+typedef struct segment {
+    eg_rect rect;          /* rows > 1 only in a step of one segment */
+    int64_t first;         /* its first item among the step's */
+    int64_t panel_rows;    /* of an operand in panels whose last one has padding lanes to be cleared; 0: none */
+    int64_t padding;       /* lanes to be cleared in each row of the last panel */
+    int storage[EG_STRIP_OPERANDS]; /* -1: a table, a constant, or unused */
+} segment;
+
+typedef struct strip_detail {
+    const eg_strips *strips;
+    int nsegments, nactive;
+    segment *segment[MOST_SEGMENTS]; /* as lowered */
+    segment *active[MOST_SEGMENTS];  /* as run: neighbours joined */
+} strip_detail;
+
+/* ---- running ------------------------------------------------------------------------------------------------------------ */
+
+static int64_t items_of(const eg_strips *s, const eg_rect *rect) {
+    if (s->form == EG_BY_BLOCK) return (rect->rows + EG_BLOCK - 1) / EG_BLOCK;
+    return rect->rows > 1 ? rect->rows : (rect->columns + EG_STRIP - 1) / EG_STRIP;
+}
+
+/* Part [from, to) of a segment's items as a rectangle of its own. */
+static eg_rect cut(const eg_strips *s, const eg_rect *whole, int64_t from, int64_t to) {
+    int flat = s->form == EG_BY_ROW && whole->rows == 1;
+    int64_t unit = s->form == EG_BY_BLOCK ? EG_BLOCK : flat ? EG_STRIP : 1, extent = flat ? whole->columns : whole->rows;
+    int64_t begin = from * unit, end = to * unit < extent ? to * unit : extent;
+    eg_rect part = { .rows = flat ? 1 : end - begin, .columns = flat ? end - begin : whole->columns, .is_first = from == 0 };
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        if (x->reg < 0) continue;
+        int64_t step = flat ? (x->extent == EG_OVER_ALL) : whole->row[o];
+        part.base[o] = (unsigned char *)whole->base[o] + (size_t)(begin * step) * eg_dtype_size(x->dtype);
+        part.row[o] = whole->row[o];
+    }
+    return part;
+}
+
+/* Strips begin at whole rows of panels, so each part can clean up after itself. */
+static void clear_padding(const eg_strips *s, const segment *seg, int64_t from, int64_t to) {
+    int64_t last_panel = seg->rect.columns - seg->panel_rows * EG_PANEL, begin = from * EG_STRIP, end = to * EG_STRIP;
+    if (begin < last_panel) begin = last_panel;
+    if (end > seg->rect.columns) end = seg->rect.columns;
+    for (int o = 0; o < s->noperands; o++) {
+        if (!s->operand[o].output || s->operand[o].extent != EG_OVER_ALL) continue;
+        float *base = seg->rect.base[o];
+        for (int64_t i = begin + EG_PANEL; i <= end; i += EG_PANEL)
+            memset(base + i - seg->padding, 0, (size_t)seg->padding * sizeof *base);
+    }
+}
+
+static void run_strips(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    const strip_detail *d = step->detail;
+    for (int i = 0; i < d->nactive; i++) {
+        const segment *seg = d->active[i];
+        int64_t items = items_of(d->strips, &seg->rect), begin = from - seg->first, end = to - seg->first;
+        if (begin >= items || end <= 0) continue;
+        if (begin < 0) begin = 0;
+        if (end > items) end = items;
+        if (begin == 0 && end == items) {
+            eg_strips_run(d->strips, &seg->rect, scratch);
+        } else {
+            eg_rect part = cut(d->strips, &seg->rect, begin, end);
+            eg_strips_run(d->strips, &part, scratch);
+        }
+        if (seg->panel_rows) clear_padding(d->strips, seg, begin, end);
+    }
+}
+
+/* ---- segments that lie side by side ---------------------------------------------------------------------------------------- */
+
+static int64_t rounded_floats(int64_t n) { return (n + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK; }
+
+/* Does b begin, in every operand, where a ends? The gap between is nobody's, so the strip may run over it. */
+static int is_next(const eg_strips *s, const segment *a, const segment *b) {
+    if (a->panel_rows || b->panel_rows) return 0;
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        if (x->reg < 0 || x->extent != EG_OVER_ALL) continue;
+        if (x->dtype != EG_F32 || x->table) return 0;
+        if ((float *)a->rect.base[o] + rounded_floats(a->rect.columns) != (float *)b->rect.base[o]) return 0;
+    }
+    return 1;
+}
+
+/* Once addresses are known. */
+static void join_segments(eg_cpu_step *step) {
+    strip_detail *d = step->detail;
+    int64_t items = 0;
+    d->nactive = 0;
+    for (int i = 0; i < d->nsegments; i++) {
+        segment *last = d->nactive ? d->active[d->nactive - 1] : NULL;
+        if (last && is_next(d->strips, last, d->segment[i])) {
+            last->rect.columns = rounded_floats(last->rect.columns) + d->segment[i]->rect.columns;
+        } else {
+            d->active[d->nactive++] = d->segment[i];
+        }
+    }
+    for (int i = 0; i < d->nactive; i++) {
+        d->active[i]->first = items;
+        items += items_of(d->strips, &d->active[i]->rect);
+    }
+    step->items = items;
+}
+
+/* Asks for the memory of each operand to lie in the order of the segments. */
+static eg_status ask_for_neighbours(eg_cpu_run *run, const strip_detail *d) {
+    int storage[MOST_SEGMENTS];
+    for (int o = 0; o < d->strips->noperands; o++) {
+        if (d->strips->operand[o].extent != EG_OVER_ALL || d->segment[0]->storage[o] < 0) continue;
+        for (int i = 0; i < d->nsegments; i++) storage[i] = eg_storage_root(run, d->segment[i]->storage[o]);
+        EG_TRY(eg_group_new(run, storage, d->nsegments));
+    }
+    return EG_OK;
+}
+
+eg_status eg_strip_steps_finish(eg_cpu_run *run) {
+    for (int i = 0; i < run->nstep; i++) {
+        if (run->step[i].run != run_strips) continue;
+        const strip_detail *d = run->step[i].detail;
+        if (d->nsegments > 1) EG_TRY(ask_for_neighbours(run, d));
+    }
+    return EG_OK;
+}
+
+/* ---- a group as a step -------------------------------------------------------------------------------------------------------- */
+
+static int reads_what_is_written(const eg_cpu_run *run, const eg_cpu_step *step, int storage) {
+    for (int k = 0; k < step->nuse; k++) {
+        const eg_use *use = &run->use[step->first_use + k];
+        if (use->write && eg_storage_root(run, use->storage) == storage) return 1;
+    }
+    return 0;
+}
+
+/* Inputs may be lent from anywhere between two runs. */
+static int lies_in_input(const eg_cpu_run *run, const eg_strips *s, const segment *seg) {
+    for (int o = 0; o < s->noperands; o++) {
+        if (seg->storage[o] < 0 || s->operand[o].extent != EG_OVER_ALL) continue;
+        if (run->storage[eg_storage_root(run, seg->storage[o])].kind == EG_IN_INPUT) return 1;
+    }
+    return 0;
+}
+
+/* May the group be one more segment of the last step: the same program, the same scalars, flat, independent? */
+static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *seg) {
+    const eg_cpu_step *step = run->nstep ? &run->step[run->nstep - 1] : NULL;
+    if (!step || step->run != run_strips || s->rows != 1 || s->form != EG_BY_ROW) return 0;
+    const strip_detail *d = step->detail;
+    if (d->strips->rows != 1 || d->nsegments == MOST_SEGMENTS || !eg_strips_equal(d->strips, s)) return 0;
+    if (lies_in_input(run, s, seg) || lies_in_input(run, s, d->segment[0])) return 0;
+    for (int o = 0; o < s->noperands; o++) {
+        if (seg->storage[o] < 0 || s->operand[o].reg < 0) continue;
+        int root = eg_storage_root(run, seg->storage[o]);
+        if (s->operand[o].output) {
+            if (s->operand[o].extent != EG_OVER_ALL) return 0;
+            continue;
+        }
+        if (s->operand[o].extent == EG_OVER_NONE && root != eg_storage_root(run, d->segment[0]->storage[o])) return 0;
+        if (reads_what_is_written(run, step, root)) return 0;
+    }
+    return 1;
+}
+
+/* Tells the plan what the segment reads and writes, and where the addresses belong. Params come first, so bit i of `over`
+ * must become the number of the use of param i. */
+static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg) {
+    int use_of[EG_STRIP_OPERANDS], base = run->step[run->nstep - 1].nuse, next = base;
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        use_of[o] = -1;
+        if (x->reg < 0 || seg->storage[o] < 0 || x->output) continue;
+        use_of[o] = next++;
+        EG_TRY(eg_step_uses(run, seg->storage[o], &seg->rect.base[o], (eg_use){ 0 }));
+    }
+    for (int o = 0; o < s->noperands; o++) {
+        if (!s->operand[o].output || s->operand[o].reg < 0) continue;
+        eg_use use = { .write = 1, .over_from = base };
+        for (int i = 0; i < s->nparams; i++)
+            if (use_of[i] >= 0 && s->over[o] >> i & 1) use.over |= 1u << (use_of[i] - base);
+        EG_TRY(eg_step_uses(run, seg->storage[o], &seg->rect.base[o], use));
+    }
+    return EG_OK;
+}
+
+static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request, const eg_strips *s) {
+    const char *name = s->form == EG_BY_BLOCK ? "strips by block" : s->rows > 1 ? "strips by row" : "strips";
+    eg_cpu_step *step = eg_step_new(run, request->value, name, run_strips, sizeof(strip_detail));
+    if (!step) return EG_E_MEMORY;
+    strip_detail *d = step->detail;
+    d->strips = s;
+    step->bound = join_segments;
+    step->scratch = s->scratch;
+    return EG_OK;
+}
+
+/* Panels: the strip runs over the padding lanes too, and clears them if the program would not leave zeros there. */
+static void use_panels(segment *seg, const eg_strips *s, eg_shape shape) {
+    int64_t k = shape.dim[0], panels = (shape.dim[1] + EG_PANEL - 1) / EG_PANEL, padding = panels * EG_PANEL - shape.dim[1];
+    seg->rect.columns = panels * k * EG_PANEL;
+    if (!s->keeps_zero && padding) {
+        seg->panel_rows = k;
+        seg->padding = padding;
+    }
+}
+
+static segment *new_segment(eg_cpu_run *run, const eg_group_request *request, const eg_strips *s) {
+    segment *seg = EG_ARENA_NEW(run->arena, segment);
+    if (!seg) return NULL;
+    seg->rect = (eg_rect){ .rows = s->rows, .columns = s->columns, .is_first = 1 };
+    if (request->panels) use_panels(seg, s, *request->panels);
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        int index = o - s->nparams;
+        seg->storage[o] = x->output ? request->out[index] : o < s->nparams ? request->in[o] : -1;
+        seg->rect.row[o] = x->extent == EG_OVER_ALL ? s->columns : x->extent == EG_OVER_ROWS;
+        seg->rect.base[o] = (void *)(uintptr_t)x->table;
+    }
+    return seg;
+}
+
+eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request) {
+    const eg_strips *s = eg_strips_new(run->arena, &(eg_strips_request){ .kernels = run->kernels, .body = request->body,
+                                                                         .outer = request->outer });
+    segment *seg = s ? new_segment(run, request, s) : NULL;
+    if (!seg) return eg_error_status();
+    if (!can_join(run, s, seg)) EG_TRY(new_strip_step(run, request, s));
+    eg_cpu_step *step = &run->step[run->nstep - 1];
+    strip_detail *d = step->detail;
+    d->segment[d->nsegments++] = seg;
+    step->work += s->work * (double)(seg->rect.rows * seg->rect.columns);
+    step->flops += eg_value_flops(request->value);
+    return use_operands(run, s, seg);
+}
+
+/* ---- fused values ------------------------------------------------------------------------------------------------------------- */
+
+/* A filled tensor is a constant of the program, whatever its size: it needs no memory. */
+static eg_status operand_storage(eg_cpu_run *run, const eg_value *v, int *storage) {
+    *storage = v->op == EG_OP_CONST ? -1 : eg_storage_of(run, v);
+    return *storage < 0 && v->op != EG_OP_CONST ? EG_E_MEMORY : EG_OK;
+}
+
+eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *v, int *in, int *out) {
+    const eg_body *body = v->attr.body.body;
+    for (int i = 0; i < v->nin; i++) EG_TRY(operand_storage(run, v->in[i], &in[i]));
+    for (int i = 0; i < body->nout; i++) out[i] = -1;
+    out[0] = eg_storage_of(run, v);
+    for (int i = v->id + 1; i < run->graph->n; i++) {
+        const eg_value *part = run->graph->values[i];
+        if (part->op != EG_OP_PART || part->in[0] != v) break;
+        out[part->attr.index.index] = eg_storage_of(run, part);
+    }
+    for (int i = 0; i < body->nout; i++) {
+        const eg_value *o = body->out[i];
+        if (out[i] < 0) out[i] = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(o->dtype, o->shape, o->layout));
+        if (out[i] < 0) return EG_E_MEMORY;
+    }
+    return EG_OK;
+}
+
+eg_status eg_lower_fused(eg_cpu_run *run, const eg_value *v) {
+    const eg_body *body = v->attr.body.body;
+    if (eg_body_product(body)) return eg_lower_product(run, v);
+    int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS];
+    if (v->nin + body->nout > EG_GROUP_OPERANDS) return eg_fail(EG_E_INTERNAL, "a group of too many operands");
+    EG_TRY(eg_fused_storages(run, v, in, out));
+    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = in, .out = out,
+                                                    .panels = v->layout == EG_PANELS ? &v->shape : NULL });
+}
+
+/* ---- single elementwise ops ---------------------------------------------------------------------------------------------------- */
+
+/* The axes of a broadcast as few as all operands allow: axes that everybody walks as one are joined. */
+typedef struct space {
+    int rank;
+    int64_t dim[EG_MAX_RANK];
+    int64_t stride[4][EG_MAX_RANK]; /* of up to three operands and the result */
+} space;
+
+static void add_axis(space *sp, int n, int64_t dim, const int64_t *stride) {
+    if (dim == 1) return;
+    int last = sp->rank - 1, joins = sp->rank > 0;
+    for (int q = 0; q < n && joins; q++) joins = sp->stride[q][last] == stride[q] * dim;
+    if (!joins) last = sp->rank++;
+    sp->dim[last] = joins ? sp->dim[last] * dim : dim;
+    for (int q = 0; q < n; q++) sp->stride[q][last] = stride[q];
+}
+
+static space space_of(const eg_value *v) {
+    int64_t stride[4][EG_MAX_RANK];
+    space sp = { 0 };
+    for (int q = 0; q < v->nin; q++) eg_broadcast_strides(v->in[q]->shape, v->shape, stride[q]);
+    eg_shape_strides(v->shape, stride[v->nin]);
+    for (int axis = 0; axis < v->shape.rank; axis++) {
+        int64_t at[4];
+        for (int q = 0; q <= v->nin; q++) at[q] = stride[q][axis];
+        add_axis(&sp, v->nin + 1, v->shape.dim[axis], at);
+    }
+    return sp;
+}
+
+/* The shape that operand q has in the space [rows, columns]; 0 if it is none of the four extents. */
+static int shape_in(const space *sp, int q, int64_t rows, int64_t columns, eg_shape *shape) {
+    int last = sp->rank - 1, over_rows = 0, over_columns = last >= 0 && sp->stride[q][last] != 0;
+    int64_t dense = over_columns ? columns : 1;
+    for (int axis = last - 1; axis >= 0; axis--) {
+        if (sp->stride[q][axis] != 0) over_rows = 1;
+        if (over_rows && sp->stride[q][axis] != dense) return 0;
+        dense *= sp->dim[axis];
+    }
+    *shape = EG_SHAPE(over_rows ? rows : 1, over_columns ? columns : 1);
+    return 1;
+}
+
+static int is_strip_op(const eg_value *v) {
+    if (v->op == EG_OP_CAST)
+        return v->dtype != EG_F64 && v->in[0]->dtype != EG_F64 && (v->dtype == EG_F32 || v->in[0]->dtype != EG_I32);
+    if (!v->def->strip || v->nin > 3) return 0;
+    for (int q = 0; q < v->nin; q++)
+        if (v->in[q]->dtype != EG_F32 && !(v->op == EG_OP_WHERE && q == 0)) return 0;
+    return v->dtype == EG_F32 || (v->def->flags & EG_COMPARE);
+}
+
+eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
+    if (!is_strip_op(v)) return eg_lower_reference(run, v);
+    space sp = space_of(v);
+    int64_t n = eg_shape_size(v->shape), columns = sp.rank ? sp.dim[sp.rank - 1] : 1, rows = n / columns;
+    int in[3], out = eg_storage_of(run, v);
+    eg_body *body = eg_body_new(run->program->unit.graph, v->nin);
+    eg_value *param[3];
+    for (int q = 0; q < v->nin; q++) {
+        eg_shape shape = EG_SHAPE(rows, columns);
+        EG_TRY(operand_storage(run, v->in[q], &in[q]));
+        if (in[q] >= 0 && !shape_in(&sp, q, rows, columns, &shape))
+            EG_TRY(eg_lower_expand_to(run, v->in[q], v->shape, &in[q]));
+        param[q] = eg_body_param(body, q, v->in[q]->dtype, shape);
+    }
+    if (out < 0 || !body) return EG_E_MEMORY;
+    eg_value *node = eg_node(body->graph, v->op, param, v->nin, &v->attr);
+    EG_TRY(eg_body_finish(body, &node, 1));
+    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = in, .out = &out });
+}

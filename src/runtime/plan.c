@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plan.c: memory that is live at different times shares one arena. Steps are walked in order; each storage takes the
+ * smallest hole that holds it when it is first written, and gives it back after the step that last touches it. An elementwise result takes
+ * the place of an operand that dies in the same step. The size is known before the first run, and nothing moves after.
+ *
+ * Storages that a step wants side by side (eg_group) are placed as one when the first of them is written: that costs memory,
+ * so only small groups get it.
+ */
+#include <string.h>
+#include "base/alloc.h"
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "tensor/shape.h"
+
+enum { GROUP_BYTES = 1 << 16, READABLE = 128 };
+
+typedef struct hole {
+    size_t offset, bytes;
+} hole;
+
+typedef struct planner {
+    eg_cpu_run *run;
+    hole *holes; /* by offset, never touching */
+    int n;
+    size_t end;  /* of the arena so far */
+} planner;
+
+static size_t rounded(size_t bytes) { return bytes ? (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN : EG_ALIGN; }
+
+/* ---- holes ------------------------------------------------------------------------------------------------------------- */
+
+static size_t take(planner *p, size_t bytes) {
+    int best = -1;
+    for (int i = 0; i < p->n; i++)
+        if (p->holes[i].bytes >= bytes && (best < 0 || p->holes[i].bytes < p->holes[best].bytes)) best = i;
+    if (best < 0 && p->n && p->holes[p->n - 1].offset + p->holes[p->n - 1].bytes == p->end) { /* grow the last hole */
+        size_t offset = p->holes[--p->n].offset;
+        p->end = offset + bytes;
+        return offset;
+    }
+    if (best < 0) {
+        p->end += bytes;
+        return p->end - bytes;
+    }
+    size_t offset = p->holes[best].offset;
+    p->holes[best].offset += bytes;
+    p->holes[best].bytes -= bytes;
+    if (p->holes[best].bytes == 0) {
+        memmove(&p->holes[best], &p->holes[best + 1], (size_t)(p->n - best - 1) * sizeof *p->holes);
+        p->n--;
+    }
+    return offset;
+}
+
+static void give(planner *p, size_t offset, size_t bytes) {
+    int at = 0;
+    while (at < p->n && p->holes[at].offset < offset) at++;
+    int joins_left = at > 0 && p->holes[at - 1].offset + p->holes[at - 1].bytes == offset;
+    int joins_right = at < p->n && offset + bytes == p->holes[at].offset;
+    if (joins_left && joins_right) {
+        p->holes[at - 1].bytes += bytes + p->holes[at].bytes;
+        memmove(&p->holes[at], &p->holes[at + 1], (size_t)(p->n - at - 1) * sizeof *p->holes);
+        p->n--;
+    } else if (joins_left) {
+        p->holes[at - 1].bytes += bytes;
+    } else if (joins_right) {
+        p->holes[at] = (hole){ offset, p->holes[at].bytes + bytes };
+    } else {
+        memmove(&p->holes[at + 1], &p->holes[at], (size_t)(p->n - at) * sizeof *p->holes);
+        p->holes[at] = (hole){ offset, bytes };
+        p->n++;
+    }
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------------- */
+
+static int is_planned(const eg_storage *s) { return s->kind == EG_IN_ARENA && s->same_as < 0 && s->first >= 0; }
+
+/* A group whose members all live in the arena, once each, and which is small. */
+static int can_group(const eg_cpu_run *run, const eg_group *g) {
+    size_t bytes = 0;
+    for (int i = 0; i < g->n; i++) {
+        const eg_storage *s = &run->storage[g->storage[i]];
+        if (!is_planned(s) || s->group >= 0 || s->last == EG_FOREVER) return 0;
+        for (int j = 0; j < i; j++)
+            if (g->storage[j] == g->storage[i]) return 0;
+        bytes += rounded(s->bytes);
+    }
+    return bytes <= GROUP_BYTES;
+}
+
+static void form_groups(eg_cpu_run *run) {
+    for (int k = 0; k < run->ngroup; k++) {
+        eg_group *g = &run->group[k];
+        if (!can_group(run, g)) continue;
+        g->first = EG_FOREVER;
+        for (int i = 0; i < g->n; i++) {
+            eg_storage *s = &run->storage[g->storage[i]];
+            s->group = k;
+            g->bytes += rounded(s->bytes);
+            if (s->first < g->first) g->first = s->first;
+            if (s->last > g->last) g->last = s->last;
+        }
+    }
+}
+
+static void place_group(planner *p, eg_group *g) {
+    size_t offset = g->offset = take(p, g->bytes);
+    g->placed = 1;
+    for (int i = 0; i < g->n; i++) {
+        p->run->storage[g->storage[i]].offset = offset;
+        offset += rounded(p->run->storage[g->storage[i]].bytes);
+    }
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------------------------ */
+
+/* The dying operand whose place write `use` may take: same size, arena memory of its own, and every reading of it in this
+ * step is one that allows it. */
+static int place_to_take(const eg_cpu_run *run, int at, const eg_use *uses, const eg_use *use, const unsigned char *taken) {
+    const eg_cpu_step *step = &run->step[at];
+    for (int i = 0; i < step->nuse; i++) {
+        int s = eg_storage_root(run, uses[i].storage), bit = i - use->over_from;
+        const eg_storage *operand = &run->storage[s];
+        if (uses[i].write || bit < 0 || bit > 31 || !(use->over >> bit & 1)) continue;
+        if (!is_planned(operand) || operand->group >= 0 || operand->last != at || taken[s]) continue;
+        if (rounded(operand->bytes) != rounded(run->storage[use->storage].bytes)) continue;
+        int allowed = 1;
+        for (int k = 0; k < step->nuse; k++) {
+            int b = k - use->over_from;
+            if (k != i && eg_storage_root(run, uses[k].storage) == s && !(b >= 0 && b <= 31 && (use->over >> b & 1)))
+                allowed = 0;
+        }
+        if (allowed) return s;
+    }
+    return -1;
+}
+
+static void place(planner *p, int at, const eg_use *uses, const eg_use *use, unsigned char *taken) {
+    eg_cpu_run *run = p->run;
+    eg_storage *s = &run->storage[use->storage];
+    if (!use->write || !is_planned(s) || s->first != at) return;
+    if (s->group >= 0) {
+        if (!run->group[s->group].placed) place_group(p, &run->group[s->group]);
+        return;
+    }
+    if (s->offset != SIZE_MAX) return; /* written twice by one step */
+    int operand = place_to_take(run, at, uses, use, taken);
+    if (operand >= 0) taken[operand] = 1;
+    s->offset = operand >= 0 ? run->storage[operand].offset : take(p, rounded(s->bytes));
+}
+
+/* A storage goes after its last step; one whose place was taken leaves nothing. */
+static void release(planner *p, int at, const eg_use *use, unsigned char *taken) {
+    eg_storage *s = &p->run->storage[eg_storage_root(p->run, use->storage)];
+    int id = (int)(s - p->run->storage);
+    if (!is_planned(s) || taken[id]) return;
+    if (s->group >= 0) {
+        eg_group *g = &p->run->group[s->group];
+        if (g->last != at || g->placed != 1) return;
+        g->placed = 2;
+        give(p, g->offset, g->bytes);
+    } else if (s->last == at) {
+        taken[id] = 1;
+        give(p, s->offset, rounded(s->bytes));
+    }
+}
+
+static eg_status plan_arena(eg_cpu_run *run) {
+    int n = run->nstorage + 1;
+    planner p = { .run = run, .holes = eg_alloc((size_t)(n + 1) * sizeof *p.holes) };
+    unsigned char *taken = eg_calloc((size_t)n, 1);
+    if (p.holes && taken) {
+        for (int i = 0; i < run->nstorage; i++)
+            if (is_planned(&run->storage[i])) run->storage[i].offset = SIZE_MAX;
+        form_groups(run);
+        for (int at = 0; at < run->nstep; at++) {
+            const eg_use *uses = &run->use[run->step[at].first_use];
+            int count = run->step[at].nuse;
+            for (int i = 0; i < count; i++) place(&p, at, uses, &uses[i], taken);
+            for (int i = 0; i < count; i++) release(&p, at, &uses[i], taken);
+        }
+        run->memory_bytes = p.end;
+    }
+    eg_status status = p.holes && taken ? EG_OK : EG_E_MEMORY;
+    eg_free(p.holes);
+    eg_free(taken);
+    return status;
+}
+
+/* ---- constants ----------------------------------------------------------------------------------------------------------- */
+
+static void plan_constants(eg_cpu_run *run) {
+    for (int i = 0; i < run->nstorage; i++) {
+        eg_storage *s = &run->storage[i];
+        if (s->kind != EG_IN_CONSTANTS) continue;
+        s->offset = run->constant_bytes;
+        run->constant_bytes += rounded(s->bytes);
+    }
+}
+
+/* Their references say what is in them, in doubles. */
+static eg_status fill_constants(eg_cpu_run *run) {
+    for (int i = 0; i < run->nstorage; i++) {
+        const eg_storage *s = &run->storage[i];
+        if (s->kind != EG_IN_CONSTANTS || s->bytes == 0) continue;
+        int64_t n = eg_shape_size(s->value->shape);
+        double *numbers = eg_alloc((size_t)n * sizeof *numbers);
+        if (!numbers) return EG_E_MEMORY;
+        eg_ref_run(&(eg_ref_call){ .value = s->value, .out = numbers });
+        eg_convert(s->value->dtype, run->constants + s->offset, EG_F64, numbers, n);
+        eg_free(numbers);
+    }
+    return EG_OK;
+}
+
+/* ---- scratch and parts ------------------------------------------------------------------------------------------------------ */
+
+double eg_least_work_of_a_part = 500;
+
+static void decide_parts(eg_cpu_run *run, int threads) {
+    run->parts = 1;
+    for (int i = 0; i < run->nstep; i++) {
+        eg_cpu_step *step = &run->step[i];
+        double worth = eg_least_work_of_a_part > 0 ? step->work / eg_least_work_of_a_part : threads;
+        int64_t parts = worth < threads ? (int64_t)worth : threads;
+        if (parts > step->items) parts = step->items;
+        step->parts = parts < 1 ? 1 : (int)parts;
+        if (step->parts > run->parts) run->parts = step->parts;
+        size_t scratch = (step->scratch + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN;
+        if (scratch > run->scratch_floats) run->scratch_floats = scratch;
+    }
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------------------------------ */
+
+static void *address(const eg_cpu_run *run, const eg_storage *s) {
+    switch (s->kind) {
+    case EG_IN_INPUT: return (void *)(uintptr_t)run->program->input[s->input].data;
+    case EG_IN_STATE: return s->base;
+    case EG_IN_CONSTANTS: return run->constants + s->offset;
+    case EG_IN_ARENA: break;
+    }
+    return s->first < 0 ? run->memory : run->memory + s->offset;
+}
+
+void eg_cpu_bind(eg_cpu_run *run, int input) {
+    for (int i = 0; i < run->nfixup; i++) {
+        const eg_storage *s = &run->storage[eg_storage_root(run, run->fixup[i].storage)];
+        if (input >= 0 && (s->kind != EG_IN_INPUT || s->input != input)) continue;
+        void *at = address(run, s);
+        memcpy(run->fixup[i].slot, &at, sizeof at); /* the slot is a pointer of any type */
+    }
+}
+
+eg_status eg_cpu_plan(eg_cpu_run *run, int threads) {
+    EG_TRY(plan_arena(run));
+    plan_constants(run);
+    run->memory = eg_calloc(1, run->memory_bytes + READABLE);
+    run->constants = eg_calloc(1, run->constant_bytes + READABLE);
+    if (!run->memory || !run->constants) return EG_E_MEMORY;
+    EG_TRY(fill_constants(run));
+    eg_cpu_bind(run, -1);
+    for (int i = 0; i < run->nstep; i++)
+        if (run->step[i].bound) run->step[i].bound(&run->step[i]);
+    decide_parts(run, threads);
+    run->scratch = eg_calloc((size_t)run->parts * run->scratch_floats + READABLE, sizeof(float));
+    return run->scratch ? EG_OK : EG_E_MEMORY;
+}

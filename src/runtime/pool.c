@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool.c: fork and join in a tenth of a microsecond. Workers watch one word, the ticket; while work keeps coming they spin
+ * on it, after 50 microseconds without they sleep: a library must not burn a core.
+ *
+ * The ticket holds { generation, next part }. The caller closes it, writes the job's fields and opens a new generation. A
+ * worker reads ticket and fields and takes a part by moving the ticket on with a compare-and-swap: if that succeeds, the
+ * generation had not been closed, so the fields it read belong to it. A worker that comes late finds no part left and
+ * nobody waits for it. The caller takes parts as well and then waits for those that others have begun.
+ *
+ * Not a task scheduler: one job at a time. A second user thread does not queue, it runs its parts alone.
+ */
+#include <elegans/program.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include "base/cpu.h"
+#include "runtime/pool.h"
+
+enum { MOST_WORKERS = 255, SPINS_PER_LOOK = 64, CLOSED = 0x7fffffff };
+static const double SPIN_SECONDS = 50e-6;
+
+static struct {
+    /* The job: written by the caller while no part is open. */
+    _Atomic(eg_part_fn) fn;
+    _Atomic(void *) context;
+    atomic_int parts;
+    /* Next to the job, a line of its own each: what everybody hammers on. */
+    _Alignas(64) atomic_uint_fast64_t ticket; /* generation << 32 | next part */
+    _Alignas(64) atomic_int done;
+    _Alignas(64) atomic_int busy;     /* a caller is inside */
+    atomic_int sleepers, stop, workers;
+    pthread_t thread[MOST_WORKERS];
+    pthread_mutex_t mutex;            /* of the condition, and of starting workers */
+    pthread_cond_t wake;
+} pool = { .mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+static atomic_int wanted_threads; /* of eg_set_threads; 0: not said */
+
+static inline void breathe(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* ---- taking parts ----------------------------------------------------------------------------------------------------- */
+
+/* Works on the open job until none of its parts is left. */
+static void take_parts(void) {
+    uint_fast64_t ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
+    for (;;) {
+        eg_part_fn fn = atomic_load_explicit(&pool.fn, memory_order_relaxed);
+        void *context = atomic_load_explicit(&pool.context, memory_order_relaxed);
+        int parts = atomic_load_explicit(&pool.parts, memory_order_relaxed), part = (int)(ticket & CLOSED);
+        if (part >= parts) return;
+        if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket + 1, memory_order_acq_rel,
+                                                   memory_order_acquire))
+            continue;
+        fn(context, part);
+        atomic_fetch_add_explicit(&pool.done, 1, memory_order_release);
+        ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
+    }
+}
+
+void eg_pool_run(int parts, eg_part_fn fn, void *context) {
+    int idle = 0;
+    if (parts < 2 || atomic_load_explicit(&pool.workers, memory_order_relaxed) == 0 ||
+        !atomic_compare_exchange_strong(&pool.busy, &idle, 1)) {
+        for (int i = 0; i < parts; i++) fn(context, i);
+        return;
+    }
+    uint_fast64_t generation = atomic_load_explicit(&pool.ticket, memory_order_relaxed) >> 32;
+    atomic_exchange_explicit(&pool.ticket, generation << 32 | CLOSED, memory_order_acq_rel);
+    atomic_store_explicit(&pool.fn, fn, memory_order_relaxed);
+    atomic_store_explicit(&pool.context, context, memory_order_relaxed);
+    atomic_store_explicit(&pool.parts, parts, memory_order_relaxed);
+    atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
+    atomic_store(&pool.ticket, (generation + 1) << 32);
+    if (atomic_load(&pool.sleepers) > 0) {
+        pthread_mutex_lock(&pool.mutex);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.mutex);
+    }
+    take_parts();
+    while (atomic_load_explicit(&pool.done, memory_order_acquire) < parts) breathe();
+    atomic_store_explicit(&pool.busy, 0, memory_order_release);
+}
+
+/* ---- workers ------------------------------------------------------------------------------------------------------------ */
+
+static int has_news(uint_fast64_t seen) {
+    return atomic_load(&pool.ticket) >> 32 != seen || atomic_load(&pool.stop);
+}
+
+static void wait_for_news(uint_fast64_t seen) {
+    double end = eg_clock() + SPIN_SECONDS;
+    do {
+        for (int i = 0; i < SPINS_PER_LOOK; i++) {
+            if (has_news(seen)) return;
+            breathe();
+        }
+    } while (eg_clock() < end);
+    pthread_mutex_lock(&pool.mutex);
+    atomic_fetch_add(&pool.sleepers, 1); /* before the last look: a caller sees the sleeper or the sleeper the ticket */
+    while (!has_news(seen)) pthread_cond_wait(&pool.wake, &pool.mutex);
+    atomic_fetch_sub(&pool.sleepers, 1);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+static void *work(void *unused) {
+    (void)unused;
+    eg_denormals_flush();
+    uint_fast64_t seen = 0;
+    while (!atomic_load(&pool.stop)) {
+        wait_for_news(seen);
+        seen = atomic_load(&pool.ticket) >> 32;
+        take_parts();
+    }
+    return NULL;
+}
+
+/* A forked child has the pool's memory but none of its threads. */
+static void forget_workers(void) {
+    atomic_store(&pool.workers, 0);
+    atomic_store(&pool.busy, 0);
+    atomic_store(&pool.sleepers, 0);
+    pthread_mutex_init(&pool.mutex, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+}
+
+void eg_pool_prepare(int threads) {
+    pthread_mutex_lock(&pool.mutex);
+    static int first = 1;
+    if (first) first = pthread_atfork(NULL, NULL, forget_workers) != 0;
+    int n = atomic_load(&pool.workers);
+    while (n < threads - 1 && n < MOST_WORKERS && pthread_create(&pool.thread[n], NULL, work, NULL) == 0)
+        atomic_store(&pool.workers, ++n);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+/* When the process ends or the library is unloaded, no thread may be left in its code. */
+__attribute__((destructor)) static void stop_workers(void) {
+    pthread_mutex_lock(&pool.mutex);
+    atomic_store(&pool.stop, 1);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.mutex);
+    int n = atomic_load(&pool.workers);
+    for (int i = 0; i < n; i++) pthread_join(pool.thread[i], NULL);
+    atomic_store(&pool.workers, 0);
+}
+
+/* ---- how many ----------------------------------------------------------------------------------------------------------- */
+
+void eg_set_threads(int threads) {
+    int most = MOST_WORKERS + 1;
+    atomic_store(&wanted_threads, threads < 0 ? 0 : threads > most ? most : threads);
+}
+
+int eg_threads(void) {
+    int threads = atomic_load(&wanted_threads);
+    if (threads > 0) return threads;
+    const char *wish = getenv("EG_THREADS");
+    threads = wish ? atoi(wish) : 0;
+    if (threads <= 0) threads = eg_cpu_info()->cores;
+    return threads < 1 ? 1 : threads > MOST_WORKERS + 1 ? MOST_WORKERS + 1 : threads;
+}

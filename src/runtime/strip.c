@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * strip.c: from a body to a strip program. Walk the body once and emit instructions over any number of virtual registers;
+ * then give outputs their memory, and the rest as few buffers as their lifetimes allow.
+ *
+ * A register is wide (a strip of floats) or narrow (16 equal floats by row, 16 rows by block). Masks are floats 0 and 1;
+ * casts between what is a float in a register anyway cost nothing. Scalars are computed once before the first strip.
+ */
+#include <math.h>
+#include <string.h>
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/strip.h"
+
+enum { MOST_VIRTUAL = EG_GROUP_NODES * 10 + 64, AT_THE_END = 1 << 20, STAGGER = 16 };
+
+typedef struct virtual_register {
+    eg_extent extent;   /* over all or columns: wide, over rows or none: narrow */
+    int operand;        /* -1, or its memory */
+    int is_constant;
+    float number;
+    int defined, last;  /* instructions; last may be AT_THE_END */
+    int physical;
+} virtual_register;
+
+typedef struct draft_instruction {
+    eg_strip_instruction code; /* without registers */
+    int d, in[3];              /* virtual, -1: none */
+    int once, op;              /* op: eg_strip_op, or -1 */
+} draft_instruction;
+
+typedef struct builder {
+    eg_arena *arena;
+    const eg_strips_request *request;
+    eg_strips *strips;
+    int64_t rows, columns;     /* of the body's space; strips->rows and ->columns may be flattened */
+    virtual_register v[MOST_VIRTUAL];
+    draft_instruction i[MOST_VIRTUAL];
+    int nv, ni;
+    int *virtual_of;           /* [body->graph->n] */
+    eg_status status;
+} builder;
+
+/* ---- extents -------------------------------------------------------------------------------------------------------- */
+
+static eg_extent extent_of(const builder *b, eg_shape shape) {
+    int64_t rows = shape.rank > 1 ? shape.dim[shape.rank - 2] : 1, columns = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
+    int over_rows = rows != 1 || b->rows == 1, over_columns = columns != 1 || b->columns == 1;
+    if (over_rows && over_columns) return EG_OVER_ALL;
+    return over_rows && rows != 1 ? EG_OVER_ROWS : over_columns && columns != 1 ? EG_OVER_COLUMNS : EG_OVER_NONE;
+}
+
+static int is_wide(eg_extent extent) { return extent == EG_OVER_ALL || extent == EG_OVER_COLUMNS; }
+
+static int fail(builder *b, const char *what) {
+    if (b->status == EG_OK) b->status = eg_fail(EG_E_INTERNAL, "strip program: %s", what);
+    return 0;
+}
+
+/* ---- registers and instructions ---------------------------------------------------------------------------------------- */
+
+static int new_register(builder *b, eg_extent extent, int operand) {
+    if (b->nv == MOST_VIRTUAL) return fail(b, "too many values");
+    b->v[b->nv] = (virtual_register){ .extent = extent, .operand = operand, .defined = -1, .last = -1 };
+    return b->nv++;
+}
+
+static int constant(builder *b, double number) {
+    float value = (float)number;
+    for (int i = 0; i < b->nv; i++)
+        if (b->v[i].is_constant && memcmp(&b->v[i].number, &value, sizeof value) == 0) return i;
+    int r = new_register(b, EG_OVER_NONE, -1);
+    b->v[r].is_constant = 1;
+    b->v[r].number = value;
+    return r;
+}
+
+static int append(builder *b, eg_strip_instruction code, int op, eg_extent extent, int a, int p, int c) {
+    if (b->ni == MOST_VIRTUAL) return fail(b, "too many instructions");
+    int d = new_register(b, extent, -1);
+    b->i[b->ni++] = (draft_instruction){ code, d, { a, p, c }, extent == EG_OVER_NONE, op };
+    return d;
+}
+
+/* A narrow value across a strip; an instruction's own constant form does the same for an operand. */
+static void spread(int64_t n, float *d, const float *a, const float *b, const float *c) {
+    (void)b, (void)c;
+    for (int64_t i = 0; i < n; i++) d[i] = a[i % EG_BLOCK];
+}
+
+static int widen(builder *b, int a) {
+    if (is_wide(b->v[a].extent)) return a;
+    return append(b, (eg_strip_instruction){ .fn = spread, .length = EG_LENGTH_STRIP }, -1, EG_OVER_ALL, a, -1, -1);
+}
+
+/* One instruction of the kernel table: wide if an operand is, the narrow ones then in constant form. */
+static int emit(builder *b, eg_strip_op op, int a, int p, int c) {
+    int in[3] = { a, p, c }, form = 0;
+    eg_extent extent = EG_OVER_NONE;
+    for (int q = 0; q < 3; q++) {
+        if (in[q] < 0) continue;
+        eg_extent e = b->v[in[q]].extent;
+        if (is_wide(e)) extent = EG_OVER_ALL;
+        else form |= 1 << q;
+        if (e == EG_OVER_ROWS && extent == EG_OVER_NONE) extent = EG_OVER_ROWS;
+    }
+    int wide = extent == EG_OVER_ALL;
+    eg_strip_fn fn = b->request->kernels->strip[op][wide ? form : 0];
+    if (!fn) return fail(b, "a kernel is missing");
+    eg_strip_instruction code = { .fn = fn, .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16 };
+    return append(b, code, (int)op, extent, a, p, c);
+}
+
+static int reduce(builder *b, eg_reduction kind, int a) {
+    if (b->columns == 1) return a;
+    const eg_kernels *k = b->request->kernels;
+    eg_strip_instruction code = { .length = EG_LENGTH_ROW };
+    code.reduce = b->strips->form == EG_BY_BLOCK ? k->block_reduce[kind] : k->row_reduce[kind];
+    return append(b, code, -1, EG_OVER_ROWS, widen(b, a), -1, -1);
+}
+
+/* ---- the ops that are no single instruction ------------------------------------------------------------------------------ */
+
+typedef int (*lower_fn)(builder *b, const eg_value *v, const int *in);
+
+static int lower_sum(builder *b, const eg_value *v, const int *in) { return (void)v, reduce(b, EG_REDUCE_SUM, in[0]); }
+static int lower_max(builder *b, const eg_value *v, const int *in) { return (void)v, reduce(b, EG_REDUCE_MAX, in[0]); }
+static int lower_min(builder *b, const eg_value *v, const int *in) { return (void)v, reduce(b, EG_REDUCE_MIN, in[0]); }
+
+/* m = max x, m0 = |m| < inf ? m : 0, s = sum e^(x - m0), m0 + ln s: the bits that pass.h fixes. */
+static int lower_logsumexp(builder *b, const eg_value *v, const int *in) {
+    (void)v;
+    int m = reduce(b, EG_REDUCE_MAX, in[0]);
+    int finite = emit(b, EG_STRIP_LT, emit(b, EG_STRIP_ABS, m, -1, -1), constant(b, INFINITY), -1);
+    int m0 = emit(b, EG_STRIP_SELECT, finite, m, constant(b, 0));
+    int e = emit(b, EG_STRIP_EXP, emit(b, EG_STRIP_SUB, in[0], m0, -1), -1, -1);
+    return emit(b, EG_STRIP_ADD, m0, emit(b, EG_STRIP_LOG, reduce(b, EG_REDUCE_SUM, e), -1, -1), -1);
+}
+
+/* Registers are floats and narrow ones stretch by themselves. */
+static int lower_same(builder *b, const eg_value *v, const int *in) { return (void)b, (void)v, in[0]; }
+
+static int lower_const(builder *b, const eg_value *v, const int *in) {
+    (void)in;
+    return constant(b, v->attr.number.number);
+}
+
+static int lower_iota(builder *b, const eg_value *v, const int *in) {
+    (void)in;
+    int64_t n = eg_shape_size(v->shape);
+    float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);
+    if (!ramp || b->strips->noperands == EG_STRIP_OPERANDS) return fail(b, "no room for an index ramp");
+    for (int64_t i = 0; i < n; i++) ramp[i] = (float)i;
+    eg_extent extent = extent_of(b, v->shape);
+    int operand = b->strips->noperands++;
+    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent, .dtype = EG_F32, .table = ramp };
+    return new_register(b, extent, operand);
+}
+
+/* The product of a product group is memory by the time the program runs. */
+static int lower_product(builder *b, const eg_value *v, const int *in) {
+    (void)in;
+    if (b->strips->noperands == EG_STRIP_OPERANDS) return fail(b, "no room for the product");
+    int operand = b->strips->noperands++;
+    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent_of(b, v->shape), .dtype = EG_F32 };
+    return new_register(b, b->strips->operand[operand].extent, operand);
+}
+
+static const lower_fn lowerings[EG_OP_COUNT] = {
+    [EG_OP_CONST] = lower_const,   [EG_OP_IOTA] = lower_iota,     [EG_OP_EXPAND] = lower_same, [EG_OP_CAST] = lower_same,
+    [EG_OP_DETACH] = lower_same,   [EG_OP_RESHAPE] = lower_same,  [EG_OP_SUM] = lower_sum,     [EG_OP_MAX] = lower_max,
+    [EG_OP_MIN] = lower_min,       [EG_OP_LOGSUMEXP] = lower_logsumexp, [EG_OP_MATMUL] = lower_product,
+};
+
+static int lower_param(builder *b, const eg_value *v, int index) {
+    const eg_value *outer = b->request->outer ? b->request->outer[index] : NULL;
+    if (outer && outer->op == EG_OP_CONST) return constant(b, outer->attr.number.number);
+    return new_register(b, extent_of(b, v->shape), index);
+}
+
+static void lower_value(builder *b, const eg_value *v) {
+    int in[3] = { -1, -1, -1 };
+    for (int q = 0; q < v->nin && q < 3 && v->op != EG_OP_MATMUL; q++) in[q] = b->virtual_of[v->in[q]->id];
+    int r;
+    if (lowerings[v->op]) r = lowerings[v->op](b, v, in);
+    else if (v->def->strip) r = emit(b, (eg_strip_op)(v->def->strip - 1), in[0], in[1], in[2]);
+    else r = fail(b, v->def->name);
+    b->virtual_of[v->id] = r;
+}
+
+/* ---- outputs ------------------------------------------------------------------------------------------------------------ */
+
+/* Column sums are made by the product itself. */
+static int is_column_sums(const builder *b, const eg_value *v) { return b->request->product && v->op == EG_OP_SUM; }
+
+static int fits(const builder *b, int r, eg_extent extent) {
+    const virtual_register *v = &b->v[r];
+    return v->operand < 0 && !v->is_constant && is_wide(v->extent) == is_wide(extent);
+}
+
+/* The register that holds an output when the program ends: the value's own, or a copy if that is memory, a constant, or
+ * narrow where the output is wide. */
+static void finish_output(builder *b, int index) {
+    const eg_value *v = b->request->body->out[index];
+    eg_strip_operand *operand = &b->strips->operand[b->strips->nparams + index];
+    *operand = (eg_strip_operand){ .extent = extent_of(b, v->shape), .dtype = v->dtype, .output = 1, .reg = -1 };
+    if (is_column_sums(b, v) || v == b->request->product) return;
+    int r = b->virtual_of[v->id];
+    if (!fits(b, r, operand->extent)) {
+        int wide = is_wide(operand->extent), narrow = !is_wide(b->v[r].extent);
+        if (wide && narrow) r = widen(b, r);
+        else r = append(b, (eg_strip_instruction){ .fn = b->request->kernels->strip[EG_STRIP_COPY][0],
+                                                   .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16 },
+                        EG_STRIP_COPY, wide ? EG_OVER_ALL : operand->extent, r, -1, -1);
+    }
+    b->v[r].operand = b->strips->nparams + index;
+    b->v[r].last = AT_THE_END;
+}
+
+/* ---- form ------------------------------------------------------------------------------------------------------------------ */
+
+static int is_reduction(eg_op op) { return op == EG_OP_SUM || op == EG_OP_MAX || op == EG_OP_MIN || op == EG_OP_LOGSUMEXP; }
+
+/* Flat if nothing varies over one axis only; else by block if rows are short. */
+static void choose_form(builder *b, const unsigned char *needed) {
+    const eg_graph *graph = b->request->body->graph;
+    eg_strips *s = b->strips;
+    int flat = 1, reduces = 0;
+    for (int i = 0; i < graph->n; i++) {
+        const eg_value *v = graph->values[i];
+        if (!needed[i] && v->op != EG_OP_PARAM) continue;
+        if (b->request->product && is_reduction(v->op)) continue;
+        eg_extent extent = extent_of(b, v->shape);
+        flat &= extent == EG_OVER_ALL || extent == EG_OVER_NONE;
+        reduces |= is_reduction(v->op) && b->columns != 1;
+    }
+    s->rows = b->rows;
+    s->columns = b->columns;
+    if (b->request->by_row) {
+        s->width = EG_STRIP;
+    } else if (flat && !reduces) {
+        s->columns = b->rows * b->columns;
+        s->rows = 1;
+        s->width = s->columns < EG_STRIP ? s->columns : EG_STRIP;
+    } else if (b->columns <= EG_BLOCK_COLUMNS) {
+        s->form = EG_BY_BLOCK;
+        s->width = b->columns * EG_BLOCK;
+    } else {
+        s->width = reduces || b->columns < EG_STRIP ? b->columns : EG_STRIP;
+    }
+}
+
+/* ---- physical registers ------------------------------------------------------------------------------------------------- */
+
+static void find_lifetimes(builder *b) {
+    for (int i = 0; i < b->ni; i++) {
+        b->v[b->i[i].d].defined = i;
+        for (int q = 0; q < 3; q++) {
+            int r = b->i[i].in[q];
+            if (r >= 0 && b->v[r].last < i) b->v[r].last = i;
+        }
+    }
+}
+
+static int is_direct(const builder *b, const eg_strip_operand *o) {
+    return b->strips->form == EG_BY_ROW && o->dtype == EG_F32 && is_wide(o->extent) &&
+           (o->extent == EG_OVER_ALL || !o->output);
+}
+
+static int new_physical(builder *b, int wide) {
+    eg_strips *s = b->strips;
+    if (s->nregisters == EG_STRIP_REGISTERS) return fail(b, "too many registers");
+    s->place[s->nregisters] = (uint32_t)s->scratch;
+    s->scratch += wide ? (size_t)(s->width + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK + STAGGER : EG_BLOCK;
+    return s->nregisters++;
+}
+
+static int splatted(builder *b, float number) {
+    float *sixteen = EG_ARENA_ARRAY(b->arena, float, EG_BLOCK);
+    if (!sixteen || b->strips->nregisters == EG_STRIP_REGISTERS) return fail(b, "too many constants");
+    for (int i = 0; i < EG_BLOCK; i++) sixteen[i] = number;
+    b->strips->constant[b->strips->nregisters] = sixteen;
+    return b->strips->nregisters++;
+}
+
+/* Memory, constants and scalars keep their register; what is read keeps it only while it is used. */
+static void place_fixed(builder *b) {
+    for (int r = 0; r < b->nv; r++) {
+        virtual_register *v = &b->v[r];
+        if (v->last < 0) continue;
+        if (v->is_constant) v->physical = splatted(b, v->number);
+        else if (v->operand >= 0) {
+            const eg_strip_operand *o = &b->strips->operand[v->operand];
+            v->physical = new_physical(b, is_wide(v->extent) && !is_direct(b, o));
+        } else if (v->extent == EG_OVER_NONE) v->physical = new_physical(b, 0);
+    }
+}
+
+/* Linear scan over the instructions: a buffer whose value was read for the last time takes the next one. */
+static void place_temporaries(builder *b) {
+    int free_list[2][EG_STRIP_REGISTERS], nfree[2] = { 0, 0 };
+    for (int i = 0; i < b->ni; i++) {
+        for (int q = 0; q < 3; q++) {
+            int r = b->i[i].in[q];
+            if (r < 0) continue;
+            virtual_register *v = &b->v[r];
+            int repeated = (q > 0 && r == b->i[i].in[0]) || (q > 1 && r == b->i[i].in[1]);
+            if (v->last != i || v->is_constant || v->operand >= 0 || v->extent == EG_OVER_NONE || repeated) continue;
+            int wide = is_wide(v->extent);
+            free_list[wide][nfree[wide]++] = v->physical;
+        }
+        virtual_register *d = &b->v[b->i[i].d];
+        if (d->operand >= 0 || d->extent == EG_OVER_NONE) continue;
+        int wide = is_wide(d->extent);
+        d->physical = nfree[wide] ? free_list[wide][--nfree[wide]] : new_physical(b, wide);
+    }
+}
+
+static void assemble(builder *b) {
+    eg_strips *s = b->strips;
+    for (int once = 1; once >= 0; once--) {
+        for (int i = 0; i < b->ni; i++) {
+            const draft_instruction *draft = &b->i[i];
+            if (draft->once != once || b->v[draft->d].last < 0) continue;
+            eg_strip_instruction *code = &s->instruction[s->ninstructions++];
+            *code = draft->code;
+            unsigned char in[3] = { 0, 0, 0 };
+            for (int q = 0; q < 3; q++)
+                if (draft->in[q] >= 0) in[q] = (unsigned char)b->v[draft->in[q]].physical;
+            code->d = (unsigned char)b->v[draft->d].physical;
+            code->a = in[0], code->b = in[1], code->c = in[2];
+        }
+        if (once) s->nonce = s->ninstructions;
+    }
+}
+
+/* ---- what the step and the plan want to know ------------------------------------------------------------------------------ */
+
+static void handle(eg_strips *s, int handling, int operand) { s->handling[handling][s->nhandled[handling]++] = (unsigned char)operand; }
+
+static int handling_of(const builder *b, const eg_strip_operand *o) {
+    if (is_direct(b, o)) return EG_DIRECT;
+    int by_block = b->strips->form == EG_BY_BLOCK;
+    switch (o->extent) {
+    case EG_OVER_ROWS: return o->output ? EG_STORE_ROW : EG_FETCH_ROW;
+    case EG_OVER_NONE: return o->output ? EG_STORE_ONCE : EG_FETCH_ONCE;
+    case EG_OVER_COLUMNS: return o->output ? EG_STORE_ONCE : by_block ? EG_FETCH_ONCE : EG_FETCH;
+    case EG_OVER_ALL: break;
+    }
+    return o->output ? EG_STORE : EG_FETCH;
+}
+
+static void sort_operands(builder *b) {
+    eg_strips *s = b->strips;
+    for (int r = 0; r < b->nv; r++) {
+        const virtual_register *v = &b->v[r];
+        if (v->operand < 0 || v->last < 0) continue;
+        s->operand[v->operand].reg = v->physical;
+        handle(s, handling_of(b, &s->operand[v->operand]), v->operand);
+    }
+}
+
+/* Output o may lie in the memory of param i if each element of i is read before the same element of o is stored. */
+static void find_overlaps(builder *b) {
+    eg_strips *s = b->strips;
+    int last[EG_STRIP_OPERANDS], defined[EG_STRIP_OPERANDS];
+    for (int i = 0; i < s->noperands; i++) last[i] = -1, defined[i] = AT_THE_END;
+    for (int r = 0; r < b->nv; r++) {
+        if (b->v[r].operand < 0) continue;
+        last[b->v[r].operand] = b->v[r].last;
+        defined[b->v[r].operand] = b->v[r].defined;
+    }
+    for (int o = 0; o < s->noperands; o++) {
+        for (int i = 0; s->operand[o].output && s->operand[o].reg >= 0 && i < s->noperands; i++) {
+            const eg_strip_operand *out = &s->operand[o], *in = &s->operand[i];
+            if (in->output || out->extent != EG_OVER_ALL || in->extent != EG_OVER_ALL) continue;
+            if (eg_dtype_size(in->dtype) != eg_dtype_size(out->dtype)) continue;
+            int fetched = !is_direct(b, in);
+            if (fetched || last[i] <= (is_direct(b, out) ? defined[o] : AT_THE_END)) s->over[o] |= 1u << i;
+        }
+    }
+}
+
+/* Nanoseconds per float of an AVX-512 core; for cutting work, not for boasting. */
+static const float cost[EG_STRIP_COUNT] = {
+    [EG_STRIP_EXP] = .24f,   [EG_STRIP_LOG] = .2f,   [EG_STRIP_SQRT] = .08f, [EG_STRIP_RSQRT] = .1f,   [EG_STRIP_TANH] = .4f,
+    [EG_STRIP_SIGMOID] = .3f, [EG_STRIP_ERF] = .5f,  [EG_STRIP_SIN] = .5f,   [EG_STRIP_SOFTPLUS] = .5f, [EG_STRIP_COS] = .5f,
+    [EG_STRIP_DIV] = .06f,   [EG_STRIP_POW] = 1.f,
+};
+
+static void estimate(builder *b) {
+    for (int i = 0; i < b->ni; i++) {
+        float c = b->i[i].op >= 0 ? cost[b->i[i].op] : 0;
+        if (is_wide(b->v[b->i[i].d].extent)) b->strips->work += (double)(c > 0 ? c : .03f);
+    }
+    b->strips->work += .03;
+}
+
+/* Is f(0) = 0 for sure? Divisors and conditions are taken to be usable numbers. */
+typedef enum zero_rule { NEVER, UNARY, BOTH, EITHER, FIRST, LAST_TWO, PRODUCT_SUM } zero_rule;
+static const unsigned char zero_rules[EG_STRIP_COUNT] = {
+    [EG_STRIP_COPY] = UNARY, [EG_STRIP_NEG] = UNARY,   [EG_STRIP_ABS] = UNARY,  [EG_STRIP_SQRT] = UNARY,
+    [EG_STRIP_TANH] = UNARY, [EG_STRIP_RELU] = UNARY,  [EG_STRIP_ERF] = UNARY,  [EG_STRIP_SIN] = UNARY,
+    [EG_STRIP_FLOOR] = UNARY, [EG_STRIP_ADD] = BOTH,   [EG_STRIP_SUB] = BOTH,   [EG_STRIP_MAX] = BOTH,
+    [EG_STRIP_MIN] = BOTH,   [EG_STRIP_NE] = BOTH,     [EG_STRIP_LT] = BOTH,    [EG_STRIP_GT] = BOTH,
+    [EG_STRIP_MUL] = EITHER, [EG_STRIP_DIV] = FIRST,   [EG_STRIP_SELECT] = LAST_TWO, [EG_STRIP_MULADD] = PRODUCT_SUM,
+};
+
+static int gives_zero(zero_rule rule, int a, int b, int c) {
+    const int answer[] = { [NEVER] = 0,     [UNARY] = a,      [BOTH] = a && b, [EITHER] = a || b,
+                           [FIRST] = a,     [LAST_TWO] = b && c, [PRODUCT_SUM] = (a || b) && c };
+    return answer[rule];
+}
+
+static void check_zeros(builder *b) {
+    unsigned char zero[MOST_VIRTUAL + 1] = { 0 }; /* [r + 1]: so that a missing operand, -1, has a place */
+    eg_strips *s = b->strips;
+    for (int r = 0; r < b->nv; r++) {
+        const virtual_register *v = &b->v[r];
+        int param = v->operand >= 0 && !s->operand[v->operand].output && s->operand[v->operand].extent == EG_OVER_ALL;
+        zero[r + 1] = (unsigned char)(v->is_constant ? v->number == 0 : param);
+    }
+    s->keeps_zero = 1;
+    for (int i = 0; i < b->ni; i++) {
+        const draft_instruction *x = &b->i[i];
+        zero_rule rule = x->op < 0 ? NEVER : (zero_rule)zero_rules[x->op];
+        int z = gives_zero(rule, zero[x->in[0] + 1], zero[x->in[1] + 1], zero[x->in[2] + 1]);
+        zero[x->d + 1] = (unsigned char)z;
+        if (b->v[x->d].operand >= 0 && !z) s->keeps_zero = 0;
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------------------ */
+
+static eg_status lower_body(builder *b, const unsigned char *needed) {
+    const eg_body *body = b->request->body;
+    eg_strips *s = b->strips;
+    s->nparams = body->nin;
+    s->noperands = body->nin + body->nout;
+    for (int i = 0; i < body->nin; i++) {
+        const eg_value *p = body->param[i];
+        s->operand[i] = (eg_strip_operand){ .extent = extent_of(b, p->shape), .dtype = p->dtype, .reg = -1 };
+        b->virtual_of[p->id] = lower_param(b, p, i);
+    }
+    for (int i = 0; i < body->graph->n && b->status == EG_OK; i++) {
+        const eg_value *v = body->graph->values[i];
+        if (needed[i] && v->op != EG_OP_PARAM && !is_column_sums(b, v)) lower_value(b, v);
+    }
+    find_lifetimes(b);
+    for (int o = 0; o < body->nout && b->status == EG_OK; o++) finish_output(b, o);
+    find_lifetimes(b); /* the copies that outputs asked for */
+    return b->status;
+}
+
+static eg_status allocate(builder *b) {
+    eg_strips *s = b->strips;
+    s->instruction = EG_ARENA_ARRAY(b->arena, eg_strip_instruction, b->ni);
+    s->constant = EG_ARENA_ARRAY(b->arena, const float *, EG_STRIP_REGISTERS);
+    s->place = EG_ARENA_ARRAY(b->arena, uint32_t, EG_STRIP_REGISTERS);
+    if (!s->instruction || !s->constant || !s->place) return EG_E_MEMORY;
+    place_fixed(b);
+    if (b->status == EG_OK) place_temporaries(b);
+    return b->status;
+}
+
+static eg_status build(builder *b) {
+    const eg_body *body = b->request->body;
+    unsigned char *needed = EG_ARENA_ARRAY(b->arena, unsigned char, body->graph->n);
+    b->virtual_of = EG_ARENA_ARRAY(b->arena, int, body->graph->n);
+    if (!needed || !b->virtual_of) return EG_E_MEMORY;
+    if (body->nin + body->nout > EG_GROUP_OPERANDS) return eg_fail(EG_E_INTERNAL, "strip program: too many operands");
+    eg_mark_needed(body->out, body->nout, needed);
+    eg_body_space(body, &b->rows, &b->columns);
+    choose_form(b, needed);
+    EG_TRY(lower_body(b, needed));
+    EG_TRY(allocate(b));
+    assemble(b);
+    sort_operands(b);
+    find_overlaps(b);
+    estimate(b);
+    check_zeros(b);
+    return EG_OK;
+}
+
+eg_strips *eg_strips_new(eg_arena *arena, const eg_strips_request *request) {
+    eg_strips *strips = EG_ARENA_NEW(arena, eg_strips);
+    builder *b = strips ? EG_ARENA_NEW(arena, builder) : NULL;
+    if (!b) return NULL;
+    *b = (builder){ .arena = arena, .request = request, .strips = strips };
+    strips->kernels = request->kernels;
+    return build(b) == EG_OK ? strips : NULL;
+}
+
+int eg_strips_product(const eg_strips *strips) {
+    for (int i = strips->nparams; i < strips->noperands; i++)
+        if (!strips->operand[i].output && !strips->operand[i].table) return i;
+    return -1;
+}
+
+static int operands_equal(const eg_strips *a, const eg_strips *b) {
+    if (a->noperands != b->noperands || a->nparams != b->nparams) return 0;
+    for (int i = 0; i < a->noperands; i++) {
+        const eg_strip_operand *x = &a->operand[i], *y = &b->operand[i];
+        if (x->extent != y->extent || x->dtype != y->dtype || x->output != y->output || x->reg != y->reg) return 0;
+        if (x->table || y->table) return 0;
+    }
+    return 1;
+}
+
+static int constants_equal(const eg_strips *a, const eg_strips *b) {
+    if (a->nregisters != b->nregisters) return 0;
+    for (int i = 0; i < a->nregisters; i++) {
+        const float *x = a->constant[i], *y = b->constant[i];
+        if (!x != !y || (x && memcmp(x, y, sizeof *x) != 0)) return 0;
+    }
+    return 1;
+}
+
+int eg_strips_equal(const eg_strips *a, const eg_strips *b) {
+    if (a->form != b->form || a->ninstructions != b->ninstructions || a->nonce != b->nonce) return 0;
+    for (int i = 0; i < a->ninstructions; i++) {
+        const eg_strip_instruction *x = &a->instruction[i], *y = &b->instruction[i];
+        if (x->fn != y->fn || x->reduce != y->reduce || x->d != y->d || x->a != y->a || x->b != y->b || x->c != y->c ||
+            x->length != y->length)
+            return 0;
+    }
+    return operands_equal(a, b) && constants_equal(a, b);
+}

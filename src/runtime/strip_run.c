@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * strip_run.c: the interpreter of strip programs. Registers are pointers: fixed ones into the scratch memory and to
+ * constants, and those of operands, which move along with the strip. Everything that depends on the program was decided
+ * in strip.c; here are only loops.
+ */
+#include <string.h>
+#include "runtime/strip.h"
+
+/* ---- numbers of any storage type ----------------------------------------------------------------------------------------- */
+
+static float load1(eg_dtype dtype, const void *base, int64_t i) {
+    if (dtype == EG_F32) return ((const float *)base)[i];
+    return dtype == EG_U8 ? (float)((const uint8_t *)base)[i] : (float)((const int32_t *)base)[i];
+}
+
+static void store1(const eg_kernels *k, eg_dtype dtype, void *base, int64_t i, const float *value) {
+    if (dtype == EG_F32) ((float *)base)[i] = *value;
+    else if (dtype == EG_U8) k->to_u8(1, (uint8_t *)base + i, value);
+    else k->to_i32(1, (int32_t *)base + i, value);
+}
+
+static void fetch(const eg_kernels *k, eg_dtype dtype, int64_t n, float *d, const void *base, int64_t i) {
+    if (dtype == EG_F32) memcpy(d, (const float *)base + i, (size_t)n * sizeof *d);
+    else if (dtype == EG_U8) k->from_u8(n, d, (const uint8_t *)base + i);
+    else k->from_i32(n, d, (const int32_t *)base + i);
+}
+
+static void store(const eg_kernels *k, eg_dtype dtype, int64_t n, void *base, int64_t i, const float *s) {
+    if (dtype == EG_F32) memcpy((float *)base + i, s, (size_t)n * sizeof *s);
+    else if (dtype == EG_U8) k->to_u8(n, (uint8_t *)base + i, s);
+    else k->to_i32(n, (int32_t *)base + i, s);
+}
+
+static void splat(float *d, float value) {
+    for (int i = 0; i < EG_BLOCK; i++) d[i] = value;
+}
+
+/* ---- instructions ---------------------------------------------------------------------------------------------------------- */
+
+static inline void execute(const eg_strip_instruction *code, int n, float **p, const int64_t *length) {
+    for (const eg_strip_instruction *end = code + n; code < end; code++) {
+        if (code->fn) code->fn(length[code->length], p[code->d], p[code->a], p[code->b], p[code->c]);
+        else code->reduce(length[code->length], p[code->d], p[code->a]);
+    }
+}
+
+#define EACH(operand, handled)                                                                                        \
+    for (const unsigned char *at_ = s->handling[handled], *end_ = at_ + s->nhandled[handled]; at_ < end_; at_++)       \
+        for (int operand = *at_, once_ = 1; once_; once_ = 0)
+
+/* ---- by row -------------------------------------------------------------------------------------------------------------------- */
+
+static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t row, int64_t column, int64_t n) {
+    const eg_kernels *k = s->kernels;
+    int64_t length[EG_LENGTHS] = { EG_BLOCK, n, n };
+    EACH(o, EG_DIRECT) p[s->operand[o].reg] = (float *)q->base[o] + row * q->row[o] + column;
+    EACH(o, EG_FETCH) fetch(k, s->operand[o].dtype, n, p[s->operand[o].reg], q->base[o], row * q->row[o] + column);
+    execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
+    EACH(o, EG_STORE) store(k, s->operand[o].dtype, n, q->base[o], row * q->row[o] + column, p[s->operand[o].reg]);
+    if (row > 0 || !q->is_first) return;
+    EACH(o, EG_STORE_ONCE) {
+        const eg_strip_operand *x = &s->operand[o];
+        int64_t many = x->extent == EG_OVER_COLUMNS ? n : 1;
+        store(k, x->dtype, many, q->base[o], many > 1 ? column : 0, p[x->reg]);
+    }
+}
+
+static void run_by_row(const eg_strips *s, const eg_rect *q, float **p) {
+    for (int64_t row = 0; row < q->rows; row++) {
+        EACH(o, EG_FETCH_ROW) splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
+        for (int64_t column = 0; column < q->columns; column += s->width)
+            run_strip(s, q, p, row, column, q->columns - column < s->width ? q->columns - column : s->width);
+        EACH(o, EG_STORE_ROW) store1(s->kernels, s->operand[o].dtype, q->base[o], row * q->row[o], p[s->operand[o].reg]);
+    }
+}
+
+/* ---- by block of 16 rows --------------------------------------------------------------------------------------------------- */
+
+/* Rows of another type than f32 become floats in rows first, then the block is turned. */
+static void fetch_block(const eg_strips *s, const eg_rect *q, int o, float *d, int64_t row, int64_t rows) {
+    const eg_strip_operand *x = &s->operand[o];
+    const float *from = (const float *)q->base[o] + row * q->row[o];
+    float turned[EG_BLOCK * EG_BLOCK_COLUMNS + EG_BLOCK];
+    if (x->dtype != EG_F32) {
+        for (int64_t i = 0; i < rows; i++)
+            fetch(s->kernels, x->dtype, q->columns, turned + i * q->columns, q->base[o], (row + i) * q->row[o]);
+        from = turned;
+    }
+    s->kernels->block_load(rows, q->columns, d, from, x->dtype == EG_F32 ? q->row[o] : q->columns);
+}
+
+static void store_block(const eg_strips *s, const eg_rect *q, int o, const float *from, int64_t row, int64_t rows) {
+    const eg_strip_operand *x = &s->operand[o];
+    if (x->dtype == EG_F32) {
+        s->kernels->block_store(rows, q->columns, (float *)q->base[o] + row * q->row[o], q->row[o], from);
+        return;
+    }
+    float turned[EG_BLOCK * EG_BLOCK_COLUMNS];
+    s->kernels->block_store(rows, q->columns, turned, q->columns, from);
+    for (int64_t i = 0; i < rows; i++)
+        store(s->kernels, x->dtype, q->columns, q->base[o], (row + i) * q->row[o], turned + i * q->columns);
+}
+
+/* What does not vary over rows: one number for each column, 16 times over. */
+static void store_block_once(const eg_strips *s, const eg_rect *q, float **p) {
+    EACH(o, EG_STORE_ONCE) {
+        const eg_strip_operand *x = &s->operand[o];
+        int64_t n = x->extent == EG_OVER_COLUMNS ? q->columns : 1;
+        for (int64_t j = 0; j < n; j++) store1(s->kernels, x->dtype, q->base[o], j, p[x->reg] + j * EG_BLOCK);
+    }
+}
+
+static void run_by_block(const eg_strips *s, const eg_rect *q, float **p) {
+    const eg_kernels *k = s->kernels;
+    const int64_t length[EG_LENGTHS] = { EG_BLOCK, q->columns * EG_BLOCK, q->columns };
+    for (int64_t row = 0; row < q->rows; row += EG_BLOCK) {
+        int64_t rows = q->rows - row < EG_BLOCK ? q->rows - row : EG_BLOCK;
+        EACH(o, EG_FETCH_ROW) fetch(k, s->operand[o].dtype, rows, p[s->operand[o].reg], q->base[o], row * q->row[o]);
+        EACH(o, EG_FETCH) fetch_block(s, q, o, p[s->operand[o].reg], row, rows);
+        execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
+        EACH(o, EG_STORE) store_block(s, q, o, p[s->operand[o].reg], row, rows);
+        EACH(o, EG_STORE_ROW) store(k, s->operand[o].dtype, rows, q->base[o], row * q->row[o], p[s->operand[o].reg]);
+        if (row == 0 && q->is_first) store_block_once(s, q, p);
+    }
+}
+
+/* ---- both ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Scalars, and by block the columns, are fetched once; then the instructions that need nothing else. */
+static void enter(const eg_strips *s, const eg_rect *q, float **p, float *scratch) {
+    const int64_t length[EG_LENGTHS] = { EG_BLOCK, EG_BLOCK, EG_BLOCK };
+    for (int i = 0; i < s->nregisters; i++)
+        p[i] = s->constant[i] ? (float *)(uintptr_t)s->constant[i] : scratch + s->place[i];
+    EACH(o, EG_FETCH_ONCE) {
+        const eg_strip_operand *x = &s->operand[o];
+        int64_t n = x->extent == EG_OVER_COLUMNS ? q->columns : 1;
+        for (int64_t j = 0; j < n; j++) splat(p[x->reg] + j * EG_BLOCK, load1(x->dtype, q->base[o], j));
+    }
+    execute(s->instruction, s->nonce, p, length);
+}
+
+/* Does every operand go on from row to row without a gap? Then the rectangle is one long row. */
+static int is_flat(const eg_strips *s, const eg_rect *q) {
+    if (q->rows == 1) return 1;
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        if (x->reg < 0 || x->extent == EG_OVER_NONE) continue;
+        if (x->extent != EG_OVER_ALL || q->row[o] != q->columns) return 0;
+    }
+    return 1;
+}
+
+void eg_strips_run(const eg_strips *s, const eg_rect *rect, float *scratch) {
+    float *p[EG_STRIP_REGISTERS];
+    enter(s, rect, p, scratch);
+    if (s->form == EG_BY_BLOCK) {
+        run_by_block(s, rect, p);
+    } else if (s->rows > 1 && s->width == EG_STRIP && is_flat(s, rect)) {
+        eg_rect flat = *rect;
+        flat.columns *= flat.rows;
+        flat.rows = 1;
+        run_by_row(s, &flat, p);
+    } else {
+        run_by_row(s, rect, p);
+    }
+}
