@@ -75,6 +75,11 @@ static eg_value *number(builder *b, const eg_value *constant) {
     return eg_node(b->body->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
+/* A filled tensor is a number to an elementwise op; a product reads it as memory. */
+static int is_number(const builder *b, const eg_value *v, const eg_value *u) {
+    return u->op == EG_OP_CONST && v->op != EG_OP_MATMUL && !b->g->is_sums[v->id];
+}
+
 static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
     for (int i = 0; i < b->nin; i++)
         if (b->in_old[i] == u && eg_shape_equal(b->in[i]->shape, shape)) return i;
@@ -83,7 +88,7 @@ static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
 
 /* The outside value u as a param of that shape (the values are made before the body, which is told their number). */
 static void list_operand(builder *b, const eg_value *u, eg_shape shape) {
-    if (u->op == EG_OP_CONST || find_operand(b, u, shape) >= 0) return;
+    if (find_operand(b, u, shape) >= 0) return;
     eg_value *x = b->r->map[u->id];
     eg_attr attr = { .shape = { shape } };
     if (b->nin == EG_GROUP_OPERANDS) {
@@ -114,7 +119,7 @@ static void list_operands(builder *b) {
     for (int m = 0; m < b->nmembers; m++) {
         const eg_value *v = b->member[m];
         for (int i = 0; i < v->nin; i++)
-            if (!is_member(b, v->in[i])) list_operand(b, v->in[i], operand_shape(b, v, i));
+            if (!is_member(b, v->in[i]) && !is_number(b, v, v->in[i])) list_operand(b, v->in[i], operand_shape(b, v, i));
     }
 }
 
@@ -139,7 +144,7 @@ static eg_value *inner_of(const builder *b, const eg_value *v) {
 static eg_value *input_of(builder *b, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     if (is_member(b, u)) return inner_of(b, u);
-    if (u->op == EG_OP_CONST) return number(b, u);
+    if (is_number(b, v, u)) return number(b, u);
     return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
 }
 

@@ -37,8 +37,6 @@ int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes) {
     return run->nstorage++;
 }
 
-static int is_view(const eg_value *v) { return v->op == EG_OP_RESHAPE || v->op == EG_OP_DETACH; }
-
 static int is_constant(const eg_value *v) { return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA; }
 
 static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
@@ -59,7 +57,7 @@ static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
 
 int eg_storage_of(eg_cpu_run *run, const eg_value *value) {
     int *known = &run->storage_of[value->id];
-    if (*known < 0) *known = is_view(value) ? eg_storage_of(run, value->in[0]) : leaf_storage(run, value);
+    if (*known < 0) *known = value->op == EG_OP_RESHAPE ? eg_storage_of(run, value->in[0]) : leaf_storage(run, value);
     return *known;
 }
 
@@ -184,6 +182,11 @@ eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value) {
 
 static eg_status lower_nothing(eg_cpu_run *run, const eg_value *value) { return (void)run, (void)value, EG_OK; }
 
+static eg_status lower_detach(eg_cpu_run *run, const eg_value *value) {
+    int to = eg_storage_of(run, value), from = eg_storage_of(run, value->in[0]);
+    return to < 0 || from < 0 ? EG_E_MEMORY : eg_lower_copy(run, value, to, from, run->storage[to].bytes);
+}
+
 static const eg_lower_fn lowerings[EG_OP_COUNT] = {
     [EG_OP_INPUT] = lower_nothing,
     [EG_OP_VAR] = lower_nothing,
@@ -191,7 +194,7 @@ static const eg_lower_fn lowerings[EG_OP_COUNT] = {
     [EG_OP_DATA] = lower_nothing,
     [EG_OP_IOTA] = lower_nothing,
     [EG_OP_RESHAPE] = lower_nothing,
-    [EG_OP_DETACH] = lower_nothing,
+    [EG_OP_DETACH] = lower_detach,
     [EG_OP_PART] = lower_nothing, /* written by its FUSED */
     [EG_OP_FUSED] = eg_lower_fused,
     [EG_OP_ASSIGN] = eg_lower_assign,

@@ -10,18 +10,24 @@
 #include "runtime/cpu.h"
 #include "runtime/lower.h"
 
-/* The input seen as [before, along, after], where `along` are the reduced axes; 0 if these are not neighbours. */
+/* The input seen as [before, along, after], where `along` are the reduced axes; 0 if these are not neighbours. Axes of 1 are
+ * no axes here. */
 typedef struct blocks {
     int64_t before, along, after;
 } blocks;
 
 static int blocks_of(eg_shape shape, uint32_t mask, blocks *out) {
-    int axis = 0;
+    int64_t *part[] = { &out->before, &out->along, &out->after };
+    int now = 0;
     *out = (blocks){ 1, 1, 1 };
-    for (; axis < shape.rank && !(mask >> axis & 1); axis++) out->before *= shape.dim[axis];
-    for (; axis < shape.rank && (mask >> axis & 1); axis++) out->along *= shape.dim[axis];
-    for (; axis < shape.rank && !(mask >> axis & 1); axis++) out->after *= shape.dim[axis];
-    return axis == shape.rank;
+    for (int axis = 0; axis < shape.rank; axis++) {
+        if (shape.dim[axis] == 1) continue;
+        int reduced = (int)(mask >> axis & 1);
+        if (reduced != (now == 1)) now++;
+        if (now > 2) return 0;
+        *part[now] *= shape.dim[axis];
+    }
+    return 1;
 }
 
 /* ---- trailing axes -------------------------------------------------------------------------------------------------------- */

@@ -36,12 +36,12 @@ typedef struct strip_detail {
 
 static int64_t items_of(const eg_strips *s, const eg_rect *rect) {
     if (s->form == EG_BY_BLOCK) return (rect->rows + EG_BLOCK - 1) / EG_BLOCK;
-    return rect->rows > 1 ? rect->rows : (rect->columns + EG_STRIP - 1) / EG_STRIP;
+    return s->flat ? (rect->columns + EG_STRIP - 1) / EG_STRIP : rect->rows;
 }
 
 /* Part [from, to) of a segment's items as a rectangle of its own. */
 static eg_rect cut(const eg_strips *s, const eg_rect *whole, int64_t from, int64_t to) {
-    int flat = s->form == EG_BY_ROW && whole->rows == 1;
+    int flat = s->flat;
     int64_t unit = s->form == EG_BY_BLOCK ? EG_BLOCK : flat ? EG_STRIP : 1, extent = flat ? whole->columns : whole->rows;
     int64_t begin = from * unit, end = to * unit < extent ? to * unit : extent;
     eg_rect part = { .rows = flat ? 1 : end - begin, .columns = flat ? end - begin : whole->columns, .is_first = from == 0 };
@@ -62,9 +62,10 @@ static void clear_padding(const eg_strips *s, const segment *seg, int64_t from, 
     if (end > seg->rect.columns) end = seg->rect.columns;
     for (int o = 0; o < s->noperands; o++) {
         if (!s->operand[o].output || s->operand[o].extent != EG_OVER_ALL) continue;
-        float *base = seg->rect.base[o];
+        size_t size = eg_dtype_size(s->operand[o].dtype);
+        unsigned char *base = seg->rect.base[o];
         for (int64_t i = begin + EG_PANEL; i <= end; i += EG_PANEL)
-            memset(base + i - seg->padding, 0, (size_t)seg->padding * sizeof *base);
+            memset(base + (size_t)(i - seg->padding) * size, 0, (size_t)seg->padding * size);
     }
 }
 
@@ -164,9 +165,9 @@ static int lies_in_input(const eg_cpu_run *run, const eg_strips *s, const segmen
 /* May the group be one more segment of the last step: the same program, the same scalars, flat, independent? */
 static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *seg) {
     const eg_cpu_step *step = run->nstep ? &run->step[run->nstep - 1] : NULL;
-    if (!step || step->run != run_strips || s->rows != 1 || s->form != EG_BY_ROW) return 0;
+    if (!step || step->run != run_strips || !s->flat) return 0;
     const strip_detail *d = step->detail;
-    if (d->strips->rows != 1 || d->nsegments == MOST_SEGMENTS || !eg_strips_equal(d->strips, s)) return 0;
+    if (d->nsegments == MOST_SEGMENTS || !eg_strips_equal(d->strips, s)) return 0;
     if (lies_in_input(run, s, seg) || lies_in_input(run, s, d->segment[0])) return 0;
     for (int o = 0; o < s->noperands; o++) {
         if (seg->storage[o] < 0 || s->operand[o].reg < 0) continue;
@@ -203,7 +204,7 @@ static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg)
 }
 
 static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request, const eg_strips *s) {
-    const char *name = s->form == EG_BY_BLOCK ? "strips by block" : s->rows > 1 ? "strips by row" : "strips";
+    const char *name = s->form == EG_BY_BLOCK ? "strips by block" : s->flat ? "strips" : "strips by row";
     eg_cpu_step *step = eg_step_new(run, request->value, name, run_strips, sizeof(strip_detail));
     if (!step) return EG_E_MEMORY;
     strip_detail *d = step->detail;
@@ -344,19 +345,24 @@ static int is_strip_op(const eg_value *v) {
 eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
     if (!is_strip_op(v)) return eg_lower_reference(run, v);
     space sp = space_of(v);
-    int64_t n = eg_shape_size(v->shape), columns = sp.rank ? sp.dim[sp.rank - 1] : 1, rows = n / columns;
+    int in_panels = v->layout == EG_PANELS;
+    int64_t n = eg_shape_size(v->shape), columns = sp.rank ? sp.dim[sp.rank - 1] : 1;
+    if (in_panels) columns = v->shape.dim[1];
+    int64_t rows = n / columns;
     int in[3], out = eg_storage_of(run, v);
     eg_body *body = eg_body_new(run->program->unit.graph, v->nin);
     eg_value *param[3];
     for (int q = 0; q < v->nin; q++) {
         eg_shape shape = EG_SHAPE(rows, columns);
         EG_TRY(operand_storage(run, v->in[q], &in[q]));
-        if (in[q] >= 0 && !shape_in(&sp, q, rows, columns, &shape))
+        if (in_panels) shape = v->in[q]->layout == EG_PANELS ? shape : EG_SHAPE(1, 1);
+        else if (in[q] >= 0 && !shape_in(&sp, q, rows, columns, &shape))
             EG_TRY(eg_lower_expand_to(run, v->in[q], v->shape, &in[q]));
         param[q] = eg_body_param(body, q, v->in[q]->dtype, shape);
     }
     if (out < 0 || !body) return EG_E_MEMORY;
     eg_value *node = eg_node(body->graph, v->op, param, v->nin, &v->attr);
     EG_TRY(eg_body_finish(body, &node, 1));
-    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = in, .out = &out });
+    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = in, .out = &out,
+                                                    .panels = in_panels ? &v->shape : NULL });
 }

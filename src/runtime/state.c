@@ -50,7 +50,7 @@ static size_t rounded(size_t bytes) { return (bytes + EG_ALIGN - 1) / EG_ALIGN *
 size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout) {
     if (layout == EG_PANELS) {
         int64_t panels = (shape.dim[1] + PANEL - 1) / PANEL;
-        return (size_t)(panels * shape.dim[0] * PANEL) * sizeof(float);
+        return (size_t)(panels * shape.dim[0] * PANEL) * eg_dtype_size(dtype);
     }
     return (size_t)eg_shape_size(shape) * eg_dtype_size(dtype);
 }

@@ -240,7 +240,7 @@ static void choose_form(builder *b, const unsigned char *needed) {
         s->width = EG_STRIP;
     } else if (flat && !reduces) {
         s->columns = b->rows * b->columns;
-        s->rows = 1;
+        s->rows = s->flat = 1;
         s->width = s->columns < EG_STRIP ? s->columns : EG_STRIP;
     } else if (b->columns <= EG_BLOCK_COLUMNS) {
         s->form = EG_BY_BLOCK;
@@ -517,7 +517,7 @@ static int constants_equal(const eg_strips *a, const eg_strips *b) {
 }
 
 int eg_strips_equal(const eg_strips *a, const eg_strips *b) {
-    if (a->form != b->form || a->ninstructions != b->ninstructions || a->nonce != b->nonce) return 0;
+    if (a->form != b->form || a->flat != b->flat || a->ninstructions != b->ninstructions || a->nonce != b->nonce) return 0;
     for (int i = 0; i < a->ninstructions; i++) {
         const eg_strip_instruction *x = &a->instruction[i], *y = &b->instruction[i];
         if (x->fn != y->fn || x->reduce != y->reduce || x->d != y->d || x->a != y->a || x->b != y->b || x->c != y->c ||

@@ -56,7 +56,8 @@ enum {
 typedef struct eg_strips {
     const eg_kernels *kernels;
     eg_strip_form form;
-    int64_t rows, columns;   /* the space; rows = 1 for a flat group */
+    int flat;                /* nothing varies over one axis only and nothing is reduced: one long row, cut anywhere */
+    int64_t rows, columns;   /* the space; rows = 1 if flat */
     int64_t width;           /* floats of a strip: most that an instruction is given */
     int noperands, nparams;
     eg_strip_operand operand[EG_STRIP_OPERANDS];
