@@ -46,7 +46,4 @@ EG_STRIP_LIST(EG_DECLARE_STRIP_)
 
 extern const eg_kernels EG_FN(kernels);
 
-/* |x| > 2^20 as quarter pi/2 + r: gives r, |r| <= pi/4, and the quarter mod 4. angle.c, once for all builds. */
-float eg_reduce_huge(float x, int32_t *quarter);
-
 #endif

@@ -168,4 +168,8 @@ const eg_kernels *eg_kernels_best(void);
 void eg_copy_strided(int rank, const int64_t *dim, void *out, const int64_t *out_stride, const void *in,
                      const int64_t *in_stride, int size);
 
+/* |x| > 2^20 as quarter pi/2 + r: gives r, |r| <= pi/4, and the quarter mod 4. In integers: 96 bits of 2/pi from where the whole
+ * quarters end. Once for all builds, in angle.c. */
+float eg_reduce_huge(float x, int32_t *quarter);
+
 #endif

@@ -15,7 +15,7 @@
 #define EG_KERNELS_MATH_H
 
 #include <math.h>
-#include "simd.h"
+#include "kernels/simd.h"
 
 #define EG_LN2_HI 0.693359375f /* few bits: n * EG_LN2_HI is exact */
 #define EG_LN2_LO -2.12194440e-4f
@@ -139,9 +139,6 @@ EG_INLINE eg_vd v_reduce(eg_vd x, eg_vd *n)
     *n = (x * 0.63661977236758134308 + round) - round;
     return ((x - *n * 1.57079632673412561417) - *n * 6.07710050630396597660e-11) - *n * 2.02226624879595063154e-21;
 }
-
-/* The same for one float of any size: x = m 2^e and 96 bits of 2/pi from where the whole quarters end. Also gives n mod 4. */
-float eg_reduce_huge(float x, int32_t *quarter);
 
 EG_INLINE eg_vf v_sin_shifted(eg_vf x, int32_t shift)
 {
