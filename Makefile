@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 10
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build check check-long demo asan ubsan tsan hostile fuzz layers size fmt clean help
+.PHONY: build check check-long demo asan ubsan tsan hostile fuzz amalgamation layers size fmt clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS=10 from its seeds (needs clang)
 	@command -v clang >/dev/null || { echo "make fuzz needs clang"; exit 1; }
 	@cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DEG_FUZZ=ON -DEG_TESTS=OFF >/dev/null && cmake --build build-fuzz -j $(JOBS)
 	@tools/run_fuzzers.sh build-fuzz $(FUZZ_SECONDS)
+
+amalgamation: ## the library as elegans.c and elegans.h in build/amalgamation, compiled and tested as one object
+	@tools/install_missing.sh check
+	@tools/check_amalgamation.sh $(BUILD)/amalgamation
 
 layers: ## check that every file includes only what its layer may see
 	@tools/check_layers
