@@ -46,7 +46,7 @@ typedef struct eg_data_opt {
  *   "gen:NAME?key=value,...": a generated set; `part` "test" draws other samples of the same distribution. Keys: n (samples,
  *     per class for spiral), noise (a standard deviation), seed, and where in brackets classes, dims:
  *       xor (n 4: the corners in turn)   spiral [classes 3]   circles [classes 2]   moons   gauss [classes 2, dims 2]
- *       linear [dims 1], sine: regression   digits (n 10000): drawn with strokes, jitter and noise, 28x28 bytes.
+ *       linear [dims 1], sine: regression   digits (n 20000): drawn with strokes, jitter and noise, 28x28 bytes.
  * `part` NULL is "train" where a set has parts. Classes are sorted: numbers by size, text by bytes. */
 EG_API eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt);
 #define eg_data_open(...) EG_DATA_OPEN_(__VA_ARGS__, .size_ = sizeof(eg_data_opt))

@@ -10,7 +10,7 @@
 
 #include "data/generate.h"
 
-enum { MAX_POINTS = 14, MAX_STROKES = 4, STEPS = 6, MAX_PATH = MAX_STROKES * MAX_POINTS * STEPS };
+enum { MAX_POINTS = 14, MAX_STROKES = 4, STEPS = 4, MAX_PATH = MAX_STROKES * MAX_POINTS * STEPS };
 
 static const double pi = 3.14159265358979323846;
 
@@ -160,15 +160,15 @@ static int clamp_pixel(double v) { return v < 0 ? 0 : v > EG_DIGIT_SIDE - 1 ? EG
 
 /* Inks one segment with a pen of that radius; the edge fades over `soft` pixels. */
 static void ink_segment(const path *p, int i, double radius, double soft, double *ink) {
-    double reach = radius + soft;
-    int x0 = clamp_pixel(fmin(p->x[i - 1], p->x[i]) - reach),
-        x1 = clamp_pixel(fmax(p->x[i - 1], p->x[i]) + reach + 1);
-    int y0 = clamp_pixel(fmin(p->y[i - 1], p->y[i]) - reach),
-        y1 = clamp_pixel(fmax(p->y[i - 1], p->y[i]) + reach + 1);
+    double reach = radius + soft / 2;
+    int x0 = clamp_pixel(fmin(p->x[i - 1], p->x[i]) - reach), x1 = clamp_pixel(fmax(p->x[i - 1], p->x[i]) + reach);
+    int y0 = clamp_pixel(fmin(p->y[i - 1], p->y[i]) - reach), y1 = clamp_pixel(fmax(p->y[i - 1], p->y[i]) + reach);
     for (int y = y0; y <= y1; y++)
         for (int x = x0; x <= x1; x++) {
-            double v = (radius - sqrt(distance2(p, i, x, y))) / soft + .5, *pixel = &ink[y * EG_DIGIT_SIDE + x];
-            if (v > *pixel) *pixel = v < 1 ? v : 1;
+            double d2 = distance2(p, i, x, y), *pixel = &ink[y * EG_DIGIT_SIDE + x];
+            if (d2 >= reach * reach || *pixel >= 1) continue;
+            double v = (reach - sqrt(d2)) / soft;
+            *pixel = fmax(*pixel, fmin(v, 1));
         }
 }
 
@@ -179,16 +179,28 @@ static void ink_path(const path *p, eg_rng *rng, double *ink) {
         if (!p->starts[i]) ink_segment(p, i, radius * (1 + vary * sin(phase + 8. * i / p->n)), soft, ink);
 }
 
+/* Nearly normal, of standard deviation 1: the sum of a random word's four bytes. Each pixel of every digit needs one.
+ */
+static double grain(uint32_t word) {
+    const double mean = 510, deviation = 147.8; /* of four bytes: sqrt(4 (256^2 - 1) / 12) */
+    uint32_t pairs = (word & 0x00FF00FF) + (word >> 8 & 0x00FF00FF);
+    return ((double)((pairs & 0xFFFF) + (pairs >> 16)) - mean) / deviation;
+}
+
 void eg_draw_digit(int digit, double noise, eg_rng *rng, unsigned char *image) {
     path p;
     double ink[EG_DIGIT_SIDE * EG_DIGIT_SIDE] = { 0 };
+    uint32_t words[4];
     trace(choose_glyph(digit, rng), rng, &p);
     deform(&p, rng);
     place(&p, rng);
     ink_path(&p, rng, ink);
     double darkness = uniform(rng, .85, 1);
+    uint64_t block = rng->next / 4 + 1; /* the first unused block of four words */
     for (int i = 0; i < EG_DIGIT_SIDE * EG_DIGIT_SIDE; i++) {
-        double v = darkness * ink[i] + noise * eg_rng_gauss(rng);
+        if (i % 4 == 0) eg_philox(rng->key, block++, words);
+        double v = darkness * ink[i] + noise * grain(words[i % 4]);
         image[i] = (unsigned char)(v <= 0 ? 0 : v >= 1 ? 255 : 255 * v + .5);
     }
+    rng->next = 4 * block;
 }

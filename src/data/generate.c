@@ -120,7 +120,7 @@ static const generator generators[] = {
     { "gauss", 200, 2, 2, .4, 2, MAX_KINDS, MAX_DIMS, 0, draw_gauss },
     { "linear", 200, 0, 1, .1, 0, 0, MAX_DIMS, 0, draw_linear },
     { "sine", 200, 0, 1, .1, 0, 0, 1, 0, draw_sine },
-    { "digits", 10000, 10, EG_DIGIT_SIDE *EG_DIGIT_SIDE, .05, 10, 10, EG_DIGIT_SIDE *EG_DIGIT_SIDE, 0, NULL },
+    { "digits", 20000, 10, EG_DIGIT_SIDE *EG_DIGIT_SIDE, .05, 10, 10, EG_DIGIT_SIDE *EG_DIGIT_SIDE, 0, NULL },
 };
 enum { GENERATORS = sizeof generators / sizeof generators[0] };
 
