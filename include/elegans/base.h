@@ -77,6 +77,9 @@ EG_API const char *eg_error(void);
 /* The status that belongs to eg_error(). */
 EG_API eg_status eg_error_status(void);
 
+/* The candidate closest to `word` by edit distance if it is close enough to be meant, else NULL. */
+EG_API const char *eg_did_you_mean(const char *word, const char *const *candidates, int n);
+
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
 /* One function allocates, grows and frees, as in Lua: new_size 0 frees `block` and returns NULL; block NULL allocates;

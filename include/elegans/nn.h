@@ -216,6 +216,8 @@ EG_API eg_state *eg_model_state(eg_model *model);
 /* EG_F32 (the default) or EG_F64, before the parameters have values. */
 EG_API eg_status eg_model_set_dtype(eg_model *model, eg_dtype dtype);
 EG_API eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect);
+/* Gives every kernel whose layer names no initialiser this one; before eg_model_init. */
+EG_API void eg_model_set_init(eg_model *model, eg_init init);
 /* All parameters as one flat vector in order of the summary. n must be eg_model_parameters. */
 EG_API eg_status eg_model_get_flat(const eg_model *model, double *out, int64_t n);
 EG_API eg_status eg_model_set_flat(eg_model *model, const double *in, int64_t n);

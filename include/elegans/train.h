@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <elegans/data.h>
 #include <elegans/nn.h>
+#include <elegans/optim.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -98,6 +99,8 @@ EG_API double eg_model_lr(const eg_model *model);
 
 typedef enum eg_shuffle { EG_SHUFFLE_EACH_EPOCH, EG_SHUFFLE_OFF, EG_SHUFFLE_WITH_REPLACEMENT } eg_shuffle;
 enum { EG_BATCH_ALL = -1 };
+/* The learning rate over a run, as a factor at p = steps made / steps planned: 1; 1 - p; (1 + cos(pi p)) / 2. */
+typedef enum eg_schedule { EG_SCHEDULE_CONSTANT, EG_SCHEDULE_LINEAR, EG_SCHEDULE_COSINE, EG_SCHEDULES } eg_schedule;
 
 typedef struct eg_fit_opt {
     size_t size_;
@@ -106,6 +109,7 @@ typedef struct eg_fit_opt {
     double validation_split;      /* the last part of the data, before shuffling */
     const eg_data *validation;    /* instead of a split */
     eg_shuffle shuffle;
+    eg_schedule schedule;
     const double *class_weights;  /* [classes] or NULL */
     double tolerance;             /* stop when the epoch's loss changes by less; 0: off */
     int64_t max_steps;            /* 0: no limit */

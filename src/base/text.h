@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <elegans/base.h>
+#include <elegans/base.h>
 
 /* Zero-initialise; `data` is always NUL-terminated once something was added (NULL before). On a failed allocation the
  * text keeps what it has and `failed` is set once and for all: check it at the end. */
@@ -41,8 +42,6 @@ void eg_round_digits(double value, int count, char digits[20], int *point);
 const char *eg_parse_double(const char *text, const char *end, double *value);
 const char *eg_parse_int(const char *text, const char *end, int64_t *value); /* NULL on overflow too */
 
-/* The candidate closest to `word` by edit distance if it is close enough to be meant, else NULL. */
-const char *eg_did_you_mean(const char *word, const char *const *candidates, int n);
 /* Fails with NAME: "unknown <what> '<word>'; did you mean '<candidate>'?" (or, where none is close, the first few of them). */
 eg_status eg_fail_unknown(const char *what, const char *word, const char *const *candidates, int n);
 

@@ -129,6 +129,11 @@ static eg_status first_values(const eg_parameter *parameter, uint64_t seed, eg_d
     return eg_init_fill(resolve_init(parameter, dialect), dialect, parameter->shape, seed, parameter->name, out);
 }
 
+void eg_model_set_init(eg_model *model, eg_init init) {
+    for (int i = 0; i < model->nparameters; i++)
+        if (model->parameters[i].kernel && model->parameters[i].init.kind == EG_INIT_DEFAULT) model->parameters[i].init = init;
+}
+
 eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
     if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
     EG_TRY(add_variables(model));

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cmd_check.c: `elegans check`: is every gradient of this network right? Draws parameters and a batch at random,
+ * compares automatic differentiation with central differences in float64, one line for each parameter.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli.h"
+
+typedef struct check_options {
+    const char *net, *loss, *input;
+    int64_t batch, seed, samples;
+    double rtol;
+    int json;
+} check_options;
+
+#define FIELD(name) offsetof(check_options, name)
+
+static const cli_option options[] = {
+    { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS", "the network, e.g. 'dense 8 tanh; dense 3 softmax'", NULL },
+    { "input", 'i', CLI_TEXT, FIELD(input), "SHAPE", "shape of one sample, e.g. 4 or 28x28", NULL },
+    { "loss", 0, CLI_TEXT, FIELD(loss), "NAME",
+      "loss (default: cross-entropy after softmax or sigmoid, else squared error)", NULL },
+    { "batch", 'b', CLI_COUNT, FIELD(batch), "N", "samples (default 4)", NULL },
+    { "samples", 0, CLI_COUNT, FIELD(samples), "N", "elements checked per parameter (default: up to 64)", NULL },
+    { "rtol", 0, CLI_REAL, FIELD(rtol), "X", "allowed relative error (default 1e-6)", NULL },
+    { "seed", 's', CLI_COUNT, FIELD(seed), "N", "other numbers", NULL },
+    { "json", 0, CLI_FLAG, FIELD(json), NULL, "one JSON object per parameter", NULL },
+    { 0 }
+};
+
+enum { MAX_PARAMETERS = 64 };
+
+/* The loss of the network on a random batch, in float64. */
+typedef struct problem {
+    eg_model *model;
+    eg_graph *graph;
+    eg_state *state;
+    eg_value *loss, *parameter[MAX_PARAMETERS];
+    int n;
+    double *x, *y; /* inputs, in order */
+} problem;
+
+static int parse_shape(const char *text, eg_shape *shape) {
+    *shape = EG_SCALAR;
+    for (char *end; shape->rank < EG_MAX_RANK - 1; text = end + 1) {
+        long long dim = strtoll(text, &end, 10);
+        if (end == text || dim < 1 || dim > 1 << 20) return 0;
+        shape->dim[shape->rank++] = dim;
+        if (*end == 0) return 1;
+        if (*end != 'x' && *end != ',') return 0;
+    }
+    return 0;
+}
+
+/* A small generator of its own: the numbers only have to be of all signs and sizes. */
+static double draw(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) * 0x1p-52 - 1;
+}
+
+/* Targets of every kind of loss: probabilities that sum to 1 where the output has several classes. */
+static void draw_targets(double *y, int64_t rows, int64_t width, uint64_t *random) {
+    for (int64_t i = 0; i < rows; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < width; j++) sum += y[i * width + j] = .05 + fabs(draw(random));
+        for (int64_t j = 0; j < width; j++) y[i * width + j] /= width > 1 ? sum : 1.5;
+    }
+}
+
+static int choose_loss(const check_options *o, const eg_value *logits, int64_t width, eg_loss_kind *kind) {
+    *kind = !logits     ? EG_LOSS_MEAN_SQUARED_ERROR
+            : width > 1 ? EG_LOSS_CATEGORICAL_CROSS_ENTROPY
+                        : EG_LOSS_BINARY_CROSS_ENTROPY;
+    if (o->loss && eg_loss_named(o->loss, kind) != EG_OK) return cli_fail(eg_error_status());
+    if (*kind == EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY) *kind = EG_LOSS_CATEGORICAL_CROSS_ENTROPY;
+    return -1;
+}
+
+static int build(const check_options *o, eg_shape input, problem *p) {
+    eg_shape batch = { .rank = input.rank + 1, .dim = { o->batch } };
+    memcpy(batch.dim + 1, input.dim, (size_t)input.rank * sizeof *input.dim);
+    eg_value *x = eg_input(p->graph, "x", EG_F64, batch), *output, *logits, *penalty;
+    if (eg_model_build(p->model, x, NULL, &output, &logits, &penalty) != EG_OK)
+        return cli_error(CLI_BAD_DATA, "%s", eg_model_error(p->model));
+    eg_shape shape = eg_value_shape(output);
+    int64_t width = eg_shape_size(shape) / o->batch;
+    eg_loss_kind kind;
+    int code = choose_loss(o, logits, width, &kind);
+    if (code >= 0) return code;
+    int stable = logits && (kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY || kind == EG_LOSS_BINARY_CROSS_ENTROPY);
+    eg_value *y = eg_input(p->graph, "y", EG_F64, shape);
+    p->loss = eg_loss(kind, y, stable ? logits : output, .from_logits = stable);
+    if (penalty) p->loss = eg_add(p->loss, penalty);
+    p->n = eg_model_variables(p->model, p->graph, 1, p->parameter, MAX_PARAMETERS);
+    if (eg_graph_status(p->graph) != EG_OK) return cli_error(CLI_BAD_DATA, "%s", eg_graph_error(p->graph));
+    if (p->n > MAX_PARAMETERS) return cli_error(CLI_BAD_DATA, "check: at most %d parameters", MAX_PARAMETERS);
+    uint64_t random = (uint64_t)o->seed * 2 + 1;
+    int64_t samples = eg_shape_size(batch);
+    p->x = malloc((size_t)samples * sizeof *p->x);
+    p->y = malloc((size_t)(width * o->batch) * sizeof *p->y);
+    if (!p->x || !p->y) return cli_error(CLI_INTERNAL, "no memory");
+    for (int64_t i = 0; i < samples; i++) p->x[i] = 2 * draw(&random);
+    draw_targets(p->y, o->batch, width, &random);
+    return eg_init_normal(p->state, p->graph, .5) == EG_OK ? -1 : cli_fail(eg_error_status());
+}
+
+static void print_result(const check_options *o, const char *name, const eg_check_result *result) {
+    if (!o->json) {
+        printf("%-4s  %-24s %6lld checked  worst error %.1e%s%s\n", result->passed ? "ok" : "FAIL", name,
+               (long long)result->checked, result->worst_error, result->passed ? "" : "  at ",
+               result->passed ? "" : result->worst);
+        return;
+    }
+    cli_json json = { .stream = stdout };
+    cli_json_open(&json, NULL);
+    cli_json_text(&json, "parameter", name);
+    cli_json_text(&json, "result", result->passed ? "ok" : "failed");
+    cli_json_integer(&json, "checked", result->checked);
+    cli_json_integer(&json, "nonzero", result->nonzero);
+    cli_json_real(&json, "worst_error", result->worst_error);
+    cli_json_text(&json, "worst", result->worst);
+    cli_json_close(&json);
+}
+
+static int check(const check_options *o, problem *p) {
+    const double *inputs[] = { p->x, p->y };
+    int failed = 0;
+    for (int i = 0; i < p->n; i++) {
+        eg_check_result result;
+        eg_status status = eg_check_gradient(p->loss, &p->parameter[i], 1, p->state, inputs, &result,
+                                             .samples = o->samples, .rtol = isnan(o->rtol) ? 0 : o->rtol);
+        if (status != EG_OK) return cli_fail(status);
+        print_result(o, eg_value_name(p->parameter[i]), &result);
+        failed += !result.passed;
+    }
+    return failed ? cli_error(CLI_INTERNAL, "%d of %d gradients are wrong", failed, p->n) : CLI_OK;
+}
+
+static int run(int argc, char **argv) {
+    check_options o = { .batch = 4, .rtol = (double)NAN };
+    eg_shape input;
+    int code = cli_parse(&cli_check, argc, argv, &o, NULL, 0);
+    if (code >= 0) return code;
+    if (!o.net || !o.input)
+        return cli_error(CLI_USAGE, "check: --net and --input are needed; see: elegans check --help");
+    if (!parse_shape(o.input, &input))
+        return cli_error(CLI_USAGE, "check: --input takes a shape such as 4 or 28x28, not '%s'", o.input);
+    if (o.batch < 1) return cli_error(CLI_USAGE, "check: --batch takes 1 or more");
+    problem p = { .model = eg_model_parse(input, o.net),
+                  .graph = eg_graph_new(),
+                  .state = eg_state_new((uint64_t)o.seed) };
+    if (!p.model || !p.graph || !p.state)
+        code = cli_error(CLI_INTERNAL, "no memory");
+    else if (eg_model_status(p.model) != EG_OK)
+        code = cli_error(CLI_USAGE, "--net: %s", eg_model_error(p.model));
+    else if ((code = build(&o, input, &p)) < 0)
+        code = check(&o, &p);
+    free(p.x);
+    free(p.y);
+    eg_graph_free(p.graph);
+    eg_state_free(p.state);
+    eg_model_free(p.model);
+    return code;
+}
+
+const cli_command cli_check = {
+    .name = "check",
+    .summary = "compare a network's gradients with differences",
+    .usage = "--net LAYERS --input SHAPE [options]",
+    .options = options,
+    .run = run,
+    .examples = "  elegans check --net 'dense 8 tanh; dense 3 softmax' --input 4\n"
+                "  elegans check --net 'dense 16 gelu; dense 1' --input 28x28 --loss huber\n",
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cmd_inspect.c: `elegans inspect`: what is in a model file.
+ */
+#include "cli.h"
+
+typedef struct inspect_options {
+    int json;
+} inspect_options;
+
+static const cli_option options[] = {
+    { "json", 0, CLI_FLAG, offsetof(inspect_options, json), NULL, "one JSON object on stdout", NULL }, { 0 }
+};
+
+static void print_names(const char *what, const eg_model *model, int n, const char *(*name)(const eg_model *, int)) {
+    enum { MOST = 12 };
+    if (n == 0) return;
+    printf("%s:", what);
+    for (int i = 0; i < n && i < MOST; i++) printf("%s %s", i ? "," : "", name(model, i));
+    if (n > MOST) printf(", ... (%d)", n);
+    putchar('\n');
+}
+
+static void print_text(const eg_model *model, const char *hash) {
+    char *summary = eg_model_summary(model), *text = eg_model_text(model);
+    if (summary) fputs(summary, stdout);
+    if (text) printf("net: %s\n", text);
+    printf("parameters: %lld (%lld trainable)\n", (long long)eg_model_parameters(model),
+           (long long)eg_model_trainable(model));
+    printf("scaling: %s\n", eg_scaling_name(eg_model_scaling(model)));
+    print_names("columns", model, eg_model_columns(model), eg_model_column_name);
+    print_names("classes", model, eg_model_classes(model), eg_model_class_name);
+    if (*eg_model_target_name(model)) printf("target: %s\n", eg_model_target_name(model));
+    printf("weights sha256: %s\n", hash);
+    eg_string_free(summary);
+    eg_string_free(text);
+}
+
+static void put_shape(cli_json *json, const char *key, eg_shape shape) {
+    cli_json_list(json, key);
+    for (int i = 0; i < shape.rank; i++) cli_json_integer(json, NULL, shape.dim[i]);
+    cli_json_list_end(json);
+}
+
+static void print_json(const eg_model *model, const char *hash) {
+    char *text = eg_model_text(model);
+    cli_json json = { .stream = stdout };
+    cli_json_open(&json, NULL);
+    cli_json_text(&json, "event", "inspect");
+    cli_json_text(&json, "net", text);
+    put_shape(&json, "input", eg_model_input_shape(model));
+    put_shape(&json, "output", eg_model_output_shape(model));
+    cli_json_integer(&json, "parameters", eg_model_parameters(model));
+    cli_json_integer(&json, "trainable", eg_model_trainable(model));
+    cli_json_text(&json, "scaling", eg_scaling_name(eg_model_scaling(model)));
+    cli_json_list(&json, "columns");
+    for (int i = 0; i < eg_model_columns(model); i++) cli_json_text(&json, NULL, eg_model_column_name(model, i));
+    cli_json_list_end(&json);
+    cli_json_list(&json, "classes");
+    for (int i = 0; i < eg_model_classes(model); i++) cli_json_text(&json, NULL, eg_model_class_name(model, i));
+    cli_json_list_end(&json);
+    cli_json_text(&json, "weights_sha256", hash);
+    cli_json_close(&json);
+    eg_string_free(text);
+}
+
+static int run(int argc, char **argv) {
+    inspect_options o = { 0 };
+    const char *path = NULL;
+    char hash[65];
+    int code = cli_parse(&cli_inspect, argc, argv, &o, &path, 1);
+    if (code >= 0) return code;
+    if (!path) return cli_error(CLI_USAGE, "inspect: a model file is needed; see: elegans inspect --help");
+    eg_model *model = cli_load_model(path, &code);
+    if (!model) return code;
+    eg_status status = eg_model_sha256(model, hash);
+    if (status != EG_OK)
+        code = cli_fail(status);
+    else if (o.json)
+        print_json(model, hash);
+    else
+        print_text(model, hash);
+    eg_model_free(model);
+    return status == EG_OK ? CLI_OK : code;
+}
+
+const cli_command cli_inspect = {
+    .name = "inspect",
+    .summary = "layers, parameters and preprocessing of a model file",
+    .usage = "MODEL [--json]",
+    .options = options,
+    .run = run,
+    .examples = "  elegans inspect mnist.safetensors\n",
+};

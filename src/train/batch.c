@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * batch.c: rows of a data set into the buffers that a program reads. Bytes stay bytes; class and sample weights meet
+ * here. The order of an epoch is a function of (seed, epoch) alone, so a run can be resumed in the middle of it.
+ */
+#include <string.h>
+#include "base/rng.h"
+#include "train/trainer.h"
+
+static size_t row_bytes(const eg_tensor *tensor) {
+    int64_t rows = eg_tensor_shape(tensor).dim[0];
+    return rows ? (size_t)(eg_tensor_size(tensor) / rows) * eg_dtype_size(eg_tensor_dtype(tensor)) : 0;
+}
+
+void eg_batch_free(eg_batch *batch) {
+    eg_free(batch->x);
+    eg_free(batch->y);
+    eg_free(batch->weights);
+    *batch = (eg_batch){ 0 };
+}
+
+eg_status eg_batch_reserve(eg_batch *batch, const eg_data *data, int64_t rows) {
+    size_t x_row = row_bytes(eg_data_x(data));
+    size_t y_row = eg_data_y(data) ? row_bytes(eg_data_y(data)) : 0;
+    if (batch->capacity >= rows && batch->x_row == x_row && batch->y_row == y_row) return EG_OK;
+    eg_batch_free(batch);
+    size_t x_size, y_size;
+    if (!eg_mul_size((size_t)rows, x_row, &x_size) || !eg_mul_size((size_t)rows, y_row, &y_size))
+        return eg_fail(EG_E_LIMIT, "a batch of %lld samples is too large", (long long)rows);
+    *batch = (eg_batch){ .x = eg_alloc(x_size + 1),
+                         .y = eg_alloc(y_size + 1),
+                         .weights = eg_alloc((size_t)rows * sizeof(float) + 1),
+                         .x_row = x_row,
+                         .y_row = y_row };
+    if (!batch->x || !batch->y || !batch->weights) {
+        eg_batch_free(batch);
+        return EG_E_MEMORY;
+    }
+    batch->capacity = rows;
+    return EG_OK;
+}
+
+static float weight_of(const eg_data *data, int64_t row, const double *class_weights) {
+    const float *samples = eg_data_weights(data);
+    double weight = samples ? (double)samples[row] : 1;
+    if (class_weights) weight *= class_weights[((const int32_t *)eg_tensor_data(eg_data_y(data)))[row]];
+    return (float)weight;
+}
+
+void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t first, int64_t n,
+                   const double *class_weights) {
+    const unsigned char *x = eg_tensor_data(eg_data_x(data));
+    const unsigned char *y = eg_data_y(data) ? eg_tensor_data(eg_data_y(data)) : NULL;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t row = order ? order[i] : first + i;
+        memcpy((unsigned char *)batch->x + (size_t)i * batch->x_row, x + (size_t)row * batch->x_row, batch->x_row);
+        if (y)
+            memcpy((unsigned char *)batch->y + (size_t)i * batch->y_row, y + (size_t)row * batch->y_row,
+                   batch->y_row);
+        batch->weights[i] = weight_of(data, row, class_weights);
+    }
+}
+
+void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order, int64_t n) {
+    eg_rng rng = eg_rng_new(seed, eg_site("shuffle"));
+    rng.key.step = (uint32_t)epoch;
+    if (shuffle == EG_SHUFFLE_EACH_EPOCH) {
+        eg_rng_permutation(&rng, order, n);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        order[i] = shuffle == EG_SHUFFLE_OFF ? i : (int64_t)eg_rng_below(&rng, (uint64_t)n);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * evaluate.c: scores and predictions of a model, in batches.
+ */
+#include <math.h>
+#include <string.h>
+#include "train/trainer.h"
+
+enum { EVALUATE_BATCH = 512 };
+
+eg_status eg_model_fail(eg_model *model, eg_status status) {
+    if (status != EG_OK && model && model->status == EG_OK) eg_model_poison(model);
+    return status;
+}
+
+/* ---- evaluate
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static eg_status evaluate_batch(eg_model *model, const eg_data *data, int64_t first, int64_t n, eg_totals *totals) {
+    eg_trainer *trainer = model->train;
+    eg_batch *batch = &trainer->batch;
+    int weighted = eg_data_weights(data) != NULL;
+    eg_program *program;
+    EG_TRY(eg_step_program_get(model, EG_PROGRAM_EVALUATE, n, data, weighted, &program));
+    eg_batch_fill(batch, data, NULL, first, n, NULL);
+    EG_TRY(eg_bind(program, "x", batch->x, (size_t)n * batch->x_row));
+    EG_TRY(eg_bind(program, "y", batch->y, (size_t)n * batch->y_row));
+    if (weighted) EG_TRY(eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)));
+    EG_TRY(eg_run(program));
+    eg_step_collect(trainer, program, n, totals);
+    return EG_OK;
+}
+
+static eg_status evaluate(eg_model *model, const eg_data *data, eg_scores *scores) {
+    EG_TRY(eg_trainer_check(model, data, 1));
+    EG_TRY(eg_trainer_meet(model, data));
+    eg_trainer *trainer = model->train;
+    EG_TRY(eg_trainer_fit_scaling(model, data));
+    int64_t rows = eg_data_rows(data), batch = rows < EVALUATE_BATCH ? rows : EVALUATE_BATCH;
+    EG_TRY(eg_batch_reserve(&trainer->batch, data, batch));
+    eg_totals totals = { 0 };
+    for (int64_t first = 0; first < rows; first += batch)
+        EG_TRY(evaluate_batch(model, data, first, rows - first < batch ? rows - first : batch, &totals));
+    *scores = eg_scores_from(trainer, &totals, (int)eg_shape_size(eg_model_output_shape(model)));
+    return EG_OK;
+}
+
+eg_scores eg_model_evaluate(eg_model *model, const eg_data *data) {
+    eg_scores scores = eg_scores_none();
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    if (!trainer || !trainer->compiled)
+        eg_model_fail(model, eg_fail(EG_E_ARGUMENT, "evaluate: the model is not compiled"));
+    else
+        eg_model_fail(model, evaluate(model, data, &scores));
+    return scores;
+}
+
+/* ---- predict
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static eg_status check_x(eg_model *model, const eg_tensor *x) {
+    EG_TRY(eg_model_status(model));
+    if (!x) return eg_fail(EG_E_ARGUMENT, "predict: no samples");
+    eg_shape have = eg_tensor_shape(x), want = eg_model_input_shape(model);
+    if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
+        return eg_fail(EG_E_DTYPE, "predict: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
+    if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_shape_size(want)) return EG_OK;
+    char a[160], b[160];
+    return eg_fail(EG_E_SHAPE, "predict: the model takes samples of shape %s, got %s for all of them",
+                   eg_shape_text(want, a, sizeof a), eg_shape_text(have, b, sizeof b));
+}
+
+static eg_status predict_rows(eg_model *model, const eg_tensor *x, int64_t rows, float *out) {
+    int64_t width = eg_shape_size(eg_model_output_shape(model)), sample = eg_shape_size(eg_model_input_shape(model));
+    size_t row_bytes = (size_t)sample * eg_dtype_size(eg_tensor_dtype(x));
+    int64_t batch = rows < EVALUATE_BATCH ? rows : EVALUATE_BATCH;
+    double *wide = eg_alloc((size_t)(batch * width) * sizeof *wide + 1);
+    eg_status status = wide ? EG_OK : EG_E_MEMORY;
+    for (int64_t first = 0; status == EG_OK && first < rows; first += batch) {
+        int64_t n = rows - first < batch ? rows - first : batch;
+        eg_program *program;
+        status = eg_predict_program_get(model, n, eg_tensor_dtype(x), &program);
+        if (status == EG_OK)
+            status = eg_set(program, "x", (const char *)eg_tensor_data(x) + (size_t)first * row_bytes,
+                            (size_t)n * row_bytes);
+        if (status == EG_OK) status = eg_run(program);
+        if (status == EG_OK) status = eg_fetch(program, 0, wide, n * width);
+        for (int64_t i = 0; status == EG_OK && i < n * width; i++) out[first * width + i] = (float)wide[i];
+    }
+    eg_free(wide);
+    return status;
+}
+
+static eg_status predict(eg_model *model, const eg_tensor *x, eg_tensor **out) {
+    EG_TRY(check_x(model, x));
+    eg_trainer *trainer = eg_trainer_of(model);
+    if (!trainer) return EG_E_MEMORY;
+    if (!trainer->recipe.dtype) trainer->recipe.dtype = EG_F32;
+    eg_shape shape = eg_model_output_shape(model);
+    for (int i = shape.rank++; i > 0; i--) shape.dim[i] = shape.dim[i - 1];
+    shape.dim[0] = eg_tensor_shape(x).dim[0];
+    eg_tensor *dense = eg_tensor_is_contiguous(x) ? NULL : eg_tensor_copy(x, eg_tensor_dtype(x));
+    *out = eg_tensor_new(EG_F32, shape);
+    eg_status status =
+        *out ? predict_rows(model, dense ? dense : x, shape.dim[0], eg_tensor_data(*out)) : EG_E_MEMORY;
+    eg_tensor_free(dense);
+    if (status == EG_OK) return EG_OK;
+    eg_tensor_free(*out);
+    *out = NULL;
+    return status;
+}
+
+eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x) {
+    eg_tensor *out = NULL;
+    eg_model_fail(model, predict(model, x, &out));
+    return out;
+}
+
+eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x) {
+    eg_tensor *p = eg_model_predict(model, x);
+    if (!p) return NULL;
+    int64_t rows = eg_tensor_shape(p).dim[0], width = rows ? eg_tensor_size(p) / rows : 0;
+    eg_tensor *classes = eg_tensor_new(EG_I32, EG_SHAPE(rows));
+    double threshold = eg_threshold(model->train, eg_model_last_activation(model));
+    for (int64_t i = 0; classes && i < rows; i++) {
+        const float *row = (const float *)eg_tensor_data(p) + i * width;
+        int32_t best = 0;
+        for (int64_t j = 1; j < width; j++)
+            if (row[j] > row[best]) best = (int32_t)j;
+        ((int32_t *)eg_tensor_data(classes))[i] = width == 1 ? (double)row[0] > threshold : best;
+    }
+    eg_tensor_free(p);
+    return classes;
+}

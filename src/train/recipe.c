@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * recipe.c: what eg_model_compile says, completed by what the data says. Compiling only stores the recipe; the loss
+ * that AUTO means, the names of classes and columns and the fitted scaling are decided when the first data set is
+ * met.
+ */
+#include <math.h>
+#include <string.h>
+#include "base/text.h"
+#include "train/trainer.h"
+
+/* ---- the trainer's life
+ * ----------------------------------------------------------------------------------------------- */
+
+void eg_trainer_drop_programs(eg_trainer *trainer) {
+    for (eg_step_program *program = trainer->programs, *next; program; program = next) {
+        next = program->next;
+        eg_program_free(program->program);
+        eg_free(program);
+    }
+    trainer->programs = NULL;
+}
+
+static void free_names(char ***names, int *n) {
+    for (int i = 0; *names && i < *n; i++) eg_free((*names)[i]);
+    eg_free(*names);
+    *names = NULL;
+    *n = 0;
+}
+
+static void trainer_free(void *slot) {
+    eg_trainer *trainer = slot;
+    if (!trainer) return;
+    eg_trainer_drop_programs(trainer);
+    eg_batch_free(&trainer->batch);
+    eg_optimizer_free(trainer->recipe.optimizer);
+    eg_free(trainer->train_scores);
+    eg_free(trainer->validation_scores);
+    free_names(&trainer->class_names, &trainer->n_classes);
+    free_names(&trainer->column_names, &trainer->n_columns);
+    eg_free(trainer->target_name);
+    eg_free(trainer);
+}
+
+const eg_trainer *eg_trainer_peek(const eg_model *model) { return model ? model->train : NULL; }
+
+eg_trainer *eg_trainer_of(eg_model *model) {
+    if (!model->train) {
+        model->train = eg_calloc(1, sizeof(eg_trainer));
+        model->train_free = trainer_free;
+    }
+    return model->train;
+}
+
+/* ---- compile
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static eg_status check_recipe(const eg_model *model, const eg_recipe *recipe) {
+    if (recipe->dtype != EG_F32 && recipe->dtype != EG_F64)
+        return eg_fail(EG_E_ARGUMENT, "compile: a model's dtype is f32 or f64");
+    if (recipe->reduction == EG_REDUCTION_NONE)
+        return eg_fail(EG_E_ARGUMENT, "compile: a training loss is a mean or a sum");
+    if (recipe->l1 < 0 || recipe->l2 < 0) return eg_fail(EG_E_ARGUMENT, "compile: penalties are not negative");
+    return eg_model_status(model);
+}
+
+eg_status eg_model_compile_(eg_model *model, eg_recipe recipe) {
+    if (!model) {
+        eg_optimizer_free(recipe.optimizer);
+        return eg_fail(EG_E_ARGUMENT, "compile: no model");
+    }
+    eg_trainer *trainer = eg_trainer_of(model);
+    if (!recipe.optimizer) recipe.optimizer = eg_adam(.lr = 1e-3);
+    if (!trainer || !recipe.optimizer) {
+        eg_optimizer_free(recipe.optimizer);
+        return eg_model_fail(model, eg_error_status());
+    }
+    if (!recipe.dtype) recipe.dtype = EG_F32;
+    if (recipe.dtype == EG_F64) recipe.executor = EG_REF;
+    if (!recipe.top_k) recipe.top_k = 5;
+    eg_trainer_drop_programs(trainer);
+    eg_optimizer_free(trainer->recipe.optimizer);
+    trainer->recipe = recipe;
+    trainer->loss = recipe.loss;
+    trainer->lr = eg_optimizer_lr(recipe.optimizer);
+    trainer->position = (eg_position){ .last_loss = (double)INFINITY };
+    trainer->compiled = 1;
+    trainer->slots_ready = 0;
+    eg_status status = check_recipe(model, &recipe);
+    if (status == EG_OK) status = eg_model_set_dtype(model, recipe.dtype);
+    if (status == EG_OK) status = eg_model_init(model, recipe.seed, recipe.dialect);
+    return eg_model_fail(model, status);
+}
+
+eg_status eg_model_set_lr(eg_model *model, double lr) {
+    eg_trainer *trainer = eg_trainer_of(model);
+    if (!trainer) return eg_error_status();
+    if (!(lr > 0) || isinf(lr)) return eg_fail(EG_E_ARGUMENT, "a learning rate is a positive number, not %g", lr);
+    trainer->lr = lr;
+    return EG_OK;
+}
+
+double eg_model_lr(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer ? trainer->lr : (double)NAN;
+}
+
+/* ---- meeting the data
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* The loss that AUTO means: by the task and the shape of the output. */
+static eg_loss_kind choose_loss(const eg_model *model, const eg_data *data) {
+    if (eg_data_task(data) != EG_TASK_CLASSIFICATION) return EG_LOSS_MEAN_SQUARED_ERROR;
+    eg_shape out = eg_model_output_shape(model);
+    if (out.rank && out.dim[out.rank - 1] > 1 && eg_model_last_activation(model) != EG_SIGMOID)
+        return EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY;
+    return eg_model_last_activation(model) == EG_TANH ? EG_LOSS_MEAN_SQUARED_ERROR : EG_LOSS_BINARY_CROSS_ENTROPY;
+}
+
+static eg_status keep_names(char ***names, int *count, const eg_data *data, int n,
+                            const char *(*name_of)(const eg_data *, int)) {
+    if (*names || n == 0) return EG_OK;
+    *names = eg_calloc((size_t)n, sizeof **names);
+    if (!*names) return EG_E_MEMORY;
+    *count = n;
+    for (int i = 0; i < n; i++)
+        if (!((*names)[i] = eg_strdup(name_of(data, i)))) return EG_E_MEMORY;
+    return EG_OK;
+}
+
+static int metrics_are_default(const eg_recipe *recipe) {
+    for (int i = 0; i < EG_MAX_METRICS; i++)
+        if (recipe->metrics[i] != EG_METRIC_NONE) return 0;
+    return 1;
+}
+
+eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
+    eg_trainer *trainer = eg_trainer_of(model);
+    if (!trainer) return EG_E_MEMORY;
+    EG_TRY(eg_data_status(data) == EG_OK ? EG_OK : eg_fail(eg_data_status(data), "%s", eg_data_error(data)));
+    if (trainer->task == EG_TASK_NONE) trainer->task = eg_data_task(data);
+    if (trainer->loss == EG_LOSS_AUTO) trainer->loss = choose_loss(model, data);
+    if (metrics_are_default(&trainer->recipe))
+        trainer->recipe.metrics[0] = trainer->task == EG_TASK_CLASSIFICATION ? EG_METRIC_ACCURACY : EG_METRIC_MAE;
+    EG_TRY(keep_names(&trainer->class_names, &trainer->n_classes, data, eg_data_classes(data), eg_data_class_name));
+    EG_TRY(keep_names(&trainer->column_names, &trainer->n_columns, data, eg_data_columns(data), eg_data_column_name));
+    if (!trainer->target_name && eg_data_target_name(data))
+        if (!(trainer->target_name = eg_strdup(eg_data_target_name(data)))) return EG_E_MEMORY;
+    return EG_OK;
+}
+
+/* ---- does a data set fit the model?
+ * --------------------------------------------------------------------------------------- */
+
+static eg_status check_samples(const eg_model *model, const eg_data *data) {
+    eg_shape want = eg_model_input_shape(model), have = eg_data_sample_shape(data);
+    if (eg_shape_size(want) == eg_shape_size(have)) return EG_OK;
+    char a[160], b[160];
+    return eg_fail(EG_E_SHAPE, "the model takes samples of shape %s, the data has %s",
+                   eg_shape_text(want, a, sizeof a), eg_shape_text(have, b, sizeof b));
+}
+
+static eg_status check_classes(const eg_model *model, const eg_data *data) {
+    int64_t outputs = eg_shape_size(eg_model_output_shape(model));
+    int64_t limit = outputs == 1 ? 2 : outputs;
+    const int32_t *y = eg_tensor_data(eg_data_y(data));
+    for (int64_t i = 0; i < eg_data_rows(data); i++)
+        if (y[i] < 0 || y[i] >= limit)
+            return eg_fail(EG_E_DATA, "row %lld: class %d is outside the model's %lld classes (0 to %lld)",
+                           (long long)i + 1, y[i], (long long)limit, (long long)limit - 1);
+    return EG_OK;
+}
+
+static eg_status check_outputs(const eg_model *model, const eg_data *data) {
+    int64_t outputs = eg_shape_size(eg_model_output_shape(model));
+    if (outputs == eg_data_outputs(data)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "the model has %lld outputs, the data %d targets for each sample", (long long)outputs,
+                   eg_data_outputs(data));
+}
+
+eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targets) {
+    EG_TRY(eg_model_status(model));
+    if (!data) return eg_fail(EG_E_ARGUMENT, "no data set");
+    EG_TRY(eg_data_status(data) == EG_OK ? EG_OK : eg_fail(eg_data_status(data), "%s", eg_data_error(data)));
+    if (eg_data_rows(data) == 0) return eg_fail(EG_E_DATA, "the data set has no rows");
+    EG_TRY(check_samples(model, data));
+    int64_t bad = eg_data_first_bad_row(data);
+    if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a NaN or an infinite number", (long long)bad + 1);
+    if (!needs_targets) return EG_OK;
+    if (!eg_data_y(data)) return eg_fail(EG_E_DATA, "the data set has no targets");
+    return eg_tensor_dtype(eg_data_y(data)) == EG_I32 ? check_classes(model, data) : check_outputs(model, data);
+}
+
+/* ---- scaling
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* Shift and scale are variables "preprocess/shift" and "preprocess/scale" of the model's state: saved and loaded as
+ * all others. */
+static eg_status store_scaling(eg_model *model, const float *shift, const float *scale) {
+    eg_state *state = eg_model_state(model);
+    eg_shape shape = eg_model_input_shape(model);
+    size_t bytes = (size_t)eg_shape_size(shape) * sizeof(float);
+    eg_graph *graph = eg_graph_new();
+    if (!graph) return EG_E_MEMORY;
+    eg_status status = eg_state_add(state, eg_var(graph, "preprocess/shift", EG_F32, shape));
+    if (status == EG_OK) status = eg_state_add(state, eg_var(graph, "preprocess/scale", EG_F32, shape));
+    if (status == EG_OK) status = eg_state_write(state, "preprocess/shift", shift, bytes);
+    if (status == EG_OK) status = eg_state_write(state, "preprocess/scale", scale, bytes);
+    eg_graph_free(graph);
+    return status;
+}
+
+eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
+    eg_trainer *trainer = model->train;
+    if (trainer->scaling_fitted) return EG_OK;
+    size_t n = (size_t)eg_shape_size(eg_data_sample_shape(data));
+    float *shift = eg_calloc(n + 1, sizeof *shift), *scale = eg_calloc(n + 1, sizeof *scale);
+    eg_status status = shift && scale ? EG_OK : EG_E_MEMORY;
+    if (status == EG_OK) status = eg_scaling_fit(trainer->recipe.scaling, data, shift, scale, &trainer->scaling);
+    /* Bytes are divided by 255 with a constant: nothing to store. */
+    if (status == EG_OK && trainer->scaling != EG_SCALING_NONE && trainer->scaling != EG_SCALING_BYTES)
+        status = store_scaling(model, shift, scale);
+    if (status == EG_OK) trainer->scaling_fitted = 1;
+    eg_free(shift);
+    eg_free(scale);
+    return status;
+}
+
+/* ---- what a model knows of its data
+ * ------------------------------------------------------------------------------------------ */
+
+int eg_model_classes(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer ? trainer->n_classes : 0;
+}
+
+const char *eg_model_class_name(const eg_model *model, int index) {
+    return index >= 0 && index < eg_model_classes(model) ? eg_trainer_peek(model)->class_names[index] : "";
+}
+
+int eg_model_columns(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer ? trainer->n_columns : 0;
+}
+
+const char *eg_model_column_name(const eg_model *model, int index) {
+    return index >= 0 && index < eg_model_columns(model) ? eg_trainer_peek(model)->column_names[index] : "";
+}
+
+const char *eg_model_target_name(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer && trainer->target_name ? trainer->target_name : "";
+}
+
+eg_scaling eg_model_scaling(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer ? trainer->scaling : EG_SCALING_NONE;
+}

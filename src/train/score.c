@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * score.c: metrics. A program returns sums over its batch (score = a function of the epoch's totals), so that metrics
+ * cost one small fused group, and means over batches of unequal size are right.
+ *
+ * accuracy = hits / n; top_k = hits among the k largest / n; mse, mae = sums / (n outputs);
+ * r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2, over all outputs together.
+ */
+#include <math.h>
+#include "train/trainer.h"
+
+/* Which sums a metric needs. */
+static const unsigned needed_by[EG_METRIC_KINDS] = {
+    [EG_METRIC_ACCURACY] = 1u << EG_SUM_HITS,
+    [EG_METRIC_TOP_K] = 1u << EG_SUM_TOP_K,
+    [EG_METRIC_MSE] = 1u << EG_SUM_SQUARED,
+    [EG_METRIC_MAE] = 1u << EG_SUM_ABSOLUTE,
+    [EG_METRIC_R2] = 1u << EG_SUM_SQUARED | 1u << EG_SUM_TARGET | 1u << EG_SUM_TARGET_SQUARED,
+};
+
+unsigned eg_sums_needed(const eg_trainer *trainer) {
+    unsigned sums = 0;
+    for (int i = 0; i < EG_MAX_METRICS; i++) sums |= needed_by[trainer->recipe.metrics[i]];
+    return sums;
+}
+
+/* ---- graph side
+ * ----------------------------------------------------------------------------------------------------- */
+
+static eg_value *count(eg_value *mask, eg_dtype dtype) { return eg_sum(eg_cast(mask, dtype)); }
+
+/* Class targets as numbers [n, outputs] in p's dtype: one-hot, or 0/1 for a single output. */
+static eg_value *dense_target(eg_value *y, eg_value *p) {
+    eg_shape shape = eg_value_shape(p);
+    int64_t outputs = shape.dim[shape.rank - 1];
+    if (eg_value_dtype(y) != EG_I32) return eg_reshape_to(eg_cast(y, eg_value_dtype(p)), shape);
+    if (outputs == 1) return eg_reshape_to(eg_cast(y, eg_value_dtype(p)), shape);
+    return eg_one_hot(y, outputs, eg_value_dtype(p));
+}
+
+/* [n] class numbers of y, whether it came as numbers or as one-hot rows. */
+static eg_value *class_of(eg_value *y) {
+    if (eg_value_dtype(y) == EG_I32) return y;
+    eg_shape shape = eg_value_shape(y);
+    if (shape.rank > 1 && shape.dim[shape.rank - 1] > 1) return eg_argmax(y, -1);
+    eg_value *flat = eg_reshape_to(y, EG_SHAPE(shape.dim[0]));
+    return eg_cast(eg_greater(flat, eg_const(eg_value_graph(y), .5)), EG_I32);
+}
+
+double eg_threshold(const eg_trainer *trainer, eg_activation_kind last) {
+    if (last == EG_SIGMOID || last == EG_STEP || last == EG_SOFTMAX) return .5;
+    return trainer->loss == EG_LOSS_BINARY_CROSS_ENTROPY || trainer->loss == EG_LOSS_HINGE ? 0 : .5;
+}
+
+static eg_value *hits(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
+    (void)trainer;
+    eg_shape shape = eg_value_shape(p);
+    eg_value *guess = NULL;
+    if (shape.dim[shape.rank - 1] > 1) {
+        guess = eg_argmax(p, -1);
+    } else {
+        eg_value *flat = eg_reshape_to(p, EG_SHAPE(shape.dim[0]));
+        guess = eg_cast(eg_greater(flat, eg_const(eg_value_graph(p), threshold)), EG_I32);
+    }
+    return count(eg_equal(guess, class_of(y)), eg_value_dtype(p));
+}
+
+/* The class is among the k largest: fewer than k outputs are larger than the one of the class. */
+static eg_value *top_k(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
+    (void)threshold;
+    eg_dtype dtype = eg_value_dtype(p);
+    eg_value *own = eg_sum(eg_mul(dense_target(y, p), p), .axes = EG_AXES(-1), .keep = 1);
+    eg_value *larger = eg_sum(eg_cast(eg_greater(p, own), dtype), .axes = EG_AXES(-1));
+    return count(eg_less(larger, eg_const(eg_value_graph(p), trainer->recipe.top_k)), dtype);
+}
+
+static eg_value *squared(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
+    (void)trainer, (void)threshold;
+    return eg_sum(eg_square(eg_sub(dense_target(y, p), p)));
+}
+
+static eg_value *absolute(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
+    (void)trainer, (void)threshold;
+    return eg_sum(eg_abs(eg_sub(dense_target(y, p), p)));
+}
+
+static eg_value *target(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
+    (void)trainer, (void)threshold;
+    return eg_sum(dense_target(y, p));
+}
+
+static eg_value *target_squared(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
+    (void)trainer, (void)threshold;
+    return eg_sum(eg_square(dense_target(y, p)));
+}
+
+typedef eg_value *(*sum_fn)(const eg_trainer *, eg_value *y, eg_value *p, double threshold);
+
+static const sum_fn builders[EG_SUM_KINDS] = {
+    [EG_SUM_HITS] = hits,         [EG_SUM_TOP_K] = top_k,   [EG_SUM_SQUARED] = squared,
+    [EG_SUM_ABSOLUTE] = absolute, [EG_SUM_TARGET] = target, [EG_SUM_TARGET_SQUARED] = target_squared,
+};
+
+eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y, eg_value *p, double threshold) {
+    return builders[kind](trainer, y, p, threshold);
+}
+
+/* ---- totals to scores
+ * ------------------------------------------------------------------------------------------------ */
+
+eg_scores eg_scores_none(void) {
+    double nan = (double)NAN;
+    return (
+        eg_scores){ .loss = nan, .accuracy = nan, .top_k = nan, .mse = nan, .mae = nan, .r2 = nan, .penalty = nan };
+}
+
+static double r2(const eg_totals *totals, double count) {
+    double mean = totals->sum[EG_SUM_TARGET] / count;
+    double variation = totals->sum[EG_SUM_TARGET_SQUARED] - count * mean * mean;
+    return variation > 0 ? 1 - totals->sum[EG_SUM_SQUARED] / variation : (double)NAN;
+}
+
+eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, int outputs) {
+    eg_scores scores = eg_scores_none();
+    scores.n = totals->n;
+    if (totals->n == 0) return scores;
+    double n = (double)totals->n, elements = n * outputs;
+    double divisor = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : n;
+    scores.loss = totals->loss / divisor;
+    scores.penalty = totals->penalty / divisor;
+    for (int i = 0; i < EG_MAX_METRICS; i++) switch (trainer->recipe.metrics[i]) {
+        case EG_METRIC_ACCURACY:
+            scores.accuracy = totals->sum[EG_SUM_HITS] / n;
+            break;
+        case EG_METRIC_TOP_K:
+            scores.top_k = totals->sum[EG_SUM_TOP_K] / n;
+            break;
+        case EG_METRIC_MSE:
+            scores.mse = totals->sum[EG_SUM_SQUARED] / elements;
+            break;
+        case EG_METRIC_MAE:
+            scores.mae = totals->sum[EG_SUM_ABSOLUTE] / elements;
+            break;
+        case EG_METRIC_R2:
+            scores.r2 = r2(totals, elements);
+            break;
+        case EG_METRIC_NONE:
+        case EG_METRIC_KINDS:
+            break;
+        }
+    return scores;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * step.c: recipe + model -> graph -> program. One training step is one program: preprocessing, forward, loss,
+ * penalties, gradients, clipping, update, and the sums that metrics need. Programs are kept for each batch size they
+ * were asked for.
+ *
+ *     x (bytes or floats) --scale--> model --> p, logits --> loss + penalty --grad--> update (assigns)
+ *                                              p, y --> sums
+ */
+#include <string.h>
+#include "train/trainer.h"
+
+/* A program's graph while it is being made. */
+typedef struct builder {
+    eg_model *model;
+    eg_trainer *trainer;
+    eg_graph *graph;
+    eg_value *x, *y, *weights, *step, *lr; /* inputs; NULL where the program has none */
+    eg_value *p, *logits, *penalty;
+    eg_value **root; /* [capacity] */
+    int roots, capacity;
+} builder;
+
+static void add_root(builder *b, eg_value *value) { b->root[b->roots++] = value; }
+
+/* ---- inputs
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static eg_shape with_batch(int64_t batch, eg_shape sample) {
+    eg_shape shape = { .rank = sample.rank + 1, .dim = { batch } };
+    for (int i = 0; i < sample.rank; i++) shape.dim[i + 1] = sample.dim[i];
+    return shape;
+}
+
+/* (x - shift) * scale in the recipe's dtype. */
+static eg_value *preprocess(const builder *b, eg_value *x) {
+    eg_dtype dtype = b->trainer->recipe.dtype;
+    eg_value *value = eg_value_dtype(x) == dtype ? x : eg_cast(x, dtype);
+    switch (b->trainer->scaling) {
+    case EG_SCALING_BYTES:
+        return eg_mul(value, eg_const(b->graph, 1.0 / 255));
+    case EG_SCALING_STANDARDISE:
+    case EG_SCALING_MIN_MAX: {
+        eg_shape shape = eg_model_input_shape(b->model);
+        eg_value *shift = eg_var(b->graph, "preprocess/shift", EG_F32, shape);
+        eg_value *scale = eg_var(b->graph, "preprocess/scale", EG_F32, shape);
+        if (dtype != EG_F32) shift = eg_cast(shift, dtype), scale = eg_cast(scale, dtype);
+        return eg_mul(eg_sub(value, shift), scale);
+    }
+    default:
+        return value;
+    }
+}
+
+static void build_inputs(builder *b, eg_program_kind kind, int64_t batch, eg_dtype x_dtype, const eg_data *data,
+                         int weighted) {
+    b->x = eg_input(b->graph, "x", x_dtype, with_batch(batch, eg_model_input_shape(b->model)));
+    if (data && kind != EG_PROGRAM_PREDICT) {
+        eg_shape y = eg_tensor_shape(eg_data_y(data));
+        y.dim[0] = batch;
+        b->y = eg_input(b->graph, "y", eg_tensor_dtype(eg_data_y(data)), y);
+        if (weighted) b->weights = eg_input(b->graph, "weights", EG_F32, EG_SHAPE(batch));
+    }
+    if (kind == EG_PROGRAM_TRAIN) {
+        b->step = eg_input(b->graph, "step", EG_I32, EG_SCALAR);
+        b->lr = eg_input(b->graph, "lr", b->trainer->recipe.dtype, EG_SCALAR);
+    }
+}
+
+/* ---- loss
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static int is_cross_entropy(eg_loss_kind kind) {
+    return kind == EG_LOSS_BINARY_CROSS_ENTROPY || kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY ||
+           kind == EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY;
+}
+
+static int takes_class_numbers(eg_loss_kind kind, int64_t outputs) {
+    return kind == EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY ||
+           (outputs > 1 && (kind == EG_LOSS_CATEGORICAL_HINGE || kind == EG_LOSS_MULTICLASS_HINGE));
+}
+
+/* Targets in the form that the loss takes: class numbers as they are, or numbers shaped like p. */
+static eg_value *loss_target(const builder *b, eg_value *p) {
+    eg_shape shape = eg_value_shape(p);
+    int64_t outputs = shape.dim[shape.rank - 1];
+    eg_dtype dtype = eg_value_dtype(p);
+    int classes = eg_value_dtype(b->y) == EG_I32;
+    if (takes_class_numbers(b->trainer->loss, outputs)) return classes ? b->y : eg_argmax(b->y, -1);
+    if (classes && outputs > 1) return eg_one_hot(b->y, outputs, dtype);
+    return eg_reshape_to(eg_value_dtype(b->y) == dtype ? b->y : eg_cast(b->y, dtype), shape);
+}
+
+static eg_value *custom_loss(const builder *b) {
+    const eg_recipe *recipe = &b->trainer->recipe;
+    eg_value *loss = recipe->loss_fn(recipe->loss_user, b->y, b->p);
+    if (eg_value_shape(loss).rank == 0) return loss;
+    return recipe->reduction == EG_REDUCTION_SUM ? eg_sum(loss) : eg_mean(loss);
+}
+
+/* The stable form from logits wherever the last layer ends in softmax, sigmoid or nothing. */
+static eg_value *data_loss(const builder *b) {
+    const eg_recipe *recipe = &b->trainer->recipe;
+    if (recipe->loss_fn) return custom_loss(b);
+    int linear = eg_model_last_activation(b->model) == EG_LINEAR;
+    int stable = is_cross_entropy(b->trainer->loss) && (b->logits || linear);
+    eg_value *p = stable && b->logits ? b->logits : b->p;
+    eg_value *weights = b->weights;
+    if (weights && recipe->dtype != EG_F32) weights = eg_cast(weights, recipe->dtype);
+    return eg_loss(b->trainer->loss, loss_target(b, p), p, .reduction = recipe->reduction, .from_logits = stable,
+                   .delta = recipe->huber_delta, .weights = weights, .dialect = recipe->dialect);
+}
+
+/* ---- gradients, update
+ * --------------------------------------------------------------------------------------------------- */
+
+static eg_status build_update(builder *b, eg_value *objective) {
+    int n = eg_model_variables(b->model, b->graph, 1, NULL, 0), count = 0;
+    size_t most = (size_t)n * (1 + EG_OPTIMIZER_SLOTS);
+    eg_value **variables = eg_calloc((size_t)n + 1, sizeof *variables);
+    eg_value **gradient = eg_calloc((size_t)n + 1, sizeof *gradient), **assign = eg_calloc(most + 1, sizeof *assign);
+    eg_status status = variables && gradient && assign ? EG_OK : EG_E_MEMORY;
+    if (status == EG_OK) eg_model_variables(b->model, b->graph, 1, variables, n);
+    if (status == EG_OK) status = eg_grad(objective, variables, n, gradient);
+    if (status == EG_OK)
+        status =
+            eg_optimizer_build(b->trainer->recipe.optimizer, b->step, b->lr, variables, gradient, n, assign, &count);
+    for (int i = 0; status == EG_OK && i < count; i++) add_root(b, assign[i]);
+    eg_free(variables);
+    eg_free(gradient);
+    eg_free(assign);
+    return status;
+}
+
+/* Classes are told from the logits where there are any: softmax and sigmoid do not change which is largest. */
+static void add_sums(builder *b) {
+    unsigned sums = eg_sums_needed(b->trainer);
+    double threshold = eg_threshold(b->trainer, eg_model_last_activation(b->model));
+    for (int i = 0; i < EG_SUM_KINDS; i++) {
+        int by_rank = b->logits && (i == EG_SUM_HITS || i == EG_SUM_TOP_K);
+        if (sums >> i & 1)
+            add_root(b, eg_sum_build(b->trainer, (eg_sum_kind)i, b->y, by_rank ? b->logits : b->p,
+                                     by_rank ? 0 : threshold));
+    }
+}
+
+static eg_status build_training_roots(builder *b, eg_program_kind kind) {
+    const eg_recipe *recipe = &b->trainer->recipe;
+    EG_TRY(eg_model_penalty(b->model, b->graph, recipe->l1, recipe->l2, &b->penalty));
+    eg_value *loss = data_loss(b), *penalty = b->penalty;
+    eg_value *zero = eg_full(b->graph, eg_value_dtype(loss), EG_SCALAR, 0);
+    eg_value *objective = penalty ? eg_add(loss, penalty) : loss;
+    add_root(b, objective);
+    add_root(b, penalty ? penalty : zero);
+    add_sums(b);
+    if (kind != EG_PROGRAM_TRAIN) return EG_OK;
+    /* Ascent climbs the data term; penalties still hold back. */
+    if (recipe->maximize) objective = penalty ? eg_sub(penalty, loss) : eg_neg(loss);
+    return build_update(b, objective);
+}
+
+/* ---- the program
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static eg_status build(builder *b, eg_program_kind kind) {
+    int variables = (int)eg_state_count(eg_model_state(b->model));
+    b->capacity = 2 + EG_SUM_KINDS + (variables + 1) * (1 + EG_OPTIMIZER_SLOTS) + 8;
+    b->root = eg_calloc((size_t)b->capacity, sizeof *b->root);
+    if (!b->root) return EG_E_MEMORY;
+    EG_TRY(eg_model_build(b->model, preprocess(b, b->x), b->step, &b->p, &b->logits, NULL));
+    if (kind != EG_PROGRAM_PREDICT) return build_training_roots(b, kind);
+    add_root(b, b->p);
+    return EG_OK;
+}
+
+static eg_program *compile(builder *b) {
+    const eg_recipe *recipe = &b->trainer->recipe;
+    return eg_program_new(eg_model_state(b->model), b->root, b->roots, .executor = recipe->executor,
+                          .threads = recipe->threads);
+}
+
+static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg_data *data) {
+    builder b = { .model = model, .trainer = model->train, .graph = eg_graph_new() };
+    if (!b.graph) return EG_E_MEMORY;
+    build_inputs(&b, wanted->kind, wanted->batch, wanted->x_dtype, data, wanted->weighted);
+    eg_status status = build(&b, wanted->kind);
+    if (eg_graph_status(b.graph) != EG_OK) status = eg_fail(eg_graph_status(b.graph), "%s", eg_graph_error(b.graph));
+    if (status == EG_OK) {
+        wanted->program = compile(&b);
+        status = wanted->program ? EG_OK : eg_error_status();
+    }
+    /* Slots that start at a number other than 0 are written once, before the run's first step. */
+    if (status == EG_OK && wanted->kind == EG_PROGRAM_TRAIN && !b.trainer->slots_ready) {
+        status = eg_optimizer_init_slots(b.trainer->recipe.optimizer, eg_model_state(model));
+        b.trainer->slots_ready = status == EG_OK;
+    }
+    eg_free(b.root);
+    eg_graph_free(b.graph);
+    return status;
+}
+
+static eg_status get_program(eg_model *model, eg_step_program wanted, const eg_data *data, eg_program **out) {
+    eg_trainer *trainer = model->train;
+    for (eg_step_program *known = trainer->programs; known; known = known->next)
+        if (known->kind == wanted.kind && known->batch == wanted.batch && known->x_dtype == wanted.x_dtype &&
+            known->weighted == wanted.weighted) {
+            *out = known->program;
+            return EG_OK;
+        }
+    EG_TRY(make_program(model, &wanted, data));
+    eg_step_program *kept = eg_alloc(sizeof *kept);
+    if (!kept) {
+        eg_program_free(wanted.program);
+        return EG_E_MEMORY;
+    }
+    *kept = wanted;
+    kept->next = trainer->programs;
+    trainer->programs = kept;
+    *out = kept->program;
+    return EG_OK;
+}
+
+eg_status eg_step_program_get(eg_model *model, eg_program_kind kind, int64_t batch, const eg_data *data, int weighted,
+                              eg_program **out) {
+    eg_step_program wanted = {
+        .kind = kind, .batch = batch, .x_dtype = eg_tensor_dtype(eg_data_x(data)), .weighted = weighted
+    };
+    return get_program(model, wanted, data, out);
+}
+
+eg_status eg_predict_program_get(eg_model *model, int64_t batch, eg_dtype x_dtype, eg_program **out) {
+    eg_step_program wanted = { .kind = EG_PROGRAM_PREDICT, .batch = batch, .x_dtype = x_dtype };
+    return get_program(model, wanted, NULL, out);
+}
+
+/* ---- results
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+static double scalar_root(const eg_program *program, int root) {
+    double value = 0;
+    eg_fetch(program, root, &value, 1);
+    return value;
+}
+
+double eg_step_collect(const eg_trainer *trainer, const eg_program *program, int64_t samples, eg_totals *totals) {
+    double share = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : (double)samples;
+    double loss = scalar_root(program, 0);
+    totals->loss += loss * share;
+    totals->penalty += scalar_root(program, 1) * share;
+    unsigned sums = eg_sums_needed(trainer);
+    for (int i = 0, root = 2; i < EG_SUM_KINDS; i++)
+        if (sums >> i & 1) totals->sum[i] += scalar_root(program, root++);
+    totals->n += samples;
+    totals->batches++;
+    return loss;
+}
