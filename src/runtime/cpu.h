@@ -48,11 +48,11 @@ typedef struct eg_fixup {
 } eg_fixup;
 
 /* Storages that must lie side by side, each rounded up to 64 bytes, so that steps over them become one. */
-typedef struct eg_group {
+typedef struct eg_neighbours {
     const int *storage;
     int n, first, last, placed;
     size_t bytes, offset;
-} eg_group;
+} eg_neighbours;
 
 /* ---- steps ------------------------------------------------------------------------------------------------------------ */
 
@@ -91,7 +91,7 @@ typedef struct eg_cpu_run {
     int nuse, use_capacity;
     eg_fixup *fixup;
     int nfixup, fixup_capacity;
-    eg_group *group;
+    eg_neighbours *group;
     int ngroup, group_capacity;
     void **result;          /* [nroots]: row-major, in the root's dtype */
     unsigned char *memory, *constants;

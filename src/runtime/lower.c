@@ -70,7 +70,7 @@ eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n) {
     EG_TRY(GROW(run->group, run->ngroup, run->group_capacity));
     const int *copy = eg_arena_copy(run->arena, storages, (size_t)n * sizeof *storages);
     if (!copy) return EG_E_MEMORY;
-    run->group[run->ngroup++] = (eg_group){ .storage = copy, .n = n };
+    run->group[run->ngroup++] = (eg_neighbours){ .storage = copy, .n = n };
     return EG_OK;
 }
 

@@ -4,7 +4,7 @@
  * smallest hole that holds it when it is first written, and gives it back after the step that last touches it. An elementwise result takes
  * the place of an operand that dies in the same step. The size is known before the first run, and nothing moves after.
  *
- * Storages that a step wants side by side (eg_group) are placed as one when the first of them is written: that costs memory,
+ * Storages that a step wants side by side (eg_neighbours) are placed as one when the first of them is written: that costs memory,
  * so only small groups get it.
  */
 #include <string.h>
@@ -79,7 +79,7 @@ static void give(planner *p, size_t offset, size_t bytes) {
 static int is_planned(const eg_storage *s) { return s->kind == EG_IN_ARENA && s->same_as < 0 && s->first >= 0; }
 
 /* A group whose members all live in the arena, once each, and which is small. */
-static int can_group(const eg_cpu_run *run, const eg_group *g) {
+static int can_group(const eg_cpu_run *run, const eg_neighbours *g) {
     size_t bytes = 0;
     for (int i = 0; i < g->n; i++) {
         const eg_storage *s = &run->storage[g->storage[i]];
@@ -93,7 +93,7 @@ static int can_group(const eg_cpu_run *run, const eg_group *g) {
 
 static void form_groups(eg_cpu_run *run) {
     for (int k = 0; k < run->ngroup; k++) {
-        eg_group *g = &run->group[k];
+        eg_neighbours *g = &run->group[k];
         if (!can_group(run, g)) continue;
         g->first = EG_FOREVER;
         for (int i = 0; i < g->n; i++) {
@@ -106,7 +106,7 @@ static void form_groups(eg_cpu_run *run) {
     }
 }
 
-static void place_group(planner *p, eg_group *g) {
+static void place_group(planner *p, eg_neighbours *g) {
     size_t offset = g->offset = take(p, g->bytes);
     g->placed = 1;
     for (int i = 0; i < g->n; i++) {
@@ -158,7 +158,7 @@ static void release(planner *p, int at, const eg_use *use, unsigned char *taken)
     int id = (int)(s - p->run->storage);
     if (!is_planned(s) || taken[id]) return;
     if (s->group >= 0) {
-        eg_group *g = &p->run->group[s->group];
+        eg_neighbours *g = &p->run->group[s->group];
         if (g->last != at || g->placed != 1) return;
         g->placed = 2;
         give(p, g->offset, g->bytes);
