@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <elegans.h>
 
-/* ---- exit codes
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- exit codes ------------------------------------------------------------------------------------------ */
 
 enum {
     CLI_OK = 0,
@@ -33,8 +32,7 @@ int cli_fail(eg_status status);
 /* Prints "elegans: ..." (printf) to stderr and returns `code`. */
 int cli_error(int code, const char *format, ...) EG_PRINTF(2, 3);
 
-/* ---- options
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------------------- */
 
 typedef enum cli_kind {
     CLI_FLAG,    /* int: 1 when given                                            */
@@ -84,16 +82,14 @@ int cli_assign(const cli_command *command, void *target, const char *name, const
 void cli_print_help(const cli_command *command, FILE *stream);
 const cli_command *cli_find(const char *name);
 
-/* ---- terminal
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- terminal -------------------------------------------------------------------------------------------- */
 
 int cli_is_terminal(FILE *stream);
 int cli_columns(FILE *stream);                         /* width, 80 where unknown */
 int cli_colour(FILE *stream);                          /* a terminal and no NO_COLOR */
 void cli_bytes(char *text, size_t size, double bytes); /* "1.6 MB" */
 
-/* ---- JSON lines: one object a line
- * ------------------------------------------------------------------------------------------ */
+/* ---- JSON lines: one object a line ----------------------------------------------------------------------- */
 
 typedef struct cli_json {
     FILE *stream;
@@ -110,8 +106,7 @@ void cli_json_integer(cli_json *json, const char *key, int64_t number);
 /* "loss":..,"accuracy":.. of what was computed, inside the open object. */
 void cli_json_scores(cli_json *json, const eg_scores *scores);
 
-/* ---- models and data
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- models and data ------------------------------------------------------------------------------------- */
 
 /* Loads a model or says why not (returns NULL and *code). */
 eg_model *cli_load_model(const char *path, int *code);

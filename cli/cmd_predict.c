@@ -97,8 +97,7 @@ static void print_json(const outcome *r, int classify) {
     }
 }
 
-/* ---- pictures
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- pictures -------------------------------------------------------------------------------------------- */
 
 /* Brightness 0..1 of pixel (y, x) of image i; bytes or floats that lie in 0..1. */
 static double pixel(const eg_data *data, int64_t i, int64_t y, int64_t x, int64_t height, int64_t width) {
@@ -151,8 +150,7 @@ static int show(const outcome *r, int64_t n) {
     return CLI_OK;
 }
 
-/* ---- the run
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------------------- */
 
 static int report(const predict_options *o, const outcome *r) {
     int classify = eg_model_classes(r->model) > 0 || o->classes;

@@ -86,8 +86,7 @@ static const cli_option options[] = {
     { 0 }
 };
 
-/* ---- words to enums
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- words to enums -------------------------------------------------------------------------------------- */
 
 typedef struct word {
     const char *name;
@@ -130,8 +129,7 @@ static int look_up(const char *option, const char *text, const word *words, int 
 /* An option's number for a struct in which 0 means "the default". */
 static double given(double value) { return isnan(value) ? 0 : value == 0 ? EG_ZERO : value; }
 
-/* ---- configuration
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------------------- */
 
 static int assign_pair(train_options *o, const char *pair) {
     const char *equals = strchr(pair, '=');
@@ -284,8 +282,7 @@ static int open_sets(const train_options *o, sets *s) {
     return split_test(o, s, task);
 }
 
-/* ---- what was not said
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- what was not said ----------------------------------------------------------------------------------- */
 
 /* A network that suits the data: one hidden layer of 64 for tables (128 for images), the output by the task. */
 static char *choose_net(const eg_data *data) {

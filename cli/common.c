@@ -11,8 +11,7 @@
 #include <unistd.h>
 #include "cli.h"
 
-/* ---- errors
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------------------- */
 
 int cli_exit_code(eg_status status) {
     static const struct {
@@ -54,8 +53,7 @@ int cli_error(int code, const char *format, ...) {
     return code;
 }
 
-/* ---- terminal
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- terminal -------------------------------------------------------------------------------------------- */
 
 int cli_is_terminal(FILE *stream) { return isatty(fileno(stream)); }
 
@@ -78,8 +76,7 @@ void cli_bytes(char *text, size_t size, double bytes) {
     snprintf(text, size, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }
 
-/* ---- JSON lines
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- JSON lines ------------------------------------------------------------------------------------------ */
 
 static void put_string(FILE *stream, const char *text) {
     fputc('"', stream);
@@ -177,8 +174,7 @@ void cli_print_scores(FILE *stream, const char *what, const eg_scores *scores) {
     fprintf(stream, "  (%lld samples)\n", (long long)scores->n);
 }
 
-/* ---- models and data
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- models and data ------------------------------------------------------------------------------------- */
 
 eg_model *cli_load_model(const char *path, int *code) {
     eg_model *model = eg_model_load(path);
@@ -219,8 +215,7 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
     return NULL;
 }
 
-/* ---- signals
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------------------- */
 
 volatile int cli_signal;
 

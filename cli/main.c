@@ -15,8 +15,7 @@ const cli_command *cli_find(const char *name) {
     return NULL;
 }
 
-/* ---- help, version
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- help, version --------------------------------------------------------------------------------------- */
 
 static void print_overview(FILE *stream) {
     fputs("elegans - train, run and inspect neural networks\n\nUsage: elegans COMMAND [options]\n\nCommands\n",
@@ -65,8 +64,7 @@ const cli_command cli_help = {
 };
 const cli_command cli_version = { .name = "version", .summary = "the version", .usage = "", .run = run_version };
 
-/* ---- main
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- main ------------------------------------------------------------------------------------------------ */
 
 /* A full disk or a closed pipe behind stdout must not pass for success. */
 static int finish(int code) {

@@ -36,8 +36,7 @@ static int unknown_option(const cli_command *command, const char *name, size_t l
                      command->name);
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------------------- */
 
 static int parse_integer(const char *text, int64_t *out) {
     char *end;
@@ -110,8 +109,7 @@ int cli_assign(const cli_command *command, void *target, const char *name, const
     return set_option(command, option, target, value);
 }
 
-/* ---- the command line
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------------------ */
 
 /* One argument that starts with a dash, at argv[*i]; moves *i over its value. */
 static int parse_dashed(const cli_command *command, int argc, char **argv, int *i, void *target) {

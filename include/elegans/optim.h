@@ -18,6 +18,9 @@
  *   nadam         lr 1e-3, eps 1e-7, u_t = b1 (1 - .5 .96^t)                lr 2e-3, eps 1e-8, exponent .004 t
  *   adamax        lr 1e-3, eps 1e-7; u = max(b2 u, |g|)                     lr 2e-3, eps 1e-8; u = max(b2 u, |g| + eps)
  *
+ *   coordinate    no gradients: try w + lr and w - lr of one parameter after the other on the batch, keep what is better: 2 P
+ *                 forward passes a step where backpropagation needs one pass and its reverse. Run by eg_model_fit only.
+ *
  * weight_decay: keras: decoupled in every optimizer, w -= lr wd w, after clipping and before the step; torch: wd w is added to g
  * (adamw: w *= 1 - lr wd first). Sources: Keras 3.16, PyTorch 2; replayed against both in float64 by the tests.
  */
@@ -51,7 +54,7 @@ typedef struct eg_optimizer_opt {
     eg_dialect dialect;
 } eg_optimizer_opt;
 
-/* By name: "sgd" "momentum" "nesterov" "adagrad" "adadelta" "rmsprop" "adam" "adamw" "nadam" "adamax" (and aliases). NULL and
+/* By name: "sgd" "momentum" "nesterov" "adagrad" "adadelta" "rmsprop" "adam" "adamw" "nadam" "adamax" "coordinate" (and aliases). NULL and
  * a NAME error with "did you mean" otherwise. Freed by eg_optimizer_free, or by the model that is compiled with it. */
 EG_API eg_optimizer *eg_optimizer_new(const char *name, eg_optimizer_opt opt);
 EG_API void eg_optimizer_free(eg_optimizer *optimizer);

@@ -227,5 +227,6 @@ const eg_method eg_methods[] = {
     { "adamax", " beta1 beta2 epsilon ",
       { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 2e-3, MOMENTS, .epsilon = 1e-8 } },
       adamax_prepare, adamax_step, NULL, 0 },
+    { "coordinate", " ", { { .lr = .01 }, { .lr = .01 } }, NULL, NULL, NULL, 0 },
     { 0 },
 };

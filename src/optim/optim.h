@@ -30,7 +30,7 @@ typedef struct eg_method {
     const char *options;                      /* " lr momentum ... ": what it has beside weight decay, clipping and dialect */
     eg_optimizer_opt defaults[2];             /* [EG_KERAS], [EG_TORCH] */
     void (*prepare)(eg_update *update);       /* NULL: nothing to share */
-    eg_value *(*step)(eg_update *update);     /* the parameter's next value */
+    eg_value *(*step)(eg_update *update);     /* the parameter's next value; NULL: the method has no gradient form */
     double (*start)(const eg_optimizer_opt *opt, const char *slot); /* a slot's first value; NULL: 0 */
     int decoupled_decay;                      /* adamw: in both dialects */
 } eg_method;

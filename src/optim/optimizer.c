@@ -98,7 +98,7 @@ static const char *const aliases[][2] = {
 
 const char *const *eg_optimizer_names(void) {
     static const char *const names[] = { "sgd",     "momentum", "nesterov", "adagrad", "adadelta", "rmsprop",
-                                         "adam",    "adamw",    "nadam",    "adamax",  NULL };
+                                         "adam",    "adamw",    "nadam",    "adamax",  "coordinate", NULL };
     return names;
 }
 
@@ -192,6 +192,8 @@ static void update_parameter(eg_update *u, const eg_method *method, eg_value *w,
 eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_value *lr, eg_value *const *parameters,
                              eg_value *const *gradients, int n, eg_value **out, int *count) {
     *count = 0;
+    if (!optimizer->method->step)
+        return eg_fail(EG_E_ARGUMENT, "optimizer %s uses no gradients: only eg_model_fit runs it", optimizer->method->name);
     EG_TRY(check_arguments(step, lr, parameters, gradients, n));
     eg_graph *graph = step->graph;
     eg_value **g = eg_alloc(sizeof *g * (size_t)n);

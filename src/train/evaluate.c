@@ -13,8 +13,7 @@ eg_status eg_model_fail(eg_model *model, eg_status status) {
     return status;
 }
 
-/* ---- evaluate
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- evaluate -------------------------------------------------------------------------------------------- */
 
 static eg_status evaluate_batch(eg_model *model, const eg_data *data, int64_t first, int64_t n, eg_totals *totals) {
     eg_trainer *trainer = model->train;
@@ -55,8 +54,7 @@ eg_scores eg_model_evaluate(eg_model *model, const eg_data *data) {
     return scores;
 }
 
-/* ---- predict
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- predict --------------------------------------------------------------------------------------------- */
 
 static eg_status check_x(eg_model *model, const eg_tensor *x) {
     EG_TRY(eg_model_status(model));

@@ -23,8 +23,7 @@
 
 static const char FORMAT[] = "elegans 1";
 
-/* ---- numbers by name: one table for writing and reading
- * -------------------------------------------------------------------- */
+/* ---- numbers by name: one table for writing and reading -------------------------------------------------- */
 
 typedef enum field_type { INT, I64, U64, NUMBER } field_type;
 
@@ -113,8 +112,7 @@ static void read_fields(const eg_json *json, const field *fields, void *to) {
     }
 }
 
-/* ---- metadata: writing
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- metadata: writing ----------------------------------------------------------------------------------- */
 
 static char *take(eg_text *text) {
     if (text->failed) eg_text_free(text);
@@ -370,8 +368,7 @@ static eg_status load_data(loader *l) {
     return EG_OK;
 }
 
-/* ---- loading tensors
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- loading tensors ------------------------------------------------------------------------------------- */
 
 /* "optimizer/<slot>/<parameter>": the part after the second slash. */
 static const char *slot_parameter(const char *name) {

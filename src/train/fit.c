@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/cpu.h"
+#include "optim/optim.h"
 #include "runtime/state.h"
 #include "train/trainer.h"
 
@@ -18,15 +19,14 @@ typedef struct fit {
     const eg_data *validation; /* what is validated on, or NULL */
     int64_t *order;            /* [rows] of this epoch */
     int64_t rows, batch, batches;
-    int weighted, epochs;
+    int weighted, epochs, gradient_free;
     eg_bar *bar;
     eg_progress_info info;
     eg_scores validation_scores;
     double epoch_start, start;
 } fit;
 
-/* ---- learning rate
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- learning rate --------------------------------------------------------------------------------------- */
 
 static double constant(double progress) { return (void)progress, 1; }
 static double linear(double progress) { return 1 - progress; }
@@ -43,8 +43,7 @@ static double scheduled_lr(const fit *f) {
     return f->trainer->lr * schedules[f->opt->schedule](made / ((double)f->epochs * (double)f->batches));
 }
 
-/* ---- callbacks
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- callbacks ------------------------------------------------------------------------------------------- */
 
 typedef eg_status (*callback_fn)(void *user, const eg_progress_info *info);
 
@@ -72,8 +71,7 @@ static void update_info(fit *f) {
     f->info.lr = scheduled_lr(f);
 }
 
-/* ---- history
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- history --------------------------------------------------------------------------------------------- */
 
 static eg_status reserve_history(eg_trainer *trainer, int epochs) {
     if (epochs <= trainer->history_capacity) return EG_OK;
@@ -112,8 +110,7 @@ static void publish_history(fit *f) {
     trainer->history.seconds += eg_clock() - f->start;
 }
 
-/* ---- one step
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- one step -------------------------------------------------------------------------------------------- */
 
 static int is_finite(const eg_variable *variable) {
     size_t size = eg_dtype_size(variable->dtype);
@@ -140,18 +137,38 @@ static eg_status fail_diverged(fit *f, double loss) {
                    strcmp(culprit, "no parameter yet") ? " is not finite" : " is affected", f->trainer->lr);
 }
 
-static eg_status bind_inputs(fit *f, eg_program *program, int64_t n) {
-    eg_trainer *trainer = f->trainer;
-    const eg_batch *batch = &trainer->batch;
+static eg_status bind_data(fit *f, eg_program *program, int64_t n) {
+    const eg_batch *batch = &f->trainer->batch;
     EG_TRY(eg_bind(program, "x", batch->x, (size_t)n * batch->x_row));
     EG_TRY(eg_bind(program, "y", batch->y, (size_t)n * batch->y_row));
-    if (f->weighted) EG_TRY(eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)));
-    int32_t step = (int32_t)trainer->position.step;
+    return f->weighted ? eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)) : EG_OK;
+}
+
+static eg_status set_step(fit *f, eg_program *program) {
+    int32_t step = (int32_t)f->trainer->position.step;
     EG_TRY(eg_set(program, "step", &step, sizeof step));
     double lr = scheduled_lr(f);
     float narrow = (float)lr;
-    int wide = trainer->recipe.dtype == EG_F64;
+    int wide = f->trainer->recipe.dtype == EG_F64;
     return eg_set(program, "lr", wide ? (const void *)&lr : &narrow, wide ? sizeof lr : sizeof narrow);
+}
+
+/* One step of a method that only compares losses: the program of an evaluation, run on the batch again and again. */
+static eg_status search_batch(fit *f, int64_t n, eg_program **out) {
+    eg_program *program;
+    EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_EVALUATE, n, f->train, f->weighted, &program));
+    EG_TRY(bind_data(f, program, n));
+    *out = program;
+    int64_t passes = 0;
+    EG_TRY(eg_coordinate_sweep(f->model, program, scheduled_lr(f), f->trainer->recipe.maximize ? -1 : 1, &passes));
+    return eg_run(program);
+}
+
+static eg_status descend_batch(fit *f, int64_t n, eg_program **out) {
+    EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_TRAIN, n, f->train, f->weighted, out));
+    EG_TRY(bind_data(f, *out, n));
+    EG_TRY(set_step(f, *out));
+    return eg_run(*out);
 }
 
 static eg_status train_batch(fit *f) {
@@ -160,18 +177,15 @@ static eg_status train_batch(fit *f) {
     int64_t first = at->batch * f->batch;
     int64_t n = f->rows - first < f->batch ? f->rows - first : f->batch;
     eg_program *program;
-    EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_TRAIN, n, f->train, f->weighted, &program));
     eg_batch_fill(&trainer->batch, f->train, f->order + first, 0, n, f->opt->class_weights);
-    EG_TRY(bind_inputs(f, program, n));
-    EG_TRY(eg_run(program));
+    EG_TRY(f->gradient_free ? search_batch(f, n, &program) : descend_batch(f, n, &program));
     at->step++;
     at->batch++;
     double loss = eg_step_collect(trainer, program, n, &at->totals);
     return isfinite(loss) ? EG_OK : fail_diverged(f, loss);
 }
 
-/* ---- one epoch
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- one epoch ------------------------------------------------------------------------------------------- */
 
 static eg_status check_stop(const fit *f) {
     if (f->opt->stop && *f->opt->stop)
@@ -241,8 +255,7 @@ static eg_status run_epochs(fit *f) {
     return EG_OK;
 }
 
-/* ---- the call
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------------------- */
 
 static eg_status check_options(const eg_fit_opt *opt, const eg_data *data) {
     if (opt->epochs < 0) return eg_fail(EG_E_ARGUMENT, "fit: %d epochs", opt->epochs);
@@ -296,6 +309,7 @@ static eg_status prepare(fit *f, const eg_data *data) {
     f->batch = f->opt->batch == EG_BATCH_ALL ? f->rows : f->opt->batch ? f->opt->batch : 32;
     if (f->batch > f->rows) f->batch = f->rows;
     f->batches = (f->rows + f->batch - 1) / f->batch;
+    f->gradient_free = !f->trainer->recipe.optimizer->method->step;
     f->weighted = f->opt->class_weights || eg_data_weights(data);
     f->order = eg_alloc((size_t)f->rows * sizeof *f->order);
     if (!f->order) return EG_E_MEMORY;

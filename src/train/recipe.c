@@ -9,8 +9,7 @@
 #include "base/text.h"
 #include "train/trainer.h"
 
-/* ---- the trainer's life
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the trainer's life ---------------------------------------------------------------------------------- */
 
 void eg_trainer_drop_programs(eg_trainer *trainer) {
     for (eg_step_program *program = trainer->programs, *next; program; program = next) {
@@ -52,8 +51,7 @@ eg_trainer *eg_trainer_of(eg_model *model) {
     return model->train;
 }
 
-/* ---- compile
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- compile --------------------------------------------------------------------------------------------- */
 
 static eg_status check_recipe(const eg_model *model, const eg_recipe *recipe) {
     if (recipe->dtype != EG_F32 && recipe->dtype != EG_F64)
@@ -105,8 +103,7 @@ double eg_model_lr(const eg_model *model) {
     return trainer ? trainer->lr : (double)NAN;
 }
 
-/* ---- meeting the data
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- meeting the data ------------------------------------------------------------------------------------ */
 
 /* The loss that AUTO means: by the task and the shape of the output. */
 static eg_loss_kind choose_loss(const eg_model *model, const eg_data *data) {
@@ -149,8 +146,7 @@ eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
     return EG_OK;
 }
 
-/* ---- does a data set fit the model?
- * --------------------------------------------------------------------------------------- */
+/* ---- does a data set fit the model? ---------------------------------------------------------------------- */
 
 static eg_status check_samples(const eg_model *model, const eg_data *data) {
     eg_shape want = eg_model_input_shape(model), have = eg_data_sample_shape(data);
@@ -191,8 +187,7 @@ eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targe
     return eg_tensor_dtype(eg_data_y(data)) == EG_I32 ? check_classes(model, data) : check_outputs(model, data);
 }
 
-/* ---- scaling
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- scaling --------------------------------------------------------------------------------------------- */
 
 /* Shift and scale are variables "preprocess/shift" and "preprocess/scale" of the model's state: saved and loaded as
  * all others. */
@@ -226,8 +221,7 @@ eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
     return status;
 }
 
-/* ---- what a model knows of its data
- * ------------------------------------------------------------------------------------------ */
+/* ---- what a model knows of its data ---------------------------------------------------------------------- */
 
 int eg_model_classes(const eg_model *model) {
     const eg_trainer *trainer = eg_trainer_peek(model);

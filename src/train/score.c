@@ -24,8 +24,7 @@ unsigned eg_sums_needed(const eg_trainer *trainer) {
     return sums;
 }
 
-/* ---- graph side
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- graph side ------------------------------------------------------------------------------------------ */
 
 static eg_value *count(eg_value *mask, eg_dtype dtype) { return eg_sum(eg_cast(mask, dtype)); }
 
@@ -105,8 +104,7 @@ eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y,
     return builders[kind](trainer, y, p, threshold);
 }
 
-/* ---- totals to scores
- * ------------------------------------------------------------------------------------------------ */
+/* ---- totals to scores ------------------------------------------------------------------------------------ */
 
 eg_scores eg_scores_none(void) {
     double nan = (double)NAN;

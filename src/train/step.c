@@ -23,8 +23,7 @@ typedef struct builder {
 
 static void add_root(builder *b, eg_value *value) { b->root[b->roots++] = value; }
 
-/* ---- inputs
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------------------- */
 
 static eg_shape with_batch(int64_t batch, eg_shape sample) {
     eg_shape shape = { .rank = sample.rank + 1, .dim = { batch } };
@@ -67,8 +66,7 @@ static void build_inputs(builder *b, eg_program_kind kind, int64_t batch, eg_dty
     }
 }
 
-/* ---- loss
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- loss ------------------------------------------------------------------------------------------------ */
 
 static int is_cross_entropy(eg_loss_kind kind) {
     return kind == EG_LOSS_BINARY_CROSS_ENTROPY || kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY ||
@@ -111,8 +109,7 @@ static eg_value *data_loss(const builder *b) {
                    .delta = recipe->huber_delta, .weights = weights, .dialect = recipe->dialect);
 }
 
-/* ---- gradients, update
- * --------------------------------------------------------------------------------------------------- */
+/* ---- gradients, update ----------------------------------------------------------------------------------- */
 
 static eg_status build_update(builder *b, eg_value *objective) {
     int n = eg_model_variables(b->model, b->graph, 1, NULL, 0), count = 0;
@@ -159,8 +156,7 @@ static eg_status build_training_roots(builder *b, eg_program_kind kind) {
     return build_update(b, objective);
 }
 
-/* ---- the program
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------------------- */
 
 static eg_status build(builder *b, eg_program_kind kind) {
     int variables = (int)eg_state_count(eg_model_state(b->model));

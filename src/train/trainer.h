@@ -7,6 +7,7 @@
  *     step.c      recipe + model -> graph -> program         fit.c      the loop
  *     score.c     sums of a program -> scores                progress.c the bar
  *     evaluate.c  evaluate, predict                          file.c     save, load, resume
+ *     coordinate.c  training without gradients
  */
 #ifndef EG_TRAIN_TRAINER_H
 #define EG_TRAIN_TRAINER_H
@@ -16,8 +17,7 @@
 #include "base/status.h"
 #include "nn/model.h"
 
-/* ---- scores
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- scores ---------------------------------------------------------------------------------------------- */
 
 /* Sums over samples that a program returns beside its loss; scores are made of their totals. */
 typedef enum eg_sum_kind {
@@ -38,8 +38,7 @@ typedef struct eg_totals {
     int64_t n, batches;
 } eg_totals;
 
-/* ---- programs
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------------------- */
 
 typedef enum eg_program_kind { EG_PROGRAM_TRAIN, EG_PROGRAM_EVALUATE, EG_PROGRAM_PREDICT } eg_program_kind;
 
@@ -127,6 +126,11 @@ double eg_threshold(const eg_trainer *trainer, eg_activation_kind last);
 unsigned eg_sums_needed(const eg_trainer *trainer);
 eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, int outputs);
 eg_scores eg_scores_none(void);
+
+/* coordinate.c */
+/* One sweep of the coordinate search over all trainable parameters, each moved by +-size where that lowers the loss (root
+ * 0 of the bound program; `sign` -1 climbs). Adds the forward passes made to *passes. */
+eg_status eg_coordinate_sweep(eg_model *model, eg_program *program, double size, int sign, int64_t *passes);
 
 /* batch.c */
 eg_status eg_batch_reserve(eg_batch *batch, const eg_data *data, int64_t rows);
