@@ -45,18 +45,6 @@ static int take(parser *in, char c) {
     return 1;
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629), 0 if there is none. */
-static int utf8_length(const char *text, const char *end) {
-    const unsigned char *p = (const unsigned char *)text;
-    int n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
-    if (n == 0 || end - text < n) return 0;
-    for (int i = 1; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    int overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
-    int outside = (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF4 && p[1] > 0x8F); /* surrogates, above 10FFFF */
-    return overlong || outside ? 0 : n;
-}
-
 static int utf8_encode(uint32_t c, char *out) {
     if (c < 0x80) return out[0] = (char)c, 1;
     int n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
@@ -128,7 +116,7 @@ static int parse_string(parser *in, const char **string, size_t *length) {
             if (!escape(in, &out)) return 0;
             continue;
         }
-        int n = utf8_length(in->p, in->end);
+        int n = eg_utf8_length(in->p, in->end);
         if (n == 0) return bad(in, "bytes that are not UTF-8");
         memcpy(out, in->p, (size_t)n);
         in->p += n, out += n;
@@ -307,7 +295,7 @@ static void put_quoted(eg_text *text, const char *string) {
     const char *end = string + strlen(string);
     eg_text_add(text, "\"");
     for (const char *p = string; p < end;) {
-        int n = utf8_length(p, end);
+        int n = eg_utf8_length(p, end);
         unsigned char c = (unsigned char)*p;
         if (n == 0)
             eg_text_add(text, "\xEF\xBF\xBD");

@@ -279,6 +279,18 @@ const char *eg_parse_int(const char *text, const char *end, int64_t *value) {
     return p;
 }
 
+int eg_utf8_length(const char *text, const char *end) {
+    const unsigned char *p = (const unsigned char *)text;
+    int two = p[0] >= 0xC2 && p[0] < 0xE0, three = (p[0] & 0xF0) == 0xE0, four = p[0] >= 0xF0 && p[0] < 0xF5;
+    int n = p[0] < 0x80 ? 1 : two ? 2 : three ? 3 : four ? 4 : 0;
+    if (n == 0 || end - text < n) return 0;
+    for (int i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    int overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
+    int outside = (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF4 && p[1] > 0x8F); /* surrogates, above 10FFFF */
+    return overlong || outside ? 0 : n;
+}
+
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
 enum { MAX_WORD = 63 };

@@ -42,6 +42,9 @@ void eg_round_digits(double value, int count, char digits[20], int *point);
 const char *eg_parse_double(const char *text, const char *end, double *value);
 const char *eg_parse_int(const char *text, const char *end, int64_t *value); /* NULL on overflow too */
 
+/* Length of the valid UTF-8 sequence (RFC 3629) at text < end, 0 if there is none. */
+int eg_utf8_length(const char *text, const char *end);
+
 /* Fails with NAME: "unknown <what> '<word>'; did you mean '<candidate>'?" (or, where none is close, the first few of them). */
 eg_status eg_fail_unknown(const char *what, const char *word, const char *const *candidates, int n);
 

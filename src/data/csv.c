@@ -249,14 +249,28 @@ static eg_status name_columns(eg_csv *csv) {
     return csv->has_header ? check_names(csv) : EG_OK;
 }
 
+static int64_t line_of(const char *text, const char *at) {
+    int64_t line = 1;
+    for (const char *p = text; p < at; p++) line += *p == '\n';
+    return line;
+}
+
+/* Names of columns and classes travel into model files, whose text is UTF-8. */
 static eg_status check_bytes(const char *text, size_t size) {
     if (size >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
         return eg_fail(EG_E_DATA, "is UTF-16 text: save it as UTF-8");
-    const char *zero = memchr(text, '\0', size);
-    if (!zero) return EG_OK;
-    int64_t line = 1;
-    for (const char *p = text; p < zero; p++) line += *p == '\n';
-    return eg_fail(EG_E_DATA, "line %lld: a zero byte: this is not a text table", (long long)line);
+    const char *end = text + size;
+    for (const char *p = text; p < end;) {
+        int n = eg_utf8_length(p, end);
+        if (*p == '\0')
+            return eg_fail(EG_E_DATA, "line %lld: a zero byte: this is not a text table",
+                           (long long)line_of(text, p));
+        if (n == 0)
+            return eg_fail(EG_E_DATA, "line %lld: byte 0x%02x is not UTF-8: save the table as UTF-8",
+                           (long long)line_of(text, p), (unsigned char)*p);
+        p += n;
+    }
+    return EG_OK;
 }
 
 static eg_status scan(scanner *in, eg_csv *out) {

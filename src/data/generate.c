@@ -128,14 +128,8 @@ enum { GENERATORS = sizeof generators / sizeof generators[0] };
 
 static eg_status unknown_generator(const char *name) {
     const char *known[GENERATORS];
-    char list[160] = "";
-    for (int i = 0; i < GENERATORS; i++) {
-        known[i] = generators[i].name;
-        strcat(strcat(list, i > 0 ? ", " : ""), known[i]);
-    }
-    const char *near = eg_did_you_mean(name, known, GENERATORS);
-    if (near) return eg_fail(EG_E_NAME, "gen:%.60s: no such set: did you mean \"%s\"?", name, near);
-    return eg_fail(EG_E_NAME, "gen:%.60s: no such set: there are %s", name, list);
+    for (int i = 0; i < GENERATORS; i++) known[i] = generators[i].name;
+    return eg_fail_unknown("generated set", name, known, GENERATORS);
 }
 
 typedef struct key {
@@ -195,17 +189,11 @@ static int has_key(const generator *g, const key *k) {
 
 static eg_status unknown_key(const generator *g, const char *name) {
     const char *known[KEYS];
-    char list[80] = "";
     int n = 0;
-    for (int i = 0; i < KEYS; i++) {
-        if (!has_key(g, &keys[i])) continue;
-        known[n] = keys[i].name;
-        strcat(strcat(list, n > 0 ? ", " : ""), known[n]);
-        n++;
-    }
-    const char *near = eg_did_you_mean(name, known, n);
-    if (near) return eg_fail(EG_E_NAME, "gen:%s: no key \"%.40s\": did you mean \"%s\"?", g->name, name, near);
-    return eg_fail(EG_E_NAME, "gen:%s: no key \"%.40s\": it has %s", g->name, name, list);
+    for (int i = 0; i < KEYS; i++)
+        if (has_key(g, &keys[i])) known[n++] = keys[i].name;
+    eg_fail_unknown("key", name, known, n);
+    return eg_context("gen:%s", g->name);
 }
 
 static eg_status set_key(const generator *g, settings *s, char *pair) {

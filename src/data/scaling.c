@@ -27,10 +27,7 @@ eg_status eg_scaling_named(const char *name, eg_scaling *out) {
         if (strcmp(name, names[i]) == 0) return *out = (eg_scaling)i, EG_OK;
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
         if (strcmp(name, aliases[i].name) == 0) return *out = aliases[i].kind, EG_OK;
-    const char *near = eg_did_you_mean(name, names, EG_SCALING_KINDS);
-    return eg_fail(EG_E_NAME, "no scaling \"%.60s\": %s%s%s", name,
-                   near ? "did you mean \"" : "there are auto, none, bytes, standardise, min_max", near ? near : "",
-                   near ? "\"?" : "");
+    return eg_fail_unknown("scaling", name, names, EG_SCALING_KINDS);
 }
 
 /* ---- fitting: least, greatest, mean and deviation per element, then two numbers of them ------------------------ */
@@ -39,19 +36,28 @@ typedef struct column_facts {
     double least, greatest, sum, squares; /* squares: of the distance to the mean */
 } column_facts;
 
-static double element(const eg_tensor *x, int64_t i) {
-    return eg_tensor_dtype(x) == EG_U8 ? ((const unsigned char *)eg_tensor_data(x))[i]
-                                       : (double)((const float *)eg_tensor_data(x))[i];
+/* The samples' elements, of one of the two types. */
+typedef struct elements {
+    const unsigned char *u8;
+    const float *f32;
+} elements;
+
+static elements elements_of(const eg_tensor *x) {
+    const void *first = eg_tensor_data(x);
+    int bytes = eg_tensor_dtype(x) == EG_U8;
+    return (elements){ .u8 = bytes ? first : NULL, .f32 = bytes ? NULL : first };
 }
 
-static void gather_facts(const eg_tensor *x, int64_t rows, int64_t width, column_facts *facts) {
+static double element(elements x, int64_t i) { return x.u8 ? x.u8[i] : (double)x.f32[i]; }
+
+static void gather_facts(elements x, int64_t rows, int64_t width, column_facts *facts) {
     for (int64_t j = 0; j < width; j++)
         facts[j] = (column_facts){ .least = (double)INFINITY, .greatest = -(double)INFINITY };
     for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < width; j++) {
             double v = element(x, r * width + j);
-            facts[j].least = fmin(facts[j].least, v);
-            facts[j].greatest = fmax(facts[j].greatest, v);
+            if (v < facts[j].least) facts[j].least = v;
+            if (v > facts[j].greatest) facts[j].greatest = v;
             facts[j].sum += v;
         }
     for (int64_t r = 0; r < rows; r++)
@@ -82,7 +88,7 @@ static eg_status fit_facts(facts_rule rule, const eg_data *data, float *shift, f
     if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a value that is not finite", (long long)bad + 1);
     column_facts *facts = eg_calloc(width > 0 ? (size_t)width : 1, sizeof *facts);
     if (!facts) return EG_E_MEMORY;
-    gather_facts(eg_data_x(data), rows, width, facts);
+    gather_facts(elements_of(eg_data_x(data)), rows, width, facts);
     for (int64_t j = 0; j < width; j++) rule(&facts[j], rows, &shift[j], &scale[j]);
     eg_free(facts);
     return EG_OK;

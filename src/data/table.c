@@ -155,15 +155,16 @@ static int find_column(const eg_csv *csv, const char *name, size_t length) {
     return -1;
 }
 
-static eg_status fail_no_column(const reading *in, const char *name, const char *wanted_by) {
-    const char *near = eg_did_you_mean(name, in->csv->names, in->csv->columns);
-    char hint[160];
-    if (near)
-        snprintf(hint, sizeof hint, "did you mean \"%.100s\"?", near);
-    else
-        snprintf(hint, sizeof hint, "there are %d, from \"%.60s\" to \"%.60s\"", in->csv->columns, in->csv->names[0],
-                 in->csv->names[in->csv->columns - 1]);
-    return eg_fail(EG_E_NAME, "no column \"%.100s\"%s: %s", name, wanted_by, hint);
+enum { MAX_CANDIDATES = 1000 }; /* columns that are looked at for a name that may be meant */
+
+/* The user names the target, the file lacks what a model needs: one is a wrong word, the other wrong data. */
+static eg_status fail_no_target(const reading *in, const char *name) {
+    int n = in->csv->columns < MAX_CANDIDATES ? in->csv->columns : MAX_CANDIDATES;
+    return eg_fail_unknown("target column", name, in->csv->names, n);
+}
+
+static eg_status fail_no_feature(const char *name) {
+    return eg_fail(EG_E_DATA, "has no column '%.100s', which the model needs", name);
 }
 
 /* A name, or a number from 1. A model's reader may do without the target. */
@@ -177,7 +178,7 @@ static eg_status find_target(reading *in) {
     in->target = find_column(in->csv, wanted, strlen(wanted));
     if (in->target >= 0) return EG_OK;
     const char *end = wanted + strlen(wanted);
-    if (eg_parse_int(wanted, end, &number) != end) return fail_no_column(in, wanted, " (the target)");
+    if (eg_parse_int(wanted, end, &number) != end) return fail_no_target(in, wanted);
     if (number < 1 || number > in->csv->columns)
         return eg_fail(EG_E_NAME, "target column %s of a table of %d columns", wanted, in->csv->columns);
     in->target = (int)number - 1;
@@ -230,7 +231,7 @@ static eg_status choose_named(reading *in, const char *name) {
         const char *text = eg_arena_strdup(&in->data->info->arena, equal + 1);
         return text ? add_feature(in, c, text, name) : EG_E_MEMORY;
     }
-    return fail_no_column(in, name, " (the model needs it)");
+    return fail_no_feature(name);
 }
 
 /* Whether feature i of the model is read from another column than the one before it: "color=red", "color=blue" are

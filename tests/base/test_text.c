@@ -293,6 +293,20 @@ static void test_did_you_mean(void **state) {
     assert_null(eg_did_you_mean(endless, names, 5));
 }
 
+static void test_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int length;
+    } cases[] = {
+        { "a", 1 },           { "\xC3\xA9", 2 },         { "\xE2\x82\xAC", 3 },     { "\xF0\x9F\x98\x80", 4 }, { "\xE9", 0 },
+        { "\xC3", 0 },        { "\xC0\x80", 0 },         { "\xE0\x80\x80", 0 },     { "\xED\xA0\x80", 0 },     { "\xF4\x90\x80\x80", 0 },
+        { "\x80", 0 },        { "\xE2\x82" "A", 0 },     { "\xF5\x80\x80\x80", 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(eg_utf8_length(cases[i].text, cases[i].text + strlen(cases[i].text)), cases[i].length);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grows),              cmocka_unit_test(test_failed_allocations),
@@ -301,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_parse_double),       cmocka_unit_test(test_parse_is_bounded),
         cmocka_unit_test(test_parse_long_numbers), cmocka_unit_test(test_parse_against_libc),
         cmocka_unit_test(test_parse_int),          cmocka_unit_test(test_comma_locale),
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_did_you_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,7 @@ static void test_errors_have_places(void **state) {
     EXPECT_ERROR("a,b\n1,\0"
                  "2\n",
                  "line 2: a zero byte: this is not a text table");
+    EXPECT_ERROR("a,b\n1,caf\xE9\n", "line 2: byte 0xe9 is not UTF-8: save the table as UTF-8");
     EXPECT_ERROR("", "is empty: there are no rows");
     EXPECT_ERROR("\n\n\r\n", "is empty: there are no rows");
     EXPECT_ERROR("a,b\n", "holds a line of names but no rows of data");

@@ -129,12 +129,12 @@ static void test_mistakes(void **state) {
         eg_status status;
         const char *message;
     } cases[] = {
-        { "gen:spirals", EG_E_NAME, "gen:spirals: no such set: did you mean \"spiral\"?" },
+        { "gen:spirals", EG_E_NAME, "unknown generated set 'spirals'; did you mean 'spiral'?" },
         { "gen:", EG_E_NAME,
-          "gen:: no such set: there are xor, spiral, circles, moons, gauss, linear, sine, digits" },
-        { "gen:spiral?clases=3", EG_E_NAME, "gen:spiral: no key \"clases\": did you mean \"classes\"?" },
-        { "gen:moons?classes=3", EG_E_NAME, "gen:moons: no key \"classes\": it has n, noise, seed" },
-        { "gen:moons?dims=3", EG_E_NAME, "gen:moons: no key \"dims\": it has n, noise, seed" },
+          "unknown generated set '' (there are xor, spiral, circles, moons, gauss, linear, sine, digits)" },
+        { "gen:spiral?clases=3", EG_E_NAME, "gen:spiral: unknown key 'clases'; did you mean 'classes'?" },
+        { "gen:moons?classes=3", EG_E_NAME, "gen:moons: unknown key 'classes' (there are n, noise, seed)" },
+        { "gen:moons?dims=3", EG_E_NAME, "gen:moons: unknown key 'dims' (there are n, noise, seed)" },
         { "gen:moons?n=0", EG_E_ARGUMENT, "gen:moons: n=0: a whole number from 1 to 10000000 is needed" },
         { "gen:moons?n=ten", EG_E_ARGUMENT, "gen:moons: n=ten: a whole number from 1 to 10000000 is needed" },
         { "gen:moons?n=", EG_E_ARGUMENT, "gen:moons: n=: a whole number from 1 to 10000000 is needed" },

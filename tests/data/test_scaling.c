@@ -86,7 +86,7 @@ static void test_names(void **state) {
     assert_int_equal(eg_scaling_named("standardize", &kind), EG_OK);
     assert_int_equal(kind, EG_SCALING_STANDARDISE);
     assert_int_equal(eg_scaling_named("min-max", &kind), EG_E_NAME);
-    assert_string_equal(eg_error(), "no scaling \"min-max\": did you mean \"min_max\"?");
+    assert_string_equal(eg_error(), "unknown scaling 'min-max'; did you mean 'min_max'?");
     assert_string_equal(eg_scaling_name((eg_scaling)77), "?");
 }
 
