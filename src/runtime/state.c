@@ -60,30 +60,35 @@ void eg_state_reserve(eg_state *state, size_t bytes) {
     state->reserve = bytes < LARGEST_CHUNK ? bytes : 0;
 }
 
-/* `bytes` of zeros out of the newest chunk, or out of a new one: twice the last, or as much as was reserved. A variable
- * that is large has a chunk of its own, put behind the newest so that small ones go on filling that. */
-static void *room(eg_state *state, size_t bytes) {
-    eg_state_chunk *newest = state->chunk;
-    if (newest && newest->size - newest->used >= bytes) {
-        newest->used += bytes;
-        return newest->memory + newest->used - bytes;
-    }
-    int alone = bytes > LARGEST_CHUNK / 4;
-    size_t size = newest && newest->size < LARGEST_CHUNK ? 2 * newest->size : FIRST_CHUNK;
-    if (size < state->reserve) size = state->reserve;
-    if (size < bytes || alone) size = bytes;
+/* A chunk with its first `used` bytes handed out, in front of the others or right behind the first. */
+static void *new_chunk(eg_state *state, size_t size, size_t used, int in_front) {
     eg_state_chunk *chunk = eg_calloc(1, sizeof *chunk);
     unsigned char *memory = chunk ? eg_calloc(1, size + EG_ALIGN) : NULL; /* the last variable's readable end */
     if (!memory) {
         eg_free(chunk);
         return NULL;
     }
-    *chunk = (eg_state_chunk){ newest, memory, bytes, size };
-    if (alone && newest) {
-        chunk->next = newest->next;
-        newest->next = chunk;
-    } else {
-        state->chunk = chunk;
+    eg_state_chunk **link = in_front || !state->chunk ? &state->chunk : &state->chunk->next;
+    *chunk = (eg_state_chunk){ *link, memory, used, size };
+    *link = chunk;
+    return memory;
+}
+
+/* `bytes` of zeros. What is large has a chunk of its own, behind the one that small variables go on filling; a new chunk is
+ * twice the last, or as much as was reserved. */
+static void *room(eg_state *state, size_t bytes) {
+    eg_state_chunk *first = state->chunk;
+    if (bytes > LARGEST_CHUNK / 4) return new_chunk(state, bytes, bytes, 0);
+    if (first && first->size - first->used >= bytes) {
+        first->used += bytes;
+        return first->memory + first->used - bytes;
+    }
+    size_t size = state->next_chunk ? state->next_chunk : FIRST_CHUNK;
+    if (size < state->reserve) size = state->reserve;
+    if (size < bytes) size = bytes;
+    void *memory = new_chunk(state, size, bytes, 1);
+    if (memory) {
+        state->next_chunk = 2 * size < LARGEST_CHUNK ? 2 * size : LARGEST_CHUNK;
         state->reserve = 0;
     }
     return memory;

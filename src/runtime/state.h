@@ -24,8 +24,8 @@ struct eg_state {
     eg_arena names;
     eg_variable *variable; /* in order of creation */
     int n, capacity;
-    struct eg_state_chunk *chunk; /* newest first */
-    size_t reserve;               /* the least size of the next chunk */
+    struct eg_state_chunk *chunk; /* the one that is being filled first */
+    size_t next_chunk, reserve;   /* the size of the next, and what it must hold at least */
 };
 
 /* The variable by name, NULL if absent. Valid until the next variable is added. */

@@ -266,7 +266,7 @@ static inline void random_graph_free(random_graph *r) { eg_graph_free(r->graph);
 
 /* Gives every input of the program its data, which depends on nothing but the names; `jitter` moves f32 by that fraction. */
 static inline eg_status random_graph_feed(const random_graph *r, eg_program *p, double jitter) {
-    static union { float f[MOST_ELEMENTS * 4]; int32_t i[MOST_ELEMENTS * 4]; } data;
+    static _Thread_local union { float f[MOST_ELEMENTS * 4]; int32_t i[MOST_ELEMENTS * 4]; } data;
     for (int k = 0; k < r->graph->n; k++) {
         const eg_value *v = r->graph->values[k];
         if (v->op != EG_OP_INPUT) continue;
