@@ -75,11 +75,6 @@ static eg_value *number(builder *b, const eg_value *constant) {
     return eg_node(b->body->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
-/* A filled tensor is a number to an elementwise op; a product reads it as memory. */
-static int is_number(const builder *b, const eg_value *v, const eg_value *u) {
-    return u->op == EG_OP_CONST && v->op != EG_OP_MATMUL && !b->g->is_sums[v->id];
-}
-
 static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
     for (int i = 0; i < b->nin; i++)
         if (b->in_old[i] == u && eg_shape_equal(b->in[i]->shape, shape)) return i;
@@ -104,6 +99,7 @@ static eg_shape operand_shape(const builder *b, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     int split, is_row = b->g->is_row[v->id];
     if (v->op == EG_OP_MATMUL || b->g->is_sums[v->id]) return u->shape;
+    if (eg_shape_size(u->shape) == 1 && u->layout == EG_ROWS) return u->shape.rank <= 1 ? u->shape : EG_SCALAR;
     if (v->def->flags & EG_REDUCES) return b->full;
     if (v->op == EG_OP_ONE_HOT) return b->row;
     if (v->op == EG_OP_RESHAPE) return is_row ? b->row : b->full;
@@ -118,8 +114,12 @@ static int is_member(const builder *b, const eg_value *v) {
 static void list_operands(builder *b) {
     for (int m = 0; m < b->nmembers; m++) {
         const eg_value *v = b->member[m];
-        for (int i = 0; i < v->nin; i++)
-            if (!is_member(b, v->in[i]) && !is_number(b, v, v->in[i])) list_operand(b, v->in[i], operand_shape(b, v, i));
+        for (int i = 0; i < v->nin; i++) {
+            const eg_value *u = v->in[i];
+            if (is_member(b, u)) continue;
+            if (!eg_is_inline(u, v)) list_operand(b, u, operand_shape(b, v, i));
+            else if (u->op == EG_OP_NEG) list_operand(b, u->in[0], u->shape);
+        }
     }
 }
 
@@ -144,7 +144,8 @@ static eg_value *inner_of(const builder *b, const eg_value *v) {
 static eg_value *input_of(builder *b, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     if (is_member(b, u)) return inner_of(b, u);
-    if (is_number(b, v, u)) return number(b, u);
+    if (eg_is_inline(u, v))
+        return u->op == EG_OP_CONST ? number(b, u) : eg_node1(EG_OP_NEG, b->body->param[find_operand(b, u->in[0], u->shape)], NULL);
     return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
 }
 

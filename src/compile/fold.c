@@ -45,17 +45,10 @@ static eg_value *filled(eg_rewrite *r, const eg_value *old, double number) {
 static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in) {
     double x[3] = { 0, 0, 0 };
     int fits = 1;
-    for (int i = 0; i < old->nin; i++) x[i] = in[i]->attr.number.number;
+    for (int i = 0; i < old->nin; i++) x[i] = rounded(in[i]->dtype, in[i]->attr.number.number, &fits);
     double y = old->op == EG_OP_CAST || old->op == EG_OP_DETACH ? x[0] : old->def->scalar(x[0], x[1], x[2]);
     y = rounded(old->dtype, y, &fits);
     return fits ? filled(r, old, y) : NULL;
-}
-
-/* Moving equal elements about changes the shape only (pad brings zeros in, so it is computed). */
-static eg_value *fold_moved(eg_rewrite *r, const eg_value *old, eg_value **in) {
-    for (int i = 1; i < old->nin; i++)
-        if (memcmp(&in[i]->attr.number.number, &in[0]->attr.number.number, sizeof(double)) != 0) return NULL;
-    return filled(r, old, in[0]->attr.number.number);
 }
 
 /* ---- small literals, computed whole ------------------------------------------------------------------------------------ */
@@ -63,7 +56,10 @@ static eg_value *fold_moved(eg_rewrite *r, const eg_value *old, eg_value **in) {
 static double *spell(const eg_value *v) {
     int64_t n = eg_shape_size(v->shape);
     double *out = eg_alloc(sizeof *out * (size_t)(n > 0 ? n : 1));
-    if (out) eg_ref_run(&(eg_ref_call){ .value = v, .out = out });
+    int fits = 1;
+    if (!out) return NULL;
+    eg_ref_run(&(eg_ref_call){ .value = v, .out = out });
+    for (int64_t i = 0; i < n; i++) out[i] = rounded(v->dtype, out[i], &fits);
     return out;
 }
 
@@ -112,9 +108,8 @@ static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in) {
         if (!is_literal(in[i])) return NULL;
     int constant = all_of(in, old->nin, EG_OP_CONST);
     if (constant && (old->def->flags & EG_ELEMENTWISE)) return fold_filled(r, old, in);
-    eg_value *now = NULL;
-    if (constant && (old->def->flags & EG_VIEW) && old->op != EG_OP_PAD) now = fold_moved(r, old, in);
-    return now ? now : fold_literals(r, old, in);
+    if (constant && (old->def->flags & EG_VIEW)) return filled(r, old, in[0]->attr.number.number);
+    return fold_literals(r, old, in);
 }
 
 eg_status eg_pass_fold(eg_unit *unit) {

@@ -27,21 +27,34 @@ static eg_group *group_of(const eg_grouping *g, const eg_value *v) {
 
 /* ---- growing groups ------------------------------------------------------------------------------------------------- */
 
-/* Tries to merge the groups of each value and its readers for which `wants` holds, until nothing changes. From the last
- * value to the first: what a backward pass computes from a forward value (a mask h > 0, tanh's 1 - h^2) so joins its
- * reader, and is not stored by the forward group. A view joins the group of what it shows first, so that no group
- * begins with a view of an outside value. */
-static void merge_where(eg_grouping *g, int (*wants)(const eg_group *read, const eg_group *reader)) {
+typedef int (*wish)(const eg_group *read, const eg_group *reader);
+
+/* Tries to merge the group of u with those of its readers. A view joins the group of what it shows first, so that no
+ * group begins with a view of an outside value. */
+static int merge_with_readers(eg_grouping *g, const eg_value *u, wish wants) {
+    int changed = 0;
+    if (u->op == EG_OP_RESHAPE && group_of(g, u)->members == 1) return 0;
+    for (int i = g->user_first[u->id]; i < g->user_first[u->id + 1]; i++) {
+        const eg_value *v = g->graph->values[g->user[i]];
+        if (wants(group_of(g, u), group_of(g, v))) changed |= eg_group_merge(g, u, v);
+    }
+    return changed;
+}
+
+/* From the first value to the last, until nothing changes: a value joins what it is computed from. */
+static void merge_forward(eg_grouping *g, wish wants) {
     for (int changed = 1; changed;) {
         changed = 0;
-        for (int id = g->n - 1; id >= 0; id--) {
-            const eg_value *u = g->graph->values[id];
-            if (u->op == EG_OP_RESHAPE && group_of(g, u)->members == 1) continue;
-            for (int i = g->user_first[id]; i < g->user_first[id + 1]; i++) {
-                const eg_value *v = g->graph->values[g->user[i]];
-                if (wants(group_of(g, u), group_of(g, v))) changed |= eg_group_merge(g, u, v);
-            }
-        }
+        for (int id = 0; id < g->n; id++) changed |= merge_with_readers(g, g->graph->values[id], wants);
+    }
+}
+
+/* From the last to the first: a value joins what reads it. So what a backward pass computes from a forward value (a mask
+ * h > 0, tanh's 1 - h^2) is not stored by the forward group. */
+static void merge_backward(eg_grouping *g, wish wants) {
+    for (int changed = 1; changed;) {
+        changed = 0;
+        for (int id = g->n - 1; id >= 0; id--) changed |= merge_with_readers(g, g->graph->values[id], wants);
     }
 }
 
@@ -134,9 +147,9 @@ static void dissolve_rest(eg_grouping *g) {
 
 static void find_groups(eg_grouping *g) {
     mark_updates(g);
-    merge_where(g, both_update);
-    merge_where(g, some_reduction);
-    merge_where(g, anything);
+    merge_forward(g, both_update);
+    merge_forward(g, some_reduction);
+    merge_backward(g, anything);
     add_column_sums(g);
     detach_views(g);
     dissolve_rest(g);

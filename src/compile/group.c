@@ -41,6 +41,15 @@ static int starts_with(eg_shape shape, eg_shape start) {
     return 1;
 }
 
+static int is_negated_scalar(const eg_value *v) {
+    return v->op == EG_OP_NEG && v->dtype == EG_F32 && v->shape.rank == 0;
+}
+
+int eg_is_inline(const eg_value *u, const eg_value *v) {
+    if (!(v->def->flags & EG_ELEMENTWISE) && v->op != EG_OP_EXPAND) return 0;
+    return u->op == EG_OP_CONST || (is_negated_scalar(u) && !is_negated_scalar(v));
+}
+
 /* ---- what a value is by itself ------------------------------------------------------------------------------------------ */
 
 static int reads_only(const eg_value *v, int from, eg_dtype dtype) {
@@ -122,6 +131,7 @@ static int reduces_rows(const eg_value *v) {
 static void set_up(eg_grouping *g, const eg_value *v) {
     eg_group *group = &g->group[v->id];
     *group = (eg_group){ .kind = EG_KIND_ALONE, .split = -1, .layout = v->layout, .last = v->id, .members = 1 };
+    if (is_negated_scalar(v)) return;
     if (eg_shape_size(v->shape) == 0 || (v->nin > 0 && eg_shape_size(v->in[0]->shape) == 0)) return;
     if (v->op == EG_OP_MATMUL) set_up_product(group, v);
     else if (v->op == EG_OP_ONE_HOT) set_up_one_hot(group, v);
@@ -270,8 +280,10 @@ static int add_border(const eg_grouping *g, int leader, int a, int b, const eg_v
         const eg_value *v = g->graph->values[id];
         for (int i = 0; i < v->nin; i++) {
             int source = g->leader[v->in[i]->id];
-            if (source == a || source == b || v->in[i]->op == EG_OP_CONST) continue;
-            if (!add_once(in, nin, v->in[i])) return 0;
+            const eg_value *u = v->in[i];
+            int is_number = u->op == EG_OP_CONST && eg_is_inline(u, v);
+            if (source == a || source == b || is_number) continue;
+            if (!add_once(in, nin, eg_is_inline(u, v) ? u->in[0] : u)) return 0;
         }
         if (is_read_outside(g, id, a, b) && !add_once(out, nout, v)) return 0;
     }
@@ -289,7 +301,7 @@ static int count_nodes(const eg_grouping *g, int leader) {
     for (int id = leader; id >= 0; id = g->next[id]) {
         const eg_value *v = g->graph->values[id];
         nodes += v->op == EG_OP_ONE_HOT ? 4 : 1;
-        for (int i = 0; i < v->nin; i++) nodes += v->in[i]->op == EG_OP_CONST;
+        for (int i = 0; i < v->nin; i++) nodes += eg_is_inline(v->in[i], v);
     }
     return nodes;
 }

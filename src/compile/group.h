@@ -56,6 +56,10 @@ eg_shape eg_squeezed(eg_shape shape);
 /* How `v` (elementwise) reads an operand of shape `from`; *split is set for rows and columns. */
 eg_reach eg_reach_of(eg_shape from, const eg_value *v, int *split);
 
+/* Does v's body hold u itself instead of reading it: a constant as one number, or a negated scalar (what contract makes
+ * of w - rate * g), which is cheaper to repeat than to store? */
+int eg_is_inline(const eg_value *u, const eg_value *v);
+
 /* Makes one group of those of u and of v, where v reads u, if that may be; 1 if it did. */
 int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v);
 /* Adds the sums over axis 0 of a product's B to the product's group. */

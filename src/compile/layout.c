@@ -72,11 +72,33 @@ static void drop_stored_masks(plan *p) {
     }
 }
 
+static int full_operands(const eg_value *v) {
+    int n = 0;
+    for (int i = 0; i < v->nin; i++) n += is_full(v, v->in[i]) && (i == 0 || v->in[i] != v->in[i - 1]);
+    return n;
+}
+
+/* A member that no member reads and that has one operand (W * W in a penalty) may as well lie in rows, where the
+ * reduction that reads it can take it in. */
+static void drop_ends(plan *p) {
+    const eg_graph *graph = p->unit->graph;
+    for (int id = 0; id < graph->n; id++) {
+        const eg_value *v = graph->values[id];
+        for (int i = 0; i < v->nin; i++)
+            if (p->member[id] || v->op == EG_OP_ASSIGN) p->for_panels[v->in[i]->id] = 1;
+    }
+    for (int id = 0; id < graph->n; id++) {
+        if (!p->for_panels[id] && full_operands(graph->values[id]) == 1) p->member[id] = 0;
+        p->for_panels[id] = 0;
+    }
+}
+
 static void find_members(plan *p) {
     const eg_graph *graph = p->unit->graph;
     for (int id = 0; id < graph->n; id++) p->member[id] = (unsigned char)could_be_member(p, graph->values[id]);
     for (int i = 0; i < p->unit->nroots; i++)
         if (p->unit->root[i]->dtype == EG_U8) p->member[p->unit->root[i]->id] = 0;
+    drop_ends(p);
     drop_stored_masks(p);
 }
 
@@ -106,7 +128,7 @@ static void find_anchors(plan *p) {
 
 /* How `v` wants its input i: EG_PANELS or EG_ROWS, or -1 where it takes both. */
 static int wish(const plan *p, const eg_value *v, int i) {
-    if (p->panels[v->id]) return is_full(v, v->in[i]) ? EG_PANELS : EG_ROWS;
+    if (p->member[v->id] && p->panels[v->id]) return is_full(v, v->in[i]) ? EG_PANELS : EG_ROWS;
     if (v->op == EG_OP_ASSIGN) return i == 0 ? -1 : (int)v->in[0]->layout;
     if (p->unit->layout && is_product(v) && i == 0) return v->attr.matmul.ta ? EG_ROWS : -1;
     if (p->unit->layout && is_product(v) && i == 1) return -1;
@@ -156,7 +178,9 @@ static eg_value *lay_out(eg_rewrite *r, const eg_value *old, eg_value **in) {
     } else {
         now = eg_node_copy(r->to, old, in);
     }
-    if (p->panels[old->id] && !eg_value_is_poisoned(now)) now->layout = EG_PANELS;
+    if (eg_value_is_poisoned(now)) return now;
+    if (p->panels[old->id]) now->layout = EG_PANELS;
+    if (old->op == EG_OP_ASSIGN) now->layout = in[0]->layout;
     return now;
 }
 

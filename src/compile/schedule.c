@@ -77,9 +77,12 @@ static const eg_value *producer_of(const eg_value *v) {
     return v->op == EG_OP_PART ? v->in[0] : v;
 }
 
-/* Values that only assigns read: nothing can depend on the steps that compute them. */
+/* Steps whose results assigns read and nobody else: nothing can depend on them. */
 static void mark_ends(plan *p) {
-    for (int id = 0; id < p->graph->n; id++) p->is_end[id] = p->graph->values[id]->nin > 0;
+    for (int id = 0; id < p->graph->n; id++) {
+        const eg_value *v = p->graph->values[id];
+        if (v->op == EG_OP_ASSIGN && producer_of(v->in[1])->nin > 0) p->is_end[producer_of(v->in[1])->id] = 1;
+    }
     for (int id = 0; id < p->graph->n; id++) {
         const eg_value *v = p->graph->values[id];
         if (v->op == EG_OP_ASSIGN || v->op == EG_OP_PART || v->op == EG_OP_RESHAPE) continue;

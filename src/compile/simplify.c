@@ -39,7 +39,7 @@ static eg_value *make2(const call *c, eg_op op, eg_value *a, eg_value *b) {
 }
 
 static eg_value *number(const call *c, eg_dtype dtype, double x) {
-    eg_attr attr = { .number = { .number = dtype == EG_F32 ? (float)x : x, .dtype = dtype } };
+    eg_attr attr = { .number = { .number = x, .dtype = dtype } };
     return eg_node(c->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
@@ -59,6 +59,11 @@ static eg_value *stretched(const call *c, eg_value *x, eg_shape shape) {
 
 static int is_number(const eg_value *v, double x) {
     return v->op == EG_OP_CONST && v->attr.number.number == x;
+}
+
+/* A constant's number as its dtype holds it. */
+static double number_of(const eg_value *v) {
+    return v->dtype == EG_F32 ? (float)v->attr.number.number : v->attr.number.number;
 }
 
 static int is_float(const eg_value *v) {
@@ -182,7 +187,7 @@ static eg_value *signed_factor(const call *c) {
 static eg_value *merge_factors(const call *c) {
     const eg_value *inner = c->in[0];
     if (c->in[1]->op != EG_OP_CONST || inner->op != EG_OP_MUL || inner->in[1]->op != EG_OP_CONST || !is_float(inner)) return NULL;
-    double p = inner->in[1]->attr.number.number, q = c->in[1]->attr.number.number, pq = p * q;
+    double p = number_of(inner->in[1]), q = number_of(c->in[1]), pq = p * q;
     if (!(is_power_of_two(p) || is_power_of_two(q)) || !(fabs(pq) > 1e-30 && fabs(pq) < 1e30)) return NULL;
     if ((fabs(p) < 1) != (fabs(q) < 1) && fabs(p) != 1 && fabs(q) != 1) return NULL;
     return make2(c, EG_OP_MUL, inner->in[0], number(c, inner->dtype, pq));
@@ -190,7 +195,7 @@ static eg_value *merge_factors(const call *c) {
 
 static eg_value *divide_by_constant(const call *c) {
     if (!is_float(c->in[0]) || c->in[1]->op != EG_OP_CONST) return NULL;
-    double d = c->in[1]->attr.number.number;
+    double d = number_of(c->in[1]);
     return is_power_of_two(d) ? make2(c, EG_OP_MUL, c->in[0], number(c, c->in[1]->dtype, 1 / d)) : NULL;
 }
 

@@ -29,12 +29,11 @@ static inline eg_value *model_dense(model *m, eg_value *x, int64_t units, int la
     return eg_add(eg_matmul(x, w), b);
 }
 
-/* Mean cross-entropy of logits [B,C] and labels i32 [B], as one picked log-probability for each row. */
+/* Mean cross-entropy of logits [B,C] and labels i32 [B]: ln sum e^z - z_label for each row. */
 static inline eg_value *model_crossentropy(eg_value *logits, eg_value *labels) {
-    int64_t classes = logits->shape.dim[1];
-    eg_value *target = eg_one_hot(labels, classes, EG_F32);
-    eg_value *rows = eg_neg(eg_sum(eg_mul(target, eg_log_softmax(logits, 1)), .axes = EG_AXES(1)));
-    return eg_mean(rows);
+    eg_value *target = eg_one_hot(labels, logits->shape.dim[1], EG_F32);
+    eg_value *own = eg_sum(eg_mul(target, logits), .axes = EG_AXES(1));
+    return eg_mean(eg_sub(eg_logsumexp(logits, .axes = EG_AXES(1)), own));
 }
 
 /* v = rho v + (1 - rho) g^2; w -= lr g / (sqrt v + eps) */
