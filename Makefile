@@ -14,12 +14,10 @@ build: ## the library and the command, in build/
 	@tools/install_missing.sh
 	@cmake -S . -B $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS)
 
-# The recipe of the course, to the letter.
-demo: build ## train 784-512relu-10softmax on MNIST, test it, draw a few answers
-	@$(BUILD)/elegans train --data mnist --net 'dense 512 relu; dense 10 softmax' --optimizer rmsprop --batch 128 --epochs 5 \
-	 --seed 1 --out $(BUILD)/mnist.safetensors
-	@$(BUILD)/elegans predict $(BUILD)/mnist.safetensors --data mnist --show 4
-	@echo "the model: $(BUILD)/mnist.safetensors"
+demo: ## train 784-512relu-10softmax on MNIST, test it, draw a few answers
+	@tools/install_missing.sh demo
+	@$(MAKE) build
+	@tools/demo.sh $(BUILD)
 
 check: ## build and run all tests; ends in a line of counts
 	@tools/install_missing.sh check

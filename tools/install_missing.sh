@@ -2,36 +2,48 @@
 # SPDX-License-Identifier: MIT
 #
 # Installs what a build needs and this machine lacks, on Debian and its kin, as root or through sudo. Says nothing
-# and costs nothing when all is there. With the argument "check", what the tests need counts too.
-set -eu
+# and costs nothing when all is there. With the argument "check", what the tests need counts too; with "demo", a program
+# that can fetch MNIST. What is only useful may stay missing: zlib reads .gz files, curl fetches.
+set -u
 
-missing=
-need() { missing="$missing $1"; }
-has_library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
+needed='' useful=''
+need() { needed="$needed $*"; }
+like() { useful="$useful $*"; }
+has() { command -v "$1" >/dev/null; }
+has_library() { has pkg-config && pkg-config --exists "$1"; }
 
-command -v cc >/dev/null || need gcc
-command -v make >/dev/null || need make
-command -v cmake >/dev/null || need cmake
-command -v pkg-config >/dev/null || need pkg-config
-has_library zlib || need zlib1g-dev
-if [ "${1:-}" = check ]; then
+has cc || need gcc
+has make || need make
+has cmake || need cmake
+case ${1:-} in
+check)
+    has pkg-config || need pkg-config
     has_library cmocka || need libcmocka-dev
-    command -v python3 >/dev/null || need python3
-fi
-[ -n "$missing" ] || exit 0
+    has python3 || need python3
+    ;;
+demo)
+    has curl || has wget || like curl ca-certificates
+    ;;
+esac
+has pkg-config || like pkg-config
+has_library zlib || like zlib1g-dev
+[ -n "$needed$useful" ] || exit 0
 
+finish() { # with one line, and failure only for what is needed
+    echo "$1:$needed$useful" >&2
+    [ -z "$needed" ]
+    exit $?
+}
 sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
-if ! command -v apt-get >/dev/null || { [ -n "$sudo" ] && ! command -v sudo >/dev/null; }; then
-    echo "elegans needs:$missing (Debian's names); install them and try again" >&2
-    exit 1
-fi
-echo "installing:$missing"
+[ "$(id -u)" = 0 ] || sudo='sudo -n'
+has apt-get || finish "please install (Debian's names)"
+[ -z "$sudo" ] || $sudo true 2>/dev/null || sudo=sudo
+[ -z "$sudo" ] || has sudo || finish "neither root nor sudo; please install"
+echo "installing:$needed$useful"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; }
-if ! { $sudo apt-get update -qq && install; } >"$log" 2>&1; then
-    tail -n 5 "$log" >&2
-    echo "could not install:$missing" >&2
-    exit 1
-fi
+packages="$needed $useful"
+install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; }
+{ $sudo apt-get update -qq && install; } >"$log" 2>&1 && exit 0
+tail -n 5 "$log" >&2
+finish "could not install"
