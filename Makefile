@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 10
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build check check-long demo asan ubsan tsan hostile fuzz amalgamation layers size fmt clean help
+.PHONY: build bench check check-long demo asan ubsan tsan hostile fuzz amalgamation layers size fmt clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,10 @@ check-long: ## the same with the long loops of the tests switched on (EG_LONG=1)
 	@tools/install_missing.sh check
 	@cmake -S . -B build-long -DEG_TEST_TIMEOUT=7200 >/dev/null && cmake --build build-long -j $(JOBS)
 	@EG_LONG=1 tools/run_tests.sh build-long -j $(JOBS)
+
+bench: build ## speed beside the peers that are installed (PyTorch, OpenBLAS), sizes, start-up; minutes
+	@cmake --build $(BUILD) --target benchmarks -j $(JOBS)
+	@python3 bench/bench.py $(BUILD) --markdown $(BUILD)/bench.md --json $(BUILD)/bench.json
 
 # Every test once more in a build of its own that watches it: $(1) folder, $(2) options for CMake.
 # A refused huge allocation is what some tests ask for, so it must come back as NULL.

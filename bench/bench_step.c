@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_step.c: how long one training step and one prediction take, with the networks written out in the graph API, so that
- * nothing but the engine is measured. Prints the median of many runs, and with -p the profile of every step.
+ * bench_step.c: how long one training step and one prediction take, with the networks written out in the graph API,
+ * so that nothing but the engine is measured; 64 batches of random data in turn, as training has them. Prints the
+ * median of many runs, with -p the profile of every step, with -j one JSON line for bench.py.
  *
- *     bench_step [-p] [-t threads] [name]
+ *     bench_step [-j] [-p] [-t threads] [name]
  */
 #include <elegans/program.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "bench.h"
 
-enum { MOST_ROOTS = 64, MOST_LAYERS = 8 };
+enum { MOST_ROOTS = 64, MOST_LAYERS = 8, BATCHES = 64 };
 
 typedef enum update { SGD, RMSPROP, ADAM, PREDICT } update;
 
@@ -21,20 +23,21 @@ typedef struct net {
     int units[MOST_LAYERS]; /* ends with 0 */
     int tanh, regression;
     update update;
-    int repeat;             /* steps in one measurement */
+    int repeat; /* steps in one measurement */
 } net;
 
 static const net nets[] = {
-    { "mnist 784-512-10 b128 rmsprop", 128, { 784, 512, 10 }, 0, 0, RMSPROP, 1 },
-    { "mnist 784-512-10 b128 predict", 128, { 784, 512, 10 }, 0, 0, PREDICT, 1 },
-    { "mnist 784-512-10 b1 predict", 1, { 784, 512, 10 }, 0, 0, PREDICT, 20 },
-    { "4-16-3 relu b32 sgd", 32, { 4, 16, 3 }, 0, 0, SGD, 500 },
-    { "4-16-3 relu b32 adam", 32, { 4, 16, 3 }, 0, 0, ADAM, 500 },
-    { "4-16-3 relu b1 predict", 1, { 4, 16, 3 }, 0, 0, PREDICT, 1000 },
-    { "2-4-2-1 tanh b10 sgd", 10, { 2, 4, 2, 1 }, 1, 1, SGD, 500 },
-    { "2-2-1 tanh b1 sgd", 1, { 2, 2, 1 }, 1, 1, SGD, 1000 },
-    { "2-100-3 relu b300 sgd", 300, { 2, 100, 3 }, 0, 0, SGD, 20 },
-    { "2-100-3 relu b32 sgd", 32, { 2, 100, 3 }, 0, 0, SGD, 100 },
+    { "mnist_rmsprop", 128, { 784, 512, 10 }, 0, 0, RMSPROP, 1 },
+    { "mnist_adam", 128, { 784, 512, 10 }, 0, 0, ADAM, 1 },
+    { "mnist_predict_128", 128, { 784, 512, 10 }, 0, 0, PREDICT, 1 },
+    { "predict_mnist", 1, { 784, 512, 10 }, 0, 0, PREDICT, 20 },
+    { "tiny_4_16_3_sgd", 32, { 4, 16, 3 }, 0, 0, SGD, 500 },
+    { "tiny_4_16_3", 32, { 4, 16, 3 }, 0, 0, ADAM, 500 },
+    { "predict_4_16_3", 1, { 4, 16, 3 }, 0, 0, PREDICT, 1000 },
+    { "tiny_2_4_2_1", 10, { 2, 4, 2, 1 }, 1, 1, SGD, 500 },
+    { "xor_2_2_1", 1, { 2, 2, 1 }, 1, 1, SGD, 1000 },
+    { "spiral_2_100_3", 300, { 2, 100, 3 }, 0, 0, SGD, 20 },
+    { "spiral_2_100_3_b32", 32, { 2, 100, 3 }, 0, 0, SGD, 100 },
 };
 
 static double now(void) {
@@ -43,7 +46,8 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- the network ---------------------------------------------------------------------------------------------------- */
+/* ---- the network
+ * ---------------------------------------------------------------------------------------------------- */
 
 typedef struct model {
     eg_graph *graph;
@@ -117,7 +121,8 @@ static model build(const net *n) {
     return m;
 }
 
-/* ---- measuring -------------------------------------------------------------------------------------------------------- */
+/* ---- measuring
+ * -------------------------------------------------------------------------------------------------------- */
 
 static float *random_rows(int64_t n, int seed) {
     float *x = aligned_alloc(64, ((size_t)n * 4 + 191) / 64 * 64);
@@ -126,20 +131,42 @@ static float *random_rows(int64_t n, int seed) {
     return x;
 }
 
-static void feed(eg_program *p, const net *n, float **x) {
+/* What the runs are fed with: BATCHES batches, each aligned as a batch buffer is. */
+typedef struct feed {
+    float *x, *y;
+    int32_t *label;
+    int64_t x_size, y_size; /* elements of a batch, rounded up to 16 */
+} feed;
+
+static feed make_feed(eg_program *p, const net *n) {
     int outputs = 0;
     for (int i = 0; n->units[i]; i++) outputs = n->units[i];
-    *x = random_rows(n->batch * n->units[0], 1);
-    eg_bind(p, "x", *x, (size_t)(n->batch * n->units[0]) * 4);
-    if (n->update == PREDICT) return;
-    float rate = 1e-3f, *y = random_rows(n->batch * outputs, 2);
-    int32_t *label = malloc((size_t)n->batch * 4);
-    for (int64_t i = 0; i < n->batch; i++) label[i] = rand() % outputs;
-    if (n->regression) eg_set(p, "y", y, (size_t)(n->batch * outputs) * 4);
-    else eg_set(p, "y", label, (size_t)n->batch * 4);
-    eg_set(p, "rate", &rate, 4);
-    free(y);
-    free(label);
+    feed f = { .x_size = (n->batch * n->units[0] + 15) / 16 * 16, .y_size = (n->batch * outputs + 15) / 16 * 16 };
+    f.x = random_rows(f.x_size * BATCHES, 1);
+    f.y = random_rows(f.y_size * BATCHES, 2);
+    f.label = calloc((size_t)f.y_size * BATCHES, sizeof *f.label);
+    for (int64_t i = 0; i < f.y_size * BATCHES; i++) f.label[i] = rand() % outputs;
+    float rate = 1e-3f;
+    if (n->update != PREDICT) eg_set(p, "rate", &rate, sizeof rate);
+    return f;
+}
+
+static void free_feed(feed *f) {
+    free(f->x);
+    free(f->y);
+    free(f->label);
+}
+
+static void run_step(eg_program *p, const net *n, const feed *f, int turn) {
+    turn %= BATCHES;
+    eg_bind(p, "x", f->x + turn * f->x_size, (size_t)(n->batch * n->units[0]) * sizeof(float));
+    int outputs = 0;
+    for (int i = 0; n->units[i]; i++) outputs = n->units[i];
+    if (n->update != PREDICT && n->regression)
+        eg_bind(p, "y", f->y + turn * f->y_size, (size_t)(n->batch * outputs) * sizeof(float));
+    else if (n->update != PREDICT)
+        eg_bind(p, "y", f->label + turn * f->y_size, (size_t)n->batch * sizeof(int32_t));
+    eg_run(p);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -147,7 +174,7 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void measure(const net *n, int threads, int profile) {
+static void measure(const net *n, int threads, int profile, int json) {
     enum { SAMPLES = 101 };
     static double seconds[SAMPLES];
     model m = build(n);
@@ -160,34 +187,43 @@ static void measure(const net *n, int threads, int profile) {
         printf("%s: %s\n", n->name, eg_error());
         exit(1);
     }
-    float *x;
-    feed(p, n, &x);
-    for (int i = 0; i < SAMPLES; i++) {
+    feed f = make_feed(p, n);
+    for (int i = 0; i < BATCHES; i++) run_step(p, n, &f, i);
+    for (int i = 0, turn = 0; i < SAMPLES; i++) {
         start = now();
-        for (int k = 0; k < n->repeat; k++) eg_run(p);
+        for (int k = 0; k < n->repeat; k++) run_step(p, n, &f, turn++);
         seconds[i] = (now() - start) / n->repeat;
     }
     qsort(seconds, SAMPLES, sizeof *seconds, by_value);
-    printf("%-32s %10.3f us  (min %.3f)  %2d steps, %zu bytes, compiled in %.0f us\n", n->name, seconds[SAMPLES / 2] * 1e6,
-           seconds[0] * 1e6, eg_program_steps(p), eg_program_memory(p), compile * 1e6);
+    if (json)
+        bench_print(n->name, "elegans", threads, seconds[SAMPLES / 2] * 1e6, eg_program_flops(p));
+    else
+        printf("%-32s %10.3f us  (min %.3f)  %2d steps, %zu bytes, compiled in %.0f us\n", n->name,
+               seconds[SAMPLES / 2] * 1e6, seconds[0] * 1e6, eg_program_steps(p), eg_program_memory(p),
+               compile * 1e6);
     char *text = profile ? eg_program_text(p) : NULL;
     if (text) puts(text);
     eg_string_free(text);
     eg_program_free(p);
     eg_state_free(state);
     eg_graph_free(m.graph);
-    free(x);
+    free_feed(&f);
 }
 
 int main(int argc, char **argv) {
-    int threads = 1, profile = 0;
+    int threads = 1, profile = 0, json = 0;
     const char *only = "";
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "-p") == 0) profile = 1;
-        else if (strcmp(argv[i], "-t") == 0 && i + 1 < argc) threads = atoi(argv[++i]);
-        else only = argv[i];
+        if (strcmp(argv[i], "-p") == 0)
+            profile = 1;
+        else if (strcmp(argv[i], "-j") == 0)
+            json = 1;
+        else if (strcmp(argv[i], "-t") == 0 && i + 1 < argc)
+            threads = atoi(argv[++i]);
+        else
+            only = argv[i];
     }
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
-        if (strstr(nets[i].name, only)) measure(&nets[i], threads, profile);
+        if (strstr(nets[i].name, only)) measure(&nets[i], threads, profile, json);
     return 0;
 }
