@@ -6,29 +6,23 @@
  *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float of A
  *           per row. Rows are dealt evenly to tiles (128 rows: 10 tiles of 12 or 13, not 9 of 14 and one of 2).
  *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
- *           against all panels of the group: its part of A stays in L1. Between blocks of k the chains wait in C.
- *   A       is read in place, unless its lines would fight for the same sets of L1 (columns, strides of a multiple of
- *           4 KB): then the tile's part is copied to the stack first, once for all panels of the group.
+ *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
+ *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
  *   few rows  (<= 3) have too few chains in a tile; they take several panels at once.
+ *   few columns  leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
 #include "kernels/isa.h"
 
 enum {
-    VECTORS = 2,                     /* of a tile */
-    STEP = VECTORS * EG_W,           /* its columns */
-    ROWS = EG_W == 16 ? 14 : 6,      /* its most rows: accumulators + B + one broadcast fill the register file */
-#ifndef KB
-#define KB 512
-#endif
-#ifndef GB
-#define GB 131072
-#endif
-    K_BLOCK = KB,
-    GROUP_FLOATS = GB,           /* of B in a group of panels: half a typical L2 */
-    FEW = 3,                         /* rows, for wide tiles */
+    VECTORS = 2,                 /* of a tile */
+    STEP = VECTORS * EG_W,       /* its columns */
+    ROWS = EG_W == 16 ? 14 : 6,  /* its most rows: accumulators + B + one broadcast fill the register file */
+    K_BLOCK = EG_W == 16 ? 1024 : 512,
+    GROUP_FLOATS = 65536,        /* of B in a group of panels: 256 KB, a part of L2 */
     PANEL_VECTORS = EG_PANEL / EG_W,
-    COPY_WORTH = 3,                  /* panels, to copy a tile of A */
-    PAGE = 1024                      /* floats after which lines share a set of L1 */
+    FEW = 3,                     /* rows, for wide tiles: panels at once for one row, for more */
+    WIDE = EG_W == 16 ? 4 : 2,
+    LESS_WIDE = EG_W == 16 ? 4 : 1
 };
 
 /* What one tile works on. Its rows of A start at `a`; k comes in runs at offsets from there. */
@@ -47,23 +41,37 @@ typedef struct tile {
     int padded;   /* write zeros into those that do not */
 } tile;
 
+/* Where in k one block lies: several whole runs, or a part of one. */
+typedef struct k_block {
+    int64_t first, length; /* in k; at most K_BLOCK */
+    int64_t a_offset;
+    const int64_t *runs;
+    int64_t count, run, last;
+    int is_first, is_last;
+    const float *edge; /* [length][STEP]: B's last columns made whole, or NULL where they are read in place */
+} k_block;
+
+static const float zeros[4 * EG_PANEL];
+static const int64_t no_offset = 0;
+
 EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- the inner loops ---------------------------------------------------------------------------------------------- */
 
 EG_INLINE eg_vf load_vector(const float *p, int last, eg_tail tail) { return last ? v_load_tail(p, tail) : v_load(p); }
 
-/* rows x vectors of C. `exact`: B's vectors exist whole. */
-EG_INLINE void multiply(int rows, int vectors, int exact, const tile *t)
+/* rows x vectors of C. */
+EG_INLINE void multiply(int rows, int vectors, const tile *t)
 {
     eg_vf r[ROWS][VECTORS];
-    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k;
-    eg_tail tail = t->tail;
-    const float *b = t->b;
+    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row;
+    eg_tail tail = t->tail, stored = t->padded ? v_tail(EG_W) : tail;
+    const float *b = t->b, *start = t->start;
+    float *c = t->c;
     EG_UNROLL for (int i = 0; i < rows; i++) {
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[i][v] = load_vector(t->start + i * t->start_row + v * EG_W, v == vectors - 1, tail);
-            __builtin_prefetch(t->c + i * t->c_row + v * EG_W, 1);
+            r[i][v] = load_vector(start + i * start_row + v * EG_W, v == vectors - 1, tail);
+            __builtin_prefetch(c + i * c_row + v * EG_W, 1);
         }
     }
     for (int64_t s = 0; s < t->count; s++) {
@@ -71,7 +79,8 @@ EG_INLINE void multiply(int rows, int vectors, int exact, const tile *t)
         EG_UNROLL for (int i = 0; i < rows; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
-            EG_UNROLL for (int v = 0; v < vectors; v++) bv[v] = load_vector(b + v * EG_W, !exact && v == vectors - 1, tail);
+            EG_UNROLL for (int v = 0; v < vectors; v++)
+                bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
             EG_UNROLL for (int i = 0; i < rows; i++) {
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
                 EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_fma(x, bv[v], r[i][v]);
@@ -82,10 +91,9 @@ EG_INLINE void multiply(int rows, int vectors, int exact, const tile *t)
     }
     EG_UNROLL for (int i = 0; i < rows; i++) {
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            float *c = t->c + i * t->c_row + v * EG_W;
-            if (v < vectors - 1) v_store(c, r[i][v]);
-            else if (t->padded) v_store(c, v_keep_tail(r[i][v], tail));
-            else v_store_tail(c, r[i][v], tail);
+            float *to = c + i * c_row + v * EG_W;
+            if (v < vectors - 1) v_store(to, r[i][v]);
+            else v_store_tail(to, v_keep_tail(r[i][v], tail), stored);
         }
     }
 }
@@ -93,11 +101,10 @@ EG_INLINE void multiply(int rows, int vectors, int exact, const tile *t)
 /* A few rows against `panels` whole panels. */
 EG_INLINE void multiply_wide(int rows, int panels, const tile *t)
 {
-    enum { MOST = 4 * PANEL_VECTORS };
-    eg_vf r[FEW][MOST];
+    eg_vf r[FEW][WIDE * PANEL_VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k;
     int vectors = panels * PANEL_VECTORS;
-    const float *b[4];
+    const float *b[WIDE];
     EG_UNROLL for (int p = 0; p < panels; p++) b[p] = t->b + p * t->b_panel;
     EG_UNROLL for (int i = 0; i < rows; i++) {
         EG_UNROLL for (int v = 0; v < vectors; v++)
@@ -122,59 +129,38 @@ EG_INLINE void multiply_wide(int rows, int panels, const tile *t)
     }
 }
 
-/* Every number of rows, one or two vectors wide. Where a partial load costs, B has a form of its own for it. */
 typedef void (*tile_fn)(const tile *t);
-enum { FORMS = EG_W == 16 ? 2 : 4 }; /* vectors - 1, + 2 when B is not whole */
 
-#define TILE_ROWS_(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define TILE(m)                                                     \
+    static void tile_##m##_1(const tile *t) { multiply(m, 1, t); }  \
+    static void tile_##m##_2(const tile *t) { multiply(m, 2, t); }
+#define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
+#define UP_TO_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #if defined(EG_ISA_AVX512)
-#define TILE_ROWS(X) TILE_ROWS_(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define TILE(m)                                                        \
-    static void tile_##m##_0(const tile *t) { multiply(m, 1, 0, t); }  \
-    static void tile_##m##_1(const tile *t) { multiply(m, 2, 0, t); }
-#define TILE_ENTRY(m) { tile_##m##_0, tile_##m##_1 },
+#define ALL_ROWS(X) UP_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #else
-#define TILE_ROWS(X) TILE_ROWS_(X)
-#define TILE(m)                                                        \
-    static void tile_##m##_0(const tile *t) { multiply(m, 1, 1, t); }  \
-    static void tile_##m##_1(const tile *t) { multiply(m, 2, 1, t); }  \
-    static void tile_##m##_2(const tile *t) { multiply(m, 1, 0, t); }  \
-    static void tile_##m##_3(const tile *t) { multiply(m, 2, 0, t); }
-#define TILE_ENTRY(m) { tile_##m##_0, tile_##m##_1, tile_##m##_2, tile_##m##_3 },
+#define ALL_ROWS(X) UP_TO_6(X)
 #endif
-TILE_ROWS(TILE)
-static const tile_fn tile_of[ROWS][FORMS] = { TILE_ROWS(TILE_ENTRY) };
+ALL_ROWS(TILE)
+static const tile_fn tile_of[ROWS][VECTORS] = { ALL_ROWS(TILE_ENTRY) };
 
-enum { WIDE = EG_W == 16 ? 4 : 2, NARROWER = EG_W == 16 ? 4 : 1 }; /* panels of a wide tile: of one row, of more */
 static void wide_1(const tile *t) { multiply_wide(1, WIDE, t); }
-static void wide_2(const tile *t) { multiply_wide(2, NARROWER, t); }
-static void wide_3(const tile *t) { multiply_wide(3, NARROWER, t); }
+static void wide_2(const tile *t) { multiply_wide(2, LESS_WIDE, t); }
+static void wide_3(const tile *t) { multiply_wide(3, LESS_WIDE, t); }
 static const tile_fn wide_of[FEW] = { wide_1, wide_2, wide_3 };
 
 /* ---- the nest ------------------------------------------------------------------------------------------------------- */
 
-/* Where in k one block lies: whole runs, or a part of the only one. */
-typedef struct k_block {
-    int64_t first, length; /* in k */
-    const int64_t *runs;
-    int64_t count, run, last;
-    int is_first, is_last;
-} k_block;
-
-static const float zeros[EG_PANEL * 4];
-
-/* Points the tile at the columns from j on, `width` of which exist (0: only padding is left). */
+/* Points the tile at the columns from j on of the rows from i on. */
 EG_INLINE void aim(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t j)
 {
     int64_t panel = j / EG_PANEL, lane = j % EG_PANEL;
-    t->b = g->b + panel * g->b_panel + k->first * g->b_k + lane;
+    t->b = g->b + panel * g->b_panel + k->first * g->b_k + lane, t->b_k = g->b_k;
     t->c = g->c + panel * g->c_panel + i * g->c_row + lane;
     if (!k->is_first || g->accumulate) {
         t->start = t->c, t->start_row = g->c_row, t->start_panel = g->c_panel;
-    } else if (g->bias) {
-        t->start = g->bias + j, t->start_row = 0, t->start_panel = EG_PANEL;
     } else {
-        t->start = zeros, t->start_row = 0, t->start_panel = 0;
+        t->start = g->bias ? g->bias + j : zeros, t->start_row = 0, t->start_panel = g->bias ? EG_PANEL : 0;
     }
 }
 
@@ -184,10 +170,11 @@ static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
     int64_t j = p * EG_PANEL, end = min64(g->n, j + EG_PANEL);
     for (; j < end; j += STEP) {
         int64_t width = min64(end - j, STEP);
-        int vectors = width > EG_W ? 2 : 1, whole = width == vectors * EG_W || g->b_panel != EG_PANEL;
+        int vectors = width > EG_W ? 2 : 1;
         aim(t, g, k, i, j);
         t->tail = v_tail(width - (vectors - 1) * EG_W);
-        tile_of[rows - 1][FORMS == 2 || whole ? vectors - 1 : vectors + 1](t);
+        if (k->edge && width % EG_W != 0) t->b = k->edge, t->b_k = STEP;
+        tile_of[rows - 1][vectors - 1](t);
     }
     if (g->c_padded)
         for (end += (EG_W - end % EG_W) % EG_W; end < (p + 1) * EG_PANEL; end += EG_W)
@@ -195,56 +182,170 @@ static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
                 v_store(g->c + p * g->c_panel + q * g->c_row + end % EG_PANEL, v_set(0.f));
 }
 
-/* `rows` contiguous floats from each of n columns. */
-static void copy_columns(float *out, const float *from, int64_t n, int rows, int64_t a_k)
+/* `rows` rows from i on against panels p0..p1. */
+static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p0, int64_t p1)
 {
-    for (int i = 0; i < rows; i += EG_W) {
-        eg_tail tail = v_tail(min64(rows - i, EG_W));
-        for (int64_t q = 0; q < n; q++) v_store_tail(out + q * rows + i, v_load_tail(from + q * a_k + i, tail), tail);
-    }
-}
-
-/* The tile's part of A, rows or columns as they are, but close together. */
-static void copy_a(tile *t, const k_block *k, int rows, float *out)
-{
-    int by_rows = t->a_k == 1;
-    int64_t pitch = by_rows ? K_BLOCK + EG_W : rows, done = 0;
-    for (int64_t s = 0; s < k->count; s++) {
-        const float *from = t->a + t->runs[s];
-        int64_t length = s + 1 < k->count ? k->run : k->last;
-        if (by_rows)
-            for (int i = 0; i < rows; i++) memcpy(out + i * pitch + done, from + i * t->a_row, (size_t)length * 4);
-        else if (t->a_row == 1)
-            copy_columns(out + done * pitch, from, length, rows, t->a_k);
-        else
-            for (int64_t q = 0; q < length; q++)
-                for (int i = 0; i < rows; i++) out[(done + q) * pitch + i] = from[q * t->a_k + i * t->a_row];
-        done += length;
-    }
-    static const int64_t no_offset = 0;
-    t->a = out, t->a_row = by_rows ? pitch : 1, t->a_k = by_rows ? 1 : pitch;
-    t->runs = &no_offset, t->count = 1, t->last = done;
-}
-
-static void tile_group(const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p0, int64_t p1)
-{
-    float copy[ROWS * (K_BLOCK + EG_W)] __attribute__((aligned(64)));
-    tile t = { .a = g->a + i * g->a_row, .a_row = g->a_row, .a_k = g->a_k, .runs = k->runs, .count = k->count,
-               .run = k->run, .last = k->last, .b_k = g->b_k, .b_panel = g->b_panel, .c_row = g->c_row,
-               .c_panel = g->c_panel, .padded = g->c_padded };
-    int64_t whole = min64(p1, g->n / EG_PANEL);
-    int far = g->a_k == 1 ? g->a_row % PAGE == 0 : k->length > 32;
-    if (far && rows > FEW && p1 - p0 >= COPY_WORTH && k->length <= K_BLOCK) copy_a(&t, k, rows, copy);
     if (rows <= FEW) {
-        int at_once = rows == 1 ? WIDE : NARROWER;
-        t.tail = v_tail(EG_W);
+        int at_once = rows == 1 ? WIDE : LESS_WIDE;
+        int64_t whole = min64(p1, g->n / EG_PANEL);
         for (; p0 + at_once <= whole; p0 += at_once) {
-            aim(&t, g, k, i, p0 * EG_PANEL);
-            wide_of[rows - 1](&t);
+            aim(t, g, k, i, p0 * EG_PANEL);
+            wide_of[rows - 1](t);
         }
     }
-    for (; p0 < p1; p0++) tile_panel(&t, g, k, i, rows, p0);
+    for (; p0 < p1; p0++) tile_panel(t, g, k, i, rows, p0);
 }
+
+/* All rows for one block of k and one group of panels. */
+static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
+{
+    const float *a = g->a + k->a_offset;
+    tile t = { .a_row = g->a_row, .a_k = g->a_k, .runs = k->runs, .count = k->count, .run = k->run, .last = k->last,
+               .b_panel = g->b_panel, .c_row = g->c_row, .c_panel = g->c_panel, .padded = g->c_padded };
+    for (int64_t i = i0, tiles = (i1 - i0 + ROWS - 1) / ROWS; tiles > 0; tiles--) {
+        int rows = (int)(tiles == 1 ? i1 - i : (i1 - i + tiles - 1) / tiles);
+        t.a = a + i * g->a_row;
+        tile_group(&t, g, k, i, rows, p0, p1);
+        if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
+        i += rows;
+    }
+}
+
+/* The block of k that starts at `first`: without runs, k is cut evenly. */
+EG_INLINE k_block block_at(const eg_gemm *g, int64_t first)
+{
+    k_block k = { .first = first, .length = g->k, .a_offset = first * g->a_k, .runs = &no_offset, .count = 1,
+                  .is_first = first == 0 };
+    if (g->a_runs) {
+        int64_t within = first % g->run, whole = g->run < K_BLOCK ? K_BLOCK / g->run * g->run : K_BLOCK;
+        k.length = min64(whole, g->run < K_BLOCK ? g->k - first : min64(g->run - within, g->k - first));
+        k.a_offset = within * g->a_k;
+        k.runs = g->a_runs + first / g->run, k.run = g->run;
+        k.count = g->run < K_BLOCK ? (k.length + g->run - 1) / g->run : 1;
+    } else if (g->k > K_BLOCK) {
+        int64_t blocks = (g->k + K_BLOCK - 1) / K_BLOCK;
+        k.length = min64(((g->k + blocks - 1) / blocks + 15) / 16 * 16, g->k - first);
+    }
+    k.last = k.length - (k.count - 1) * k.run;
+    k.is_last = first + k.length >= g->k;
+    return k;
+}
+
+/* B's last columns, fewer than a vector, as whole vectors with zeros: only where masked loads cost, and B ends there. */
+static const float *whole_edge(const eg_gemm *g, int64_t first, int64_t length, int64_t p1, float *edge)
+{
+    int64_t j = g->n / STEP * STEP, width = g->n - j;
+    if (EG_MASKS_ARE_FREE || width % EG_W == 0 || g->b_panel != EG_PANEL || p1 * EG_PANEL < g->n) return NULL;
+    const float *b = g->b + first * g->b_k + j;
+    eg_tail tail = v_tail(width % EG_W);
+    for (int64_t q = 0; q < length; q++, b += g->b_k) {
+        float *out = edge + q * STEP;
+        if (width > EG_W) v_store(out, v_load(b)), v_store(out + EG_W, v_load_tail(b + EG_W, tail));
+        else v_store(out, v_load_tail(b, tail));
+    }
+    return edge;
+}
+
+static void nest(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
+{
+    int64_t first = 0;
+    do {
+        float edge[EG_MASKS_ARE_FREE ? 1 : K_BLOCK * STEP] __attribute__((aligned(64)));
+        k_block k = block_at(g, first);
+        k.edge = whole_edge(g, first, k.length, p1, edge);
+        int64_t group = (p1 - p0) * k.length * EG_PANEL <= GROUP_FLOATS ? p1 - p0 : GROUP_FLOATS / EG_PANEL / k.length + 1;
+        for (int64_t p = p0; p < p1; p += group) row_tiles(g, &k, i0, i1, p, min64(p1, p + group));
+        first += k.length;
+    } while (first < g->k);
+}
+
+/* ---- small products: one tile wide ------------------------------------------------------------------------------------ */
+
+static int is_small(const eg_gemm *g, int64_t p0, int64_t p1)
+{
+    return p1 - p0 == 1 && g->n - p0 * EG_PANEL <= STEP && g->k <= K_BLOCK && !g->a_runs && !g->c_padded;
+}
+
+/* The nest without its loops, whose bookkeeping would take longer than the product. */
+static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p)
+{
+    int64_t width = g->n - p * EG_PANEL, c_row = g->c_row;
+    int vectors = width > EG_W ? 2 : 1;
+    float whole[EG_MASKS_ARE_FREE ? 1 : K_BLOCK * STEP] __attribute__((aligned(64)));
+    const float *edge = whole_edge(g, 0, g->k, p + 1, whole);
+    tile t = { .a = g->a + i0 * g->a_row, .a_row = g->a_row, .a_k = g->a_k, .runs = &no_offset, .count = 1, .last = g->k,
+               .b = edge ? edge : g->b + p * g->b_panel, .b_k = edge ? STEP : g->b_k, .start = zeros, .c = g->c + p * g->c_panel + i0 * c_row,
+               .c_row = c_row, .tail = v_tail(width - (vectors - 1) * EG_W) };
+    if (g->accumulate) t.start = t.c, t.start_row = c_row;
+    else if (g->bias) t.start = g->bias + p * EG_PANEL;
+    for (int64_t left = i1 - i0, tiles = (left + ROWS - 1) / ROWS; tiles > 0; tiles--) {
+        int64_t rows = tiles == 1 ? left : (left + tiles - 1) / tiles;
+        tile_of[rows - 1][vectors - 1](&t);
+        t.a += rows * t.a_row, t.c += rows * c_row, t.start += rows * t.start_row;
+        left -= rows;
+    }
+    if (g->finish) g->finish(g->context, i0, i1, p * EG_PANEL, g->n);
+}
+
+/* ---- few columns ------------------------------------------------------------------------------------------------------ */
+
+enum {
+    TURN_ROWS = 4 * EG_PANEL, /* of C at a time */
+    TURN_COLUMNS = 10,        /* most of them */
+    TURN_K = 64               /* A's rows are transposed in pieces of so many k */
+};
+
+/* Fewer than two thirds of the lanes used, and enough work to pay for transposing C, and A where its rows run along k. */
+static int worth_turning(const eg_gemm *g, int64_t rows)
+{
+    int64_t n = g->n, lanes = (n + EG_W - 1) / EG_W * EG_W;
+    if (n > TURN_COLUMNS || 3 * n >= 2 * lanes || g->accumulate || g->a_runs || g->c_padded) return 0;
+    return (g->a_row == 1 && rows >= EG_W && g->k >= n) || (g->a_k == 1 && rows >= 2 * EG_W && g->k >= 4 * n + 4);
+}
+
+/* s[columns][TURN_ROWS], lanes along the rows, into rows of C. */
+static void store_turned(float *c, int64_t c_row, const float *s, int64_t rows, int64_t columns)
+{
+    for (int64_t i = 0; i < rows; i += EG_W)
+        for (int64_t j = 0; j < columns; j += EG_W) {
+            eg_vf r[EG_W];
+            eg_tail tail = v_tail(min64(columns - j, EG_W));
+            EG_UNROLL for (int v = 0; v < EG_W; v++) r[v] = j + v < columns ? v_load(s + (j + v) * TURN_ROWS + i) : v_set(0.f);
+            v_transpose(r);
+            EG_UNROLL for (int v = 0; v < EG_W; v++)
+                if (i + v < rows) v_store_tail(c + (i + v) * c_row + j, r[v], tail);
+        }
+}
+
+/* Rows i..i+rows of C, at most TURN_ROWS, by way of C'[n][TURN_ROWS] = B' A'. */
+static void turned(const eg_gemm *g, int64_t i, int64_t rows)
+{
+    float out[TURN_COLUMNS * TURN_ROWS] __attribute__((aligned(64)));
+    float packed[TURN_K * TURN_ROWS] __attribute__((aligned(64)));
+    const float *a = g->a + i * g->a_row;
+    eg_gemm h = { .m = g->n, .n = rows, .k = g->k, .a = g->b, .a_row = 1, .a_k = g->b_k, .b = a, .b_k = g->a_k,
+                  .b_panel = EG_PANEL, .c = out, .c_row = TURN_ROWS, .c_panel = EG_PANEL };
+    int64_t panels = (rows + EG_PANEL - 1) / EG_PANEL;
+    if (g->bias) {
+        h.accumulate = 1;
+        for (int64_t j = 0; j < g->n; j++)
+            for (int64_t l = 0; l < rows; l += EG_W) v_store(out + j * TURN_ROWS + l, v_set(g->bias[j]));
+    }
+    if (g->a_row == 1) {
+        nest(&h, 0, h.m, 0, panels);
+    } else {
+        for (int64_t q = 0; q < g->k; q += TURN_K, h.accumulate = 1) {
+            h.k = min64(TURN_K, g->k - q);
+            EG_FN(pack)(packed, a + q, h.k, rows, 1, g->a_row, 0, panels);
+            h.a = g->b + q * g->b_k, h.b = packed, h.b_k = EG_PANEL, h.b_panel = EG_PANEL * h.k;
+            nest(&h, 0, h.m, 0, panels);
+        }
+    }
+    store_turned(g->c + i * g->c_row, g->c_row, out, rows, g->n);
+    if (g->finish) g->finish(g->context, i, i + rows, 0, g->n);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------------- */
 
 /* Sums of the columns of `vectors` vectors of B, the last one partial. */
 EG_INLINE void sum_vectors(const eg_gemm *g, int64_t j, int vectors, eg_tail tail)
@@ -269,47 +370,12 @@ static void sum_columns(const eg_gemm *g, int64_t j0, int64_t j1)
     }
 }
 
-/* All rows for one block of k and one group of panels. */
-static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
-{
-    int64_t tiles = (i1 - i0 + ROWS - 1) / ROWS, rows = (i1 - i0) / tiles, more = (i1 - i0) % tiles;
-    for (int64_t q = 0, i = i0; q < tiles; q++) {
-        int m = (int)(rows + (q < more));
-        tile_group(g, k, i, m, p0, p1);
-        if (k->is_last && g->finish) g->finish(g->context, i, i + m, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
-        i += m;
-    }
-}
-
-/* The block of k that starts at `first`. */
-static k_block block_at(const eg_gemm *g, int64_t first)
-{
-    static const int64_t no_offset = 0;
-    k_block k = { .first = first, .runs = &no_offset, .count = 1, .is_first = first == 0 };
-    int64_t unit = g->a_runs ? g->run : 16, blocks = (g->k + K_BLOCK - 1) / K_BLOCK;
-    int64_t size = blocks < 2 ? g->k : ((g->k + blocks - 1) / blocks + unit - 1) / unit * unit;
-    k.length = min64(size, g->k - first);
-    k.run = k.last = k.length;
-    if (g->a_runs) {
-        k.runs = g->a_runs + first / g->run, k.run = g->run;
-        k.count = (k.length + g->run - 1) / g->run;
-        k.last = k.length - (k.count - 1) * g->run;
-    }
-    k.is_last = first + k.length >= g->k;
-    return k;
-}
-
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
 {
     if (i1 <= i0 || p1 <= p0) return;
-    int64_t first = 0;
-    do {
-        k_block k = block_at(g, first);
-        eg_gemm part = *g; /* runs are counted within the block; A by strides moves on */
-        if (!g->a_runs) part.a += first * g->a_k;
-        int64_t group = GROUP_FLOATS / EG_PANEL / (k.length + 1) + 1;
-        for (int64_t p = p0; p < p1; p += group) row_tiles(&part, &k, i0, i1, p, min64(p1, p + group));
-        first += k.length;
-    } while (first < g->k);
+    if (worth_turning(g, i1 - i0))
+        for (int64_t i = i0; i < i1; i += TURN_ROWS) turned(g, i, min64(TURN_ROWS, i1 - i));
+    else if (is_small(g, p0, p1)) small(g, i0, i1, p0);
+    else nest(g, i0, i1, p0, p1);
     if (g->column_sums && i0 == 0) sum_columns(g, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
 }

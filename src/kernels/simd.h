@@ -19,16 +19,16 @@
 
 #if defined(EG_ISA_AVX512)
 #define EG_ISA avx512
-enum { EG_W = 16, EG_FUSED = 1 };
+enum { EG_W = 16, EG_FUSED = 1, EG_MASKS_ARE_FREE = 1 }; /* a partial load costs no more than a whole one */
 #elif defined(EG_ISA_AVX2)
 #define EG_ISA avx2
-enum { EG_W = 8, EG_FUSED = 1 };
+enum { EG_W = 8, EG_FUSED = 1, EG_MASKS_ARE_FREE = 0 };
 #elif defined(EG_ISA_NEON)
 #define EG_ISA neon
-enum { EG_W = 4, EG_FUSED = 1 };
+enum { EG_W = 4, EG_FUSED = 1, EG_MASKS_ARE_FREE = 0 };
 #else
 #define EG_ISA portable
-enum { EG_W = 4, EG_FUSED = 0 };
+enum { EG_W = 4, EG_FUSED = 0, EG_MASKS_ARE_FREE = 0 };
 #endif
 
 #if defined(__x86_64__)
@@ -204,17 +204,22 @@ EG_INLINE int v_any(eg_vm m)
     return (p[0] | p[1]) != 0;
 }
 EG_INLINE eg_tail v_tail(int64_t n) { return n; }
-EG_INLINE eg_vf v_load_tail(const float *p, eg_tail n)
+static __attribute__((noinline, unused)) eg_vf v_load_part(const float *p, eg_tail n)
 {
-    if (n == EG_W) return v_load(p);
     eg_vf v = { n > 0 ? p[0] : 0.f, n > 1 ? p[1] : 0.f, n > 2 ? p[2] : 0.f, 0.f };
     return v;
 }
+static __attribute__((noinline, unused)) void v_store_part(float *p, eg_vf v, eg_tail n)
+{
+    if (n > 0) p[0] = v[0];
+    if (n > 1) p[1] = v[1];
+    if (n > 2) p[2] = v[2];
+}
+EG_INLINE eg_vf v_load_tail(const float *p, eg_tail n) { return n == EG_W ? v_load(p) : v_load_part(p, n); }
 EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail n)
 {
     if (n == EG_W) v_store(p, v);
-    else
-        for (int64_t i = 0; i < n; i++) p[i] = v[i];
+    else v_store_part(p, v, n);
 }
 EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep((eg_vm)(v_iota() < (int32_t)n), v); }
 

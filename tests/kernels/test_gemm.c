@@ -46,7 +46,7 @@ static void lay_out_a(product *p, a_layout layout)
     if (layout == A_STRIDED) g->a_k = 3, g->a_row = 3 * k + 1;
     p->a_size = m && k ? (m - 1) * g->a_row + (k - 1) * g->a_k + 1 : 0;
     if (layout == A_RUNS) { /* images: rows overlap, runs lie apart in any order */
-        g->run = random_between(1, k < 20 ? k + 1 : 20), g->a_k = random_between(1, 2), g->a_row = random_between(1, 4);
+        g->run = random_between(1, k > 2000 ? k : k < 20 ? k + 1 : 20), g->a_k = random_between(1, 2), g->a_row = random_between(1, 4);
         int64_t count = k / g->run + 1, apart = g->run * g->a_k + 5;
         p->runs = eg_alloc((size_t)count * sizeof *p->runs);
         for (int64_t r = 0; r < count; r++) p->runs[r] = (count - 1 - r) * apart;
@@ -215,6 +215,7 @@ static void test_large_products(void **state)
         { 128, 512, 784, A_ROWS, 1, C_ROWS },    { 128, 10, 512, A_ROWS, 1, C_ROWS },
         { 784, 96, 128, A_COLUMNS, 0, C_PANELS }, { 20, 40, 5000, A_ROWS, 0, C_ROWS },
         { 33, 70, 3000, A_COLUMNS, 1, C_PANELS }, { 19, 33, 2600, A_RUNS, 1, C_ROWS },
+        { 9, 11, 4600, A_RUNS, 0, C_ROWS },       { 17, 5, 6000, A_RUNS, 0, C_ROWS },
         { 16, 33, 9000, A_STRIDED, 1, C_ROWS },   { 300, 300, 64, A_ROWS, 0, C_WIDE_ROWS },
         { 300, 3, 100, A_ROWS, 0, C_ROWS },       { 100, 3, 300, A_COLUMNS, 0, C_ROWS },
         { 1, 512, 784, A_ROWS, 1, C_ROWS },       { 1000, 1, 70, A_ROWS, 0, C_ROWS },
