@@ -22,7 +22,7 @@ typedef struct builder {
     eg_shape full, row, column;
 } builder;
 
-/* ---- shapes ------------------------------------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------------------------------- */
 
 static int64_t product_of_dims(eg_shape shape, int from, int to) {
     int64_t n = 1;
@@ -51,10 +51,14 @@ static void choose_shapes(builder *b) {
 }
 
 static eg_shape shape_of(const builder *b, eg_reach reach) {
-    return reach == EG_REACH_FULL ? b->full : reach == EG_REACH_ROW ? b->row : reach == EG_REACH_COLUMN ? b->column : EG_SCALAR;
+    const eg_shape shapes[] = {
+        [EG_REACH_NONE] = EG_SCALAR,      [EG_REACH_SCALAR] = EG_SCALAR, [EG_REACH_COLUMN] = b->column,
+        [EG_REACH_ROW] = b->row,          [EG_REACH_FULL] = b->full,
+    };
+    return shapes[reach];
 }
 
-/* ---- operands ---------------------------------------------------------------------------------------------------------- */
+/* ---- operands ------------------------------------------------------------------------------------------------ */
 
 /* The members in building order: an insertion sort, they are few and nearly in order. */
 static void list_members(builder *b) {
@@ -133,7 +137,7 @@ static eg_status make_params(builder *b) {
     return EG_OK;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------------- */
 
 static eg_value *inner_of(const builder *b, const eg_value *v) {
     for (int m = 0; m < b->nmembers; m++)
@@ -144,8 +148,8 @@ static eg_value *inner_of(const builder *b, const eg_value *v) {
 static eg_value *input_of(builder *b, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     if (is_member(b, u)) return inner_of(b, u);
-    if (eg_is_inline(u, v))
-        return u->op == EG_OP_CONST ? number(b, u) : eg_node1(EG_OP_NEG, b->body->param[find_operand(b, u->in[0], u->shape)], NULL);
+    if (eg_is_inline(u, v) && u->op == EG_OP_CONST) return number(b, u);
+    if (eg_is_inline(u, v)) return eg_node1(u->op, b->body->param[find_operand(b, u->in[0], u->shape)], NULL);
     return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
 }
 
@@ -176,7 +180,7 @@ static eg_value *build_value(builder *b, const eg_value *v) {
     return now;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------------------------------------------- */
 
 static int is_read_outside(const builder *b, const eg_value *v) {
     const eg_grouping *g = b->g;

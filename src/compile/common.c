@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * common.c: merges equal subexpressions by hash-consing: a value whose op, attributes and (merged) inputs were seen before is
- * that earlier value. Inputs of commutative ops are put in one order first: large before small, constants last, then the
- * earlier value first; later patterns rely on constants standing last.
- * Random values of the same step and site are equal by definition and are merged; assigns are not.
+ * common.c: merges equal subexpressions by hash-consing: a value whose op, attributes and (merged) inputs were seen
+ * before is that earlier value. Inputs of commutative ops are put in one order first: large before small, constants
+ * last, then the earlier value first; later patterns rely on constants standing last. Random values of the same
+ * step and site are equal by definition and are merged; assigns are not.
  * Needs: nothing. Keeps: all bits (a NaN's payload aside). Breaks: nothing.
  */
 #include "compile/pass.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * compile.c: the list of passes and the loop that runs them. Reading eg_passes from top to bottom is reading the
- * compiler. The cheap passes stand twice: what simplify uncovers (constants, equal subexpressions) is worth a second look,
- * a third one found nothing in the models of the tests.
+ * compiler. The cheap passes stand twice: what simplify uncovers (constants, equal subexpressions) is worth a
+ * second look, a third one found nothing in the models of the tests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ const eg_pass eg_passes[] = {
     { NULL, NULL },
 };
 
-/* ---- EG_DUMP -------------------------------------------------------------------------------------------------------- */
+/* ---- EG_DUMP ------------------------------------------------------------------------------------------------- */
 
 /* Is `name` in the comma-separated `list`, or is the list "all"? */
 static int listed(const char *list, const char *name) {
@@ -53,7 +53,7 @@ static void dump(const eg_unit *unit, const char *when, const char *pass) {
     eg_string_free(text);
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------------------------- */
 
 static int wants_verifier(void) {
 #ifdef NDEBUG

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * contract.c: a * b + c becomes muladd, a product plus a row becomes a product that starts from that row. This pass is
- * the only place where rounding is chosen: a kernel table that fuses rounds a muladd once, portable ones twice, and the
- * order in which a bias is added to a dot product changes. Everything behind it keeps bits.
- * Only f32, only products that nobody else reads (a product that is needed anyway costs nothing less) and that are as
- * large as the sum (a smaller one is cheaper by itself).
- * Signs: a*b - c for a constant c, c - a*b where a factor is one number (a constant, a learning rate): the negation
- * is exact and next to free.
+ * contract.c: a * b + c becomes muladd, a product plus a row becomes a product that starts from that row. This pass
+ * is the only place where rounding is chosen: a kernel table that fuses rounds a muladd once, portable ones twice,
+ * and the order in which a bias is added to a dot product changes. Everything behind it keeps bits. Only f32, only
+ * products that nobody else reads (a product that is needed anyway costs nothing less) and that are as large as the
+ * sum (a smaller one is cheaper by itself). Signs: a*b - c for a constant c, c - a*b where a factor is one number
+ * (a constant, a learning rate): the negation is exact and next to free.
  * Needs: expands taken out of elementwise ops (simplify). Keeps: all else. Breaks: the bits of mul + add.
  */
 #include "compile/pass.h"
@@ -28,7 +27,7 @@ static int is_one_number(const eg_value *v) {
     return eg_shape_size(v->shape) == 1;
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------------------------ */
+/* ---- sums ---------------------------------------------------------------------------------------------------- */
 
 /* x w + b with b [n] or [1,n]. */
 static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **in) {
@@ -37,10 +36,12 @@ static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **
         if (!own_product(r, old, in, i, EG_OP_MATMUL) || product->nin != 2 || product->shape.rank != 2) continue;
         int64_t n = product->shape.dim[1];
         int is_row = row->shape.rank == 1 || (row->shape.rank == 2 && row->shape.dim[0] == 1);
-        if (!is_row || row->shape.dim[row->shape.rank - 1] != n || !eg_shape_equal(old->shape, product->shape)) continue;
+        int fits = is_row && row->shape.dim[row->shape.rank - 1] == n && eg_shape_equal(old->shape, product->shape);
+        if (!fits) continue;
         eg_attr flat = { .shape = { .shape = EG_SHAPE(n) } };
         eg_value *start = row->shape.rank == 1 ? row : eg_node1(EG_OP_RESHAPE, row, &flat);
-        return eg_node(r->to, EG_OP_MATMUL, (eg_value *[]){ product->in[0], product->in[1], start }, 3, &product->attr);
+        eg_value *operands[] = { product->in[0], product->in[1], start };
+        return eg_node(r->to, EG_OP_MATMUL, operands, 3, &product->attr);
     }
     return NULL;
 }
@@ -57,7 +58,7 @@ static eg_value *contract_sum(eg_rewrite *r, const eg_value *old, eg_value **in)
     return now ? now : muladd_of_sum(r, old, in);
 }
 
-/* ---- differences ----------------------------------------------------------------------------------------------------- */
+/* ---- differences --------------------------------------------------------------------------------------------- */
 
 static eg_value *contract_difference(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (own_product(r, old, in, 0, EG_OP_MUL) && in[1]->op == EG_OP_CONST)

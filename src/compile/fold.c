@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * fold.c: computes what depends on constants only. One element is enough where all operands are filled tensors (CONST);
- * small literals (DATA, IOTA) are computed whole. Each op is rounded to its dtype at once, as the executor would: one
- * step of the op's float64 reference, then float. So add, mul, div, sqrt and all movement give the executor's very bits;
- * exp and its kind give the correctly rounded number, from which a kernel may differ by an ulp.
- * Non-goals: random values (never folded), f64 results beyond what float64 gives, integer overflow (left to the executor).
+ * fold.c: computes what depends on constants only. One element is enough where all operands are filled tensors
+ * (CONST); small literals (DATA, IOTA) are computed whole. Each op is rounded to its dtype at once, as the executor
+ * would: one step of the op's float64 reference, then float. So add, mul, div, sqrt and all movement give the
+ * executor's very bits; exp and its kind give the correctly rounded number, from which a kernel may differ by an
+ * ulp.
+ * Non-goals: random values (never folded), f64 results beyond what float64 gives, integer overflow (left to the
+ * executor).
  * Needs: nothing. Keeps: all bits (but see above). Breaks: nothing.
  */
 #include <math.h>
@@ -51,7 +53,7 @@ static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in) 
     return fits ? filled(r, old, y) : NULL;
 }
 
-/* ---- small literals, computed whole ------------------------------------------------------------------------------------ */
+/* ---- small literals, computed whole -------------------------------------------------------------------------- */
 
 static double *spell(const eg_value *v) {
     int64_t n = eg_shape_size(v->shape);

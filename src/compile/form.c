@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * form.c: the normal form of a compiled graph (pass.h), as checks. Who breaks one is a pass, so each failure is INTERNAL. The
- * executor relies on what stands here and does not check it again.
+ * form.c: the normal form of a compiled graph (pass.h), as checks. Who breaks one is a pass, so each failure is
+ * INTERNAL. The executor relies on what stands here and does not check it again.
  */
 #include "compile/pass.h"
 #include "base/status.h"
 #include "ops/op.h"
 
-/* ---- bodies ----------------------------------------------------------------------------------------------------------- */
+/* ---- bodies -------------------------------------------------------------------------------------------------- */
 
 /* Dim of a value at the right-aligned axis -2 or -1. */
 static int64_t extent(const eg_value *v, int from_right) {
@@ -53,26 +53,32 @@ static int is_column_sums(const space *s, const eg_value *v) {
 }
 
 static const char *fault_of_param(const space *s, const eg_value *v) {
-    (void)s;
+    if (!is_in_space(s, v) && !is_product_operand(s, v)) return "an operand outside its space";
     return v->dtype == EG_F64 ? "an f64 operand" : NULL;
+}
+
+static const char *fault_of_ramp(const space *s, const eg_value *v) {
+    int fits = v->dtype == EG_F32 && extent(v, 2) == 1 && !s->product;
+    return fits ? NULL : "a ramp that is no column value";
 }
 
 static const char *fault_of_reduction(const space *s, const eg_value *v) {
     if (is_column_sums(s, v)) {
         const eg_value *b = s->product->in[1];
-        return s->product->attr.matmul.tb || b->layout != EG_ROWS ? "column sums of an operand in another form" : NULL;
+        return s->product->attr.matmul.tb || b->layout != EG_ROWS ? "column sums of another form of B" : NULL;
     }
     if (s->product) return "a reduction in a product group";
     int last = v->in[0]->shape.rank - 1;
     if (v->attr.reduce.mask != 1u << last || !v->attr.reduce.keep) return "a reduction that is not along the rows";
-    if (extent(v->in[0], 1) != s->columns || s->columns > EG_GROUP_ROW) return "a reduction of rows of another length";
-    return NULL;
+    int fits = extent(v->in[0], 1) == s->columns && s->columns <= EG_GROUP_ROW;
+    return fits ? NULL : "a reduction of rows of another length";
 }
 
 static const char *fault_of_elementwise(const space *s, const eg_value *v) {
     (void)s;
     if (v->dtype != EG_F32 && !(v->def->flags & EG_COMPARE)) return "an elementwise op of another dtype than f32";
-    if (v->op == EG_OP_CAST && v->in[0]->dtype == EG_I32 && v->in[0]->op != EG_OP_PARAM) return "a cast of i32 that is no operand";
+    if (v->op == EG_OP_CAST && v->in[0]->dtype == EG_I32 && v->in[0]->op != EG_OP_PARAM)
+        return "a cast of i32 that is no operand";
     for (int i = 0; i < v->nin; i++) {
         int may_be_mask = v->op == EG_OP_CAST || (v->op == EG_OP_WHERE && i == 0);
         if (v->in[i]->dtype != EG_F32 && !may_be_mask) return "an elementwise op that reads another dtype than f32";
@@ -81,12 +87,12 @@ static const char *fault_of_elementwise(const space *s, const eg_value *v) {
 }
 
 static const char *fault_of_node(const space *s, const eg_value *v) {
-    if (v->op == EG_OP_PARAM) return is_in_space(s, v) || is_product_operand(s, v) ? fault_of_param(s, v) : "an operand outside its space";
+    if (v->op == EG_OP_PARAM) return fault_of_param(s, v);
     if (v->op == EG_OP_MATMUL) return v == s->product ? NULL : "two products";
     if (is_column_sums(s, v)) return fault_of_reduction(s, v);
     if (!is_in_space(s, v)) return "a value outside its space";
     if (v->op == EG_OP_CONST) return v->shape.rank == 0 ? NULL : "a constant of more than one element";
-    if (v->op == EG_OP_IOTA) return v->dtype == EG_F32 && extent(v, 2) == 1 && !s->product ? NULL : "a ramp that is no column value";
+    if (v->op == EG_OP_IOTA) return fault_of_ramp(s, v);
     if (v->def->flags & EG_REDUCES) return fault_of_reduction(s, v);
     if (v->op == EG_OP_CAST || v->op == EG_OP_EXPAND || v->def->strip) return fault_of_elementwise(s, v);
     return "an op that groups do not have";
@@ -127,7 +133,7 @@ static const char *fault_of_body(const eg_body *body) {
     return fault ? fault : fault_of_layouts(&s);
 }
 
-/* ---- the graph ------------------------------------------------------------------------------------------------------------ */
+/* ---- the graph ----------------------------------------------------------------------------------------------- */
 
 static const eg_value *seen_through(const eg_value *v) {
     while (v->op == EG_OP_RESHAPE) v = v->in[0];
@@ -152,16 +158,23 @@ static const char *fault_of_product(const eg_unit *unit, const eg_value *v) {
     return v->in[0]->layout == EG_PANELS && v->attr.matmul.ta ? "a transposed A in panels" : NULL;
 }
 
+static const char *fault_of_part(const eg_value *v) {
+    const eg_value *before = v->graph->values[v->id - 1];
+    int follows = before == v->in[0] || (before->op == EG_OP_PART && before->in[0] == v->in[0]);
+    return follows ? NULL : "a place away from its group";
+}
+
+/* Who may read and write panels by nature; elementwise steps may where groups are not wanted. */
+static int takes_panels(const eg_value *v) {
+    return v->op == EG_OP_PACK || v->op == EG_OP_UNPACK || v->op == EG_OP_DETACH || v->def->attr == EG_ATTR_BODY
+           || (v->def->flags & EG_ELEMENTWISE);
+}
+
 static const char *fault_of_step(const eg_unit *unit, const eg_value *v) {
     if (v->op == EG_OP_MATMUL) return fault_of_product(unit, v);
     if (v->op == EG_OP_ASSIGN) return fault_of_assign(v);
-    if (v->op == EG_OP_PACK || v->op == EG_OP_UNPACK || v->op == EG_OP_DETACH || v->def->attr == EG_ATTR_BODY || v->nin == 0) return NULL;
-    if (v->op == EG_OP_PART) {
-        const eg_value *before = v->graph->values[v->id - 1];
-        return before == v->in[0] || (before->op == EG_OP_PART && before->in[0] == v->in[0]) ? NULL : "a place away from its group";
-    }
-    if (v->def->flags & EG_ELEMENTWISE) return NULL; /* in panels too, where groups are not wanted */
-    for (int i = 0; i < v->nin; i++)
+    if (v->op == EG_OP_PART) return fault_of_part(v);
+    for (int i = 0; i < v->nin && !takes_panels(v); i++)
         if (v->in[i]->layout == EG_PANELS) return "an operand in panels";
     return NULL;
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuse.c: fused groups. Every value starts as a group of its own; groups that a value and its reader belong to are merged
- * along the edges, greedily, in three rounds of falling importance:
+ * fuse.c: fused groups. Every value starts as a group of its own; groups that a value and its reader belong to are
+ * merged along the edges, greedily, in three rounds of falling importance:
  *
- *   updates      what computes the new value of a variable and its slots, and nothing else, so that all variables get the
- *                same body and the executor can run their groups as one;
- *   rows         reductions along rows with all that is elementwise around them: softmax and cross-entropy, forward and
- *                backward, are one group;
+ *   updates      what computes the new value of a variable and its slots, and nothing else, so that all variables
+ *                get the same body and the executor can run their groups as one;
+ *   rows         reductions along rows with all that is elementwise around them: softmax and cross-entropy, forward
+ *                and backward, are one group;
  *   the rest     elementwise values among themselves, and into products as their epilogues.
  *
  * At last the sums of dz's columns (a bias' gradient) go with the product x' dz, which passes over all of dz.
  *
- * Nothing is computed twice: a value that is read in and outside its group is one of its results. What may be merged is
- * group.c's to say, how it is written down body.c's.
+ * Nothing is computed twice: a value that is read in and outside its group is one of its results. What may be
+ * merged is group.c's to say, how it is written down body.c's.
  * Non-goals: recomputation, groups over reductions of leading axes, fusing an update into its gradient's product.
  * Needs: layouts decided (layout), no dead values. Keeps: all bits. Breaks: single elementwise steps.
  */
@@ -25,7 +25,7 @@ static eg_group *group_of(const eg_grouping *g, const eg_value *v) {
     return &g->group[g->leader[v->id]];
 }
 
-/* ---- growing groups ------------------------------------------------------------------------------------------------- */
+/* ---- growing groups ------------------------------------------------------------------------------------------ */
 
 typedef int (*wish)(const eg_group *read, const eg_group *reader);
 
@@ -49,8 +49,8 @@ static void merge_forward(eg_grouping *g, wish wants) {
     }
 }
 
-/* From the last to the first: a value joins what reads it. So what a backward pass computes from a forward value (a mask
- * h > 0, tanh's 1 - h^2) is not stored by the forward group. */
+/* From the last to the first: a value joins what reads it. So what a backward pass computes from a forward value (a
+ * mask h > 0, tanh's 1 - h^2) is not stored by the forward group. */
 static void merge_backward(eg_grouping *g, wish wants) {
     for (int changed = 1; changed;) {
         changed = 0;
@@ -86,24 +86,26 @@ static void mark_updates(eg_grouping *g) {
     for (int id = g->n - 1; id >= 0; id--) {
         eg_group *group = &g->group[id];
         const eg_value *v = g->graph->values[id];
-        group->update = group->kind == EG_KIND_STRIP && !group->reduces && v->op != EG_OP_RESHAPE && is_for_updates(g, v);
+        int is_plain = group->kind == EG_KIND_STRIP && !group->reduces && v->op != EG_OP_RESHAPE;
+        group->update = is_plain && is_for_updates(g, v);
     }
 }
 
 static void add_column_sums(eg_grouping *g) {
     for (int id = 0; id < g->n; id++) {
         const eg_value *v = g->graph->values[id];
-        if (v->op != EG_OP_MATMUL || g->group[id].kind == EG_KIND_ALONE || v->attr.matmul.tb || v->shape.dim[1] == 1) continue;
+        if (v->op != EG_OP_MATMUL || group_of(g, v)->kind == EG_KIND_ALONE) continue;
         const eg_value *b = v->in[1];
-        for (int i = g->user_first[b->id]; i < g->user_first[b->id + 1] && b->layout == EG_ROWS; i++) {
+        if (v->attr.matmul.tb || b->layout != EG_ROWS || v->shape.dim[1] == 1) continue;
+        for (int i = g->user_first[b->id]; i < g->user_first[b->id + 1]; i++) {
             const eg_value *sums = g->graph->values[g->user[i]];
-            int fits = sums->op == EG_OP_SUM && sums->attr.reduce.mask == 1 && group_of(g, sums)->kind == EG_KIND_ALONE;
-            if (fits && eg_group_add_sums(g, sums, v)) break;
+            if (sums->op != EG_OP_SUM || sums->attr.reduce.mask != 1) continue;
+            if (group_of(g, sums)->kind == EG_KIND_ALONE && eg_group_add_sums(g, sums, v)) break;
         }
     }
 }
 
-/* ---- what is left alone ------------------------------------------------------------------------------------------------ */
+/* ---- what is left alone -------------------------------------------------------------------------------------- */
 
 static void detach(eg_grouping *g, int id) {
     eg_group *group = &g->group[g->leader[id]];
@@ -122,7 +124,8 @@ static void detach_views(eg_grouping *g) {
     for (int id = g->n - 1; id >= 0; id--) {
         if (g->graph->values[id]->op != EG_OP_RESHAPE || g->leader[id] == id) continue;
         int inside = 0;
-        for (int i = g->user_first[id]; i < g->user_first[id + 1]; i++) inside |= g->leader[g->user[i]] == g->leader[id];
+        for (int i = g->user_first[id]; i < g->user_first[id + 1]; i++)
+            inside |= g->leader[g->user[i]] == g->leader[id];
         if (!inside) detach(g, id);
     }
 }
@@ -130,11 +133,12 @@ static void detach_views(eg_grouping *g) {
 /* Is the group worth a FUSED node? One that reads nothing but constants cannot have one. */
 static int is_fused(const eg_grouping *g, int leader) {
     const eg_group *group = &g->group[leader];
-    const eg_value *v = g->graph->values[leader], *in[EG_GROUP_NODES], *out[EG_GROUP_NODES];
-    int nin, nout, single = group->members == 1;
+    const eg_value *v = g->graph->values[leader];
+    int single = group->members == 1;
+    eg_border border;
     if (group->kind == EG_KIND_ALONE) return 0;
     if (single && (group->kind == EG_KIND_PRODUCT || v->op == EG_OP_RESHAPE || v->op == EG_OP_EXPAND)) return 0;
-    return eg_group_border(g, leader, in, &nin, out, &nout) && nin > 0;
+    return eg_group_border(g, leader, &border) && border.nin > 0;
 }
 
 static void dissolve_rest(eg_grouping *g) {
@@ -155,7 +159,7 @@ static void find_groups(eg_grouping *g) {
     dissolve_rest(g);
 }
 
-/* ---- writing them down -------------------------------------------------------------------------------------------------- */
+/* ---- writing them down --------------------------------------------------------------------------------------- */
 
 /* A group is written where its last member stood. */
 static int last_member(const eg_grouping *g, int leader) {

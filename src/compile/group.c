@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * group.c: which values may be computed together, and the merging of two groups. Rules, not wishes: fuse.c decides
- * what to try. Merging is tentative: the union is checked edge by edge, for cycles through the outside, and for its size.
+ * what to try. Merging is tentative: the union is checked edge by edge, for cycles through the outside, and for its
+ * size.
  */
 #include <string.h>
 #include "compile/group.h"
@@ -9,7 +10,7 @@
 #include "base/status.h"
 #include "ops/op.h"
 
-/* ---- shapes ---------------------------------------------------------------------------------------------------------- */
+/* ---- shapes -------------------------------------------------------------------------------------------------- */
 
 eg_shape eg_squeezed(eg_shape shape) {
     eg_shape out = { 0 };
@@ -50,7 +51,7 @@ int eg_is_inline(const eg_value *u, const eg_value *v) {
     return u->op == EG_OP_CONST || (is_negated_scalar(u) && !is_negated_scalar(v));
 }
 
-/* ---- what a value is by itself ------------------------------------------------------------------------------------------ */
+/* ---- what a value is by itself ------------------------------------------------------------------------------- */
 
 static int reads_only(const eg_value *v, int from, eg_dtype dtype) {
     for (int i = from; i < v->nin; i++)
@@ -140,7 +141,7 @@ static void set_up(eg_grouping *g, const eg_value *v) {
     g->is_row[v->id] = group->reduces;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------------------------- */
 
 static void list_users(eg_grouping *g) {
     for (int id = 0; id < g->n; id++)
@@ -149,8 +150,10 @@ static void list_users(eg_grouping *g) {
         sum += g->user_first[id];
         g->user_first[id] = sum; /* the end of its list; filling moves it to the start */
     }
-    for (int id = g->n - 1; id >= 0; id--)
-        for (int i = 0; i < g->graph->values[id]->nin; i++) g->user[--g->user_first[g->graph->values[id]->in[i]->id]] = id;
+    for (int id = g->n - 1; id >= 0; id--) {
+        const eg_value *v = g->graph->values[id];
+        for (int i = 0; i < v->nin; i++) g->user[--g->user_first[v->in[i]->id]] = id;
+    }
 }
 
 eg_status eg_grouping_new(eg_grouping *g, const eg_unit *unit) {
@@ -190,7 +193,7 @@ void eg_grouping_free(eg_grouping *g) {
     *g = (eg_grouping){ 0 };
 }
 
-/* ---- a union, checked --------------------------------------------------------------------------------------------------- */
+/* ---- a union, checked ---------------------------------------------------------------------------------------- */
 
 typedef struct merger {
     eg_grouping *g;
@@ -254,7 +257,7 @@ static int leads_around(eg_grouping *g, int a, int b) {
     return 0;
 }
 
-/* ---- a group's border ---------------------------------------------------------------------------------------------------- */
+/* ---- a group's border ---------------------------------------------------------------------------------------- */
 
 static int add_once(const eg_value **list, int *n, const eg_value *v) {
     for (int i = 0; i < *n; i++)
@@ -274,25 +277,25 @@ static int is_read_outside(const eg_grouping *g, int id, int a, int b) {
     return 0;
 }
 
-static int add_border(const eg_grouping *g, int leader, int a, int b, const eg_value **in, int *nin, const eg_value **out,
-                      int *nout) {
-    for (int id = leader; id >= 0; id = g->next[id]) {
+/* The border of one half of the union of groups a and b. */
+static int add_border(const eg_grouping *g, int half, int a, int b, eg_border *border) {
+    for (int id = half; id >= 0; id = g->next[id]) {
         const eg_value *v = g->graph->values[id];
         for (int i = 0; i < v->nin; i++) {
             int source = g->leader[v->in[i]->id];
             const eg_value *u = v->in[i];
             int is_number = u->op == EG_OP_CONST && eg_is_inline(u, v);
             if (source == a || source == b || is_number) continue;
-            if (!add_once(in, nin, eg_is_inline(u, v) ? u->in[0] : u)) return 0;
+            if (!add_once(border->in, &border->nin, eg_is_inline(u, v) ? u->in[0] : u)) return 0;
         }
-        if (is_read_outside(g, id, a, b) && !add_once(out, nout, v)) return 0;
+        if (is_read_outside(g, id, a, b) && !add_once(border->out, &border->nout, v)) return 0;
     }
     return 1;
 }
 
-int eg_group_border(const eg_grouping *g, int leader, const eg_value **in, int *nin, const eg_value **out, int *nout) {
-    *nin = *nout = 0;
-    return add_border(g, leader, leader, leader, in, nin, out, nout);
+int eg_group_border(const eg_grouping *g, int leader, eg_border *border) {
+    border->nin = border->nout = 0;
+    return add_border(g, leader, leader, leader, border);
 }
 
 /* Nodes that the body needs beside params: a one-hot is four, a constant one. */
@@ -307,14 +310,14 @@ static int count_nodes(const eg_grouping *g, int leader) {
 }
 
 static int size_fits(const merger *m) {
-    const eg_value *in[EG_GROUP_NODES], *out[EG_GROUP_NODES];
-    int nin = 0, nout = 0, nodes = count_nodes(m->g, m->a) + count_nodes(m->g, m->b);
-    if (!add_border(m->g, m->a, m->a, m->b, in, &nin, out, &nout)) return 0;
-    if (!add_border(m->g, m->b, m->a, m->b, in, &nin, out, &nout)) return 0;
-    return nin + nout <= EG_GROUP_OPERANDS && nodes + nin <= EG_GROUP_NODES;
+    eg_border border;
+    int nodes = count_nodes(m->g, m->a) + count_nodes(m->g, m->b);
+    border.nin = border.nout = 0;
+    if (!add_border(m->g, m->a, m->a, m->b, &border) || !add_border(m->g, m->b, m->a, m->b, &border)) return 0;
+    return border.nin + border.nout <= EG_GROUP_OPERANDS && nodes + border.nin <= EG_GROUP_NODES;
 }
 
-/* ---- merging -------------------------------------------------------------------------------------------------------------- */
+/* ---- merging ------------------------------------------------------------------------------------------------- */
 
 /* Both have full values of one space. */
 static int same_space(merger *m, const eg_group *a, const eg_group *b) {
@@ -376,7 +379,8 @@ int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v) {
     m.sum.members += b->members;
     m.sum.reduces |= b->reduces;
     m.sum.ramps |= b->ramps;
-    if (!spaces_fit(&m) || !row_fits(&m.sum) || !edges_fit(&m, m.a) || !edges_fit(&m, m.b) || !size_fits(&m)) return 0;
+    if (!spaces_fit(&m) || !row_fits(&m.sum)) return 0;
+    if (!edges_fit(&m, m.a) || !edges_fit(&m, m.b) || !size_fits(&m)) return 0;
     if (leads_around(g, m.a, m.b) || leads_around(g, m.b, m.a)) return 0;
     join(&m);
     return 1;

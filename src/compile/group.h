@@ -56,8 +56,8 @@ eg_shape eg_squeezed(eg_shape shape);
 /* How `v` (elementwise) reads an operand of shape `from`; *split is set for rows and columns. */
 eg_reach eg_reach_of(eg_shape from, const eg_value *v, int *split);
 
-/* Does v's body hold u itself instead of reading it: a constant as one number, or a negated scalar (what contract makes
- * of w - rate * g), which is cheaper to repeat than to store? */
+/* Does v's body hold u itself instead of reading it: a constant as one number, or a negated scalar (what contract
+ * makes of w - rate * g), which is cheaper to repeat than to store? */
 int eg_is_inline(const eg_value *u, const eg_value *v);
 
 /* Makes one group of those of u and of v, where v reads u, if that may be; 1 if it did. */
@@ -65,9 +65,13 @@ int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v);
 /* Adds the sums over axis 0 of a product's B to the product's group. */
 int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *product);
 
-/* Distinct values that the group reads from outside, constants aside; values of the group that are read outside. Arrays of
- * EG_GROUP_NODES each; 0 if there are more. */
-int eg_group_border(const eg_grouping *g, int leader, const eg_value **in, int *nin, const eg_value **out, int *nout);
+/* Distinct values that a group reads from outside, constants aside, and values of it that are read outside. */
+typedef struct eg_border {
+    const eg_value *in[EG_GROUP_NODES], *out[EG_GROUP_NODES];
+    int nin, nout;
+} eg_border;
+
+int eg_group_border(const eg_grouping *g, int leader, eg_border *border); /* 0 if there are more */
 
 /* Builds the group as FUSED and PART nodes in r->to and enters its results in r->map. */
 eg_status eg_group_build(eg_rewrite *r, const eg_grouping *g, int leader);

@@ -3,11 +3,12 @@
  * layout.c: decides which matrices lie in panels of 32 columns, and puts pack and unpack where two decisions meet.
  *
  * Variables of eg_weight lie in panels for good. Elementwise ops do not care how their operands lie as long as all
- * lie alike, so connected elementwise ops of one shape form a cluster, and a cluster that reads or assigns a panel variable
- * lies in panels as a whole: the optimizer's arithmetic. A product whose readers all take panels writes them (the weight's
- * gradient). A product reads A and B in place, but for a transposed B, which gets an explicit pack, and a transposed A in panels.
- * Everybody else reads rows.
- * Needs: ta and tb settled (transpose), no dead values (dead). Keeps: all bits. Breaks: "all but variables are in rows".
+ * lie alike, so connected elementwise ops of one shape form a cluster, and a cluster that reads or assigns a panel
+ * variable lies in panels as a whole: the optimizer's arithmetic. A product whose readers all take panels writes
+ * them (the weight's gradient). A product reads A and B in place, but for a transposed B, which gets an explicit
+ * pack, and a transposed A in panels. Everybody else reads rows.
+ * Needs: ta and tb settled (transpose), no dead values (dead). Keeps: all bits. Breaks: "all but variables are in
+ * rows".
  */
 #include "compile/pass.h"
 #include "base/alloc.h"
@@ -37,7 +38,7 @@ static int is_full(const eg_value *v, const eg_value *operand) {
     return operand->op != EG_OP_CONST && eg_shape_equal(operand->shape, v->shape);
 }
 
-/* ---- clusters -------------------------------------------------------------------------------------------------------- */
+/* ---- clusters ------------------------------------------------------------------------------------------------ */
 
 static int root_of(const plan *p, int id) {
     while (p->parent[id] != id) id = p->parent[id] = p->parent[p->parent[id]];
@@ -121,10 +122,11 @@ static void find_anchors(plan *p) {
         if (v->op == EG_OP_ASSIGN && v->in[0]->layout == EG_PANELS && p->member[v->in[1]->id])
             p->anchored[root_of(p, v->in[1]->id)] = 1;
     }
-    for (int id = 0; id < graph->n; id++) p->panels[id] = (unsigned char)(p->member[id] && p->anchored[root_of(p, id)]);
+    for (int id = 0; id < graph->n; id++)
+        p->panels[id] = (unsigned char)(p->member[id] && p->anchored[root_of(p, id)]);
 }
 
-/* ---- products --------------------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------------ */
 
 /* How `v` wants its input i: EG_PANELS or EG_ROWS, or -1 where it takes both. */
 static int wish(const plan *p, const eg_value *v, int i) {
@@ -150,7 +152,7 @@ static void find_products(plan *p) {
         if (is_product(graph->values[id]) && p->for_panels[id] && !p->for_rows[id]) p->panels[id] = 1;
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------------------------- */
+/* ---- conversions --------------------------------------------------------------------------------------------- */
 
 static eg_value *in_layout(eg_value *x, int wanted) {
     if (wanted < 0 || x->layout == (eg_layout)wanted) return x;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * order.c: topological sorting with a preference, for passes that decide what runs when. Kahn's method with a heap of what is
- * ready, so that the result depends on the edges and keys only, never on addresses.
+ * order.c: topological sorting with a preference, for passes that decide what runs when. Kahn's method with a heap
+ * of what is ready, so that the result depends on the edges and keys only, never on addresses.
  */
 #include "compile/pass.h"
 #include "base/alloc.h"
@@ -21,7 +21,8 @@ static int is_sooner(const sorter *s, int a, int b) {
 
 static void push(sorter *s, int item) {
     int at = s->size++;
-    for (; at > 0 && is_sooner(s, item, s->heap[(at - 1) / 2]); at = (at - 1) / 2) s->heap[at] = s->heap[(at - 1) / 2];
+    for (int up = (at - 1) / 2; at > 0 && is_sooner(s, item, s->heap[up]); at = up, up = (at - 1) / 2)
+        s->heap[at] = s->heap[up];
     s->heap[at] = item;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * rewrite.c: units, and the one loop that passes share. A unit's graph is never edited: eg_rewrite_unit walks the needed
- * values of the old graph in order, asks the pass for a replacement of each (or copies it) into a fresh graph, and swaps
- * the graphs. So each pass sees replaced inputs, drops dead code on its way, and leaves the unit whole when it fails.
+ * rewrite.c: units, and the one loop that passes share. A unit's graph is never edited: eg_rewrite_unit walks the
+ * needed values of the old graph in order, asks the pass for a replacement of each (or copies it) into a fresh
+ * graph, and swaps the graphs. So each pass sees replaced inputs, drops dead code on its way, and leaves the unit
+ * whole when it fails.
  *
- * Non-goals: rewriting in place, patterns over several roots (a pass that needs more looks at the old graph beforehand).
+ * Non-goals: rewriting in place, patterns over several roots (a pass that needs more looks at the old graph
+ * beforehand).
  */
 #include "compile/pass.h"
 #include "base/alloc.h"
@@ -103,7 +105,7 @@ eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user) {
     return eg_rewrite_ordered(unit, NULL, 0, fn, user);
 }
 
-/* ---- units ---------------------------------------------------------------------------------------------------------- */
+/* ---- units --------------------------------------------------------------------------------------------------- */
 
 eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n) {
     *unit = (eg_unit){ .fuse = 1, .layout = 1, .fused_muladd = 1 };

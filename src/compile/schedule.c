@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * schedule.c: the order of execution. An assign stores as soon as its value is there and nobody will read the old value any
- * more; where it can be arranged, other readers of a variable also run before the group that computes its new value,
- * so that the executor may compute in place. Else the order is that of building (which keeps lifetimes short), with
- * parameter updates last: equal bodies side by side, in the order of the variables' creation, so that an executor can
- * run them as one.
+ * schedule.c: the order of execution. An assign stores as soon as its value is there and nobody will read the old
+ * value any more; where it can be arranged, other readers of a variable also run before the group that computes its
+ * new value, so that the executor may compute in place. Else the order is that of building (which keeps lifetimes
+ * short), with parameter updates last: equal bodies side by side, in the order of the variables' creation, so that
+ * an executor can run them as one.
  *
- * A variable (or a view of it) that is fetched or assigned to another variable while it is overwritten itself is copied
- * first (DETACH): reads see old values.
+ * A variable (or a view of it) that is fetched or assigned to another variable while it is overwritten itself is
+ * copied first (DETACH): reads see old values.
  * Needs: no dead values. Keeps: all bits. Breaks: "no DETACH".
  */
 #include <string.h>
@@ -22,7 +22,7 @@ static const eg_value *seen_through(const eg_value *v) {
     return v;
 }
 
-/* ---- copies ---------------------------------------------------------------------------------------------------------- */
+/* ---- copies -------------------------------------------------------------------------------------------------- */
 
 static int is_assigned(const eg_unit *unit, const eg_value *var) {
     for (int i = 0; i < unit->nroots; i++)
@@ -42,12 +42,13 @@ static eg_value *copy_assigned(eg_rewrite *r, const eg_value *old, eg_value **in
 static eg_status copy_fetched(eg_unit *unit) {
     for (int i = 0; i < unit->nroots; i++) {
         eg_value *root = unit->root[i];
-        if (root->op != EG_OP_ASSIGN && is_assigned(unit, seen_through(root))) unit->root[i] = eg_node1(EG_OP_DETACH, root, NULL);
+        if (root->op == EG_OP_ASSIGN || !is_assigned(unit, seen_through(root))) continue;
+        unit->root[i] = eg_node1(EG_OP_DETACH, root, NULL);
     }
     return unit->graph->status == EG_OK ? EG_OK : eg_fail(unit->graph->status, "%s", eg_graph_error(unit->graph));
 }
 
-/* ---- edges ------------------------------------------------------------------------------------------------------------ */
+/* ---- edges --------------------------------------------------------------------------------------------------- */
 
 typedef struct plan {
     const eg_graph *graph;
@@ -90,8 +91,8 @@ static void mark_ends(plan *p) {
     }
 }
 
-/* Readers of the variable stand before its assign, and before the step that computes the new value where that step is an end
- * (among ends: in the order of building), so that no cycle can arise. */
+/* Readers of the variable stand before its assign, and before the step that computes the new value where that step
+ * is an end (among ends: in the order of building), so that no cycle can arise. */
 static eg_status order_readers(plan *p, const eg_value *assign) {
     const eg_value *var = assign->in[0], *producer = producer_of(assign->in[1]);
     for (int id = 0; id < p->graph->n; id++) {
@@ -115,7 +116,7 @@ static eg_status find_edges(plan *p) {
     return EG_OK;
 }
 
-/* ---- preferences ------------------------------------------------------------------------------------------------------- */
+/* ---- preferences --------------------------------------------------------------------------------------------- */
 
 /* What is ready at the same time runs in this order of classes: what follows its producer at once comes first. */
 enum { LEAF, PART, ASSIGN, VIEW, STEP, UPDATE };
@@ -142,7 +143,8 @@ static uint64_t body_hash(const eg_body *body) {
     return hash;
 }
 
-/* A group is an update if an assign stores a result of it. Equal bodies share the place of the first variable that has them. */
+/* A group is an update if an assign stores a result of it. Equal bodies share the place of the first variable
+ * that has them. */
 static eg_status prefer_updates(plan *p) {
     uint64_t *hash = eg_calloc((size_t)p->graph->n + 1, sizeof *hash); /* by variable; 0: no update */
     int kinds = 0;

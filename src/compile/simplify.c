@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * simplify.c: algebra. A table gives each op its rules; a rule looks at a node that is about to be made (op, inputs,
- * attributes) and returns a simpler value or NULL. Results are made through the same table, so a rewrite is simplified at once.
+ * simplify.c: algebra. A table gives each op its rules; a rule looks at a node that is about to be made (op,
+ * inputs, attributes) and returns a simpler value or NULL. Results are made through the same table, so a rewrite is
+ * simplified at once.
  *
- * What counts as equal: the same bits, with three choices. (1) The sign of a zero may change: x + 0 is x, -(a - b) is b - a.
- * (2) Merged factors are powers of two of one direction, so that only denormals, which fast mode flushes, could tell.
+ * What counts as equal: the same bits, with three choices. (1) The sign of a zero may change: x + 0 is x, -(a - b)
+ * is b - a.
+ * (2) Merged factors are powers of two of one direction, so that only denormals, which fast mode flushes, could
+ * tell.
  * (3) A sum of n copies is n * x, and x^2 is x * x, which are the better rounded ones.
  * Never: 0 * x, x - x, x / x (infinities and NaN must come through), 1 / sqrt x, exp log x (rounding).
  * Needs: constants last in commutative ops (common). Keeps: bits as above. Breaks: nothing.
@@ -27,7 +30,7 @@ typedef eg_value *(*rule)(const call *c);
 
 static eg_value *make(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr);
 
-/* ---- building -------------------------------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------------------------ */
 
 static eg_value *make1(const call *c, eg_op op, eg_value *a) {
     return make(c->graph, op, &a, 1, NULL);
@@ -55,7 +58,7 @@ static eg_value *stretched(const call *c, eg_value *x, eg_shape shape) {
     return to_shape(c, same_size ? EG_OP_RESHAPE : EG_OP_EXPAND, x, shape);
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------------------------- */
 
 static int is_number(const eg_value *v, double x) {
     return v->op == EG_OP_CONST && v->attr.number.number == x;
@@ -106,7 +109,7 @@ static int find_number(const call *c, double x) {
     return -1;
 }
 
-/* ---- any elementwise op ------------------------------------------------------------------------------------------------ */
+/* ---- any elementwise op -------------------------------------------------------------------------------------- */
 
 /* Does v only put axes of length 1 before its input's? */
 static int adds_leading_ones(const eg_value *v) {
@@ -138,7 +141,7 @@ static eg_value *narrow_inputs(const call *c) {
     return stretched(c, now, result_shape(c));
 }
 
-/* ---- arithmetic --------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ---------------------------------------------------------------------------------------------- */
 
 static eg_value *add_zero(const call *c) {
     int i = find_number(c, 0);
@@ -186,7 +189,8 @@ static eg_value *signed_factor(const call *c) {
 /* (x * p) * q = x * (p q) when that is exact. */
 static eg_value *merge_factors(const call *c) {
     const eg_value *inner = c->in[0];
-    if (c->in[1]->op != EG_OP_CONST || inner->op != EG_OP_MUL || inner->in[1]->op != EG_OP_CONST || !is_float(inner)) return NULL;
+    if (c->in[1]->op != EG_OP_CONST || inner->op != EG_OP_MUL || !is_float(inner)) return NULL;
+    if (inner->in[1]->op != EG_OP_CONST) return NULL;
     double p = number_of(inner->in[1]), q = number_of(c->in[1]), pq = p * q;
     if (!(is_power_of_two(p) || is_power_of_two(q)) || !(fabs(pq) > 1e-30 && fabs(pq) < 1e30)) return NULL;
     if ((fabs(p) < 1) != (fabs(q) < 1) && fabs(p) != 1 && fabs(q) != 1) return NULL;
@@ -226,7 +230,7 @@ static eg_value *same_operands(const call *c) /* max(x, x) */
     return c->in[0] == c->in[1] ? c->in[0] : NULL;
 }
 
-/* ---- choice, conversion --------------------------------------------------------------------------------------------------- */
+/* ---- choice, conversion -------------------------------------------------------------------------------------- */
 
 static eg_value *decided(const call *c) {
     if (c->in[0]->op == EG_OP_CONST) return only(c, is_number(c->in[0], 0) ? 2 : 1);
@@ -260,7 +264,7 @@ static eg_value *same_value(const call *c) /* detach: gradients are built by now
     return c->in[0];
 }
 
-/* ---- movement -------------------------------------------------------------------------------------------------------------- */
+/* ---- movement ------------------------------------------------------------------------------------------------ */
 
 static eg_value *same_shape(const call *c) {
     return eg_shape_equal(c->in[0]->shape, c->attr->shape.shape) ? c->in[0] : NULL;
@@ -300,8 +304,10 @@ static eg_value *permute_twice(const call *c) {
 
 static eg_value *slice_nothing(const call *c) {
     eg_shape shape = c->in[0]->shape;
-    for (int i = 0; i < shape.rank; i++)
-        if (c->attr->slice.start[i] != 0 || c->attr->slice.stop[i] != shape.dim[i] || c->attr->slice.step[i] != 1) return NULL;
+    for (int i = 0; i < shape.rank; i++) {
+        if (c->attr->slice.start[i] != 0 || c->attr->slice.stop[i] != shape.dim[i]) return NULL;
+        if (c->attr->slice.step[i] != 1) return NULL;
+    }
     return c->in[0];
 }
 
@@ -321,7 +327,7 @@ static eg_value *concat_one(const call *c) {
     return c->nin == 1 ? c->in[0] : NULL;
 }
 
-/* ---- reductions -------------------------------------------------------------------------------------------------------------- */
+/* ---- reductions ---------------------------------------------------------------------------------------------- */
 
 static int reduces(const call *c, int axis) {
     return c->attr->reduce.mask >> axis & 1;
@@ -356,7 +362,8 @@ static eg_value *reduce_less(const call *c) {
 }
 
 static eg_value *sum_of_negated(const call *c) {
-    return c->in[0]->op == EG_OP_NEG ? make1(c, EG_OP_NEG, make(c->graph, EG_OP_SUM, c->in[0]->in, 1, c->attr)) : NULL;
+    if (c->in[0]->op != EG_OP_NEG) return NULL;
+    return make1(c, EG_OP_NEG, make(c->graph, EG_OP_SUM, c->in[0]->in, 1, c->attr));
 }
 
 /* sum(expand x) over stretched axes only = n * x. */
@@ -378,7 +385,7 @@ static eg_value *sum_of_copies(const call *c) {
     return stretched(c, stretched(c, scaled, reduced_shape(c, shape)), reduced_shape(c, wide->shape));
 }
 
-/* ---- products ---------------------------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------------ */
 
 /* [.., m, k] x [k, n]: one product of all rows. */
 static eg_value *matmul_rows(const call *c) {
@@ -392,7 +399,7 @@ static eg_value *matmul_rows(const call *c) {
     return to_shape(c, EG_OP_RESHAPE, make(c->graph, EG_OP_MATMUL, in, 2, c->attr), shape);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------------- */
 
 #define RULES(...) (const rule[]) { __VA_ARGS__, NULL }
 

@@ -33,7 +33,8 @@ static eg_value *turned_operands(eg_rewrite *r, const eg_value *old, eg_value **
 
 static eg_value *turned_result(eg_rewrite *r, const eg_value *old, eg_value **in) {
     const eg_value *product = in[0];
-    if (!swaps_last_two(old) || product->op != EG_OP_MATMUL || product->nin != 2 || r->uses[old->in[0]->id] != 1) return NULL;
+    if (!swaps_last_two(old) || product->op != EG_OP_MATMUL || product->nin != 2) return NULL;
+    if (r->uses[old->in[0]->id] != 1) return NULL;
     eg_value *turned[2] = { product->in[1], product->in[0] };
     eg_attr attr = product->attr;
     attr.matmul.ta = !product->attr.matmul.tb;

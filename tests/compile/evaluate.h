@@ -18,7 +18,9 @@ typedef struct numbers {
     double margin;
 } numbers;
 
-static inline size_t numbers_size(const eg_value *v) { return sizeof(double) * (size_t)(eg_shape_size(v->shape) + 1); }
+static inline size_t numbers_size(const eg_value *v) {
+    return sizeof(double) * (size_t)(eg_shape_size(v->shape) + 1);
+}
 
 /* A leaf's numbers depend on its name and the place only: -2..2, small whole numbers for integers. */
 static inline void numbers_draw(const eg_value *leaf, double *out) {
@@ -26,7 +28,7 @@ static inline void numbers_draw(const eg_value *leaf, double *out) {
     eg_rng rng = eg_rng_new(11, eg_site(leaf->name));
     for (int64_t i = 0; i < n; i++) {
         double x = eg_rng_double(&rng);
-        out[i] = leaf->dtype == EG_F32 || leaf->dtype == EG_F64 ? 4 * x - 2 : leaf->dtype == EG_U8 ? floor(3 * x) : floor(6 * x) - 1;
+        out[i] = leaf->dtype == EG_U8 ? floor(3 * x) : leaf->dtype == EG_I32 ? floor(6 * x) - 1 : 4 * x - 2;
     }
 }
 
@@ -39,9 +41,8 @@ static inline double *numbers_copy(const eg_value *v, const double *from) {
 }
 
 static inline double *numbers_value(numbers *all, const eg_value *v, double *const *params) {
-    double *in[64], *out = calloc(1, numbers_size(v));
+    double *in[64];
     for (int i = 0; i < v->nin; i++) in[i] = all->value[v->in[i]->id];
-    free(out);
     if (v->op == EG_OP_PARAM) return numbers_copy(v, params[v->attr.index.index]);
     if (v->op == EG_OP_ASSIGN) return numbers_copy(v, in[1]);
     if (v->op == EG_OP_PART) {
@@ -54,14 +55,16 @@ static inline double *numbers_value(numbers *all, const eg_value *v, double *con
         if (all->inside[v->id].margin < all->margin) all->margin = all->inside[v->id].margin;
         return numbers_copy(v, all->inside[v->id].value[body->out[0]->id]);
     }
-    out = calloc(1, numbers_size(v));
+    double *out = calloc(1, numbers_size(v));
+    eg_ref_call call = { .value = v, .in = (const double *const *)in, .out = out, .seed = 3, .margin = &all->margin };
     if (v->def->flags & EG_LEAF) numbers_draw(v, out);
-    else eg_ref_run(&(eg_ref_call){ .value = v, .in = (const double *const *)in, .out = out, .seed = 3, .margin = &all->margin });
+    else eg_ref_run(&call);
     return out;
 }
 
 static inline numbers numbers_of(const eg_graph *graph, const unsigned char *needed, double *const *params) {
-    numbers all = { calloc((size_t)graph->n + 1, sizeof(double *)), calloc((size_t)graph->n + 1, sizeof(numbers)), 1e300 };
+    size_t n = (size_t)graph->n + 1;
+    numbers all = { calloc(n, sizeof(double *)), calloc(n, sizeof(numbers)), 1e300 };
     for (int id = 0; id < graph->n; id++)
         if (!needed || needed[id]) all.value[id] = numbers_value(&all, graph->values[id], params);
     return all;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pass_test.h: text in, text out. A unit is parsed, a pass (or all up to one) runs, and the text that comes out is compared.
+ * pass_test.h: text in, text out. A unit is parsed, a pass (or all up to one) runs, and the text that comes out is
+ * compared.
  */
 #ifndef EG_TESTS_PASS_TEST_H
 #define EG_TESTS_PASS_TEST_H

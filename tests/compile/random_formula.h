@@ -26,7 +26,12 @@ typedef struct formula {
 } formula;
 
 static inline int below(formula *f, int n) { return (int)eg_rng_below(&f->rng, (uint64_t)n); }
-static inline eg_value *any(formula *f) { return f->pool[below(f, 3) ? f->n - 1 - below(f, f->n < 8 ? f->n : 8) : below(f, f->n)]; }
+
+/* Mostly one of the last eight. */
+static inline eg_value *any(formula *f) {
+    int recent = f->n < 8 ? f->n : 8;
+    return f->pool[below(f, 3) ? f->n - 1 - below(f, recent) : below(f, f->n)];
+}
 
 static inline void add_value(formula *f, eg_value *v) {
     if (f->n < FORMULA_POOL && eg_shape_size(v->shape) <= 4096) f->pool[f->n++] = v;
@@ -60,7 +65,8 @@ static inline eg_value *partner(formula *f, eg_value *x) {
     for (int i = 0; i < 8; i++) {
         eg_value *y = any(f);
         eg_shape shape;
-        if (eg_shape_broadcast(x->shape, y->shape, &shape) == EG_OK && shape.rank <= 4 && eg_shape_size(shape) <= 4096) return y;
+        if (eg_shape_broadcast(x->shape, y->shape, &shape) != EG_OK) continue;
+        if (shape.rank <= 4 && eg_shape_size(shape) <= 4096) return y;
     }
     return eg_const(f->graph, 2);
 }

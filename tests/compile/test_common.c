@@ -9,17 +9,20 @@ static void equal_values_become_one(void **state) {
     becomes("common",
             "%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\n%2 = exp %0 : f32[3]\n%3 = neg %1 : f32[3]\n"
             "%4 = neg %2 : f32[3]\n%5 = sub %3, %4 : f32[3]\nreturn %5\n",
-            "%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\n%2 = neg %1 : f32[3]\n%3 = sub %2, %2 : f32[3]\nreturn %3\n");
+            "%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\n%2 = neg %1 : f32[3]\n%3 = sub %2, %2 : f32[3]\n"
+            "return %3\n");
 }
 
 static void commuting_operands_have_one_order(void **state) {
     (void)state;
     becomes("common",
-            "%0 = input \"x\" : f32[3]\n%1 = input \"y\" : f32[3]\n%2 = add %0, %1 : f32[3]\n%3 = add %1, %0 : f32[3]\n"
+            "%0 = input \"x\" : f32[3]\n%1 = input \"y\" : f32[3]\n%2 = add %0, %1 : f32[3]\n"
+            "%3 = add %1, %0 : f32[3]\n"
             "%4 = sub %0, %1 : f32[3]\n%5 = sub %1, %0 : f32[3]\nreturn %2, %3, %4, %5\n",
             "%0 = input \"x\" : f32[3]\n%1 = input \"y\" : f32[3]\n%2 = add %0, %1 : f32[3]\n"
             "%3 = sub %0, %1 : f32[3]\n%4 = sub %1, %0 : f32[3]\nreturn %2, %2, %3, %4\n");
-    becomes("common", "%0 = const {2} : f32[]\n%1 = input \"s\" : f32[]\n%2 = input \"x\" : f32[3]\n%3 = mul %0, %1 : f32[]\n"
+    becomes("common", "%0 = const {2} : f32[]\n%1 = input \"s\" : f32[]\n%2 = input \"x\" : f32[3]\n"
+                      "%3 = mul %0, %1 : f32[]\n"
                       "%4 = mul %3, %2 : f32[3]\nreturn %4\n",
             "%0 = const {2} : f32[]\n%1 = input \"s\" : f32[]\n%2 = input \"x\" : f32[3]\n%3 = mul %1, %0 : f32[]\n"
             "%4 = mul %2, %3 : f32[3]\nreturn %4\n");
@@ -27,22 +30,26 @@ static void commuting_operands_have_one_order(void **state) {
 
 static void attributes_and_dtypes_tell_values_apart(void **state) {
     (void)state;
-    stays("common", "%0 = input \"x\" : f32[3,4]\n%1 = sum %0 {axes=[0]} : f32[4]\n%2 = sum %0 {axes=[1]} : f32[3]\n"
+    stays("common", "%0 = input \"x\" : f32[3,4]\n%1 = sum %0 {axes=[0]} : f32[4]\n"
+                    "%2 = sum %0 {axes=[1]} : f32[3]\n"
                     "%3 = sum %0 {axes=[1], keep=1} : f32[3,1]\n%4 = cast %0 : f64[3,4]\n%5 = cast %0 : i32[3,4]\n"
                     "return %1, %2, %3, %4, %5\n");
 }
 
 static void random_values_merge_by_site(void **state) {
     (void)state;
-    becomes("common", "%0 = input \"t\" : i32[]\n%1 = random_uniform %0 {site=3} : f32[4]\n%2 = random_uniform %0 {site=3} : f32[4]\n"
+    becomes("common", "%0 = input \"t\" : i32[]\n%1 = random_uniform %0 {site=3} : f32[4]\n"
+                      "%2 = random_uniform %0 {site=3} : f32[4]\n"
                       "%3 = random_uniform %0 {site=4} : f32[4]\nreturn %1, %2, %3\n",
-            "%0 = input \"t\" : i32[]\n%1 = random_uniform %0 {site=3} : f32[4]\n%2 = random_uniform %0 {site=4} : f32[4]\n"
+            "%0 = input \"t\" : i32[]\n%1 = random_uniform %0 {site=3} : f32[4]\n"
+            "%2 = random_uniform %0 {site=4} : f32[4]\n"
             "return %1, %1, %2\n");
 }
 
 static void dead_values_are_dropped(void **state) {
     (void)state;
-    eg_unit unit = unit_of("%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\n%2 = exp %0 : f32[3]\n%3 = sub %1, %2 : f32[3]\nreturn %3\n");
+    eg_unit unit = unit_of("%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\n%2 = exp %0 : f32[3]\n"
+                           "%3 = sub %1, %2 : f32[3]\nreturn %3\n");
     assert_int_equal(eg_pass_run(&unit, "common"), EG_OK);
     assert_int_equal(unit.graph->n, 4); /* the merged exp lies about */
     assert_int_equal(eg_pass_run(&unit, "dead"), EG_OK);

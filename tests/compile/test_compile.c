@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The whole compiler: real training steps end in the steps that are wanted and no more, units survive failures, faults.
+ * The whole compiler: real training steps end in the steps that are wanted and no more, units survive failures,
+ * faults.
  */
 #include "pass_test.h"
 #include <stdlib.h>
@@ -41,7 +42,8 @@ static void assert_steps(model *m, const char *expected) {
     eg_graph_free(m->graph);
 }
 
-/* bias + relu | bias | softmax cross-entropy both ways | mean | W2' | dW2, db2 | dh with mask | dW1, db1 | four updates */
+/* bias + relu | bias | softmax cross-entropy both ways | mean | W2' | dW2, db2 | dh with mask | dW1, db1 | four
+ * updates */
 static void mnist_training_step_is_minimal(void **state) {
     (void)state;
     model m = model_mnist();
@@ -51,8 +53,8 @@ static void mnist_training_step_is_minimal(void **state) {
 static void deeper_network_adds_two_products_and_a_pack_for_each_layer(void **state) {
     (void)state;
     model m = model_mlp(32, (int64_t[]){ 20, 30, 40, 5 }, 3);
-    assert_steps(&m, "product product matmul group group pack product+sums product pack product+sums product product+sums "
-                     "group group group group group group ");
+    assert_steps(&m, "product product matmul group group pack product+sums product pack product+sums product "
+                     "product+sums group group group group group group ");
 }
 
 static void logistic_regression(void **state) {
@@ -61,7 +63,7 @@ static void logistic_regression(void **state) {
     assert_steps(&m, "matmul group group product+sums group group ");
 }
 
-/* ---- options, names, failures --------------------------------------------------------------------------------------- */
+/* ---- options, names, failures -------------------------------------------------------------------------------- */
 
 static void stops_behind_the_named_pass(void **state) {
     (void)state;

@@ -17,16 +17,19 @@ static void sum_with_a_product(void **state) {
 static void product_with_other_readers_stays(void **state) {
     (void)state;
     stays("contract", XYZ "%3 = mul %0, %1 : f32[4]\n%4 = add %3, %2 : f32[4]\nreturn %3, %4\n");
-    stays("contract", "%0 = input \"s\" : f32[]\n%1 = input \"t\" : f32[]\n%2 = input \"z\" : f32[4]\n%3 = mul %0, %1 : f32[]\n"
+    stays("contract", "%0 = input \"s\" : f32[]\n%1 = input \"t\" : f32[]\n%2 = input \"z\" : f32[4]\n"
+                      "%3 = mul %0, %1 : f32[]\n"
                       "%4 = add %2, %3 : f32[4]\nreturn %4\n");
     stays("contract", "%0 = input \"x\" : f64[4]\n%1 = mul %0, %0 : f64[4]\n%2 = add %1, %0 : f64[4]\nreturn %2\n");
 }
 
 static void differences(void **state) {
     (void)state;
-    becomes("contract", "%0 = input \"x\" : f32[4]\n%1 = const {3} : f32[]\n%2 = mul %0, %0 : f32[4]\n%3 = sub %2, %1 : f32[4]\nreturn %3\n",
+    becomes("contract", "%0 = input \"x\" : f32[4]\n%1 = const {3} : f32[]\n%2 = mul %0, %0 : f32[4]\n"
+                        "%3 = sub %2, %1 : f32[4]\nreturn %3\n",
             "%0 = input \"x\" : f32[4]\n%1 = const {-3} : f32[]\n%2 = muladd %0, %0, %1 : f32[4]\nreturn %2\n");
-    becomes("contract", "%0 = input \"w\" : f32[4]\n%1 = input \"g\" : f32[4]\n%2 = input \"lr\" : f32[]\n%3 = mul %1, %2 : f32[4]\n"
+    becomes("contract", "%0 = input \"w\" : f32[4]\n%1 = input \"g\" : f32[4]\n%2 = input \"lr\" : f32[]\n"
+                        "%3 = mul %1, %2 : f32[4]\n"
                         "%4 = sub %0, %3 : f32[4]\nreturn %4\n",
             "%0 = input \"w\" : f32[4]\n%1 = input \"g\" : f32[4]\n%2 = input \"lr\" : f32[]\n%3 = neg %2 : f32[]\n"
             "%4 = muladd %1, %3, %0 : f32[4]\nreturn %4\n");
@@ -38,33 +41,46 @@ static void differences(void **state) {
 
 static void bias_starts_the_product(void **state) {
     (void)state;
-    becomes("contract", DENSE "%2 = input \"b\" : f32[5]\n%3 = matmul %0, %1 : f32[4,5]\n%4 = add %3, %2 : f32[4,5]\nreturn %4\n",
+    becomes("contract", DENSE "%2 = input \"b\" : f32[5]\n%3 = matmul %0, %1 : f32[4,5]\n"
+                              "%4 = add %3, %2 : f32[4,5]\nreturn %4\n",
             DENSE "%2 = input \"b\" : f32[5]\n%3 = matmul %0, %1, %2 : f32[4,5]\nreturn %3\n");
-    becomes("contract", DENSE "%2 = input \"b\" : f32[1,5]\n%3 = matmul %0, %1 : f32[4,5]\n%4 = add %2, %3 : f32[4,5]\nreturn %4\n",
-            DENSE "%2 = input \"b\" : f32[1,5]\n%3 = reshape %2 : f32[5]\n%4 = matmul %0, %1, %3 : f32[4,5]\nreturn %4\n");
-    stays("contract", DENSE "%2 = input \"b\" : f32[4,1]\n%3 = matmul %0, %1 : f32[4,5]\n%4 = add %3, %2 : f32[4,5]\nreturn %4\n");
-    stays("contract", DENSE "%2 = input \"b\" : f32[5]\n%3 = matmul %0, %1 : f32[4,5]\n%4 = add %3, %2 : f32[4,5]\nreturn %3, %4\n");
+    becomes("contract", DENSE "%2 = input \"b\" : f32[1,5]\n%3 = matmul %0, %1 : f32[4,5]\n"
+                              "%4 = add %2, %3 : f32[4,5]\nreturn %4\n",
+            DENSE "%2 = input \"b\" : f32[1,5]\n%3 = reshape %2 : f32[5]\n%4 = matmul %0, %1, %3 : f32[4,5]\n"
+                  "return %4\n");
+    stays("contract", DENSE "%2 = input \"b\" : f32[4,1]\n%3 = matmul %0, %1 : f32[4,5]\n"
+                            "%4 = add %3, %2 : f32[4,5]\nreturn %4\n");
+    stays("contract", DENSE "%2 = input \"b\" : f32[5]\n%3 = matmul %0, %1 : f32[4,5]\n"
+                            "%4 = add %3, %2 : f32[4,5]\nreturn %3, %4\n");
 }
 
 static void transposed_operands(void **state) {
     (void)state;
-    becomes("transpose", "%0 = input \"x\" : f32[3,4]\n%1 = input \"w\" : f32[5,3]\n%2 = permute %0 {axes=[1,0]} : f32[4,3]\n"
+    becomes("transpose", "%0 = input \"x\" : f32[3,4]\n%1 = input \"w\" : f32[5,3]\n"
+                         "%2 = permute %0 {axes=[1,0]} : f32[4,3]\n"
                          "%3 = permute %1 {axes=[1,0]} : f32[3,5]\n%4 = matmul %2, %3 : f32[4,5]\nreturn %4\n",
-            "%0 = input \"x\" : f32[3,4]\n%1 = input \"w\" : f32[5,3]\n%2 = matmul %0, %1 {ta=1, tb=1} : f32[4,5]\nreturn %2\n");
-    becomes("transpose", "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"w\" : f32[2,3,5]\n%2 = permute %0 {axes=[0,2,1]} : f32[2,4,3]\n"
+            "%0 = input \"x\" : f32[3,4]\n%1 = input \"w\" : f32[5,3]\n"
+            "%2 = matmul %0, %1 {ta=1, tb=1} : f32[4,5]\nreturn %2\n");
+    becomes("transpose", "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"w\" : f32[2,3,5]\n"
+                         "%2 = permute %0 {axes=[0,2,1]} : f32[2,4,3]\n"
                          "%3 = matmul %2, %1 : f32[2,4,5]\nreturn %3\n",
-            "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"w\" : f32[2,3,5]\n%2 = matmul %0, %1 {ta=1} : f32[2,4,5]\nreturn %2\n");
-    becomes("transpose", "%0 = input \"x\" : f32[4,3]\n%1 = input \"w\" : f32[3,5]\n%2 = permute %0 {axes=[1,0]} : f32[3,4]\n"
+            "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"w\" : f32[2,3,5]\n"
+            "%2 = matmul %0, %1 {ta=1} : f32[2,4,5]\nreturn %2\n");
+    becomes("transpose", "%0 = input \"x\" : f32[4,3]\n%1 = input \"w\" : f32[3,5]\n"
+                         "%2 = permute %0 {axes=[1,0]} : f32[3,4]\n"
                          "%3 = matmul %2, %1 {ta=1} : f32[4,5]\nreturn %3\n",
             "%0 = input \"x\" : f32[4,3]\n%1 = input \"w\" : f32[3,5]\n%2 = matmul %0, %1 : f32[4,5]\nreturn %2\n");
 }
 
 static void transposed_result_turns_the_product(void **state) {
     (void)state;
-    becomes("transpose", DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = permute %2 {axes=[1,0]} : f32[5,4]\nreturn %3\n",
+    becomes("transpose", DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = permute %2 {axes=[1,0]} : f32[5,4]\n"
+                               "return %3\n",
             DENSE "%2 = matmul %1, %0 {ta=1, tb=1} : f32[5,4]\nreturn %2\n");
-    stays("transpose", DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = permute %2 {axes=[1,0]} : f32[5,4]\nreturn %2, %3\n");
-    stays("transpose", "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"w\" : f32[4,3,5]\n%2 = permute %0 {axes=[2,1,0]} : f32[4,3,2]\n"
+    stays("transpose", DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = permute %2 {axes=[1,0]} : f32[5,4]\n"
+                             "return %2, %3\n");
+    stays("transpose", "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"w\" : f32[4,3,5]\n"
+                       "%2 = permute %0 {axes=[2,1,0]} : f32[4,3,2]\n"
                        "%3 = matmul %2, %1 {ta=1} : f32[4,2,5]\nreturn %3\n");
 }
 

@@ -6,9 +6,11 @@
 
 static void filled_tensors_need_one_element(void **state) {
     (void)state;
-    becomes("fold", "%0 = const {2} : f32[1000,1000]\n%1 = const {3} : f32[]\n%2 = mul %0, %1 : f32[1000,1000]\nreturn %2\n",
+    becomes("fold", "%0 = const {2} : f32[1000,1000]\n%1 = const {3} : f32[]\n%2 = mul %0, %1 : f32[1000,1000]\n"
+                    "return %2\n",
             "%0 = const {6} : f32[1000,1000]\nreturn %0\n");
-    becomes("fold", "%0 = const {2} : f32[1000]\n%1 = reshape %0 : f32[10,100]\n%2 = expand %1 : f32[5,10,100]\nreturn %2\n",
+    becomes("fold", "%0 = const {2} : f32[1000]\n%1 = reshape %0 : f32[10,100]\n%2 = expand %1 : f32[5,10,100]\n"
+                    "return %2\n",
             "%0 = const {2} : f32[5,10,100]\nreturn %0\n");
     becomes("fold", "%0 = const {2} : f32[3]\n%1 = const {1} : f32[]\n%2 = gt %0, %1 : u8[3]\nreturn %2\n",
             "%0 = const {1} : u8[3]\nreturn %0\n");

@@ -9,15 +9,19 @@
 static void elementwise_values_become_one_group(void **state) {
     (void)state;
     becomes("fuse",
-            XB "%2 = const {2} : f32[]\n%3 = add %0, %1 : f32[4,3]\n%4 = mul %3, %2 : f32[4,3]\n%5 = relu %4 : f32[4,3]\nreturn %5\n",
-            XB "%2 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n  %1 = param {1} : f32[3]\n  %2 = add %0, %1 : f32[4,3]\n"
-               "  %3 = const {2} : f32[]\n  %4 = mul %2, %3 : f32[4,3]\n  %5 = relu %4 : f32[4,3]\n  return %5\n} : f32[4,3]\nreturn %2\n");
+            XB "%2 = const {2} : f32[]\n%3 = add %0, %1 : f32[4,3]\n%4 = mul %3, %2 : f32[4,3]\n"
+               "%5 = relu %4 : f32[4,3]\nreturn %5\n",
+            XB "%2 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n  %1 = param {1} : f32[3]\n"
+               "  %2 = add %0, %1 : f32[4,3]\n"
+               "  %3 = const {2} : f32[]\n  %4 = mul %2, %3 : f32[4,3]\n  %5 = relu %4 : f32[4,3]\n  return %5\n"
+               "} : f32[4,3]\nreturn %2\n");
 }
 
 static void values_read_outside_are_results(void **state) {
     (void)state;
     becomes("fuse", XB "%2 = exp %0 : f32[4,3]\n%3 = neg %2 : f32[4,3]\nreturn %3, %2\n",
-            "%0 = input \"x\" : f32[4,3]\n%1 = fused %0 {\n  %0 = param {0} : f32[4,3]\n  %1 = exp %0 : f32[4,3]\n  %2 = neg %1 : f32[4,3]\n"
+            "%0 = input \"x\" : f32[4,3]\n%1 = fused %0 {\n  %0 = param {0} : f32[4,3]\n"
+            "  %1 = exp %0 : f32[4,3]\n  %2 = neg %1 : f32[4,3]\n"
                "  return %1, %2\n} : f32[4,3]\n%2 = part %1 {1} : f32[4,3]\nreturn %2, %1\n");
 }
 
@@ -28,29 +32,35 @@ static void higher_ranks_collapse(void **state) {
             "%3 = add %0, %1 : f32[2,3,4,5]\n%4 = mul %3, %2 : f32[2,3,4,5]\nreturn %4\n",
             "%0 = input \"x\" : f32[2,3,4,5]\n%1 = input \"b\" : f32[4,5]\n%2 = input \"s\" : f32[2,3,1,1]\n"
             "%3 = reshape %0 : f32[6,20]\n%4 = reshape %1 : f32[20]\n%5 = reshape %2 : f32[6,1]\n"
-            "%6 = fused %3, %4, %5 {\n  %0 = param {0} : f32[6,20]\n  %1 = param {1} : f32[20]\n  %2 = param {2} : f32[6,1]\n"
+            "%6 = fused %3, %4, %5 {\n  %0 = param {0} : f32[6,20]\n  %1 = param {1} : f32[20]\n"
+            "  %2 = param {2} : f32[6,1]\n"
             "  %3 = add %0, %1 : f32[6,20]\n  %4 = mul %3, %2 : f32[6,20]\n  return %4\n} : f32[6,20]\n"
             "%7 = reshape %6 : f32[2,3,4,5]\nreturn %7\n");
 }
 
 static void what_does_not_collapse_stays_out(void **state) {
     (void)state;
-    stays("fuse", "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"m\" : f32[3,1]\n%2 = add %0, %1 : f32[2,3,4]\nreturn %2\n");
+    stays("fuse", "%0 = input \"x\" : f32[2,3,4]\n%1 = input \"m\" : f32[3,1]\n%2 = add %0, %1 : f32[2,3,4]\n"
+                  "return %2\n");
     stays("fuse", "%0 = input \"x\" : f64[4]\n%1 = neg %0 : f64[4]\nreturn %1\n");
     stays("fuse", "%0 = input \"x\" : i32[4]\n%1 = add %0, %0 : i32[4]\nreturn %1\n");
     stays("fuse", "%0 = input \"x\" : f32[0,4]\n%1 = neg %0 : f32[0,4]\nreturn %1\n");
     stays("fuse", "%0 = input \"x\" : f32[4,3]\n%1 = sum %0 {axes=[0]} : f32[3]\nreturn %1\n");
     stays("fuse", "%0 = input \"x\" : f32[2,9000]\n%1 = sum %0 {axes=[1]} : f32[2]\nreturn %1\n");
-    stays("fuse", "%0 = input \"x\" : f32[2,3]\n%1 = input \"w\" : f32[3,4]\n%2 = matmul %0, %1 : f32[2,4]\nreturn %2\n");
+    stays("fuse", "%0 = input \"x\" : f32[2,3]\n%1 = input \"w\" : f32[3,4]\n%2 = matmul %0, %1 : f32[2,4]\n"
+                  "return %2\n");
 }
 
 static void a_way_around_the_group_forbids_it(void **state) {
     (void)state;
     /* exp and add are neighbours, but add also reads what flip makes of exp */
     becomes("fuse",
-            "%0 = input \"x\" : f32[3,3]\n%1 = exp %0 : f32[3,3]\n%2 = flip %1 {axes=[0]} : f32[3,3]\n%3 = add %1, %2 : f32[3,3]\nreturn %3\n",
-            "%0 = input \"x\" : f32[3,3]\n%1 = fused %0 {\n  %0 = param {0} : f32[3,3]\n  %1 = exp %0 : f32[3,3]\n  return %1\n} : f32[3,3]\n"
-            "%2 = flip %1 {axes=[0]} : f32[3,3]\n%3 = fused %1, %2 {\n  %0 = param {0} : f32[3,3]\n  %1 = param {1} : f32[3,3]\n"
+            "%0 = input \"x\" : f32[3,3]\n%1 = exp %0 : f32[3,3]\n%2 = flip %1 {axes=[0]} : f32[3,3]\n"
+            "%3 = add %1, %2 : f32[3,3]\nreturn %3\n",
+            "%0 = input \"x\" : f32[3,3]\n%1 = fused %0 {\n  %0 = param {0} : f32[3,3]\n"
+            "  %1 = exp %0 : f32[3,3]\n  return %1\n} : f32[3,3]\n"
+            "%2 = flip %1 {axes=[0]} : f32[3,3]\n%3 = fused %1, %2 {\n  %0 = param {0} : f32[3,3]\n"
+            "  %1 = param {1} : f32[3,3]\n"
             "  %2 = add %0, %1 : f32[3,3]\n  return %2\n} : f32[3,3]\nreturn %3\n");
 }
 
@@ -60,13 +70,16 @@ static void softmax_is_one_group(void **state) {
             "%0 = input \"x\" : f32[4,3]\n%1 = logsumexp %0 {axes=[1]} : f32[4]\n%2 = reshape %1 : f32[4,1]\n"
             "%3 = sub %0, %2 : f32[4,3]\n%4 = exp %3 : f32[4,3]\nreturn %4, %1\n",
             "%0 = input \"x\" : f32[4,3]\n%1 = fused %0 {\n  %0 = param {0} : f32[4,3]\n"
-            "  %1 = logsumexp %0 {axes=[1], keep=1} : f32[4,1]\n  %2 = sub %0, %1 : f32[4,3]\n  %3 = exp %2 : f32[4,3]\n"
-            "  return %1, %3\n} : f32[4,1]\n%2 = part %1 {1} : f32[4,3]\n%3 = reshape %1 : f32[4]\nreturn %2, %3\n");
+            "  %1 = logsumexp %0 {axes=[1], keep=1} : f32[4,1]\n  %2 = sub %0, %1 : f32[4,3]\n"
+            "  %3 = exp %2 : f32[4,3]\n"
+            "  return %1, %3\n} : f32[4,1]\n%2 = part %1 {1} : f32[4,3]\n%3 = reshape %1 : f32[4]\n"
+            "return %2, %3\n");
 }
 
 static void reduction_over_everything_is_one_row(void **state) {
     (void)state;
-    becomes("fuse", "%0 = input \"x\" : f32[4,3]\n%1 = mul %0, %0 : f32[4,3]\n%2 = sum %1 {axes=[0,1]} : f32[]\nreturn %2\n",
+    becomes("fuse", "%0 = input \"x\" : f32[4,3]\n%1 = mul %0, %0 : f32[4,3]\n%2 = sum %1 {axes=[0,1]} : f32[]\n"
+                    "return %2\n",
             "%0 = input \"x\" : f32[4,3]\n%1 = reshape %0 : f32[12]\n%2 = fused %1 {\n  %0 = param {0} : f32[12]\n"
             "  %1 = mul %0, %0 : f32[12]\n  %2 = sum %1 {axes=[0], keep=1} : f32[1]\n  return %2\n} : f32[1]\n"
             "%3 = reshape %2 : f32[]\nreturn %3\n");
@@ -77,8 +90,10 @@ static void one_hot_is_a_comparison_with_the_column(void **state) {
     becomes("fuse",
             "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[4]\n%2 = one_hot %1 {depth=3} : f32[4,3]\n"
             "%3 = mul %0, %2 : f32[4,3]\n%4 = sum %3 {axes=[1], keep=1} : f32[4,1]\nreturn %4\n",
-            "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[4]\n%2 = reshape %1 : i32[4,1]\n%3 = fused %2, %0 {\n"
-            "  %0 = param {0} : i32[4,1]\n  %1 = param {1} : f32[4,3]\n  %2 = iota {axis=0} : f32[3]\n  %3 = cast %0 : f32[4,1]\n"
+            "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[4]\n%2 = reshape %1 : i32[4,1]\n"
+            "%3 = fused %2, %0 {\n"
+            "  %0 = param {0} : i32[4,1]\n  %1 = param {1} : f32[4,3]\n  %2 = iota {axis=0} : f32[3]\n"
+            "  %3 = cast %0 : f32[4,1]\n"
             "  %4 = eq %2, %3 : u8[4,3]\n  %5 = cast %4 : f32[4,3]\n  %6 = mul %1, %5 : f32[4,3]\n"
             "  %7 = sum %6 {axes=[1], keep=1} : f32[4,1]\n  return %7\n} : f32[4,1]\nreturn %3\n");
 }
@@ -89,18 +104,24 @@ static void activation_goes_into_the_product(void **state) {
     (void)state;
     becomes("fuse", DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = tanh %2 : f32[4,5]\nreturn %3\n",
             DENSE "%2 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n  %1 = param {1} : f32[3,5]\n"
-                  "  %2 = matmul %0, %1 : f32[4,5]\n  %3 = tanh %2 : f32[4,5]\n  return %3\n} : f32[4,5]\nreturn %2\n");
+                  "  %2 = matmul %0, %1 : f32[4,5]\n  %3 = tanh %2 : f32[4,5]\n  return %3\n} : f32[4,5]\n"
+                  "return %2\n");
 }
 
 static void backward_of_an_activation_goes_with_the_backward_product(void **state) {
     (void)state;
     becomes("fuse",
-            DENSE "%2 = input \"v\" : f32[5,5]\n%3 = const {0} : f32[]\n%4 = matmul %0, %1 : f32[4,5]\n%5 = relu %4 : f32[4,5]\n"
-                  "%6 = gt %5, %3 : u8[4,5]\n%7 = matmul %5, %2 : f32[4,5]\n%8 = where %6, %7, %3 : f32[4,5]\nreturn %8\n",
-            DENSE "%2 = input \"v\" : f32[5,5]\n%3 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n  %1 = param {1} : f32[3,5]\n"
+            DENSE "%2 = input \"v\" : f32[5,5]\n%3 = const {0} : f32[]\n%4 = matmul %0, %1 : f32[4,5]\n"
+                  "%5 = relu %4 : f32[4,5]\n"
+                  "%6 = gt %5, %3 : u8[4,5]\n%7 = matmul %5, %2 : f32[4,5]\n%8 = where %6, %7, %3 : f32[4,5]\n"
+                  "return %8\n",
+            DENSE "%2 = input \"v\" : f32[5,5]\n%3 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n"
+                  "  %1 = param {1} : f32[3,5]\n"
                   "  %2 = matmul %0, %1 : f32[4,5]\n  %3 = relu %2 : f32[4,5]\n  return %3\n} : f32[4,5]\n"
-                  "%4 = fused %3, %2 {\n  %0 = param {0} : f32[4,5]\n  %1 = param {1} : f32[5,5]\n  %2 = const {0} : f32[]\n"
-                  "  %3 = gt %0, %2 : u8[4,5]\n  %4 = matmul %0, %1 : f32[4,5]\n  %5 = where %3, %4, %2 : f32[4,5]\n"
+                  "%4 = fused %3, %2 {\n  %0 = param {0} : f32[4,5]\n  %1 = param {1} : f32[5,5]\n"
+                  "  %2 = const {0} : f32[]\n"
+                  "  %3 = gt %0, %2 : u8[4,5]\n  %4 = matmul %0, %1 : f32[4,5]\n"
+                  "  %5 = where %3, %4, %2 : f32[4,5]\n"
                   "  return %5\n} : f32[4,5]\nreturn %4\n");
 }
 
@@ -109,8 +130,10 @@ static void column_sums_come_with_the_product(void **state) {
     becomes("fuse",
             "%0 = input \"x\" : f32[4,3]\n%1 = input \"d\" : f32[4,5]\n%2 = matmul %0, %1 {ta=1} : f32[3,5]\n"
             "%3 = sum %1 {axes=[0]} : f32[5]\nreturn %2, %3\n",
-            "%0 = input \"x\" : f32[4,3]\n%1 = input \"d\" : f32[4,5]\n%2 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n"
-            "  %1 = param {1} : f32[4,5]\n  %2 = matmul %0, %1 {ta=1} : f32[3,5]\n  %3 = sum %1 {axes=[0]} : f32[5]\n"
+            "%0 = input \"x\" : f32[4,3]\n%1 = input \"d\" : f32[4,5]\n%2 = fused %0, %1 {\n"
+            "  %0 = param {0} : f32[4,3]\n"
+            "  %1 = param {1} : f32[4,5]\n  %2 = matmul %0, %1 {ta=1} : f32[3,5]\n"
+            "  %3 = sum %1 {axes=[0]} : f32[5]\n"
             "  return %2, %3\n} : f32[3,5]\n%3 = part %2 {1} : f32[5]\nreturn %2, %3\n");
 }
 
@@ -119,12 +142,15 @@ static void update_is_a_group_of_its_own(void **state) {
     /* neg is read by others too, so it is not of the update */
     becomes("fuse",
             "%0 = input \"g\" : f32[3]\n%1 = var \"w\" : f32[3]\n%2 = var \"m\" : f32[3]\n%3 = neg %0 : f32[3]\n"
-            "%4 = add %2, %3 : f32[3]\n%5 = assign %2, %4 : f32[3]\n%6 = sub %1, %4 : f32[3]\n%7 = assign %1, %6 : f32[3]\n"
+            "%4 = add %2, %3 : f32[3]\n%5 = assign %2, %4 : f32[3]\n%6 = sub %1, %4 : f32[3]\n"
+            "%7 = assign %1, %6 : f32[3]\n"
             "return %5, %7, %3\n",
             "%0 = input \"g\" : f32[3]\n%1 = var \"w\" : f32[3]\n%2 = var \"m\" : f32[3]\n%3 = fused %0 {\n"
             "  %0 = param {0} : f32[3]\n  %1 = neg %0 : f32[3]\n  return %1\n} : f32[3]\n%4 = fused %2, %3, %1 {\n"
-            "  %0 = param {0} : f32[3]\n  %1 = param {1} : f32[3]\n  %2 = param {2} : f32[3]\n  %3 = add %0, %1 : f32[3]\n"
-            "  %4 = sub %2, %3 : f32[3]\n  return %3, %4\n} : f32[3]\n%5 = part %4 {1} : f32[3]\n%6 = assign %2, %4 : f32[3]\n"
+            "  %0 = param {0} : f32[3]\n  %1 = param {1} : f32[3]\n  %2 = param {2} : f32[3]\n"
+            "  %3 = add %0, %1 : f32[3]\n"
+            "  %4 = sub %2, %3 : f32[3]\n  return %3, %4\n} : f32[3]\n%5 = part %4 {1} : f32[3]\n"
+            "%6 = assign %2, %4 : f32[3]\n"
             "%7 = assign %1, %5 : f32[3]\nreturn %6, %7, %3\n");
 }
 
@@ -132,14 +158,19 @@ static void scalars_of_a_schedule_are_shared(void **state) {
     (void)state;
     /* rate = 1 / t is one step, not a part of w's or v's update; a negated one is repeated */
     becomes("fuse",
-            "%0 = input \"t\" : f32[]\n%1 = var \"w\" : f32[3]\n%2 = var \"v\" : f32[2]\n%3 = exp %0 : f32[]\n%4 = neg %3 : f32[]\n"
+            "%0 = input \"t\" : f32[]\n%1 = var \"w\" : f32[3]\n%2 = var \"v\" : f32[2]\n%3 = exp %0 : f32[]\n"
+            "%4 = neg %3 : f32[]\n"
             "%5 = muladd %1, %4, %1 : f32[3]\n%6 = assign %1, %5 : f32[3]\n%7 = muladd %2, %4, %2 : f32[2]\n"
             "%8 = assign %2, %7 : f32[2]\nreturn %6, %8\n",
-            "%0 = input \"t\" : f32[]\n%1 = var \"w\" : f32[3]\n%2 = var \"v\" : f32[2]\n%3 = fused %0 {\n  %0 = param {0} : f32[]\n"
-            "  %1 = exp %0 : f32[]\n  return %1\n} : f32[]\n%4 = fused %1, %3 {\n  %0 = param {0} : f32[3]\n  %1 = param {1} : f32[]\n"
-            "  %2 = neg %1 : f32[]\n  %3 = muladd %0, %2, %0 : f32[3]\n  return %3\n} : f32[3]\n%5 = assign %1, %4 : f32[3]\n"
+            "%0 = input \"t\" : f32[]\n%1 = var \"w\" : f32[3]\n%2 = var \"v\" : f32[2]\n%3 = fused %0 {\n"
+            "  %0 = param {0} : f32[]\n"
+            "  %1 = exp %0 : f32[]\n  return %1\n} : f32[]\n%4 = fused %1, %3 {\n  %0 = param {0} : f32[3]\n"
+            "  %1 = param {1} : f32[]\n"
+            "  %2 = neg %1 : f32[]\n  %3 = muladd %0, %2, %0 : f32[3]\n  return %3\n} : f32[3]\n"
+            "%5 = assign %1, %4 : f32[3]\n"
             "%6 = fused %2, %3 {\n  %0 = param {0} : f32[2]\n  %1 = param {1} : f32[]\n  %2 = neg %1 : f32[]\n"
-            "  %3 = muladd %0, %2, %0 : f32[2]\n  return %3\n} : f32[2]\n%7 = assign %2, %6 : f32[2]\nreturn %5, %7\n");
+            "  %3 = muladd %0, %2, %0 : f32[2]\n  return %3\n} : f32[2]\n%7 = assign %2, %6 : f32[2]\n"
+            "return %5, %7\n");
 }
 
 /* 20 inputs summed: no group may have more than EG_GROUP_OPERANDS operands. */
@@ -147,9 +178,12 @@ static void groups_are_limited(void **state) {
     (void)state;
     char text[8192];
     size_t n = 0;
-    for (int i = 0; i < 20; i++) n += (size_t)snprintf(text + n, sizeof text - n, "%%%d = input \"x%d\" : f32[3]\n", i, i);
-    for (int i = 0; i < 19; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%%%d = add %%%d, %%%d : f32[3]\n", 20 + i, i ? 19 + i : 0, i + 1);
+    for (int i = 0; i < 20; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%%%d = input \"x%d\" : f32[3]\n", i, i);
+    for (int i = 0; i < 19; i++) {
+        int sum = i ? 19 + i : 0;
+        n += (size_t)snprintf(text + n, sizeof text - n, "%%%d = add %%%d, %%%d : f32[3]\n", 20 + i, sum, i + 1);
+    }
     snprintf(text + n, sizeof text - n, "return %%38\n");
     eg_unit unit = unit_of(text);
     assert_int_equal(eg_pass_run(&unit, "fuse"), EG_OK);
@@ -172,7 +206,8 @@ static void switched_off_nothing_changes(void **state) {
 static void space_and_product_of_a_body(void **state) {
     (void)state;
     int64_t rows, columns;
-    eg_unit unit = unit_of(DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = tanh %2 : f32[4,5]\n%4 = neg %0 : f32[4,3]\nreturn %3, %4\n");
+    eg_unit unit = unit_of(DENSE "%2 = matmul %0, %1 : f32[4,5]\n%3 = tanh %2 : f32[4,5]\n"
+                                 "%4 = neg %0 : f32[4,3]\nreturn %3, %4\n");
     assert_int_equal(eg_pass_run(&unit, "fuse"), EG_OK);
     const eg_body *product = unit.root[0]->attr.body.body, *strip = unit.root[1]->attr.body.body;
     assert_ptr_equal(eg_body_product(product), product->out[0]->in[0]);

@@ -15,8 +15,10 @@ static void update_stays_in_panels(void **state) {
     (void)state;
     becomes("layout",
             LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = input \"lr\" : f32[]\n%4 = matmul %0, %2 {ta=1} : f32[3,5]\n"
-                   "%5 = mul %4, %3 : f32[3,5]\n%6 = sub %1, %5 : f32[3,5]\n%7 = assign %1, %6 : f32[3,5]\nreturn %7\n",
-            LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = input \"lr\" : f32[]\n%4 = matmul %0, %2 {ta=1} : f32[3,5]{panels}\n"
+                   "%5 = mul %4, %3 : f32[3,5]\n%6 = sub %1, %5 : f32[3,5]\n%7 = assign %1, %6 : f32[3,5]\n"
+                   "return %7\n",
+            LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = input \"lr\" : f32[]\n"
+                   "%4 = matmul %0, %2 {ta=1} : f32[3,5]{panels}\n"
                    "%5 = mul %4, %3 : f32[3,5]{panels}\n%6 = sub %1, %5 : f32[3,5]{panels}\n"
                    "%7 = assign %1, %6 : f32[3,5]{panels}\nreturn %7\n");
 }
@@ -29,54 +31,69 @@ static void masks_of_panels_lie_in_panels(void **state) {
             "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = const {0} : f32[]\n%2 = gt %0, %1 : u8[3,5]{panels}\n"
             "%3 = where %2, %0, %1 : f32[3,5]{panels}\n%4 = assign %0, %3 : f32[3,5]{panels}\nreturn %4\n");
     becomes("layout",
-            "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = const {0} : f32[]\n%2 = gt %0, %1 : u8[3,5]\nreturn %2\n",
+            "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = const {0} : f32[]\n%2 = gt %0, %1 : u8[3,5]\n"
+            "return %2\n",
             "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = const {0} : f32[]\n%2 = unpack %0 : f32[3,5]\n"
             "%3 = gt %2, %1 : u8[3,5]\nreturn %3\n");
 }
 
 static void transposed_weight_is_packed(void **state) {
     (void)state;
-    becomes("layout", "%0 = input \"d\" : f32[8,5]\n%1 = var \"W\" {panels} : f32[3,5]{panels}\n%2 = matmul %0, %1 {tb=1} : f32[8,3]\nreturn %2\n",
-            "%0 = input \"d\" : f32[8,5]\n%1 = var \"W\" {panels} : f32[3,5]{panels}\n%2 = pack %1 {transpose=1} : f32[5,3]{panels}\n"
+    becomes("layout", "%0 = input \"d\" : f32[8,5]\n%1 = var \"W\" {panels} : f32[3,5]{panels}\n"
+                      "%2 = matmul %0, %1 {tb=1} : f32[8,3]\nreturn %2\n",
+            "%0 = input \"d\" : f32[8,5]\n%1 = var \"W\" {panels} : f32[3,5]{panels}\n"
+            "%2 = pack %1 {transpose=1} : f32[5,3]{panels}\n"
             "%3 = matmul %0, %2 : f32[8,3]\nreturn %3\n");
-    becomes("layout", "%0 = input \"d\" : f32[8,1]\n%1 = input \"w\" : f32[3,1]\n%2 = matmul %0, %1 {tb=1} : f32[8,3]\nreturn %2\n",
-            "%0 = input \"d\" : f32[8,1]\n%1 = input \"w\" : f32[3,1]\n%2 = reshape %1 : f32[1,3]\n%3 = matmul %0, %2 : f32[8,3]\nreturn %3\n");
+    becomes("layout", "%0 = input \"d\" : f32[8,1]\n%1 = input \"w\" : f32[3,1]\n"
+                      "%2 = matmul %0, %1 {tb=1} : f32[8,3]\nreturn %2\n",
+            "%0 = input \"d\" : f32[8,1]\n%1 = input \"w\" : f32[3,1]\n%2 = reshape %1 : f32[1,3]\n"
+            "%3 = matmul %0, %2 : f32[8,3]\nreturn %3\n");
 }
 
 static void others_read_rows(void **state) {
     (void)state;
-    becomes("layout", "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = sum %0 {axes=[0]} : f32[5]\nreturn %0, %1\n",
-            "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = unpack %0 : f32[3,5]\n%2 = sum %1 {axes=[0]} : f32[5]\n"
+    becomes("layout", "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = sum %0 {axes=[0]} : f32[5]\n"
+                      "return %0, %1\n",
+            "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = unpack %0 : f32[3,5]\n"
+            "%2 = sum %1 {axes=[0]} : f32[5]\n"
             "%3 = unpack %0 : f32[3,5]\nreturn %3, %2\n");
-    becomes("layout", LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = matmul %0, %2 {ta=1} : f32[3,5]\n%4 = sub %1, %3 : f32[3,5]\n"
+    becomes("layout", LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = matmul %0, %2 {ta=1} : f32[3,5]\n"
+                             "%4 = sub %1, %3 : f32[3,5]\n"
                              "%5 = assign %1, %4 : f32[3,5]\nreturn %3, %5\n",
-            LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = matmul %0, %2 {ta=1} : f32[3,5]\n%4 = pack %3 : f32[3,5]{panels}\n"
+            LEAVES "%2 = input \"d\" : f32[8,5]\n%3 = matmul %0, %2 {ta=1} : f32[3,5]\n"
+                   "%4 = pack %3 : f32[3,5]{panels}\n"
                    "%5 = sub %1, %4 : f32[3,5]{panels}\n%6 = assign %1, %5 : f32[3,5]{panels}\nreturn %3, %6\n");
 }
 
 static void panels_as_a(void **state) {
     (void)state;
-    stays("layout", "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = input \"x\" : f32[5,4]\n%2 = matmul %0, %1 : f32[3,4]\nreturn %2\n");
-    becomes("layout", "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = input \"x\" : f32[3,4]\n%2 = matmul %0, %1 {ta=1} : f32[5,4]\nreturn %2\n",
+    stays("layout", "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = input \"x\" : f32[5,4]\n"
+                    "%2 = matmul %0, %1 : f32[3,4]\nreturn %2\n");
+    becomes("layout", "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = input \"x\" : f32[3,4]\n"
+                      "%2 = matmul %0, %1 {ta=1} : f32[5,4]\nreturn %2\n",
             "%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = input \"x\" : f32[3,4]\n%2 = unpack %0 : f32[3,5]\n"
             "%3 = matmul %2, %1 {ta=1} : f32[5,4]\nreturn %3\n");
 }
 
 static void matrices_without_panel_variables_stay_in_rows(void **state) {
     (void)state;
-    stays("layout", "%0 = var \"w\" : f32[3,5]\n%1 = input \"x\" : f32[8,3]\n%2 = input \"d\" : f32[8,5]\n%3 = matmul %1, %2 {ta=1} : f32[3,5]\n"
+    stays("layout", "%0 = var \"w\" : f32[3,5]\n%1 = input \"x\" : f32[8,3]\n%2 = input \"d\" : f32[8,5]\n"
+                    "%3 = matmul %1, %2 {ta=1} : f32[3,5]\n"
                     "%4 = sub %0, %3 : f32[3,5]\n%5 = assign %0, %4 : f32[3,5]\nreturn %5\n");
 }
 
 static void switched_off_only_variables_keep_panels(void **state) {
     (void)state;
-    eg_unit unit = unit_of(LEAVES "%2 = matmul %0, %1 : f32[8,5]\n%3 = matmul %2, %1 {tb=1} : f32[8,3]\n%4 = neg %1 : f32[3,5]\n"
+    eg_unit unit = unit_of(LEAVES "%2 = matmul %0, %1 : f32[8,5]\n%3 = matmul %2, %1 {tb=1} : f32[8,3]\n"
+                                  "%4 = neg %1 : f32[3,5]\n"
                                   "%5 = assign %1, %4 : f32[3,5]\nreturn %3, %5\n");
     unit.layout = 0;
     assert_int_equal(eg_pass_run(&unit, "layout"), EG_OK);
     assert_int_equal(eg_pass_run(&unit, "common"), EG_OK);
-    assert_unit(&unit, LEAVES "%2 = unpack %1 : f32[3,5]\n%3 = matmul %0, %2 : f32[8,5]\n%4 = matmul %3, %2 {tb=1} : f32[8,3]\n"
-                              "%5 = neg %2 : f32[3,5]\n%6 = pack %5 : f32[3,5]{panels}\n%7 = assign %1, %6 : f32[3,5]{panels}\nreturn %4, %7\n");
+    assert_unit(&unit, LEAVES "%2 = unpack %1 : f32[3,5]\n%3 = matmul %0, %2 : f32[8,5]\n"
+                              "%4 = matmul %3, %2 {tb=1} : f32[8,3]\n"
+                              "%5 = neg %2 : f32[3,5]\n%6 = pack %5 : f32[3,5]{panels}\n"
+                              "%7 = assign %1, %6 : f32[3,5]{panels}\nreturn %4, %7\n");
 }
 
 int main(void) {

@@ -35,9 +35,13 @@ static void compare(const formula *f, const numbers *was, const eg_unit *unit, c
     numbers_free(unit->graph, &is);
 }
 
+static void fail_at(uint64_t seed, const char *why) {
+    fail_msg("seed %llu: %s", (unsigned long long)seed, why);
+}
+
 static void check(const formula *f, uint64_t seed, int fuse, int layout) {
     eg_unit unit;
-    if (eg_unit_new(&unit, f->root, f->nroots) != EG_OK) fail_msg("seed %llu: %s", (unsigned long long)seed, eg_error());
+    if (eg_unit_new(&unit, f->root, f->nroots) != EG_OK) fail_at(seed, eg_error());
     unit.fuse = fuse;
     unit.layout = layout;
     numbers was = numbers_of_roots(f->root, f->nroots);
@@ -61,7 +65,7 @@ static void every_pass_keeps_the_meaning(void **state) {
     int usable = 0;
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
         formula f = formula_new(seed);
-        if (eg_graph_status(f.graph) != EG_OK) fail_msg("seed %llu: %s", (unsigned long long)seed, eg_graph_error(f.graph));
+        if (eg_graph_status(f.graph) != EG_OK) fail_at(seed, eg_graph_error(f.graph));
         check(&f, seed, seed % 4 != 0, seed % 3 != 0);
         numbers n = numbers_of_roots(f.root, f.nroots);
         usable += n.margin > 1e-3;

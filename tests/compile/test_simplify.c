@@ -48,7 +48,8 @@ static void arithmetic_with_neutral_elements(void **state) {
 
 static void neutral_element_that_stretches_keeps_the_shape(void **state) {
     (void)state;
-    formula("%4 = const {1} : f32[4,3]\n%5 = mul %2, %4 : f32[4,3]\nreturn %5\n", "%4 = expand %2 : f32[4,3]\nreturn %4\n");
+    formula("%4 = const {1} : f32[4,3]\n%5 = mul %2, %4 : f32[4,3]\nreturn %5\n",
+            "%4 = expand %2 : f32[4,3]\nreturn %4\n");
     formula("%4 = const {0} : f32[1,1,3]\n%5 = add %2, %4 : f32[1,1,3]\nreturn %5\n",
             "%4 = reshape %2 : f32[1,1,3]\nreturn %4\n");
 }
@@ -56,11 +57,14 @@ static void neutral_element_that_stretches_keeps_the_shape(void **state) {
 static void signs(void **state) {
     (void)state;
     formula("%4 = neg %0 : f32[4,3]\n%5 = neg %4 : f32[4,3]\nreturn %5\n", X);
-    formula("%4 = neg %1 : f32[4,3]\n%5 = add %0, %4 : f32[4,3]\nreturn %5\n", "%5 = sub %0, %1 : f32[4,3]\nreturn %5\n");
-    formula("%4 = neg %1 : f32[4,3]\n%5 = sub %0, %4 : f32[4,3]\nreturn %5\n", "%5 = add %0, %1 : f32[4,3]\nreturn %5\n");
+    formula("%4 = neg %1 : f32[4,3]\n%5 = add %0, %4 : f32[4,3]\nreturn %5\n",
+            "%5 = sub %0, %1 : f32[4,3]\nreturn %5\n");
+    formula("%4 = neg %1 : f32[4,3]\n%5 = sub %0, %4 : f32[4,3]\nreturn %5\n",
+            "%5 = add %0, %1 : f32[4,3]\nreturn %5\n");
     formula("%4 = neg %0 : f32[4,3]\n%5 = sub %4, %1 : f32[4,3]\nreturn %5\n",
             "%4 = add %0, %1 : f32[4,3]\n%5 = neg %4 : f32[4,3]\nreturn %5\n");
-    formula("%4 = sub %0, %1 : f32[4,3]\n%5 = neg %4 : f32[4,3]\nreturn %5\n", "%4 = sub %1, %0 : f32[4,3]\nreturn %4\n");
+    formula("%4 = sub %0, %1 : f32[4,3]\n%5 = neg %4 : f32[4,3]\nreturn %5\n",
+            "%4 = sub %1, %0 : f32[4,3]\nreturn %4\n");
     formula("%4 = neg %0 : f32[4,3]\n%5 = neg %1 : f32[4,3]\n%6 = mul %4, %5 : f32[4,3]\nreturn %6\n",
             "%4 = mul %0, %1 : f32[4,3]\nreturn %4\n");
     formula("%4 = neg %0 : f32[4,3]\n%5 = div %4, %1 : f32[4,3]\nreturn %5\n",
@@ -75,11 +79,15 @@ static void signs(void **state) {
 
 static void factors_merge_where_that_is_exact(void **state) {
     (void)state;
-    formula(CONST("0.5") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.375} : f32[]\n%7 = mul %5, %6 : f32[4,3]\nreturn %7\n",
+    formula(CONST("0.5") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.375} : f32[]\n%7 = mul %5, %6 : f32[4,3]\n"
+                         "return %7\n",
             "%4 = const {0.1875} : f32[]\n%5 = mul %0, %4 : f32[4,3]\nreturn %5\n");
-    unchanged(CONST("0.7") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.3} : f32[]\n%7 = mul %5, %6 : f32[4,3]\nreturn %7\n");
-    unchanged(CONST("4") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.3} : f32[]\n%7 = mul %5, %6 : f32[4,3]\nreturn %7\n");
-    unchanged(CONST("1e-30") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.5} : f32[]\n%7 = mul %5, %6 : f32[4,3]\nreturn %7\n");
+    unchanged(CONST("0.7") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.3} : f32[]\n%7 = mul %5, %6 : f32[4,3]\n"
+                           "return %7\n");
+    unchanged(CONST("4") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.3} : f32[]\n%7 = mul %5, %6 : f32[4,3]\n"
+                         "return %7\n");
+    unchanged(CONST("1e-30") "%5 = mul %0, %4 : f32[4,3]\n%6 = const {0.5} : f32[]\n%7 = mul %5, %6 : f32[4,3]\n"
+                             "return %7\n");
     formula(CONST("8") "%5 = div %0, %4 : f32[4,3]\nreturn %5\n",
             "%4 = const {0.125} : f32[]\n%5 = mul %0, %4 : f32[4,3]\nreturn %5\n");
     unchanged(CONST("3") "%5 = div %0, %4 : f32[4,3]\nreturn %5\n");
@@ -97,8 +105,10 @@ static void never_touched(void **state) {
 
 static void broadcasting_is_left_to_elementwise_ops(void **state) {
     (void)state;
-    formula("%4 = expand %2 : f32[4,3]\n%5 = add %0, %4 : f32[4,3]\nreturn %5\n", "%4 = add %0, %2 : f32[4,3]\nreturn %4\n");
-    formula("%4 = reshape %2 : f32[1,3]\n%5 = add %0, %4 : f32[4,3]\nreturn %5\n", "%4 = add %0, %2 : f32[4,3]\nreturn %4\n");
+    formula("%4 = expand %2 : f32[4,3]\n%5 = add %0, %4 : f32[4,3]\nreturn %5\n",
+            "%4 = add %0, %2 : f32[4,3]\nreturn %4\n");
+    formula("%4 = reshape %2 : f32[1,3]\n%5 = add %0, %4 : f32[4,3]\nreturn %5\n",
+            "%4 = add %0, %2 : f32[4,3]\nreturn %4\n");
     formula("%4 = const {2.5} : f32[4,3]\n%5 = mul %0, %4 : f32[4,3]\nreturn %5\n",
             CONST("2.5") "%5 = mul %0, %4 : f32[4,3]\nreturn %5\n");
     formula("%4 = expand %2 : f32[4,3]\n%5 = exp %4 : f32[4,3]\nreturn %5\n",
@@ -111,26 +121,31 @@ static void broadcasting_is_left_to_elementwise_ops(void **state) {
 static void choices_and_conversions(void **state) {
     (void)state;
     formula("%4 = const {1} : u8[]\n%5 = where %4, %0, %1 : f32[4,3]\nreturn %5\n", X);
-    formula("%4 = const {0} : u8[]\n%5 = where %4, %0, %2 : f32[4,3]\nreturn %5\n", "%4 = expand %2 : f32[4,3]\nreturn %4\n");
+    formula("%4 = const {0} : u8[]\n%5 = where %4, %0, %2 : f32[4,3]\nreturn %5\n",
+            "%4 = expand %2 : f32[4,3]\nreturn %4\n");
     formula("%4 = gt %0, %1 : u8[4,3]\n%5 = where %4, %0, %0 : f32[4,3]\nreturn %5\n", X);
-    formula("%4 = gt %0, %1 : u8[4,3]\n%5 = where %4, %0, %1 : f32[4,3]\n%6 = where %4, %5, %2 : f32[4,3]\nreturn %6\n",
+    formula("%4 = gt %0, %1 : u8[4,3]\n%5 = where %4, %0, %1 : f32[4,3]\n%6 = where %4, %5, %2 : f32[4,3]\n"
+            "return %6\n",
             "%4 = gt %0, %1 : u8[4,3]\n%5 = where %4, %0, %2 : f32[4,3]\nreturn %5\n");
     formula("%4 = cast %0 : f32[4,3]\nreturn %4\n", X);
     formula("%4 = cast %0 : f64[4,3]\n%5 = cast %4 : f32[4,3]\nreturn %5\n", X);
     unchanged("%4 = cast %0 : i32[4,3]\n%5 = cast %4 : f32[4,3]\nreturn %5\n");
     formula("%4 = detach %0 : f32[4,3]\nreturn %4\n", X);
-    formula("%4 = relu %0 : f32[4,3]\n%5 = relu %4 : f32[4,3]\nreturn %5\n", "%4 = relu %0 : f32[4,3]\nreturn %4\n");
+    formula("%4 = relu %0 : f32[4,3]\n%5 = relu %4 : f32[4,3]\nreturn %5\n",
+            "%4 = relu %0 : f32[4,3]\nreturn %4\n");
     formula("%4 = maximum %0, %0 : f32[4,3]\nreturn %4\n", X);
 }
 
 static void movement(void **state) {
     (void)state;
-    formula("%4 = reshape %0 : f32[12]\n%5 = reshape %4 : f32[2,6]\nreturn %5\n", "%4 = reshape %0 : f32[2,6]\nreturn %4\n");
+    formula("%4 = reshape %0 : f32[12]\n%5 = reshape %4 : f32[2,6]\nreturn %5\n",
+            "%4 = reshape %0 : f32[2,6]\nreturn %4\n");
     formula("%4 = reshape %0 : f32[12]\n%5 = reshape %4 : f32[4,3]\nreturn %5\n", X);
     formula("%4 = permute %0 {axes=[1,0]} : f32[3,4]\n%5 = permute %4 {axes=[1,0]} : f32[4,3]\nreturn %5\n", X);
     formula("%4 = permute %3 {axes=[1,0]} : f32[1,4]\nreturn %4\n", "%4 = reshape %3 : f32[1,4]\nreturn %4\n");
     unchanged("%4 = permute %0 {axes=[1,0]} : f32[3,4]\nreturn %4\n");
-    formula("%4 = expand %2 : f32[2,3]\n%5 = expand %4 : f32[4,2,3]\nreturn %5\n", "%4 = expand %2 : f32[4,2,3]\nreturn %4\n");
+    formula("%4 = expand %2 : f32[2,3]\n%5 = expand %4 : f32[4,2,3]\nreturn %5\n",
+            "%4 = expand %2 : f32[4,2,3]\nreturn %4\n");
     formula("%4 = expand %2 : f32[1,3]\nreturn %4\n", "%4 = reshape %2 : f32[1,3]\nreturn %4\n");
     formula("%4 = slice %0 {start=[0,0], stop=[4,3], step=[1,1]} : f32[4,3]\nreturn %4\n", X);
     unchanged("%4 = slice %0 {start=[0,0], stop=[4,3], step=[2,1]} : f32[2,3]\nreturn %4\n");
@@ -157,7 +172,8 @@ static void reductions(void **state) {
 
 static void stack_times_matrix_is_one_product(void **state) {
     (void)state;
-    becomes("simplify", "%0 = input \"x\" : f32[2,4,3]\n%1 = input \"w\" : f32[3,5]\n%2 = matmul %0, %1 : f32[2,4,5]\nreturn %2\n",
+    becomes("simplify", "%0 = input \"x\" : f32[2,4,3]\n%1 = input \"w\" : f32[3,5]\n"
+                        "%2 = matmul %0, %1 : f32[2,4,5]\nreturn %2\n",
             "%0 = input \"x\" : f32[2,4,3]\n%1 = input \"w\" : f32[3,5]\n%2 = reshape %0 : f32[8,3]\n"
             "%3 = matmul %2, %1 : f32[8,5]\n%4 = reshape %3 : f32[2,4,5]\nreturn %4\n");
 }
