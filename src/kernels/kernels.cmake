@@ -21,8 +21,3 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   eg_kernels_build(neon)
 endif()
-
-# Not part of the default build: cmake --build build --target bench_kernels
-add_executable(bench_kernels EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench/bench_kernels.c)
-target_include_directories(bench_kernels PRIVATE include src)
-target_link_libraries(bench_kernels elegans_static)
