@@ -73,7 +73,7 @@ struct eg_cpu_step {
     double flops, bytes;
     int first_use, nuse;    /* in run->use */
     void (*bound)(eg_cpu_step *step); /* NULL, or called once when the addresses are there; may change `items` */
-    double seconds;         /* of all profiled runs */
+    double seconds, fastest; /* of all profiled runs together, and of the fastest */
 };
 
 typedef struct eg_cpu_run {

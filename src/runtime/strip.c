@@ -12,7 +12,7 @@
 #include "ops/op.h"
 #include "runtime/strip.h"
 
-enum { MOST_VIRTUAL = EG_GROUP_NODES * 10 + 64, AT_THE_END = 1 << 20, STAGGER = 16 };
+enum { PER_NODE = 10, AT_THE_END = 1 << 20, STAGGER = 16 }; /* a logsumexp takes nine instructions */
 
 typedef struct virtual_register {
     eg_extent extent;   /* over all or columns: wide, over rows or none: narrow */
@@ -21,6 +21,7 @@ typedef struct virtual_register {
     float number;
     int defined, last;  /* instructions; last may be AT_THE_END */
     int physical;
+    int is_zero;        /* for sure, where all full operands are */
 } virtual_register;
 
 typedef struct draft_instruction {
@@ -30,13 +31,13 @@ typedef struct draft_instruction {
 } draft_instruction;
 
 typedef struct builder {
-    eg_arena *arena;
+    eg_arena *arena, scratch;  /* what stays, and what is freed when the program is made */
     const eg_strips_request *request;
     eg_strips *strips;
     int64_t rows, columns;     /* of the body's space; strips->rows and ->columns may be flattened */
-    virtual_register v[MOST_VIRTUAL];
-    draft_instruction i[MOST_VIRTUAL];
-    int nv, ni;
+    virtual_register *v;       /* [most] */
+    draft_instruction *i;      /* [most] */
+    int nv, ni, most;
     int *virtual_of;           /* [body->graph->n] */
     eg_status status;
 } builder;
@@ -60,7 +61,7 @@ static int fail(builder *b, const char *what) {
 /* ---- registers and instructions ---------------------------------------------------------------------------------------- */
 
 static int new_register(builder *b, eg_extent extent, int operand) {
-    if (b->nv == MOST_VIRTUAL) return fail(b, "too many values");
+    if (b->nv == b->most) return fail(b, "too many values");
     b->v[b->nv] = (virtual_register){ .extent = extent, .operand = operand, .defined = -1, .last = -1 };
     return b->nv++;
 }
@@ -76,7 +77,7 @@ static int constant(builder *b, double number) {
 }
 
 static int append(builder *b, eg_strip_instruction code, int op, eg_extent extent, int a, int p, int c) {
-    if (b->ni == MOST_VIRTUAL) return fail(b, "too many instructions");
+    if (b->ni == b->most) return fail(b, "too many instructions");
     int d = new_register(b, extent, -1);
     b->i[b->ni++] = (draft_instruction){ code, d, { a, p, c }, extent == EG_OVER_NONE, op };
     return d;
@@ -412,21 +413,22 @@ static int gives_zero(zero_rule rule, int a, int b, int c) {
     return answer[rule];
 }
 
+static int is_zero(const builder *b, int r) { return r >= 0 && b->v[r].is_zero; }
+
 static void check_zeros(builder *b) {
-    unsigned char zero[MOST_VIRTUAL + 1] = { 0 }; /* [r + 1]: so that a missing operand, -1, has a place */
     eg_strips *s = b->strips;
     for (int r = 0; r < b->nv; r++) {
-        const virtual_register *v = &b->v[r];
+        virtual_register *v = &b->v[r];
         int param = v->operand >= 0 && !s->operand[v->operand].output && s->operand[v->operand].extent == EG_OVER_ALL;
-        zero[r + 1] = (unsigned char)(v->is_constant ? v->number == 0 : param);
+        v->is_zero = v->is_constant ? v->number == 0 : param;
     }
     s->keeps_zero = 1;
     for (int i = 0; i < b->ni; i++) {
         const draft_instruction *x = &b->i[i];
         zero_rule rule = x->op < 0 ? NEVER : (zero_rule)zero_rules[x->op];
-        int z = gives_zero(rule, zero[x->in[0] + 1], zero[x->in[1] + 1], zero[x->in[2] + 1]);
-        zero[x->d + 1] = (unsigned char)z;
-        if (b->v[x->d].operand >= 0 && !z) s->keeps_zero = 0;
+        virtual_register *d = &b->v[x->d];
+        d->is_zero = gives_zero(rule, is_zero(b, x->in[0]), is_zero(b, x->in[1]), is_zero(b, x->in[2]));
+        if (d->operand >= 0 && !d->is_zero) s->keeps_zero = 0;
     }
 }
 
@@ -465,9 +467,12 @@ static eg_status allocate(builder *b) {
 
 static eg_status build(builder *b) {
     const eg_body *body = b->request->body;
-    unsigned char *needed = EG_ARENA_ARRAY(b->arena, unsigned char, body->graph->n);
-    b->virtual_of = EG_ARENA_ARRAY(b->arena, int, body->graph->n);
-    if (!needed || !b->virtual_of) return EG_E_MEMORY;
+    unsigned char *needed = eg_arena_alloc(&b->scratch, (size_t)body->graph->n);
+    b->most = PER_NODE * (body->graph->n + body->nout) + 16;
+    b->virtual_of = EG_ARENA_ARRAY(&b->scratch, int, body->graph->n);
+    b->v = EG_ARENA_ARRAY(&b->scratch, virtual_register, b->most);
+    b->i = EG_ARENA_ARRAY(&b->scratch, draft_instruction, b->most);
+    if (!needed || !b->virtual_of || !b->v || !b->i) return EG_E_MEMORY;
     if (body->nin + body->nout > EG_GROUP_OPERANDS) return eg_fail(EG_E_INTERNAL, "strip program: too many operands");
     eg_mark_needed(body->out, body->nout, needed);
     eg_body_space(body, &b->rows, &b->columns);
@@ -484,11 +489,12 @@ static eg_status build(builder *b) {
 
 eg_strips *eg_strips_new(eg_arena *arena, const eg_strips_request *request) {
     eg_strips *strips = EG_ARENA_NEW(arena, eg_strips);
-    builder *b = strips ? EG_ARENA_NEW(arena, builder) : NULL;
-    if (!b) return NULL;
-    *b = (builder){ .arena = arena, .request = request, .strips = strips };
+    if (!strips) return NULL;
+    builder b = { .arena = arena, .request = request, .strips = strips };
     strips->kernels = request->kernels;
-    return build(b) == EG_OK ? strips : NULL;
+    eg_status status = build(&b);
+    eg_arena_free(&b.scratch);
+    return status == EG_OK ? strips : NULL;
 }
 
 int eg_strips_product(const eg_strips *strips) {
