@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_model_json.c: any bytes either are refused with a message or describe a model that writes a description of the same model,
- * and that builds a graph if it is small.
+ * fuzz_model_json.c: any bytes either are refused with a message or describe a model that writes a description of the
+ * same model, and that builds a graph if it is small.
  */
 #include "fuzz.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_net_text.c: any text either is refused with a message and a place in it, or is a model whose own text is read again as the
- * same model.
+ * fuzz_net_text.c: any text either is refused with a message and a place in it, or is a model whose own text is read
+ * again as the same model.
  */
 #include "fuzz.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * elegans/nn.h: layers, activations, initialisers, losses and the models made of them. A model is a description that builds
- * graphs; its parameters are the variables of its state. Shapes of layers leave out the batch axis, which comes first.
+ * elegans/nn.h: layers, activations, initialisers, losses and the models made of them. A model is a description that
+ * builds graphs; its parameters are the variables of its state. Shapes of layers leave out the batch axis, which
+ * comes first.
  *
- *     eg_model *m = eg_sequential(EG_SHAPE(28, 28), eg_flatten(), eg_dense(512, .act = EG_RELU), eg_dense(10, .act = EG_SOFTMAX));
+ *     eg_model *m = eg_sequential(EG_SHAPE(28, 28), eg_flatten(),
+ *                                 eg_dense(512, .act = EG_RELU), eg_dense(10, .act = EG_SOFTMAX));
  *
  * or, where layers branch and join:
  *
@@ -12,9 +14,11 @@
  *     eg_wire *h = eg_apply(eg_dense(64, .act = EG_RELU), x);
  *     eg_model_output(m, eg_apply(eg_dense(10), eg_apply(eg_join(EG_JOIN_CONCAT), h, x)));
  *
- * or as one line of text, which the command line, the model file and eg_model_parse share: "dense 512 relu; dense 10 softmax".
+ * or as one line of text, which the command line and eg_model_parse share: "dense 512 relu; dense 10 softmax".
  *
- * Models are poisoned like graphs: the first mistake sticks (eg_model_status, eg_model_error), later calls do nothing.
+ * Models are poisoned like graphs: the first mistake sticks (eg_model_status, eg_model_error), later calls do
+ * nothing.
+ * Two models must not be built into one graph when their layers have the same names: names are what variables are.
  */
 #ifndef ELEGANS_NN_H
 #define ELEGANS_NN_H
@@ -26,10 +30,10 @@
 extern "C" {
 #endif
 
-/* ---- activations ------------------------------------------------------------------------------------------------------ */
+/* ---- activations ----------------------------------------------------------------------------- */
 
-/* X(NAME, "name", formula). EG_SOFTMAX works along the last axis. gelu is the exact form by erf. leaky_relu's slope is .2
- * (Keras' activation; .01 in the torch dialect), elu's alpha 1. */
+/* X(NAME, "name", formula). EG_SOFTMAX works along the last axis. gelu is the exact form by erf. leaky_relu's slope
+ * is .2 (Keras' activation; PyTorch's is .01), elu's alpha 1. */
 #define EG_ACTIVATION_LIST(X)                              \
     X(LINEAR, "linear", "x")                               \
     X(STEP, "step", "x > 0 ? 1 : 0, derivative 0")         \
@@ -49,24 +53,26 @@ typedef enum eg_activation_kind {
     EG_ACTIVATION_KINDS
 } eg_activation_kind;
 
-EG_API eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parameter); /* parameter: slope or alpha; 0: default */
+/* parameter: leaky_relu's slope, elu's alpha; 0: the default, EG_ZERO: zero. */
+EG_API eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parameter);
 
-/* ---- initialisers ------------------------------------------------------------------------------------------------------ */
+/* ---- initialisers ---------------------------------------------------------------------------- */
 
-/* fan_in, fan_out of a kernel (..., in, out). Uniform: limit sqrt(3 s/n); normal: truncated at 2 sigma, sigma = sqrt(s/n)/.8796
- * (keras) or plain sqrt(s/n) (torch). glorot: s 1, n (in+out)/2; he: s 2, n in; lecun: s 1, n in. */
-#define EG_INIT_LIST(X)                                                                                              \
-    X(DEFAULT, "default")           /* the layer's own: Glorot uniform for kernels, zeros for biases               */ \
-    X(ZEROS, "zeros")                                                                                                \
-    X(CONSTANT, "constant")         /* a: the value                                                                */ \
-    X(NORMAL, "normal")             /* a: standard deviation (.05), b: mean                                        */ \
-    X(TRUNCATED_NORMAL, "truncated_normal")                                                                          \
-    X(UNIFORM, "uniform")           /* -a .. a (.05)                                                               */ \
-    X(GLOROT_UNIFORM, "glorot_uniform") X(GLOROT_NORMAL, "glorot_normal")                                            \
-    X(HE_UNIFORM, "he_uniform") X(HE_NORMAL, "he_normal")                                                            \
-    X(LECUN_UNIFORM, "lecun_uniform") X(LECUN_NORMAL, "lecun_normal")                                                \
-    X(ORTHOGONAL, "orthogonal")     /* a: gain (1)                                                                 */ \
-    X(TORCH_LINEAR, "torch_linear") /* U(+-1/sqrt(fan_in)) for kernel and bias                                     */
+/* fan_in, fan_out of a kernel (..., in, out). Uniform: limit sqrt(3 s/n); normal: truncated at 2 sigma with
+ * sigma = sqrt(s/n)/.8796 (keras) or plain sqrt(s/n) (torch). glorot: s 1, n (in+out)/2; he: s 2, n in; lecun: s 1,
+ * n in. */
+#define EG_INIT_LIST(X)                                                                                            \
+    X(DEFAULT, "default")           /* keras: Glorot uniform for kernels, zeros for biases; torch: torch_linear */ \
+    X(ZEROS, "zeros")                                                                                              \
+    X(CONSTANT, "constant")         /* a: the value */                                                             \
+    X(NORMAL, "normal")             /* a: standard deviation (.05), b: mean */                                     \
+    X(TRUNCATED_NORMAL, "truncated_normal")                                                                        \
+    X(UNIFORM, "uniform")           /* -a .. a (.05) */                                                            \
+    X(GLOROT_UNIFORM, "glorot_uniform") X(GLOROT_NORMAL, "glorot_normal")                                          \
+    X(HE_UNIFORM, "he_uniform") X(HE_NORMAL, "he_normal")                                                          \
+    X(LECUN_UNIFORM, "lecun_uniform") X(LECUN_NORMAL, "lecun_normal")                                              \
+    X(ORTHOGONAL, "orthogonal")     /* a: gain (1) */                                                              \
+    X(TORCH_LINEAR, "torch_linear") /* U(+-1/sqrt(fan_in)) for kernel and bias */
 
 typedef enum eg_init_kind {
 #define EG_INIT_ENUM_(NAME, name) EG_INIT_##NAME,
@@ -84,23 +90,24 @@ typedef struct eg_init {
 #define EG_INIT_MAKE_(NAME, ...) ((eg_init){ .kind = EG_INIT_##NAME, __VA_ARGS__ })
 
 /* Fills out[size] (row-major doubles) for a parameter of that shape; the numbers depend on seed and name alone. */
-EG_API eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name, double *out);
+EG_API eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name,
+                              double *out);
 
-/* ---- losses ------------------------------------------------------------------------------------------------------------- */
+/* ---- losses ---------------------------------------------------------------------------------- */
 
 /* y = target, p = prediction, over the last axis where it says "classes"; mean over everything else.
- * Names are those of the field; eg_loss_named knows the aliases too ("mse", "nll", "log_loss", "bce", "cross_entropy", ...). */
-#define EG_LOSS_LIST(X)                                                                                                    \
-    X(AUTO, "auto", "by the last activation and the targets")                                                              \
-    X(MEAN_SQUARED_ERROR, "mean_squared_error", "(y - p)^2")                                                               \
-    X(HALF_SQUARED_ERROR, "half_squared_error", "(y - p)^2 / 2, summed over outputs")                                      \
-    X(MEAN_ABSOLUTE_ERROR, "mean_absolute_error", "|y - p|")                                                               \
-    X(HUBER, "huber", "d = |y - p|; d <= delta ? d^2/2 : delta (d - delta/2)")                                             \
-    X(BINARY_CROSS_ENTROPY, "binary_cross_entropy", "-y ln p - (1 - y) ln(1 - p)")                                         \
-    X(CATEGORICAL_CROSS_ENTROPY, "categorical_cross_entropy", "-sum_j y_j ln p_j over classes, y one-hot or probabilities") \
-    X(SPARSE_CATEGORICAL_CROSS_ENTROPY, "sparse_categorical_cross_entropy", "-ln p_y, y a class number")                   \
-    X(HINGE, "hinge", "max(0, 1 - y p), y = +-1 (0/1 is converted)")                                                       \
-    X(CATEGORICAL_HINGE, "categorical_hinge", "max(0, 1 + max_{j != y} p_j - p_y)")                                        \
+ * Names are those of the field; eg_loss_named knows the aliases too ("mse", "nll", "log_loss", "bce", ...). */
+#define EG_LOSS_LIST(X)                                                                                  \
+    X(AUTO, "auto", "by the last activation and the targets")                                            \
+    X(MEAN_SQUARED_ERROR, "mean_squared_error", "(y - p)^2")                                             \
+    X(HALF_SQUARED_ERROR, "half_squared_error", "(y - p)^2 / 2, summed over outputs")                    \
+    X(MEAN_ABSOLUTE_ERROR, "mean_absolute_error", "|y - p|")                                             \
+    X(HUBER, "huber", "d = |y - p|; d <= delta ? d^2/2 : delta (d - delta/2)")                           \
+    X(BINARY_CROSS_ENTROPY, "binary_cross_entropy", "-y ln p - (1 - y) ln(1 - p)")                       \
+    X(CATEGORICAL_CROSS_ENTROPY, "categorical_cross_entropy", "-sum_j y_j ln p_j over classes")          \
+    X(SPARSE_CATEGORICAL_CROSS_ENTROPY, "sparse_categorical_cross_entropy", "-ln p_y, y a class number") \
+    X(HINGE, "hinge", "max(0, 1 - y p), y = +-1 (0/1 is converted)")                                     \
+    X(CATEGORICAL_HINGE, "categorical_hinge", "max(0, 1 + max_{j != y} p_j - p_y)")                      \
     X(MULTICLASS_HINGE, "multiclass_hinge", "sum_{j != y} max(0, 1 + p_j - p_y)")
 
 typedef enum eg_loss_kind {
@@ -121,8 +128,9 @@ typedef struct eg_loss_opt {
     eg_dialect dialect;
 } eg_loss_opt;
 
-/* The loss as a value: scalar, or [batch] for EG_REDUCTION_NONE. y: class numbers i32 [batch] for the sparse and hinge class
- * forms, else the dtype and shape of p. Probabilities are renormalised and clipped to [1e-7, 1 - 1e-7] (keras). */
+/* The loss as a value: scalar, or [batch] for EG_REDUCTION_NONE. y: for the losses over classes class numbers
+ * [batch] or rows of p's shape, else p's shape; [batch] fits [batch,1], any dtype is cast. Probabilities are
+ * renormalised (categorical) and clipped to [1e-7, 1 - 1e-7] (keras) or only kept above 1e-37 (torch). */
 EG_API eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt);
 #define eg_loss(...) EG_LOSS_CALL_(__VA_ARGS__, .size_ = sizeof(eg_loss_opt))
 #define EG_LOSS_CALL_(kind, y, p, ...) eg_loss_(kind, y, p, (eg_loss_opt){ __VA_ARGS__ })
@@ -134,14 +142,15 @@ EG_API eg_status eg_init_named(const char *text, eg_init *out); /* "he_normal", 
 EG_API const char *eg_loss_name(eg_loss_kind kind);
 EG_API const char *eg_activation_name(eg_activation_kind kind);
 
-/* ---- layers --------------------------------------------------------------------------------------------------------------- */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 typedef struct eg_layer eg_layer;
 typedef struct eg_model eg_model;
 typedef struct eg_wire eg_wire;
 
-/* y = act(x W + b): W [in, units], b [units] (the course's W x + b is the same with W transposed). x may have more axes: the
- * last one is `in`. Penalties on the kernel: l1 sum |w| + l2/2 sum w^2. */
+/* y = act(x W + b): W [in, units], b [units] (the course's W x + b is the same with W transposed). x may have more
+ * axes: the last one is `in`. Penalties on the kernel: l1 sum |w| + l2/2 sum w^2 (Keras' l2 is lambda sum w^2,
+ * torch's weight_decay adds lambda w to the gradient as this l2 does). */
 typedef struct eg_dense_opt {
     size_t size_;
     int64_t units;
@@ -161,14 +170,16 @@ EG_API eg_layer *eg_dropout(double rate);       /* training only: 0 with probabi
 EG_API eg_layer *eg_flatten(void);
 EG_API eg_layer *eg_reshape_(eg_shape shape);   /* without the batch axis; one dim may be -1 */
 #define eg_reshape(...) eg_reshape_(EG_SHAPE(__VA_ARGS__))
-typedef enum eg_join_kind { EG_JOIN_ADD, EG_JOIN_MULTIPLY, EG_JOIN_MAXIMUM, EG_JOIN_AVERAGE, EG_JOIN_CONCAT } eg_join_kind;
+typedef enum eg_join_kind {
+    EG_JOIN_ADD, EG_JOIN_MULTIPLY, EG_JOIN_MAXIMUM, EG_JOIN_AVERAGE, EG_JOIN_CONCAT
+} eg_join_kind;
 EG_API eg_layer *eg_join(eg_join_kind kind);    /* several inputs; concat along the last axis */
 EG_API eg_layer *eg_model_layer(eg_model *model); /* a whole model as a layer; takes it */
 /* Any graph-building function as a layer without parameters. */
 EG_API eg_layer *eg_lambda(eg_value *(*build)(void *user, eg_value *x), void *user);
 EG_API void eg_layer_free(eg_layer *layer);     /* only for a layer that no model took */
 
-/* ---- models --------------------------------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 /* Takes the layers, also when it fails. Never NULL except without memory. */
 EG_API eg_model *eg_sequential_(eg_shape input, eg_layer *const *layers, int n);
@@ -176,8 +187,9 @@ EG_API eg_model *eg_sequential_(eg_shape input, eg_layer *const *layers, int n);
     eg_sequential_(input, (eg_layer *[]){ __VA_ARGS__ },      \
                    (int)(sizeof((eg_layer *[]){ __VA_ARGS__ }) / sizeof(eg_layer *)))
 /* "dense 512 relu; dropout .2; dense 10 softmax" (';' or newline between layers, options as key=value:
- * "dense 64 tanh no_bias init=he_normal l2=1e-4 name=hidden"). Layers whose input is an image are preceded by flatten if they
- * need it. DATA error with a caret position for an unknown word ("did you mean"). */
+ * "dense 64 tanh no_bias init=he_normal l2=1e-4 name=hidden"). An activation's name alone is a layer too, '#' starts
+ * a comment. A dense layer whose input is an image is preceded by flatten (unless it says last_axis). Mistakes are told
+ * with line and column, unknown words with "did you mean"; see eg_model_error_position. */
 EG_API eg_model *eg_model_parse(eg_shape input, const char *text);
 
 EG_API eg_model *eg_model_new(void);
@@ -191,7 +203,7 @@ EG_API void eg_model_free(eg_model *model);
 
 EG_API eg_status eg_model_status(const eg_model *model);
 EG_API const char *eg_model_error(const eg_model *model);
-/* Where in the text that eg_model_parse or eg_model_from_json read the mistake is: a byte offset for a caret, -1 if none. */
+/* Where the mistake is in the text that eg_model_parse read: a byte offset for a caret, -1 if none. */
 EG_API int64_t eg_model_error_position(const eg_model *model);
 EG_API eg_shape eg_model_input_shape(const eg_model *model);
 EG_API eg_shape eg_model_output_shape(const eg_model *model);
@@ -204,12 +216,14 @@ EG_API char *eg_model_text(const eg_model *model);
 EG_API char *eg_model_json(const eg_model *model);
 EG_API eg_model *eg_model_from_json(const char *json, size_t size);
 
-/* Builds the model into a graph. x: [batch, input...], cast to the parameters' dtype. `step` (scalar i32) non-NULL means training (dropout acts). Stores
- * the output in *y and, where the last activation is softmax or sigmoid, its argument in *logits (else NULL); *penalty
- * gets the sum of all l1 and l2 terms (NULL if there are none). Any of the three may be NULL. */
-EG_API eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits, eg_value **penalty);
-/* The parameters as variables of a graph, in order of the summary; trainable ones only if asked. Returns how many there are;
- * out gets at most max of them. */
+/* Builds the model into a graph. x: [batch, input...], cast to the parameters' dtype. `step` (scalar i32) non-NULL
+ * means training (dropout acts). Stores the output in *y and, where the last activation is softmax or sigmoid, its
+ * argument in *logits (else NULL); *penalty gets the sum of all l1 and l2 terms (NULL if there are none). Any of the
+ * three may be NULL. */
+EG_API eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits,
+                                eg_value **penalty);
+/* The parameters as variables of a graph, in order of the summary; trainable ones only if asked. Returns how many
+ * there are; out gets at most max of them. */
 EG_API int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_only, eg_value **out, int max);
 /* The variables' values live here; parameters are initialised by eg_model_init (eg_model_compile calls it). */
 EG_API eg_state *eg_model_state(eg_model *model);

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: MIT
  *
- * elegans/optim.h: optimizers and gradient clipping. An optimizer is a description; its update is built into the graph
- * (eg_optimizer_build), so that a training step is one program.
+ * elegans/optim.h: optimizers and gradient clipping. An optimizer is a description; its update is built into the
+ * graph (eg_optimizer_build), so that a training step is one program.
  *
- * Two dialects where frameworks disagree: EG_KERAS (the default, Keras 3) and EG_TORCH (PyTorch 2). EG_KERAS2 differs from
- * EG_KERAS in RMSprop only (epsilon outside the root). g = gradient, w = parameter, t = 1, 2, ...
+ * Two dialects where frameworks disagree: EG_KERAS (the default, Keras 3) and EG_TORCH (PyTorch 2). EG_KERAS2 differs
+ * from EG_KERAS in RMSprop only (epsilon outside the root). g = gradient, w = parameter, t = 1, 2, ...
  *
- *                 keras                                                     torch
- *   sgd           lr .01; v = mu v - lr g; w += v                           lr 1e-3; b = mu b + (1-d) g (first step b = g); w -= lr b
- *     nesterov    w += mu v - lr g                                          w -= lr (g + mu b)
- *   momentum      the lectures' form: m = mu m + lr g; w -= m; mu .9 (equal to keras' momentum)
- *   adagrad       lr 1e-3, s0 .1, eps 1e-7; s += g^2; w -= lr g/sqrt(s+eps)     lr 1e-2, s0 0, eps 1e-10; w -= lr/(1+(t-1)d) g/(sqrt s + eps)
- *   adadelta      lr 1e-3, rho .95, eps 1e-7 (both: u = sqrt(d+eps)/sqrt(s+eps) g)   lr 1, rho .9, eps 1e-6
- *   rmsprop       lr 1e-3, rho .9, eps 1e-7 inside the root                 lr 1e-2, rho .99, eps 1e-8 outside
- *   adam          lr 1e-3, .9, .999, eps 1e-7                               eps 1e-8, added after the bias correction
- *   adamw         weight decay .004                                         .01
- *   nadam         lr 1e-3, eps 1e-7, u_t = b1 (1 - .5 .96^t)                lr 2e-3, eps 1e-8, exponent .004 t
- *   adamax        lr 1e-3, eps 1e-7; u = max(b2 u, |g|)                     lr 2e-3, eps 1e-8; u = max(b2 u, |g| + eps)
+ *               keras                                              torch
+ *   sgd         lr .01; v = mu v - lr g; w += v                    lr 1e-3; b = mu b + (1-d) g (at first g); w -= lr b
+ *     nesterov  w += mu v - lr g                                   w -= lr (g + mu b)
+ *   momentum    the lectures' m = mu m + lr g; w -= m; mu .9 (equal to keras' momentum) in both
+ *   adagrad     lr 1e-3, s0 .1, eps 1e-7; s += g^2;                lr .01, s0 0, eps 1e-10;
+ *               w -= lr g/sqrt(s+eps)                              w -= lr/(1+(t-1)d) g/(sqrt s + eps)
+ *   adadelta    lr 1e-3, rho .95, eps 1e-7                         lr 1, rho .9, eps 1e-6
+ *               s = rho s + (1-rho) g^2; u = sqrt(d+eps)/sqrt(s+eps) g; d = rho d + (1-rho) u^2; w -= lr u
+ *   rmsprop     lr 1e-3, rho .9, eps 1e-7 inside the root          lr .01, rho .99, eps 1e-8 outside
+ *   adam        lr 1e-3, b1 .9, b2 .999, eps 1e-7                  eps 1e-8, added after the bias correction
+ *   adamw       weight decay .004                                  .01
+ *   nadam       lr 1e-3, eps 1e-7, u_t = b1 (1 - .5 .96^t)         lr 2e-3, eps 1e-8, exponent .004 t
+ *   adamax      lr 1e-3, eps 1e-7; u = max(b2 u, |g|)              lr 2e-3, eps 1e-8; u = max(b2 u, |g| + eps)
+ *   coordinate  no gradients: try w + lr and w - lr of one parameter after the other on the batch, keep the better:
+ *               2 P forward passes a step where backpropagation needs one pass and its reverse; by eg_model_fit only
  *
- *   coordinate    no gradients: try w + lr and w - lr of one parameter after the other on the batch, keep what is better: 2 P
- *                 forward passes a step where backpropagation needs one pass and its reverse. Run by eg_model_fit only.
- *
- * weight_decay: keras: decoupled in every optimizer, w -= lr wd w, after clipping and before the step; torch: wd w is added to g
- * (adamw: w *= 1 - lr wd first). Sources: Keras 3.16, PyTorch 2; replayed against both in float64 by the tests.
+ * weight_decay: keras: decoupled in every optimizer, w -= lr wd w, after clipping and before the step; torch: wd w is
+ * added to g (adamw: w *= 1 - lr wd first). clip_norm: keras: g c / max(|g|, c); torch: g min(1, c / (|g| + 1e-6)).
+ * Sources: Keras 3, PyTorch; the tests replay both in float64.
  */
 #ifndef ELEGANS_OPTIM_H
 #define ELEGANS_OPTIM_H
@@ -54,11 +56,12 @@ typedef struct eg_optimizer_opt {
     eg_dialect dialect;
 } eg_optimizer_opt;
 
-/* By name: "sgd" "momentum" "nesterov" "adagrad" "adadelta" "rmsprop" "adam" "adamw" "nadam" "adamax" "coordinate" (and aliases). NULL and
- * a NAME error with "did you mean" otherwise. Freed by eg_optimizer_free, or by the model that is compiled with it. */
+/* By name, as in the table above (and aliases: "gd", "nag"). NULL and a NAME error with "did you mean" otherwise.
+ * Freed by eg_optimizer_free, or by the model that is compiled with it. */
 EG_API eg_optimizer *eg_optimizer_new(const char *name, eg_optimizer_opt opt);
 EG_API void eg_optimizer_free(eg_optimizer *optimizer);
-#define EG_OPTIMIZER_(name, ...) eg_optimizer_new(name, (eg_optimizer_opt){ .size_ = sizeof(eg_optimizer_opt), __VA_ARGS__ })
+#define EG_OPTIMIZER_(name, ...) \
+    eg_optimizer_new(name, (eg_optimizer_opt){ .size_ = sizeof(eg_optimizer_opt), __VA_ARGS__ })
 #define eg_sgd(...) EG_OPTIMIZER_("sgd", __VA_ARGS__)           /* eg_sgd(.lr = .1, .momentum = .9) */
 #define eg_momentum(...) EG_OPTIMIZER_("momentum", __VA_ARGS__)
 #define eg_nesterov(...) EG_OPTIMIZER_("nesterov", __VA_ARGS__)
@@ -72,18 +75,19 @@ EG_API void eg_optimizer_free(eg_optimizer *optimizer);
 
 EG_API const char *eg_optimizer_name(const eg_optimizer *optimizer);
 EG_API double eg_optimizer_lr(const eg_optimizer *optimizer); /* the base learning rate */
-/* The options with every default filled in. */
+/* The options with every default filled in (EG_ZERO for a zero that is no default): they make the same optimizer. */
 EG_API eg_optimizer_opt eg_optimizer_options(const eg_optimizer *optimizer);
 /* The names of all methods, NULL at the end. */
 EG_API const char *const *eg_optimizer_names(void);
 
-/* Builds one update of `n` parameters (variables) by their gradients: returns the assigns in out[0..*count) (parameters
- * and slots; at most n * (1 + EG_OPTIMIZER_SLOTS)). Slots are variables "optimizer/<slot>/<parameter>", same shape and
- * layout; some start at a value other than 0: eg_optimizer_init_slots writes those into a state.
+/* Builds one update of `n` parameters (variables) by their gradients: returns the assigns in out[0..*count), of
+ * parameters and slots, at most n * (1 + EG_OPTIMIZER_SLOTS). Slots are variables "optimizer/<slot>/<parameter>" of the
+ * same shape and layout; eg_optimizer_init_slots writes their first values into a state.
  * `step` is a scalar i32 that counts 0, 1, 2, ...; `lr` a scalar of the parameters' dtype. */
 enum { EG_OPTIMIZER_SLOTS = 4 };
-EG_API eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_value *lr, eg_value *const *parameters,
-                                    eg_value *const *gradients, int n, eg_value **out, int *count);
+EG_API eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_value *lr,
+                                    eg_value *const *parameters, eg_value *const *gradients, int n, eg_value **out,
+                                    int *count);
 struct eg_state;
 EG_API eg_status eg_optimizer_init_slots(const eg_optimizer *optimizer, struct eg_state *state);
 

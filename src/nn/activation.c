@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * activation.c: the activation functions, one formula each. Where a branch of a `where` could overflow, its argument is
- * replaced first, so that 0 * inf cannot make a NaN of a gradient.
+ * activation.c: the activation functions, one formula each. Where a branch of a `where` could overflow, its argument
+ * is replaced first, so that 0 * inf cannot make a NaN of a gradient.
  */
 #include <elegans/nn.h>
 
@@ -39,11 +39,10 @@ static const struct activation {
     eg_value *(*apply)(eg_value *x, double parameter);
     double parameter; /* the default */
 } activations[EG_ACTIVATION_KINDS] = {
-    [EG_LINEAR] = { linear, 0 },   [EG_STEP] = { step, 0 },
-    [EG_RELU] = { relu, 0 },       [EG_TANH] = { hyperbolic, 0 },
-    [EG_SIGMOID] = { sigmoid, 0 }, [EG_SOFTMAX] = { softmax, 0 },
-    [EG_LEAKY_RELU] = { leaky_relu, .2 }, [EG_ELU] = { elu, 1 },
-    [EG_GELU] = { gelu, 0 },       [EG_SOFTPLUS] = { softplus, 0 },
+    [EG_LINEAR] = { linear, 0 },          [EG_STEP] = { step, 0 },       [EG_RELU] = { relu, 0 },
+    [EG_TANH] = { hyperbolic, 0 },        [EG_SIGMOID] = { sigmoid, 0 }, [EG_SOFTMAX] = { softmax, 0 },
+    [EG_LEAKY_RELU] = { leaky_relu, .2 }, [EG_ELU] = { elu, 1 },         [EG_GELU] = { gelu, 0 },
+    [EG_SOFTPLUS] = { softplus, 0 },
 };
 
 static const char *const names[EG_ACTIVATION_KINDS] = {
@@ -53,9 +52,8 @@ static const char *const names[EG_ACTIVATION_KINDS] = {
 };
 
 static const eg_alias aliases[] = {
-    { "none", "linear" },     { "identity", "linear" },       { "threshold", "step" },
-    { "heaviside", "step" },  { "logistic", "sigmoid" },      { "leaky", "leaky_relu" },
-    { "leakyrelu", "leaky_relu" },
+    { "none", "linear" },      { "identity", "linear" },  { "threshold", "step" },       { "heaviside", "step" },
+    { "logistic", "sigmoid" }, { "leaky", "leaky_relu" }, { "leakyrelu", "leaky_relu" },
 };
 
 eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parameter) {

@@ -45,13 +45,21 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
     int64_t inputs = in->dim[in->rank - 1];
     int trainable = !layer->frozen;
     EG_TRY(eg_layer_parameter(layer, 0,
-                              (eg_parameter){ .name = "kernel", .shape = EG_SHAPE(inputs, d->units), .init = d->kernel_init,
-                                              .fan_in = (double)inputs, .kernel = 1, .trainable = trainable,
-                                              .l1 = d->l1, .l2 = d->l2 }));
+                              (eg_parameter){ .name = "kernel",
+                                              .shape = EG_SHAPE(inputs, d->units),
+                                              .init = d->kernel_init,
+                                              .fan_in = (double)inputs,
+                                              .kernel = 1,
+                                              .trainable = trainable,
+                                              .l1 = d->l1,
+                                              .l2 = d->l2 }));
     if (!d->no_bias)
         EG_TRY(eg_layer_parameter(layer, 1,
-                                  (eg_parameter){ .name = "bias", .shape = EG_SHAPE(d->units), .init = d->bias_init,
-                                                  .fan_in = (double)inputs, .trainable = trainable }));
+                                  (eg_parameter){ .name = "bias",
+                                                  .shape = EG_SHAPE(d->units),
+                                                  .init = d->bias_init,
+                                                  .fan_in = (double)inputs,
+                                                  .trainable = trainable }));
     d->last_axis = in->rank > 1;
     *out = *in;
     out->dim[out->rank - 1] = d->units;
@@ -81,7 +89,13 @@ static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int
 static eg_activation_kind last(const eg_layer *layer) { return ((const dense *)layer)->act; }
 
 const eg_layer_kind eg_kind_dense = {
-    .name = "dense", .size = sizeof(dense), .max_inputs = 1, .options = options, .shape = shape, .build = build, .last = last,
+    .name = "dense",
+    .size = sizeof(dense),
+    .max_inputs = 1,
+    .options = options,
+    .shape = shape,
+    .build = build,
+    .last = last,
 };
 
 eg_layer *eg_dense_(eg_dense_opt opt) {

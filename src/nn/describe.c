@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * describe.c: the summary table. One row for each wire (each layer of a chain), then the totals. Columns are as wide as their
- * content, 60 characters in all for usual names and never more than 80.
+ * describe.c: the summary table. One row for each wire (each layer of a chain), then the totals. Columns are as wide
+ * as their content, 60 characters in all for usual names and never more than 80.
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +49,9 @@ static void shape_cell(char out[CELL], eg_shape shape) {
     eg_text_free(&text);
 }
 
-static const char *wire_name(const eg_wire *wire) { return wire->layer ? wire->layer->name : wire->model->input_name; }
+static const char *wire_name(const eg_wire *wire) {
+    return wire->layer ? wire->layer->name : wire->model->input_name;
+}
 
 static int64_t layer_parameters(const eg_model *model, const eg_layer *layer) {
     int64_t sum = 0;

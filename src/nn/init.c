@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * init.c: first values of parameters. Element i of a parameter is a pure function of (seed, site of its name, i): neither the
- * order of building nor the number of threads changes it. Sources: Keras 3's initializers, PyTorch's nn.init.
+ * init.c: first values of parameters. Element i of a parameter is a pure function of (seed, site of its name, i):
+ * neither the order of building nor the number of threads changes it. Sources: Keras 3's initializers, PyTorch's
+ * nn.init.
  */
 #include <math.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "base/text.h"
 #include "nn/words.h"
 
-/* ---- names ----------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const names[EG_INIT_KINDS] = {
 #define NAME(NAME, name) [EG_INIT_##NAME] = name,
@@ -69,12 +70,13 @@ eg_status eg_init_named(const char *text, eg_init *out) {
     EG_TRY(eg_word_index("initialiser", word, names, EG_INIT_KINDS, aliases, EG_COUNT(aliases), &index));
     init.kind = (eg_init_kind)index;
     if (text[length] == '(' && read_numbers(text + length, end, &init) != end)
-        return eg_fail(EG_E_DATA, "initialiser '%.60s': numbers as in normal(.01) or normal(.01,.5) are expected", text);
+        return eg_fail(EG_E_DATA, "initialiser '%.60s': numbers as in normal(.01) or normal(.01,.5) are expected",
+                       text);
     *out = init;
     return EG_OK;
 }
 
-/* ---- distributions ------------------------------------------------------------------------------------------------------ */
+/* ---- distributions --------------------------------------------------------------------------- */
 
 typedef struct source {
     eg_rng_key key;
@@ -87,8 +89,7 @@ static void fill_uniform(source s, double limit) {
     for (int64_t i = 0; i < s.n; i += 4) {
         uint32_t words[4];
         eg_philox(s.key, (uint64_t)i / 4, words);
-        for (int64_t j = i; j < i + 4 && j < s.n; j++)
-            s.out[j] = ((double)(words[j - i] >> 8) * 0x1p-23 - 1) * limit;
+        for (int64_t j = i; j < i + 4 && j < s.n; j++) s.out[j] = ((double)(words[j - i] >> 8) * 0x1p-23 - 1) * limit;
     }
 }
 
@@ -113,7 +114,7 @@ static void fill_constant(source s, double value) {
     for (int64_t i = 0; i < s.n; i++) s.out[i] = value;
 }
 
-/* ---- orthogonal ----------------------------------------------------------------------------------------------------------- */
+/* ---- orthogonal ------------------------------------------------------------------------------ */
 
 static double dot(const double *a, const double *b, int64_t n) {
     double sum = 0;
@@ -127,7 +128,7 @@ static void reflect(const double *v, double *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] -= twice * v[i];
 }
 
-/* Turns column k below the diagonal into the unit vector of its reflection; returns the sign of R's diagonal element. */
+/* Turns a column, from the diagonal down, into its reflection's unit vector; returns the sign of R's diagonal. */
 static double householder(double *column, int64_t n) {
     double norm = sqrt(dot(column, column, n));
     if (norm == 0) {
@@ -141,8 +142,8 @@ static double householder(double *column, int64_t n) {
     return -sign;
 }
 
-/* The orthonormal columns q [m][n] (m >= n) of the QR decomposition of a (both column by column, a is overwritten), each
- * multiplied by the sign of R's diagonal, which makes the distribution uniform over the orthogonal matrices. */
+/* The orthonormal columns q [m][n] (m >= n) of the QR decomposition of a (both column by column, a is overwritten),
+ * each multiplied by the sign of R's diagonal, which makes the distribution uniform over the orthogonal matrices. */
 static void orthonormal_columns(double *a, double *q, double *sign, int64_t m, int64_t n) {
     for (int64_t k = 0; k < n; k++) {
         sign[k] = householder(a + k * m + k, m - k);
@@ -155,7 +156,7 @@ static void orthonormal_columns(double *a, double *q, double *sign, int64_t m, i
     }
 }
 
-/* out[rows][cols] = gain Q, from a normal matrix of max(rows, cols) x min(rows, cols), transposed where rows < cols */
+/* out[rows][cols] = gain Q, from a normal matrix max(rows, cols) x min(rows, cols), transposed where rows < cols */
 static eg_status fill_orthogonal(source s, int64_t rows, int64_t cols, double gain) {
     int64_t m = rows > cols ? rows : cols, n = rows > cols ? cols : rows;
     if (s.n == 0) return EG_OK;
@@ -171,7 +172,7 @@ static eg_status fill_orthogonal(source s, int64_t rows, int64_t cols, double ga
     return EG_OK;
 }
 
-/* ---- the kinds ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 typedef struct fans {
     double in, out;
@@ -261,7 +262,8 @@ static int fill_zeros(source s, eg_init init) {
     return 1;
 }
 
-eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name, double *out) {
+eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name,
+                       double *out) {
     if (init.kind == EG_INIT_DEFAULT) init.kind = shape.rank > 1 ? EG_INIT_GLOROT_UNIFORM : EG_INIT_ZEROS;
     source s = { { .seed = seed, .site = eg_site(name) }, eg_shape_size(shape), out };
     fans fan = fans_of(shape);

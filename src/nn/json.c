@@ -6,8 +6,8 @@
  *      "layers":[{"kind":"dense","name":"dense","units":3}],
  *      "calls":[{"layer":0,"inputs":[0]}],"output":1}
  *
- * Wire 0 is the input, wire i + 1 the result of call i; a chain of layers is written without calls and output. What is read may be
- * hostile: every number is checked, unknown keys of layers are errors, nesting and counts are capped.
+ * Wire 0 is the input, wire i + 1 the result of call i; a chain of layers is written without calls and output. What
+ * is read may be hostile: every number is checked, unknown keys of layers are errors, nesting and counts are capped.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@
 static const char format_name[] = "elegans model";
 enum { VERSION = 1 };
 
-/* ---- out ---------------------------------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static eg_status write_layer(const eg_layer *layer, eg_json_writer *w) {
     eg_json_begin(w, NULL, '{');
@@ -84,7 +84,7 @@ char *eg_model_json(const eg_model *model) {
     return NULL;
 }
 
-/* ---- in ----------------------------------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static eg_status bad(const eg_json *item, const char *what) {
     return eg_fail(EG_E_DATA, "line %d, column %d: %s", item->line, item->column, what);
@@ -94,7 +94,8 @@ static eg_status bad(const eg_json *item, const char *what) {
 static eg_status member(const eg_json *object, const char *key, eg_json_type type, const eg_json **out) {
     *out = eg_json_get(object, key);
     if (*out && (*out)->type == type) return EG_OK;
-    return eg_fail(EG_E_DATA, "line %d, column %d: '%s' is missing or of the wrong type", object->line, object->column, key);
+    return eg_fail(EG_E_DATA, "line %d, column %d: '%s' is missing or of the wrong type", object->line,
+                   object->column, key);
 }
 
 static eg_status read_shape(const eg_json *list, eg_shape *out) {
@@ -173,7 +174,8 @@ static eg_status read_calls(eg_model *model, eg_layer **layers, int nlayers, con
 }
 
 /* layers[0..*n) are made as far as it goes; those that no model took are the caller's to free. */
-static eg_status read_layers(eg_model *model, const eg_json *json, const eg_json *list, int depth, eg_layer **layers, int *n) {
+static eg_status read_layers(eg_model *model, const eg_json *json, const eg_json *list, int depth, eg_layer **layers,
+                             int *n) {
     for (const eg_json *item = list->first; item; item = item->next) {
         layers[*n] = NULL;
         eg_status status = read_layer(item, depth, &layers[*n]);
@@ -203,7 +205,8 @@ static eg_status read_model(eg_model *model, const eg_json *json, int depth) {
     const eg_json *list;
     if (json->type != EG_JSON_OBJECT || strcmp(eg_json_string(json, "format", ""), format_name) != 0)
         return bad(json, "this is no model description");
-    if (eg_json_int(json, "version", 0) != VERSION) return bad(json, "the description has a version that is not known");
+    if (eg_json_int(json, "version", 0) != VERSION)
+        return bad(json, "the description has a version that is not known");
     EG_TRY(read_input(model, json));
     EG_TRY(member(json, "layers", EG_JSON_ARRAY, &list));
     if (list->length > EG_MAX_LAYERS) return bad(list, "too many layers");

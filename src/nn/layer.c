@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * layer.c: what all layer kinds share: the table of kinds, the types of options (how each is read from a word of text or from
- * JSON, and written), parameters.
+ * layer.c: what all layer kinds share: the table of kinds, the types of options (how each is read from a word of text
+ * or from JSON, and written), parameters.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,8 +14,9 @@
 #include "nn/words.h"
 
 const eg_layer_kind *const eg_layer_kinds[] = {
-    &eg_kind_dense,   &eg_kind_activation, &eg_kind_dropout, &eg_kind_flatten,
-    &eg_kind_reshape, &eg_kind_join,       &eg_kind_model,   &eg_kind_lambda, NULL,
+    &eg_kind_dense,   &eg_kind_activation, &eg_kind_dropout,
+    &eg_kind_flatten, &eg_kind_reshape,    &eg_kind_join,
+    &eg_kind_model,   &eg_kind_lambda,     NULL,
 };
 
 const eg_layer_kind *eg_layer_kind_named(const char *name) {
@@ -38,14 +39,15 @@ void eg_layer_free(eg_layer *layer) {
     eg_free(layer);
 }
 
-/* ---- parameters --------------------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 static eg_status check_size(eg_shape shape) {
     int64_t size = 1;
     for (int i = 0; i < shape.rank; i++) {
         if (shape.dim[i] < 1 || shape.dim[i] > EG_MAX_PARAMETERS / size) {
             char text[160];
-            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large", eg_shape_text(shape, text, sizeof text));
+            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large",
+                           eg_shape_text(shape, text, sizeof text));
         }
         size *= shape.dim[i];
     }
@@ -81,7 +83,8 @@ eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter)
 }
 
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index) {
-    return eg_model_variable(b->graph, &layer->model->parameters[layer->first_parameter + index], b->prefix, b->dtype);
+    return eg_model_variable(b->graph, &layer->model->parameters[layer->first_parameter + index], b->prefix,
+                             b->dtype);
 }
 
 eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind, double parameter) {
@@ -89,7 +92,7 @@ eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind
     return eg_activate(x, kind, parameter);
 }
 
-/* ---- types of options ------------------------------------------------------------------------------------------------------- */
+/* ---- types of options ------------------------------------------------------------------------ */
 
 static void *field(const eg_option *option, const eg_layer *layer) { return (char *)layer + option->offset; }
 
@@ -192,8 +195,7 @@ static void text_init(eg_text *out, const void *at) {
 
 static void text_shape(eg_text *out, const void *at) {
     const eg_shape *shape = at;
-    for (int i = 0; i < shape->rank; i++)
-        eg_text_format(out, "%s%lld", i > 0 ? "x" : "", (long long)shape->dim[i]);
+    for (int i = 0; i < shape->rank; i++) eg_text_format(out, "%s%lld", i > 0 ? "x" : "", (long long)shape->dim[i]);
 }
 
 static void text_join(eg_text *out, const void *at) { eg_text_add(out, join_names[*(const eg_join_kind *)at]); }
@@ -215,7 +217,8 @@ static eg_status json_flag(const eg_option *option, void *at, const eg_json *val
 
 static eg_status json_shape(const eg_option *option, void *at, const eg_json *value) {
     eg_shape *shape = at;
-    if (value->type != EG_JSON_ARRAY || value->length > EG_MAX_RANK) return not_a(option, "a list of at most 8 numbers");
+    if (value->type != EG_JSON_ARRAY || value->length > EG_MAX_RANK)
+        return not_a(option, "a list of at most 8 numbers");
     *shape = (eg_shape){ 0 };
     for (const eg_json *item = value->first; item; item = item->next) {
         if (item->type != EG_JSON_INT) return not_a(option, "a list of whole numbers");

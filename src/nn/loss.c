@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * loss.c: the losses. Each is a formula for one number per sample, [batch]; weights and the reduction over the batch come after.
- * From logits the stable forms are built, so that logits of +-1000 give finite losses and gradients.
+ * loss.c: the losses. Each is a formula for one number per sample, [batch]; weights and the reduction over the batch
+ * come after. From logits the stable forms are built, so that logits of +-1000 give finite losses and gradients.
  *
  * Targets may be class numbers or one-hot rows wherever a loss is about classes, and [batch] fits [batch,1].
  */
@@ -22,7 +22,7 @@ typedef struct terms {
 
 static eg_value *number(const eg_value *like, double value) { return eg_const(like->graph, value); }
 
-/* ---- per-element and per-row formulas ---------------------------------------------------------------------------------- */
+/* ---- per-element and per-row formulas -------------------------------------------------------- */
 
 static eg_value *squared(const terms *t) { return eg_square(eg_sub(t->y, t->p)); }
 static eg_value *half_squared(const terms *t) { return eg_mul(squared(t), number(t->p, .5)); }
@@ -44,7 +44,8 @@ static eg_value *clip(const terms *t, eg_value *p) {
     return t->opt->dialect == EG_TORCH ? p : eg_minimum(p, number(p, 1 - 1e-7));
 }
 
-/* -y ln p - (1-y) ln(1-p); from logits y softplus(-z) + (1-y) softplus(z), exact in both tails, derivative sigmoid(z) - y */
+/* -y ln p - (1-y) ln(1-p); from logits y softplus(-z) + (1-y) softplus(z), exact in both tails, derivative sigmoid(z)
+ * - y */
 static eg_value *binary(const terms *t) {
     eg_value *y = t->y, *rest = eg_sub(number(y, 1), y);
     if (t->opt->from_logits) return eg_add(eg_mul(y, eg_softplus(eg_neg(t->p))), eg_mul(rest, eg_softplus(t->p)));
@@ -89,13 +90,14 @@ static eg_value *multiclass_hinge(const terms *t) {
     return last_sum(eg_where(is_other(t), each, eg_fill_like(each, 0)));
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 enum { CLASSES = 1, SUM_OUTPUTS = 2 };
 
 static const struct loss {
     eg_value *(*formula)(const terms *t);
-    int flags; /* CLASSES: targets over the last axis, which the formula removes; SUM_OUTPUTS: summed over outputs, not averaged */
+    int flags; /* CLASSES: targets over the last axis, which the formula removes; SUM_OUTPUTS: summed over outputs,
+                  not averaged */
 } losses[EG_LOSS_KINDS] = {
     [EG_LOSS_MEAN_SQUARED_ERROR] = { squared, 0 },
     [EG_LOSS_HALF_SQUARED_ERROR] = { half_squared, SUM_OUTPUTS },
@@ -149,12 +151,12 @@ eg_status eg_loss_named(const char *name, eg_loss_kind *out) {
 
 const char *eg_loss_name(eg_loss_kind kind) { return (unsigned)kind < EG_LOSS_KINDS ? names[kind] : "?"; }
 
-/* ---- targets -------------------------------------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 static eg_value *wrong_targets(const eg_value *y, const eg_value *p, const char *name) {
     char a[160], b[160];
-    return eg_poison(p->graph, EG_E_SHAPE, name, "targets %s do not fit predictions %s", eg_shape_text(y->shape, a, sizeof a),
-                     eg_shape_text(p->shape, b, sizeof b));
+    return eg_poison(p->graph, EG_E_SHAPE, name, "targets %s do not fit predictions %s",
+                     eg_shape_text(y->shape, a, sizeof a), eg_shape_text(p->shape, b, sizeof b));
 }
 
 /* shape without its last axis */
@@ -193,7 +195,7 @@ static eg_value *fit_targets(eg_value *y, eg_value *p, int flags, const char *na
     return y->dtype == p->dtype ? y : eg_cast(y, p->dtype);
 }
 
-/* ---- reduction ------------------------------------------------------------------------------------------------------------ */
+/* ---- reduction ------------------------------------------------------------------------------- */
 
 /* [batch, ...] -> [batch] */
 static eg_value *per_sample(eg_value *each, int flags) {

@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "graph/node.h"
 
-/* ---- life --------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 eg_model *eg_model_new(void) {
     eg_model *model = eg_calloc(1, sizeof *model);
@@ -63,7 +63,7 @@ const char *eg_model_error(const eg_model *model) {
 
 int64_t eg_model_error_position(const eg_model *model) { return model ? model->error_at : -1; }
 
-/* ---- names --------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static int is_taken(const eg_model *model, const char *name) {
     for (const eg_layer *layer = model->first; layer; layer = layer->next)
@@ -76,7 +76,8 @@ static eg_status check_name(const eg_model *model, const char *name) {
     for (const char *p = name; *p; p++)
         if (!isalnum((unsigned char)*p) && !strchr("_-.", *p))
             return eg_fail(EG_E_NAME, "layer name '%s' may hold letters, digits, '_', '-' and '.' only", name);
-    if (strlen(name) > EG_MAX_NAME) return eg_fail(EG_E_NAME, "layer name '%.20s...' is longer than %d bytes", name, EG_MAX_NAME);
+    if (strlen(name) > EG_MAX_NAME)
+        return eg_fail(EG_E_NAME, "layer name '%.20s...' is longer than %d bytes", name, EG_MAX_NAME);
     if (strcmp(name, "optimizer") == 0) return eg_fail(EG_E_NAME, "layer name 'optimizer' is reserved");
     return is_taken(model, name) ? eg_fail(EG_E_NAME, "two layers are named '%s'", name) : EG_OK;
 }
@@ -86,10 +87,11 @@ static void default_name(const eg_model *model, eg_layer *layer) {
     int same = 0;
     for (const eg_layer *other = model->first; other; other = other->next) same += other->kind == layer->kind;
     snprintf(layer->name, sizeof layer->name, same == 0 ? "%s" : "%s_%d", layer->kind->name, same);
-    while (is_taken(model, layer->name)) snprintf(layer->name, sizeof layer->name, "%s_%d", layer->kind->name, ++same);
+    while (is_taken(model, layer->name))
+        snprintf(layer->name, sizeof layer->name, "%s_%d", layer->kind->name, ++same);
 }
 
-/* ---- layers and wires ------------------------------------------------------------------------------------------------------ */
+/* ---- layers and wires ------------------------------------------------------------------------ */
 
 /* Links the layer to the model, which frees it from now on: also when the model is poisoned. */
 static void own(eg_model *model, eg_layer *layer) {
@@ -146,7 +148,9 @@ static eg_status check_input(const eg_model *model, const char *name, eg_shape s
         valid = shape.dim[i] > 0 && shape.dim[i] <= EG_MAX_PARAMETERS / size;
         size *= valid ? shape.dim[i] : 1;
     }
-    return valid ? EG_OK : eg_fail(EG_E_SHAPE, "the input's shape must have at most 7 axes, each of at least 1, and a sane size");
+    return valid ? EG_OK
+                 : eg_fail(EG_E_SHAPE,
+                           "the input's shape must have at most 7 axes, each of at least 1, and a sane size");
 }
 
 eg_wire *eg_model_input(eg_model *model, const char *name, eg_shape shape) {
@@ -215,8 +219,10 @@ eg_wire *eg_apply_(eg_layer *layer, eg_wire *const *in, int n) {
 void eg_model_output(eg_model *model, eg_wire *wire) {
     if (!model || model->status != EG_OK) return;
     eg_status status = EG_OK;
-    if (!wire || wire->model != model) status = eg_fail(EG_E_ARGUMENT, "the output is no wire of this model");
-    else if (model->taken) status = eg_fail(EG_E_ARGUMENT, "the model is a layer of another one: its output is settled");
+    if (!wire || wire->model != model)
+        status = eg_fail(EG_E_ARGUMENT, "the output is no wire of this model");
+    else if (model->taken)
+        status = eg_fail(EG_E_ARGUMENT, "the model is a layer of another one: its output is settled");
     if (status == EG_OK)
         model->output = wire;
     else
@@ -244,13 +250,15 @@ eg_model *eg_sequential_(eg_shape input, eg_layer *const *layers, int n) {
     return model;
 }
 
-/* ---- questions ---------------------------------------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 eg_shape eg_model_input_shape(const eg_model *model) {
     return model && model->nwires > 0 ? model->wires[0]->shape : EG_SCALAR;
 }
 
-eg_shape eg_model_output_shape(const eg_model *model) { return model && model->output ? model->output->shape : EG_SCALAR; }
+eg_shape eg_model_output_shape(const eg_model *model) {
+    return model && model->output ? model->output->shape : EG_SCALAR;
+}
 
 static int64_t count(const eg_model *model, int trainable_only) {
     int64_t sum = 0;
@@ -275,7 +283,7 @@ int eg_model_is_chain(const eg_model *model) {
     return model->output && model->output->index == model->nwires - 1;
 }
 
-/* ---- building ----------------------------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static eg_status graph_status(const eg_graph *graph) {
     eg_status status = eg_graph_status(graph);
@@ -288,8 +296,9 @@ static eg_status check_batch(const eg_model *model, const eg_value *x) {
     int fits = given.rank == wanted.rank + 1;
     for (int i = 0; fits && i < wanted.rank; i++) fits = given.dim[i + 1] == wanted.dim[i];
     char a[160], b[160];
-    return fits ? EG_OK : eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_text(wanted, a, sizeof a),
-                                  eg_shape_text(given, b, sizeof b));
+    return fits ? EG_OK
+                : eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_text(wanted, a, sizeof a),
+                          eg_shape_text(given, b, sizeof b));
 }
 
 /* Builds one wire from the values of those before it. */
@@ -308,7 +317,8 @@ static eg_status build_wire(const eg_wire *wire, const eg_building *outer, eg_va
     return graph_status(b.graph);
 }
 
-static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, eg_value **values, eg_value **logits) {
+static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, eg_value **values,
+                             eg_value **logits) {
     values[0] = x->dtype == b->dtype ? x : eg_cast(x, b->dtype);
     for (int i = 1; i <= model->output->index; i++) EG_TRY(build_wire(model->wires[i], b, values, logits));
     return EG_OK;
@@ -325,7 +335,8 @@ eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value 
     return status;
 }
 
-eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits, eg_value **penalty) {
+eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits,
+                         eg_value **penalty) {
     if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
     eg_value *output, *argument;
     eg_building b = { .graph = eg_value_graph(x), .step = step, .prefix = "", .dtype = model->dtype };

@@ -2,9 +2,9 @@
  *
  * model.h: what a model is made of, for this folder and for the training layer.
  *
- * A model is a list of layers and a list of wires. A wire is a layer applied to other wires, so the list of wires is in
- * topological order; wire 0 is the input. A layer applied twice shares its parameters. A layer kind is one literal of
- * eg_layer_kind: options, output shape, formula. Text, JSON and summary are written once, from the table of options.
+ * A model is a list of layers and a list of wires. A wire is a layer applied to other wires, so the list of wires is
+ * in topological order; wire 0 is the input. A layer applied twice shares its parameters. A layer kind is one literal
+ * of eg_layer_kind: options, output shape, formula. Text and JSON are written once, from the table of options.
  */
 #ifndef EG_NN_MODEL_H
 #define EG_NN_MODEL_H
@@ -23,7 +23,7 @@ enum {
 };
 #define EG_MAX_PARAMETERS ((int64_t)1 << 40) /* scalars of one parameter */
 
-/* ---- layers ------------------------------------------------------------------------------------------------------------ */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 /* One named tensor that a layer owns: "dense/kernel". */
 typedef struct eg_parameter {
@@ -49,8 +49,8 @@ typedef struct eg_building {
 } eg_building;
 
 typedef enum eg_option_type {
-    EG_OPTION_INT, EG_OPTION_NUMBER, EG_OPTION_FLAG, EG_OPTION_ACTIVATION, EG_OPTION_INIT, EG_OPTION_SHAPE, EG_OPTION_JOIN,
-    EG_OPTION_TYPES
+    EG_OPTION_INT, EG_OPTION_NUMBER, EG_OPTION_FLAG, EG_OPTION_ACTIVATION, EG_OPTION_INIT, EG_OPTION_SHAPE,
+    EG_OPTION_JOIN, EG_OPTION_TYPES
 } eg_option_type;
 
 /* One option of a layer kind. Fields that are all zero bytes are left out of text and JSON. */
@@ -89,14 +89,14 @@ struct eg_layer {
 };
 
 extern const eg_layer_kind *const eg_layer_kinds[]; /* ends with NULL */
-extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, eg_kind_flatten, eg_kind_reshape, eg_kind_join,
-    eg_kind_model, eg_kind_lambda;
+extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, eg_kind_flatten, eg_kind_reshape,
+    eg_kind_join, eg_kind_model, eg_kind_lambda;
 
 const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is none */
 /* A zeroed layer of that kind; name may be NULL. NULL without memory. */
 eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name);
-/* The layer's parameter number `index` ("kernel": the layer's name is put before), added when it is not there yet; SHAPE error
- * if it is there otherwise, which happens when a layer is shared. */
+/* The layer's parameter number `index` ("kernel": the layer's name is put before), added when it is not there yet;
+ * SHAPE error if it is there otherwise, which happens when a layer is shared. */
 eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter);
 /* That parameter as a variable of the graph under construction. */
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index);
@@ -113,7 +113,7 @@ void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out
 void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writer *w);
 const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name);
 
-/* ---- models ------------------------------------------------------------------------------------------------------------ */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 struct eg_wire {
     eg_model *model;
@@ -154,7 +154,7 @@ eg_status eg_model_poison(eg_model *model);
 eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype);
 /* Builds with a prefix before the parameters' names (a nested model). */
 eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value *x, eg_value **y, eg_value **logits);
-/* l1 sum |w| + l2/2 sum w^2 over all trainable kernels, of the layers' own penalties plus these; NULL in *out if all are 0. */
+/* l1 sum |w| + l2/2 sum w^2 over all trainable kernels, the layers' own penalties plus these; NULL if all are 0. */
 eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, double l2, eg_value **out);
 /* The activation that the output ends in (EG_LINEAR if none). */
 eg_activation_kind eg_model_last_activation(const eg_model *model);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * nested.c: a whole model as a layer. Its parameters are listed again by the outer model under "model/dense/kernel"; values that
- * the inner model already had (it was trained) are the outer one's first values.
+ * nested.c: a whole model as a layer. Its parameters are listed again by the outer model under "model/dense/kernel";
+ * values that the inner model already had (it was trained) are the outer one's first values.
  */
 #include <stdio.h>
 
@@ -40,7 +40,8 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
     eg_shape wanted = eg_model_input_shape(inner);
     if (!eg_shape_equal(wanted, *in)) {
         char a[160], b[160];
-        return eg_fail(EG_E_SHAPE, "its input is %s, not %s", eg_shape_text(wanted, a, sizeof a), eg_shape_text(*in, b, sizeof b));
+        return eg_fail(EG_E_SHAPE, "its input is %s, not %s", eg_shape_text(wanted, a, sizeof a),
+                       eg_shape_text(*in, b, sizeof b));
     }
     *out = eg_model_output_shape(inner);
     return add_parameters(layer, inner);
@@ -59,7 +60,9 @@ static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int
 
 static void release(eg_layer *layer) { eg_model_free(((nested *)layer)->inner); }
 
-static eg_activation_kind last(const eg_layer *layer) { return eg_model_last_activation(((const nested *)layer)->inner); }
+static eg_activation_kind last(const eg_layer *layer) {
+    return eg_model_last_activation(((const nested *)layer)->inner);
+}
 
 static eg_status write_inner(const eg_layer *layer, eg_json_writer *w) {
     return eg_model_write_json(((const nested *)layer)->inner, w, "model");
@@ -77,8 +80,17 @@ static eg_status read_inner(eg_layer *layer, const eg_json *json, int depth) {
 }
 
 const eg_layer_kind eg_kind_model = {
-    .name = "model", .size = sizeof(nested), .max_inputs = 1, .options = no_options, .shape = shape, .build = build,
-    .free = release, .write = write_inner, .read = read_inner, .last = last, .hidden = 1,
+    .name = "model",
+    .size = sizeof(nested),
+    .max_inputs = 1,
+    .options = no_options,
+    .shape = shape,
+    .build = build,
+    .free = release,
+    .write = write_inner,
+    .read = read_inner,
+    .last = last,
+    .hidden = 1,
 };
 
 eg_layer *eg_model_layer(eg_model *model) {

@@ -4,8 +4,9 @@
  *
  *     dense 512 relu init=he_normal; dropout .2; dense 10 softmax    # a comment
  *
- * A word is a layer kind, then its options: key=value, or the bare value where no doubt is possible ("512", "relu", "no_bias").
- * An activation's name alone is a layer too. Mistakes are told with line and column, and their place is kept for a caret.
+ * A word is a layer kind, then its options: key=value, or the bare value where no doubt is possible ("512", "relu",
+ * "no_bias"). An activation's name alone is a layer too. Mistakes are told with line and column, and their place is
+ * kept for a caret.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -19,14 +20,14 @@
 enum { MAX_WORD = 127, MAX_CANDIDATES = 64 };
 
 typedef struct parser {
-    const char *text, *at;  /* `at`: the next byte to read */
-    const char *word_at;    /* where `word` starts */
+    const char *text, *at; /* `at`: the next byte to read */
+    const char *word_at;   /* where `word` starts */
     char word[MAX_WORD + 1];
-    eg_layer *layer;        /* the one whose options are being read */
-    unsigned given;         /* bit i: option i has its value */
+    eg_layer *layer; /* the one whose options are being read */
+    unsigned given;  /* bit i: option i has its value */
 } parser;
 
-/* ---- words ------------------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void skip_blanks(parser *p) {
     while (*p->at == ' ' || *p->at == '\t' || *p->at == '\r') p->at++;
@@ -35,7 +36,8 @@ static void skip_blanks(parser *p) {
 
 static int at_end_of_layer(const parser *p) { return *p->at == '\0' || *p->at == ';' || *p->at == '\n'; }
 
-/* Reads the next word of this layer into p->word; 0 in *found at the layer's end. Blanks within () belong to the word. */
+/* Reads the next word of this layer into p->word; 0 in *found at the layer's end. Blanks within () belong to the
+ * word. */
 static eg_status next_word(parser *p, int *found) {
     size_t n = 0;
     int open = 0;
@@ -61,7 +63,7 @@ static eg_status at_column(const parser *p, const char *place) {
     return strchr(p->text, '\n') ? eg_context("line %d, column %d", line, column) : eg_context("column %d", column);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static eg_status set_option(parser *p, const eg_option *option, const char *value) {
     unsigned bit = 1u << (option - p->layer->kind->options);
@@ -125,7 +127,7 @@ static eg_status read_options(parser *p) {
     return EG_OK;
 }
 
-/* ---- layers --------------------------------------------------------------------------------------------------------------- */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 static eg_status unknown_layer(const char *word) {
     const char *candidates[MAX_CANDIDATES];
@@ -204,12 +206,13 @@ eg_model *eg_model_parse(eg_shape input, const char *text) {
     return model;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Whether `name` is the one that the layer would get by itself. */
 static int is_default_name(const eg_layer *layer) {
     int same = 0;
-    for (const eg_layer *other = layer->model->first; other != layer; other = other->next) same += other->kind == layer->kind;
+    for (const eg_layer *other = layer->model->first; other != layer; other = other->next)
+        same += other->kind == layer->kind;
     char name[EG_MAX_NAME + 2];
     snprintf(name, sizeof name, same == 0 ? "%s" : "%s_%d", layer->kind->name, same);
     return strcmp(name, layer->name) == 0;
@@ -230,7 +233,8 @@ static void write_layer(const eg_layer *layer, eg_text *out) {
 
 static eg_status check_text_form(const eg_model *model) {
     if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
-    if (!eg_model_is_chain(model)) return eg_fail(EG_E_UNSUPPORTED, "the model is no chain of layers: it has no text form");
+    if (!eg_model_is_chain(model))
+        return eg_fail(EG_E_UNSUPPORTED, "the model is no chain of layers: it has no text form");
     for (const eg_layer *layer = model->first; layer; layer = layer->next)
         if (layer->kind->hidden) return eg_fail(EG_E_UNSUPPORTED, "layer '%s' has no text form", layer->name);
     return EG_OK;

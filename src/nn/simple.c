@@ -17,7 +17,7 @@ static eg_shape with_batch(const eg_value *like, eg_shape shape) {
     return full;
 }
 
-/* ---- activation ------------------------------------------------------------------------------------------------------ */
+/* ---- activation ------------------------------------------------------------------------------ */
 
 typedef struct activation {
     eg_layer base;
@@ -46,8 +46,13 @@ static eg_value *activation_build(eg_layer *layer, eg_building *b, eg_value *con
 static eg_activation_kind activation_last(const eg_layer *layer) { return ((const activation *)layer)->kind; }
 
 const eg_layer_kind eg_kind_activation = {
-    .name = "activation", .size = sizeof(activation), .max_inputs = 1, .options = activation_options, .shape = same_shape,
-    .build = activation_build, .last = activation_last,
+    .name = "activation",
+    .size = sizeof(activation),
+    .max_inputs = 1,
+    .options = activation_options,
+    .shape = same_shape,
+    .build = activation_build,
+    .last = activation_last,
 };
 
 eg_layer *eg_activation(eg_activation_kind kind, double parameter) {
@@ -58,7 +63,7 @@ eg_layer *eg_activation(eg_activation_kind kind, double parameter) {
     return &a->base;
 }
 
-/* ---- dropout ---------------------------------------------------------------------------------------------------------- */
+/* ---- dropout --------------------------------------------------------------------------------- */
 
 typedef struct dropout {
     eg_layer base;
@@ -73,8 +78,8 @@ static eg_status dropout_shape(eg_layer *layer, const eg_shape *in, int n, eg_sh
     return same_shape(layer, in, n, out);
 }
 
-/* The mask's site is the layer's full name and which use of the layer this is: no other layer, and no second use, has the
- * same mask, and no other layer's presence changes it. */
+/* The mask's site is the layer's full name and which use of the layer this is: no other layer, and no second use, has
+ * the same mask, and no other layer's presence changes it. */
 static eg_value *dropout_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
     (void)n;
     double rate = ((const dropout *)layer)->rate;
@@ -85,7 +90,11 @@ static eg_value *dropout_build(eg_layer *layer, eg_building *b, eg_value *const 
 }
 
 const eg_layer_kind eg_kind_dropout = {
-    .name = "dropout", .size = sizeof(dropout), .max_inputs = 1, .options = dropout_options, .shape = dropout_shape,
+    .name = "dropout",
+    .size = sizeof(dropout),
+    .max_inputs = 1,
+    .options = dropout_options,
+    .shape = dropout_shape,
     .build = dropout_build,
 };
 
@@ -96,7 +105,7 @@ eg_layer *eg_dropout(double rate) {
     return &d->base;
 }
 
-/* ---- flatten, reshape --------------------------------------------------------------------------------------------------- */
+/* ---- flatten, reshape ------------------------------------------------------------------------ */
 
 static eg_status flatten_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
     (void)layer, (void)n;
@@ -113,7 +122,11 @@ static eg_value *flatten_build(eg_layer *layer, eg_building *b, eg_value *const 
 }
 
 const eg_layer_kind eg_kind_flatten = {
-    .name = "flatten", .size = sizeof(eg_layer), .max_inputs = 1, .options = no_options, .shape = flatten_shape,
+    .name = "flatten",
+    .size = sizeof(eg_layer),
+    .max_inputs = 1,
+    .options = no_options,
+    .shape = flatten_shape,
     .build = flatten_build,
 };
 
@@ -151,7 +164,8 @@ static eg_status reshape_shape(eg_layer *layer, const eg_shape *in, int n, eg_sh
     eg_shape wanted = ((const reshape *)layer)->shape;
     *out = wanted;
     if (resolve_shape(out, eg_shape_size(*in)) == EG_OK) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s cannot be made of %s", eg_shape_text(wanted, a, sizeof a), eg_shape_text(*in, b, sizeof b));
+    return eg_fail(EG_E_SHAPE, "%s cannot be made of %s", eg_shape_text(wanted, a, sizeof a),
+                   eg_shape_text(*in, b, sizeof b));
 }
 
 static eg_value *reshape_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
@@ -160,7 +174,11 @@ static eg_value *reshape_build(eg_layer *layer, eg_building *b, eg_value *const 
 }
 
 const eg_layer_kind eg_kind_reshape = {
-    .name = "reshape", .size = sizeof(reshape), .max_inputs = 1, .options = reshape_options, .shape = reshape_shape,
+    .name = "reshape",
+    .size = sizeof(reshape),
+    .max_inputs = 1,
+    .options = reshape_options,
+    .shape = reshape_shape,
     .build = reshape_build,
 };
 
@@ -171,7 +189,7 @@ eg_layer *eg_reshape_(eg_shape shape) {
     return &r->base;
 }
 
-/* ---- join ---------------------------------------------------------------------------------------------------------------- */
+/* ---- join ------------------------------------------------------------------------------------ */
 
 typedef struct join {
     eg_layer base;
@@ -200,7 +218,10 @@ static eg_status join_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape
 }
 
 static eg_value *(*const pairwise[])(eg_value *, eg_value *) = {
-    [EG_JOIN_ADD] = eg_add, [EG_JOIN_MULTIPLY] = eg_mul, [EG_JOIN_MAXIMUM] = eg_maximum, [EG_JOIN_AVERAGE] = eg_add,
+    [EG_JOIN_ADD] = eg_add,
+    [EG_JOIN_MULTIPLY] = eg_mul,
+    [EG_JOIN_MAXIMUM] = eg_maximum,
+    [EG_JOIN_AVERAGE] = eg_add,
 };
 
 static eg_value *join_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
@@ -212,7 +233,12 @@ static eg_value *join_build(eg_layer *layer, eg_building *b, eg_value *const *in
 }
 
 const eg_layer_kind eg_kind_join = {
-    .name = "join", .size = sizeof(join), .max_inputs = 0, .options = join_options, .shape = join_shape, .build = join_build,
+    .name = "join",
+    .size = sizeof(join),
+    .max_inputs = 0,
+    .options = join_options,
+    .shape = join_shape,
+    .build = join_build,
     .hidden = 1,
 };
 
@@ -223,7 +249,7 @@ eg_layer *eg_join(eg_join_kind kind) {
     return &j->base;
 }
 
-/* ---- lambda --------------------------------------------------------------------------------------------------------------- */
+/* ---- lambda ---------------------------------------------------------------------------------- */
 
 typedef struct lambda {
     eg_layer base;
@@ -276,8 +302,15 @@ static eg_status lambda_read(eg_layer *layer, const eg_json *json, int depth) {
 }
 
 const eg_layer_kind eg_kind_lambda = {
-    .name = "lambda", .size = sizeof(lambda), .max_inputs = 1, .options = no_options, .shape = lambda_shape,
-    .build = lambda_build, .write = lambda_write, .read = lambda_read, .hidden = 1,
+    .name = "lambda",
+    .size = sizeof(lambda),
+    .max_inputs = 1,
+    .options = no_options,
+    .shape = lambda_shape,
+    .build = lambda_build,
+    .write = lambda_write,
+    .read = lambda_read,
+    .hidden = 1,
 };
 
 eg_layer *eg_lambda(eg_value *(*build)(void *user, eg_value *x), void *user) {

@@ -10,9 +10,10 @@
 #include "graph/node.h"
 #include "nn/model.h"
 
-/* ---- in graphs ------------------------------------------------------------------------------------------------------------ */
+/* ---- in graphs ------------------------------------------------------------------------------- */
 
-/* Matrices that matmul reads lie in panels, as eg_weight makes them; the name is whole, whatever scope the caller has open. */
+/* Matrices that matmul reads lie in panels, as eg_weight makes them; the name is whole, whatever scope the caller has
+ * open. */
 eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype) {
     char *name = eg_arena_format(&graph->arena, "%s%s", prefix, parameter->name);
     if (!name) return eg_poison(graph, EG_E_MEMORY, "variable", "no memory for its name");
@@ -51,7 +52,7 @@ eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, do
     return eg_graph_status(graph) == EG_OK ? EG_OK : eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
 }
 
-/* ---- in the state ----------------------------------------------------------------------------------------------------------- */
+/* ---- in the state ---------------------------------------------------------------------------- */
 
 eg_state *eg_model_state(eg_model *model) { return model->state; }
 
@@ -80,7 +81,8 @@ static eg_status add_variables(eg_model *model) {
 /* n doubles of the parameter through `buffer`, which has room for n of them. */
 static eg_status write_values(eg_model *model, const eg_parameter *parameter, const double *values, double *buffer) {
     int64_t n = eg_shape_size(parameter->shape);
-    if (model->dtype == EG_F64) return eg_state_write(model->state, parameter->name, values, (size_t)n * sizeof(double));
+    if (model->dtype == EG_F64)
+        return eg_state_write(model->state, parameter->name, values, (size_t)n * sizeof(double));
     float *single = (float *)buffer;
     for (int64_t i = 0; i < n; i++) single[i] = (float)values[i];
     return eg_state_write(model->state, parameter->name, single, (size_t)n * sizeof(float));
@@ -123,7 +125,8 @@ static eg_init resolve_init(const eg_parameter *parameter, eg_dialect dialect) {
 }
 
 /* A nested model that had values of its own passes them on. */
-static eg_status first_values(const eg_parameter *parameter, uint64_t seed, eg_dialect dialect, double *out, double *buffer) {
+static eg_status first_values(const eg_parameter *parameter, uint64_t seed, eg_dialect dialect, double *out,
+                              double *buffer) {
     if (parameter->from && parameter->from->initialised)
         return read_values(parameter->from, parameter->inner, eg_shape_size(parameter->shape), out, buffer);
     return eg_init_fill(resolve_init(parameter, dialect), dialect, parameter->shape, seed, parameter->name, out);
@@ -131,7 +134,8 @@ static eg_status first_values(const eg_parameter *parameter, uint64_t seed, eg_d
 
 void eg_model_set_init(eg_model *model, eg_init init) {
     for (int i = 0; i < model->nparameters; i++)
-        if (model->parameters[i].kernel && model->parameters[i].init.kind == EG_INIT_DEFAULT) model->parameters[i].init = init;
+        if (model->parameters[i].kernel && model->parameters[i].init.kind == EG_INIT_DEFAULT)
+            model->parameters[i].init = init;
 }
 
 eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
@@ -150,7 +154,7 @@ eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
     return status;
 }
 
-/* ---- as one vector ------------------------------------------------------------------------------------------------------------ */
+/* ---- as one vector --------------------------------------------------------------------------- */
 
 static eg_status check_length(const eg_model *model, int64_t n) {
     int64_t wanted = eg_model_parameters(model);

@@ -3,8 +3,8 @@
  * methods.c: the update rules, one function each, and the table of their defaults. Sources: Keras 3's optimizers and
  * PyTorch 2's; tests/optim replays all of them against both. g = gradient, w = parameter, t = 1, 2, ...
  *
- * Bias corrections are computed from t within the graph. 1 - b^t would lose half of a float's digits while b^t is near 1 (.999 is
- * already rounded), hence one_minus_power.
+ * Bias corrections are computed from t within the graph. 1 - b^t would lose half of a float's digits while b^t is
+ * near 1 (.999 is already rounded), hence one_minus_power.
  */
 #include "optim/optim.h"
 
@@ -13,7 +13,7 @@
 
 #include "graph/node.h"
 
-/* ---- words for formulas --------------------------------------------------------------------------------------------- */
+/* ---- words for formulas ---------------------------------------------------------------------- */
 
 static eg_value *number(eg_update *u, double value) { return eg_const(u->graph, value); }
 static eg_value *times(eg_update *u, double factor, eg_value *x) { return eg_mul(x, number(u, factor)); }
@@ -55,9 +55,9 @@ static eg_value *centered_variance(eg_update *u, eg_value *s, eg_value *a) {
     return eg_maximum(eg_sub(s, eg_square(a)), number(u, 0));
 }
 
-/* ---- sgd, momentum, nesterov ----------------------------------------------------------------------------------------- */
+/* ---- sgd, momentum, nesterov ----------------------------------------------------------------- */
 
-/* torch: b = mu b + (1-d) g, but b = g at the first step; b starts at 0, so that only dampening needs the distinction */
+/* torch: b = mu b + (1-d) g, but b = g at the first step; b starts at 0, so only dampening needs the distinction */
 static eg_value *torch_velocity(eg_update *u) {
     double mu = u->opt->momentum, d = u->opt->dampening;
     if (d == 0) return blend(u, "momentum", mu, 1, u->g);
@@ -87,7 +87,7 @@ static eg_value *lecture_step(eg_update *u) {
 
 static eg_value *sgd_step(eg_update *u) { return u->opt->dialect == EG_TORCH ? sgd_torch(u) : lecture_step(u); }
 
-/* ---- adagrad, adadelta, rmsprop --------------------------------------------------------------------------------------- */
+/* ---- adagrad, adadelta, rmsprop -------------------------------------------------------------- */
 
 static double adagrad_start(const eg_optimizer_opt *opt, const char *name) {
     (void)name;
@@ -133,7 +133,7 @@ static eg_value *rmsprop_step(eg_update *u) {
     return eg_sub(u->w, blend(u, "momentum", mu, 1, eg_mul(u->lr, scaled)));
 }
 
-/* ---- adam and its kin -------------------------------------------------------------------------------------------------- */
+/* ---- adam and its kin ------------------------------------------------------------------------ */
 
 /* keras: [0] = lr sqrt(1-b2^t) / (1-b1^t), [1] = 1; torch: [0] = lr / (1-b1^t), [1] = 1 / sqrt(1-b2^t) */
 static void adam_prepare(eg_update *u) {
@@ -162,7 +162,8 @@ static eg_value *nadam_mu(eg_update *u, double ahead) {
     return plus(u, times(u, -.5 * b1, power), b1);
 }
 
-/* P = prod u is a scalar slot of its own. [0] = lr u_{t+1}/(1 - P u_{t+1}), [1] = lr (1-u_t)/(1-P), [2] = 1/sqrt(1-b2^t) */
+/* P = prod u is a scalar slot of its own.
+ * [0] = lr u_{t+1} / (1 - P u_{t+1}), [1] = lr (1-u_t) / (1-P), [2] = 1 / sqrt(1-b2^t) */
 static void nadam_prepare(eg_update *u) {
     eg_value *now = nadam_mu(u, 0), *next = nadam_mu(u, 1), *one = number(u, 1);
     eg_value *product = eg_leaf(u->graph, EG_OP_VAR, "optimizer/u_product", u->lr->dtype, EG_SCALAR, EG_ROWS);
@@ -194,10 +195,11 @@ static eg_value *adamax_step(eg_update *u) {
     return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], m), torch ? next : plus(u, next, u->opt->epsilon)));
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define MOMENTS .beta1 = .9, .beta2 = .999
 
+/* clang-format off */
 const eg_method eg_methods[] = {
     { "sgd", " momentum dampening nesterov ", { { .lr = .01 }, { .lr = 1e-3 } }, sgd_prepare, sgd_step, NULL, 0 },
     { "momentum", " momentum ", { { .lr = .01, .momentum = .9 }, { .lr = 1e-3, .momentum = .9 } },
@@ -230,3 +232,4 @@ const eg_method eg_methods[] = {
     { "coordinate", " ", { { .lr = .01 }, { .lr = .01 } }, NULL, NULL, NULL, 0 },
     { 0 },
 };
+/* clang-format on */

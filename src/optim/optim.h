@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * optim.h: how the update rules are tabled. A method is its name, its defaults in both dialects, the options that it has, and
- * a function that writes one parameter's update as a formula. Slots (moments, accumulators) come into being where a formula
- * asks for them. All expressions are elementwise in the parameter but for scalars that `prepare` made once for all of them,
- * so the compiler makes one fused group of each parameter's update.
+ * optim.h: how the update rules are tabled. A method is its name, its defaults in both dialects, the options that it
+ * has, and a function that writes one parameter's update as a formula. Slots (moments, accumulators) come into being
+ * where a formula asks for them. All expressions are elementwise in the parameter but for scalars that `prepare` made
+ * once for all of them, so the compiler makes one fused group of each parameter's update.
  */
 #ifndef EG_OPTIM_OPTIM_H
 #define EG_OPTIM_OPTIM_H
@@ -18,7 +18,7 @@ typedef struct eg_update {
     eg_graph *graph;
     eg_value *lr, *t;                         /* scalars; t = step + 1 */
     eg_value *scalar[EG_UPDATE_SCALARS];      /* what the method's `prepare` computed */
-    eg_value *w, *g;                          /* the parameter (decay applied where it is decoupled) and its gradient */
+    eg_value *w, *g;                          /* the parameter (decayed where decay is decoupled) and its gradient */
     const char *parameter;                    /* its name */
     eg_value *like;                           /* the variable itself: shape, dtype and layout of its slots */
     eg_value **out;                           /* assigns made so far: [count] */
@@ -27,7 +27,7 @@ typedef struct eg_update {
 
 typedef struct eg_method {
     const char *name;
-    const char *options;                      /* " lr momentum ... ": what it has beside weight decay, clipping and dialect */
+    const char *options;                      /* " momentum ... ": what it has beside lr, decay, clipping, dialect */
     eg_optimizer_opt defaults[2];             /* [EG_KERAS], [EG_TORCH] */
     void (*prepare)(eg_update *update);       /* NULL: nothing to share */
     eg_value *(*step)(eg_update *update);     /* the parameter's next value; NULL: the method has no gradient form */

@@ -14,7 +14,7 @@
 #include "optim/optim.h"
 #include <elegans/program.h>
 
-/* ---- options ------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /* Every numeric option and its range; `common` ones belong to all methods. */
 static const struct number_option {
@@ -61,14 +61,16 @@ static eg_status no_such_option(const eg_method *method, const char *name) {
 }
 
 /* Fills in one number's default; EG_ZERO becomes 0. */
-static eg_status resolve_number(const eg_method *method, eg_optimizer_opt *opt, const eg_optimizer_opt *defaults, int i) {
+static eg_status resolve_number(const eg_method *method, eg_optimizer_opt *opt, const eg_optimizer_opt *defaults,
+                                int i) {
     double *value = number_at(opt, i), fallback = *number_at((eg_optimizer_opt *)defaults, i);
     int given = *value != 0;
-    if (given && !numbers[i].common && !has_option(method, numbers[i].name)) return no_such_option(method, numbers[i].name);
+    if (given && !numbers[i].common && !has_option(method, numbers[i].name))
+        return no_such_option(method, numbers[i].name);
     *value = !given ? fallback : *value == EG_ZERO ? 0 : *value;
     if (*value >= numbers[i].low && *value < numbers[i].below) return EG_OK;
-    return eg_fail(EG_E_ARGUMENT, "optimizer %s: %s is %g, it must be >= %g and < %g", method->name, numbers[i].name, *value,
-                   numbers[i].low, numbers[i].below);
+    return eg_fail(EG_E_ARGUMENT, "optimizer %s: %s is %g, it must be >= %g and < %g", method->name, numbers[i].name,
+                   *value, numbers[i].low, numbers[i].below);
 }
 
 static eg_status resolve(const eg_method *method, eg_optimizer_opt *opt) {
@@ -82,7 +84,8 @@ static eg_status resolve(const eg_method *method, eg_optimizer_opt *opt) {
         *flag = *flag || *flag_at((eg_optimizer_opt *)defaults, i);
     }
     if ((opt->clip_value > 0) + (opt->clip_norm > 0) + (opt->clip_global_norm > 0) > 1)
-        return eg_fail(EG_E_ARGUMENT, "optimizer %s: only one of clip_value, clip_norm and clip_global_norm", method->name);
+        return eg_fail(EG_E_ARGUMENT, "optimizer %s: only one of clip_value, clip_norm and clip_global_norm",
+                       method->name);
     if (opt->nesterov && opt->momentum == 0)
         return eg_fail(EG_E_ARGUMENT, "optimizer %s: nesterov needs a momentum", method->name);
     if (opt->nesterov && opt->dampening != 0)
@@ -90,15 +93,18 @@ static eg_status resolve(const eg_method *method, eg_optimizer_opt *opt) {
     return EG_OK;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const aliases[][2] = {
-    { "gd", "sgd" }, { "gradient_descent", "sgd" }, { "nag", "nesterov" }, { "rms_prop", "rmsprop" },
+    { "gd", "sgd" },
+    { "gradient_descent", "sgd" },
+    { "nag", "nesterov" },
+    { "rms_prop", "rmsprop" },
 };
 
 const char *const *eg_optimizer_names(void) {
-    static const char *const names[] = { "sgd",     "momentum", "nesterov", "adagrad", "adadelta", "rmsprop",
-                                         "adam",    "adamw",    "nadam",    "adamax",  "coordinate", NULL };
+    static const char *const names[] = { "sgd",  "momentum", "nesterov", "adagrad", "adadelta",   "rmsprop",
+                                         "adam", "adamw",    "nadam",    "adamax",  "coordinate", NULL };
     return names;
 }
 
@@ -117,7 +123,7 @@ static eg_status unknown_method(const char *name) {
     return eg_fail_unknown("optimizer", name, names, n);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 eg_optimizer *eg_optimizer_new(const char *name, eg_optimizer_opt opt) {
     const eg_method *method = name ? find_method(name) : NULL;
@@ -142,11 +148,12 @@ eg_optimizer_opt eg_optimizer_options(const eg_optimizer *optimizer) {
     eg_optimizer_opt opt = optimizer->opt;
     const eg_optimizer_opt *defaults = &optimizer->method->defaults[opt.dialect == EG_TORCH];
     for (int i = 0; i < NUMBERS; i++)
-        if (*number_at(&opt, i) == 0 && *number_at((eg_optimizer_opt *)defaults, i) != 0) *number_at(&opt, i) = EG_ZERO;
+        if (*number_at(&opt, i) == 0 && *number_at((eg_optimizer_opt *)defaults, i) != 0)
+            *number_at(&opt, i) = EG_ZERO;
     return opt;
 }
 
-/* ---- the update -------------------------------------------------------------------------------------------------------- */
+/* ---- the update ------------------------------------------------------------------------------ */
 
 static eg_status graph_status(const eg_graph *graph) {
     eg_status status = eg_graph_status(graph);
@@ -169,7 +176,8 @@ static eg_status check_arguments(eg_value *step, eg_value *lr, eg_value *const *
     return EG_OK;
 }
 
-/* keras decays every method's weights beside the gradient, w (1 - lr wd); torch adds wd w to the gradient, but for adamw. */
+/* keras decays every method's weights beside the gradient, w (1 - lr wd); torch adds wd w to the gradient, but for
+ * adamw. */
 static void apply_decay(eg_update *u, const eg_method *method) {
     double decay = u->opt->weight_decay;
     if (decay == 0) return;
@@ -193,7 +201,8 @@ eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_v
                              eg_value *const *gradients, int n, eg_value **out, int *count) {
     *count = 0;
     if (!optimizer->method->step)
-        return eg_fail(EG_E_ARGUMENT, "optimizer %s uses no gradients: only eg_model_fit runs it", optimizer->method->name);
+        return eg_fail(EG_E_ARGUMENT, "optimizer %s uses no gradients: only eg_model_fit runs it",
+                       optimizer->method->name);
     EG_TRY(check_arguments(step, lr, parameters, gradients, n));
     eg_graph *graph = step->graph;
     eg_value **g = eg_alloc(sizeof *g * (size_t)n);
@@ -209,7 +218,7 @@ eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_v
     return graph_status(graph);
 }
 
-/* ---- starting values ------------------------------------------------------------------------------------------------------ */
+/* ---- starting values ------------------------------------------------------------------------- */
 
 static eg_status fill(eg_state *state, int index, double value) {
     int64_t n = eg_shape_size(eg_state_shape(state, index));

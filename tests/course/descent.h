@@ -27,7 +27,8 @@ static inline descent descend(eg_optimizer *optimizer, eg_value *(*f)(eg_value *
     eg_value *w = eg_var(graph, "w", EG_F64, EG_SHAPE(DIMS)), *g, *out[1 + EG_OPTIMIZER_SLOTS];
     int n;
     assert_int_equal(eg_grad(f(w), &w, 1, &g), EG_OK);
-    if (!optimizer || eg_optimizer_build(optimizer, step, lr, &w, &g, 1, out, &n) != EG_OK) fail_msg("%s", eg_error());
+    if (!optimizer || eg_optimizer_build(optimizer, step, lr, &w, &g, 1, out, &n) != EG_OK)
+        fail_msg("%s", eg_error());
     d.program = eg_program_new(d.state, out, n, .executor = EG_REF);
     if (!d.program) fail_msg("%s", eg_error());
     assert_int_equal(eg_optimizer_init_slots(optimizer, d.state), EG_OK);

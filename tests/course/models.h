@@ -17,7 +17,7 @@ static inline void weigh(eg_model *model, const double *numbers, int64_t n) {
     assert_int_equal(eg_model_set_dtype(model, EG_F64), EG_OK);
     if (eg_model_set_flat(model, numbers, n) != EG_OK) fail_msg("%s", eg_error());
 }
-#define WEIGHTS(model, ...) \
+#define WEIGHTS(model, ...)                                                                                          \
     weigh(model, (double[]){ __VA_ARGS__ }, (int64_t)(sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)))
 
 /* The model's output for the constant x, in the test's graph. */
@@ -54,10 +54,10 @@ static inline void gradients(eg_model *model, eg_value *loss, double *out) {
     }
 }
 
-#define NEAR(got, want, tolerance) \
-    do { \
-        double got_ = (got), want_ = (want); \
-        if (!(fabs(got_ - want_) <= (tolerance))) fail_msg("%s is %.12g, not %.12g", #got, got_, want_); \
+#define NEAR(got, want, tolerance)                                                                                   \
+    do {                                                                                                             \
+        double got_ = (got), want_ = (want);                                                                         \
+        if (!(fabs(got_ - want_) <= (tolerance))) fail_msg("%s is %.12g, not %.12g", #got, got_, want_);             \
     } while (0)
 
 #endif

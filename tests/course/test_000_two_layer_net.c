@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_000_two_layer_net.c: deck 000, the sanity check of the two-layer net and its backpropagation. The deck's W h is our
- * x W with W transposed.
+ * test_000_two_layer_net.c: deck 000, the sanity check of the two-layer net and its backpropagation. The deck's W h
+ * is our x W with W transposed.
  */
 #include "course/models.h"
 
@@ -35,7 +35,8 @@ static void sanity_check_with_tanh(void **state) {
 
 /* f = W2 (W1 x + b1) + b2 is (W2 W1) x + (W2 b1 + b2): two linear layers are one. */
 static void equivalent_to_linear_model(void **state) {
-    static const double w1[] = { .3, -1.2, .7, 2, .4, -.6 }, b1[] = { .1, -.2, .3 }, w2[] = { 1.5, -.3, .8 }, b2 = -.25;
+    static const double w1[] = { .3, -1.2, .7, 2, .4, -.6 }, b1[] = { .1, -.2, .3 }, w2[] = { 1.5, -.3, .8 },
+                        b2 = -.25;
     (void)state;
     double kernel[2] = { 0 }, bias = b2;
     for (int h = 0; h < 3; h++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_001_logistic_regression.c: deck 001, "1 logistic regression ~ 1 neuron", gradient ascent on the log-likelihood, the bias as
- * a column of ones, and "could permute the inputs and the learner would be oblivious".
+ * test_001_logistic_regression.c: deck 001, "1 logistic regression ~ 1 neuron", gradient ascent on the
+ * log-likelihood, the bias as a column of ones, and "could permute the inputs and the learner would be oblivious".
  */
 #include "course/models.h"
 
@@ -24,7 +24,8 @@ static double log_likelihood(const double *w, double b) {
 static eg_value *cross_entropy(eg_model *m, eg_reduction_kind reduction) {
     eg_value *y, *logits, *x = of(EG_SHAPE(N, D), samples);
     assert_int_equal(eg_model_build(m, x, NULL, &y, &logits, NULL), EG_OK);
-    return eg_loss(EG_LOSS_BINARY_CROSS_ENTROPY, of(EG_SHAPE(N), labels), logits, .from_logits = 1, .reduction = reduction);
+    return eg_loss(EG_LOSS_BINARY_CROSS_ENTROPY, of(EG_SHAPE(N), labels), logits, .from_logits = 1,
+                   .reduction = reduction);
 }
 
 static void one_neuron_is_logistic_regression(void **state) {
@@ -36,7 +37,10 @@ static void one_neuron_is_logistic_regression(void **state) {
     eg_value *loss = cross_entropy(m, EG_REDUCTION_SUM);
     NEAR(number_with(m, loss), -log_likelihood(w, b), 1e-12);
     gradients(m, loss, got);
-    NEAR(got[0], -(log_likelihood((double[]){ w[0] + e, w[1] }, b) - log_likelihood((double[]){ w[0] - e, w[1] }, b)) / (2 * e), 1e-8);
+    NEAR(got[0],
+         -(log_likelihood((double[]){ w[0] + e, w[1] }, b) - log_likelihood((double[]){ w[0] - e, w[1] }, b)) /
+             (2 * e),
+         1e-8);
     NEAR(got[2], -(log_likelihood(w, b + e) - log_likelihood(w, b - e)) / (2 * e), 1e-8);
     eg_model_free(m);
 }
@@ -49,7 +53,8 @@ static void climb(int ascent, double *flat) {
     eg_value *goal = ascent ? eg_neg(loss) : loss, *rate = eg_const(graph, .1);
     assert_int_equal(eg_model_variables(m, graph, 1, w, 2), 2);
     assert_int_equal(eg_grad(goal, w, 2, g), EG_OK);
-    for (int i = 0; i < 2; i++) root[i] = eg_assign(w[i], ascent ? eg_add(w[i], eg_mul(rate, g[i])) : eg_sub(w[i], eg_mul(rate, g[i])));
+    for (int i = 0; i < 2; i++)
+        root[i] = eg_assign(w[i], ascent ? eg_add(w[i], eg_mul(rate, g[i])) : eg_sub(w[i], eg_mul(rate, g[i])));
     eg_program *p = eg_program_new(eg_model_state(m), root, 2, .executor = EG_REF);
     for (int i = 0; i < 20; i++) assert_int_equal(eg_run(p), EG_OK);
     assert_int_equal(eg_model_get_flat(m, flat, 3), EG_OK);
@@ -73,7 +78,8 @@ static void labels_plus_minus_one_are_labels_0_1(void **state) {
     eg_value *sign = eg_sub(eg_mul(y, eg_const(graph, 2)), eg_const(graph, 1));
     double want[N];
     run(eg_softplus(eg_neg(eg_mul(sign, z))), want, N);
-    is_close(eg_loss(EG_LOSS_BINARY_CROSS_ENTROPY, y, z, .from_logits = 1, .reduction = EG_REDUCTION_NONE), EG_SHAPE(N), want, 1e-12);
+    is_close(eg_loss(EG_LOSS_BINARY_CROSS_ENTROPY, y, z, .from_logits = 1, .reduction = EG_REDUCTION_NONE),
+             EG_SHAPE(N), want, 1e-12);
 }
 
 /* A dense layer with a bias is one without on [1, x]. */
@@ -123,10 +129,8 @@ static void permuted_inputs_make_no_difference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SLIDE(one_neuron_is_logistic_regression),
-        SLIDE(ascent_on_the_likelihood_is_descent_on_its_negative),
-        SLIDE(labels_plus_minus_one_are_labels_0_1),
-        SLIDE(bias_is_the_weight_of_a_column_of_ones),
+        SLIDE(one_neuron_is_logistic_regression),    SLIDE(ascent_on_the_likelihood_is_descent_on_its_negative),
+        SLIDE(labels_plus_minus_one_are_labels_0_1), SLIDE(bias_is_the_weight_of_a_column_of_ones),
         SLIDE(permuted_inputs_make_no_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_001_perceived_error.c: deck 001, backpropagation by hand: the net x1, x2 -> 3, 4 -> 5 with nine weights, loss (y - a5)^2.
- * The derivatives by the slides' recursion over the "perceived error" dLoss/din_i equal those of automatic differentiation. The
- * slides print 2(y - a5), the opposite sign.
+ * test_001_perceived_error.c: deck 001, backpropagation by hand: the net x1, x2 -> 3, 4 -> 5 with nine weights, loss
+ * (y - a5)^2. The derivatives by the slides' recursion over the "perceived error" dLoss/din_i equal those of
+ * automatic differentiation. The slides print 2(y - a5), the opposite sign.
  */
 #include "course/models.h"
 

@@ -75,10 +75,8 @@ static void threshold_units_have_no_gradient(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SLIDE(or_and_not_are_neurons),
-        SLIDE(threshold_units_solve_xor),
-        SLIDE(logistic_units_as_printed_do_not),
-        SLIDE(steeper_logistic_units_do),
+        SLIDE(or_and_not_are_neurons),           SLIDE(threshold_units_solve_xor),
+        SLIDE(logistic_units_as_printed_do_not), SLIDE(steeper_logistic_units_do),
         SLIDE(threshold_units_have_no_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

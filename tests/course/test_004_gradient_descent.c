@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_004_gradient_descent.c: deck 004, "guess what number I'm thinking of", the learning rate, momentum in both lecture forms, and
- * the figures of "Why Momentum Really Works".
+ * test_004_gradient_descent.c: deck 004, "guess what number I'm thinking of", the learning rate, momentum in both
+ * lecture forms, and the figures of "Why Momentum Really Works".
  */
 #include "course/descent.h"
 
@@ -52,7 +52,8 @@ static void heavy_ball(double *w, double *before, double lr) {
 static void both_lecture_forms_are_keras_momentum(void **state) {
     (void)state;
     for (int named = 0; named < 2; named++) {
-        double a[DIMS] = { 1, -2 }, b[DIMS] = { 1, -2 }, w[DIMS] = { 1, -2 }, m[DIMS] = { 0 }, before[DIMS] = { 1, -2 };
+        double a[DIMS] = { 1, -2 }, b[DIMS] = { 1, -2 }, w[DIMS] = { 1, -2 }, m[DIMS] = { 0 },
+               before[DIMS] = { 1, -2 };
         descent d = descend(named ? eg_momentum() : eg_sgd(.momentum = .9), bowl, w);
         for (int t = 0; t < 60; t++) { /* the learning rate changes at every step */
             advance(&d, t, rate(t), w);
@@ -72,7 +73,8 @@ static void torch_momentum_differs_when_the_rate_changes(void **state) {
     (void)state;
     for (int changing = 0; changing < 2; changing++) {
         double a[DIMS] = { 1, -2 }, b[DIMS] = { 1, -2 };
-        descent k = descend(eg_sgd(.momentum = .9), bowl, a), p = descend(eg_sgd(.momentum = .9, .dialect = EG_TORCH), bowl, b);
+        descent k = descend(eg_sgd(.momentum = .9), bowl, a),
+                p = descend(eg_sgd(.momentum = .9, .dialect = EG_TORCH), bowl, b);
         for (int t = 0; t < 20; t++) {
             double lr = changing ? rate(t) : .01;
             advance(&k, t, lr, a);
@@ -85,7 +87,9 @@ static void torch_momentum_differs_when_the_rate_changes(void **state) {
 }
 
 /* A loss summed over n samples with lr/n takes the steps of their mean with lr. */
-static eg_value *errors(eg_value *w) { return eg_square(eg_sub(eg_matmul(MATRIX(3, 2, 1, 2, -1, .5, 0, 3), w), VECTOR(1, 2, 3))); }
+static eg_value *errors(eg_value *w) {
+    return eg_square(eg_sub(eg_matmul(MATRIX(3, 2, 1, 2, -1, .5, 0, 3), w), VECTOR(1, 2, 3)));
+}
 static eg_value *sum_of_errors(eg_value *w) { return eg_sum(errors(w)); }
 static eg_value *mean_of_errors(eg_value *w) { return eg_mean(errors(w)); }
 
@@ -130,7 +134,8 @@ static void why_momentum_really_works(void **state) {
     }
 }
 
-/* Ravine .5 (x^2 + 100 y^2): with the best alpha and beta 95 steps to |w| < 1e-6, plain descent with its best rate 709. */
+/* Ravine .5 (x^2 + 100 y^2): with the best alpha and beta 95 steps to |w| < 1e-6, plain descent with its best rate
+ * 709. */
 static eg_value *ravine(eg_value *w) { return eg_sum(eg_mul(VECTOR(.5, 50), eg_square(w))); }
 
 static int steps_down_the_ravine(double lr, double momentum) {

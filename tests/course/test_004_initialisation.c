@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_004_initialisation.c: deck 004, "zero is a saddle point", "constant init: all neurons compute the same function", and why
- * Glorot's and He's deviations are better: the spread of activations after ten layers of 500.
+ * test_004_initialisation.c: deck 004, "zero is a saddle point", "constant init: all neurons compute the same
+ * function", and why Glorot's and He's deviations are better: the spread of activations after ten layers of 500.
  */
 #include "course/models.h"
 
 #include "base/rng.h"
 
-enum { IN = 3, HIDDEN = 4, CLASSES = 3, BATCH = 5, W1 = IN * HIDDEN, W2 = HIDDEN * CLASSES, ALL = W1 + HIDDEN + W2 + CLASSES };
+enum {
+    IN = 3,
+    HIDDEN = 4,
+    CLASSES = 3,
+    BATCH = 5,
+    W1 = IN * HIDDEN,
+    W2 = HIDDEN * CLASSES,
+    ALL = W1 + HIDDEN + W2 + CLASSES
+};
 
 /* Gradients of the cross-entropy of an MLP whose parameters all have this initialiser. */
 static void gradients_with(eg_init init, eg_activation_kind act, double *out) {
@@ -19,7 +27,8 @@ static void gradients_with(eg_init init, eg_activation_kind act, double *out) {
     assert_int_equal(eg_model_init(m, 1, EG_KERAS), EG_OK);
     eg_value *logits;
     assert_int_equal(eg_model_build(m, of(EG_SHAPE(BATCH, IN), x), NULL, NULL, &logits, NULL), EG_OK);
-    gradients(m, eg_loss(EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY, of(EG_SHAPE(BATCH), y), logits, .from_logits = 1), out);
+    gradients(m, eg_loss(EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY, of(EG_SHAPE(BATCH), y), logits, .from_logits = 1),
+              out);
     eg_model_free(m);
 }
 
@@ -29,7 +38,7 @@ static void zero_is_a_saddle_point(void **state) {
         double g[ALL];
         gradients_with(EG_INIT(ZEROS), act ? EG_TANH : EG_RELU, g);
         for (int i = 0; i < W1 + HIDDEN + W2; i++) assert_true(g[i] == 0); /* dW1, db1, dW2 */
-        assert_true(g[ALL - 1] != 0);                                      /* the output bias learns the class shares */
+        assert_true(g[ALL - 1] != 0); /* the output bias learns the class shares */
     }
 }
 

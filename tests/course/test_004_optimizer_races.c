@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_004_optimizer_races.c: deck 004, "optimizers around a saddle point": the first step at which each method gets off the saddle
- * x^2 - y^2 + y^4/4, and to the end of Rosenbrock's valley, in float64 and both dialects.
+ * test_004_optimizer_races.c: deck 004, "optimizers around a saddle point": the first step at which each method gets
+ * off the saddle x^2 - y^2 + y^4/4, and to the end of Rosenbrock's valley, in float64 and both dialects.
  */
 #include <stdlib.h>
 
@@ -28,8 +28,9 @@ typedef struct track {
 
 static const track tracks[] = { { saddle, off_the_saddle, { .8, 1e-3 } }, { rosenbrock, at_one_one, { -1.2, 1 } } };
 
-/* Learning rate and step of arrival (keras, torch) for each track; 0: not run to its end here. RMSprop jumps to and fro in the
- * valley, so that one rounding more or less moves its arrival by a few steps; PyTorch's Nadam keeps a product in single precision. */
+/* Learning rate and step of arrival (keras, torch) for each track; 0: not run to its end here. RMSprop jumps to and
+ * fro in the valley, so that one rounding more or less moves its arrival by a few steps; PyTorch's Nadam keeps a
+ * product in single precision. */
 static const struct racer {
     const char *method;
     double momentum;
@@ -66,7 +67,8 @@ static void all_race(int where) {
             int want = racers[i].on[where].step[dialect];
             if (want == 0) continue;
             int got = race(&racers[i], where, (eg_dialect)dialect);
-            if (abs(got - want) > racers[i].slack) fail_msg("%s (%d): %d steps, not %d", racers[i].method, dialect, got, want);
+            if (abs(got - want) > racers[i].slack)
+                fail_msg("%s (%d): %d steps, not %d", racers[i].method, dialect, got, want);
         }
 }
 

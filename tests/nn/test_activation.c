@@ -33,9 +33,15 @@ static const struct row {
     eg_activation_kind kind;
     double (*f)(double x), (*slope)(double x);
 } rows[] = {
-    { EG_LINEAR, linear, one },       { EG_STEP, step, zero },           { EG_RELU, relu, step },
-    { EG_TANH, tanh, d_tanh },        { EG_SIGMOID, sigmoid, d_sigmoid }, { EG_LEAKY_RELU, leaky, d_leaky },
-    { EG_ELU, elu, d_elu },           { EG_GELU, gelu, d_gelu },          { EG_SOFTPLUS, softplus, sigmoid },
+    { EG_LINEAR, linear, one },
+    { EG_STEP, step, zero },
+    { EG_RELU, relu, step },
+    { EG_TANH, tanh, d_tanh },
+    { EG_SIGMOID, sigmoid, d_sigmoid },
+    { EG_LEAKY_RELU, leaky, d_leaky },
+    { EG_ELU, elu, d_elu },
+    { EG_GELU, gelu, d_gelu },
+    { EG_SOFTPLUS, softplus, sigmoid },
 };
 
 static void expect(eg_value *root, double (*f)(double), const char *what, eg_activation_kind kind) {

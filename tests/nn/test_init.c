@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_init.c: initialisers: limits and moments against the formulas, orthogonality, numbers that depend on seed and name alone.
+ * test_init.c: initialisers: limits and moments against the formulas, orthogonality, numbers that depend on seed and
+ * name alone.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -39,7 +40,8 @@ static void expect(eg_init init, eg_dialect dialect, double mean, double deviati
     moments m = measure(w, N);
     const char *name = "initialiser";
     if (fabs(m.mean - mean) > 5 * deviation / sqrt(N)) fail_msg("%s %d: mean %g", name, (int)init.kind, m.mean);
-    if (fabs(m.deviation / deviation - 1) > .015) fail_msg("%s %d: deviation %g, not %g", name, (int)init.kind, m.deviation, deviation);
+    if (fabs(m.deviation / deviation - 1) > .015)
+        fail_msg("%s %d: deviation %g, not %g", name, (int)init.kind, m.deviation, deviation);
     double reach = fmax(m.most - mean, mean - m.least);
     if (isinf(limit) ? reach < 3.5 * deviation : reach > limit || reach < .98 * limit)
         fail_msg("%s %d: reaches to %g", name, (int)init.kind, reach);
@@ -97,7 +99,8 @@ static void expect_orthonormal(int rows, int cols, double gain) {
             double dot = 0;
             for (int i = 0; i < m; i++)
                 dot += rows < cols ? w[a * cols + i] * w[b * cols + i] : w[i * cols + a] * w[i * cols + b];
-            if (fabs(dot - (a == b ? gain * gain : 0)) > 1e-12) fail_msg("%d x %d: row %d . row %d = %g", rows, cols, a, b, dot);
+            if (fabs(dot - (a == b ? gain * gain : 0)) > 1e-12)
+                fail_msg("%d x %d: row %d . row %d = %g", rows, cols, a, b, dot);
         }
 }
 
@@ -112,7 +115,8 @@ static void orthogonal_is_orthogonal(void **state) {
     expect_orthonormal(12, 10, 2);
 }
 
-/* With the sign of R's diagonal the distribution is uniform: over many seeds each element has mean 0, also the first column's. */
+/* With the sign of R's diagonal the distribution is uniform: over many seeds each element has mean 0, also the first
+ * column's. */
 static void orthogonal_has_no_preferred_sign(void **state) {
     (void)state;
     double sum[9] = { 0 }, q[9];
@@ -141,12 +145,16 @@ static void words(void **state) {
         const char *text;
         eg_init want;
     } good[] = {
-        { "he_normal", { .kind = EG_INIT_HE_NORMAL, .a = 0, .b = 0 } },      { "xavier", { .kind = EG_INIT_GLOROT_UNIFORM, .a = 0, .b = 0 } },
-        { "normal(.01)", { .kind = EG_INIT_NORMAL, .a = .01, .b = 0 } },     { "constant(0)", { .kind = EG_INIT_CONSTANT, .a = EG_ZERO, .b = 0 } },
-        { "normal( .5, -2 )", { .kind = EG_INIT_NORMAL, .a = .5, .b = -2 } }, { "orthogonal(2)", { .kind = EG_INIT_ORTHOGONAL, .a = 2, .b = 0 } },
+        { "he_normal", { .kind = EG_INIT_HE_NORMAL, .a = 0, .b = 0 } },
+        { "xavier", { .kind = EG_INIT_GLOROT_UNIFORM, .a = 0, .b = 0 } },
+        { "normal(.01)", { .kind = EG_INIT_NORMAL, .a = .01, .b = 0 } },
+        { "constant(0)", { .kind = EG_INIT_CONSTANT, .a = EG_ZERO, .b = 0 } },
+        { "normal( .5, -2 )", { .kind = EG_INIT_NORMAL, .a = .5, .b = -2 } },
+        { "orthogonal(2)", { .kind = EG_INIT_ORTHOGONAL, .a = 2, .b = 0 } },
     };
-    static const char *const bad[] = { "", "henormal", "normal(", "normal()", "normal(x)", "normal(1", "normal(1,2,3)",
-                                       "normal(1)x", "normal(nan)", "normal(1e999)", "normal (1)" };
+    static const char *const bad[] = { "",          "henormal",      "normal(",    "normal()",    "normal(x)",
+                                       "normal(1",  "normal(1,2,3)", "normal(1)x", "normal(nan)", "normal(1e999)",
+                                       "normal (1)" };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         eg_init got = { 0 };
@@ -162,10 +170,13 @@ static void words(void **state) {
 
 static void unknown_kinds_are_errors(void **state) {
     (void)state;
-    assert_int_equal(eg_init_fill((eg_init){ .kind = (eg_init_kind)99 }, EG_KERAS, EG_SHAPE(2), 1, "w", w), EG_E_ARGUMENT);
+    assert_int_equal(eg_init_fill((eg_init){ .kind = (eg_init_kind)99 }, EG_KERAS, EG_SHAPE(2), 1, "w", w),
+                     EG_E_ARGUMENT);
 }
 
-static eg_status orthogonal(void *context) { return eg_init_fill(EG_INIT(ORTHOGONAL), EG_KERAS, EG_SHAPE(4, 3), 1, "w", context); }
+static eg_status orthogonal(void *context) {
+    return eg_init_fill(EG_INIT(ORTHOGONAL), EG_KERAS, EG_SHAPE(4, 3), 1, "w", context);
+}
 
 static void failed_allocations_are_errors(void **state) {
     (void)state;

@@ -28,9 +28,10 @@ static void a_chain_is_written_plainly(void **state) {
     (void)state;
     eg_model *m = eg_sequential(EG_SHAPE(28, 28), eg_flatten(), eg_dense(10, .act = EG_SOFTMAX, .l2 = 1e-4));
     char *json = eg_model_json(m);
-    assert_string_equal(json, "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[28,28]},"
-                              "\"layers\":[{\"kind\":\"flatten\",\"name\":\"flatten\"},{\"kind\":\"dense\",\"name\":\"dense\","
-                              "\"units\":10,\"activation\":\"softmax\",\"l2\":0.0001}]}");
+    assert_string_equal(
+        json, "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[28,28]},"
+              "\"layers\":[{\"kind\":\"flatten\",\"name\":\"flatten\"},{\"kind\":\"dense\",\"name\":\"dense\","
+              "\"units\":10,\"activation\":\"softmax\",\"l2\":0.0001}]}");
     eg_string_free(json);
     eg_model_free(again(m));
     eg_model_free(m);
@@ -38,8 +39,9 @@ static void a_chain_is_written_plainly(void **state) {
 
 static void every_option_survives(void **state) {
     (void)state;
-    eg_model *m = eg_model_parse(EG_SHAPE(8), "dense 4 tanh no_bias init=normal(.01,2) bias_init=constant(0) l1=.5 l2=2 frozen name=a;"
-                                              "dropout .25; leaky_relu 0; elu 3; reshape 2x-1; dense 3 last_axis; flatten");
+    eg_model *m = eg_model_parse(
+        EG_SHAPE(8), "dense 4 tanh no_bias init=normal(.01,2) bias_init=constant(0) l1=.5 l2=2 frozen name=a;"
+                     "dropout .25; leaky_relu 0; elu 3; reshape 2x-1; dense 3 last_axis; flatten");
     eg_model *copy = again(m);
     char *a = eg_model_text(m), *b = eg_model_text(copy);
     assert_string_equal(a, b);
@@ -87,14 +89,24 @@ static void a_c_function_cannot_be_written(void **state) {
 
 static void hostile_texts_are_errors(void **state) {
     static const char *const rows[] = {
-        "", "{", "null", "[]", "{}", "{\"format\":\"elegans model\"}",
-        "{\"format\":\"other\",\"version\":1}", "{\"format\":\"elegans model\",\"version\":2}",
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        "{\"format\":\"elegans model\"}",
+        "{\"format\":\"other\",\"version\":1}",
+        "{\"format\":\"elegans model\",\"version\":2}",
         "{\"format\":\"elegans model\",\"version\":1}",
-        "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[-1]},\"layers\":[" DENSE "]}",
-        "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[9223372036854775807,2]},\"layers\":[" DENSE "]}",
-        "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[1,1,1,1,1,1,1,1,1]},\"layers\":[" DENSE "]}",
+        "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[-1]},\"layers\":[" DENSE
+        "]}",
+        "{\"format\":\"elegans "
+        "model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[9223372036854775807,2]},\"layers\":[" DENSE "]}",
+        "{\"format\":\"elegans "
+        "model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[1,1,1,1,1,1,1,1,1]},\"layers\":[" DENSE "]}",
         "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"\",\"shape\":[2]},\"layers\":[" DENSE "]}",
-        "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[2.5]},\"layers\":[" DENSE "]}",
+        "{\"format\":\"elegans model\",\"version\":1,\"input\":{\"name\":\"x\",\"shape\":[2.5]},\"layers\":[" DENSE
+        "]}",
         HEAD "\"layers\":{}}",
         HEAD "\"layers\":[3]}",
         HEAD "\"layers\":[{\"kind\":\"dense\"}]}",
@@ -138,7 +150,8 @@ static void hostile_texts_are_errors(void **state) {
 
 static void the_control_is_understood(void **state) {
     (void)state;
-    static const char text[] = HEAD "\"layers\":[" DENSE "],\"calls\":[{\"layer\":0,\"inputs\":[0]},{\"layer\":0,\"inputs\":[1]}]}";
+    static const char text[] =
+        HEAD "\"layers\":[" DENSE "],\"calls\":[{\"layer\":0,\"inputs\":[0]},{\"layer\":0,\"inputs\":[1]}]}";
     eg_model *m = eg_model_from_json(text, strlen(text));
     if (eg_model_status(m) != EG_OK) fail_msg("%s", eg_model_error(m));
     assert_int_equal(eg_model_parameters(m), 6);
@@ -157,7 +170,8 @@ static void nesting_is_capped(void **state) {
     char text[8192];
     size_t used = 0;
     for (int i = 0; i < 15; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, HEAD "\"layers\":[{\"kind\":\"model\",\"name\":\"m\",\"model\":");
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 HEAD "\"layers\":[{\"kind\":\"model\",\"name\":\"m\",\"model\":");
     used += (size_t)snprintf(text + used, sizeof text - used, HEAD "\"layers\":[" DENSE "]}");
     for (int i = 0; i < 15; i++) used += (size_t)snprintf(text + used, sizeof text - used, "}]}");
     m = eg_model_from_json(text, used);
@@ -177,10 +191,11 @@ static eg_status there_and_back(void *context) {
 
 static void every_failed_allocation_is_an_error(void **state) {
     (void)state;
-    assert_true(fault_loop(there_and_back, HEAD "\"layers\":[" DENSE ",{\"kind\":\"model\",\"name\":\"m\",\"model\":" HEAD
-                                                "\"layers\":[" DENSE "]}},{\"kind\":\"join\",\"name\":\"j\"}],"
-                                                "\"calls\":[{\"layer\":0,\"inputs\":[0]},{\"layer\":1,\"inputs\":[1]},"
-                                                "{\"layer\":2,\"inputs\":[0,1,2]}]}") > 15);
+    assert_true(fault_loop(there_and_back,
+                           HEAD "\"layers\":[" DENSE ",{\"kind\":\"model\",\"name\":\"m\",\"model\":" HEAD
+                                "\"layers\":[" DENSE "]}},{\"kind\":\"join\",\"name\":\"j\"}],"
+                                "\"calls\":[{\"layer\":0,\"inputs\":[0]},{\"layer\":1,\"inputs\":[1]},"
+                                "{\"layer\":2,\"inputs\":[0,1,2]}]}") > 15);
 }
 
 int main(void) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_loss.c: each loss against hand-computed numbers, its derivative at kinks and far out, reductions, weights, the forms in
- * which targets may come, names.
+ * test_loss.c: each loss against hand-computed numbers, its derivative at kinks and far out, reductions, weights, the
+ * forms in which targets may come, names.
  */
 #include <string.h>
 
@@ -19,7 +19,7 @@ static eg_value *classes(int n, const int32_t *numbers) {
 
 #define EACH(kind, ...) eg_loss(EG_LOSS_##kind, __VA_ARGS__, .reduction = EG_REDUCTION_NONE)
 
-/* ---- differences ------------------------------------------------------------------------------------------------------ */
+/* ---- differences ----------------------------------------------------------------------------- */
 
 static void squared_and_absolute_errors(void **state) {
     (void)state;
@@ -27,7 +27,8 @@ static void squared_and_absolute_errors(void **state) {
     EXACT(EACH(MEAN_SQUARED_ERROR, y, p), EG_SHAPE(2), 2, 2.5);
     EXACT(EACH(HALF_SQUARED_ERROR, y, p), EG_SHAPE(2), 2, 2.5);
     EXACT(EACH(MEAN_ABSOLUTE_ERROR, y, p), EG_SHAPE(2), 1, 1.5);
-    EXACT(slope(eg_loss(EG_LOSS_HALF_SQUARED_ERROR, y, p, .reduction = EG_REDUCTION_SUM), p), EG_SHAPE(2, 2), 2, 0, 1, 2);
+    EXACT(slope(eg_loss(EG_LOSS_HALF_SQUARED_ERROR, y, p, .reduction = EG_REDUCTION_SUM), p), EG_SHAPE(2, 2), 2, 0, 1,
+          2);
     EXACT(slope(eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, y, p), p), EG_SHAPE(2, 2), 1, 0, .5, 1);
     EXACT(slope(eg_loss(EG_LOSS_MEAN_ABSOLUTE_ERROR, y, p), p), EG_SHAPE(2, 2), .25, 0, .25, .25);
 }
@@ -40,7 +41,7 @@ static void huber_bends_at_delta(void **state) {
     EXACT(slope(eg_loss(EG_LOSS_HUBER, y, p, .reduction = EG_REDUCTION_SUM), p), EG_SHAPE(4), .5, 1, 1, -1);
 }
 
-/* ---- binary cross-entropy ---------------------------------------------------------------------------------------------- */
+/* ---- binary cross-entropy -------------------------------------------------------------------- */
 
 static void binary_from_probabilities(void **state) {
     (void)state;
@@ -48,7 +49,8 @@ static void binary_from_probabilities(void **state) {
     EXACT(EACH(BINARY_CROSS_ENTROPY, y, p), EG_SHAPE(4), -log(.8), -log(.2), log(2), -.5 * log(.25) - .5 * log(.75));
     eg_value *sure = VECTOR(0, 1), *wrong = VECTOR(1, 0);
     PRINTED(EACH(BINARY_CROSS_ENTROPY, wrong, sure), EG_SHAPE(2), 1e-8, -log(1e-7), -log(1e-7)); /* clipped */
-    PRINTED(EACH(BINARY_CROSS_ENTROPY, wrong, sure, .dialect = EG_TORCH), EG_SHAPE(2), 1e-8, -log(1e-37), -log(1e-37));
+    PRINTED(EACH(BINARY_CROSS_ENTROPY, wrong, sure, .dialect = EG_TORCH), EG_SHAPE(2), 1e-8, -log(1e-37),
+            -log(1e-37));
     PRINTED(EACH(BINARY_CROSS_ENTROPY, sure, sure), EG_SHAPE(2), 1e-12, -log(1 - 1e-7), -log(1 - 1e-7));
 }
 
@@ -69,7 +71,7 @@ static void binary_from_logits_equals_from_probabilities(void **state) {
     is_close(EACH(BINARY_CROSS_ENTROPY, y, eg_sigmoid(z)), EG_SHAPE(4), a, 1e-12);
 }
 
-/* ---- categorical cross-entropy -------------------------------------------------------------------------------------------- */
+/* ---- categorical cross-entropy --------------------------------------------------------------- */
 
 static void categorical_from_probabilities(void **state) {
     (void)state;
@@ -77,7 +79,8 @@ static void categorical_from_probabilities(void **state) {
     EXACT(EACH(CATEGORICAL_CROSS_ENTROPY, y, p), EG_SHAPE(2), -log(.5), -.5 * log(.2) - .5 * log(.6));
     eg_value *twice = eg_mul(p, eg_const(graph, 2)); /* keras renormalises, torch takes what it gets */
     EXACT(EACH(CATEGORICAL_CROSS_ENTROPY, y, twice), EG_SHAPE(2), -log(.5), -.5 * log(.2) - .5 * log(.6));
-    EXACT(EACH(CATEGORICAL_CROSS_ENTROPY, y, twice, .dialect = EG_TORCH), EG_SHAPE(2), -log(1), -.5 * log(.4) - .5 * log(1.2));
+    EXACT(EACH(CATEGORICAL_CROSS_ENTROPY, y, twice, .dialect = EG_TORCH), EG_SHAPE(2), -log(1),
+          -.5 * log(.4) - .5 * log(1.2));
     eg_value *sure = MATRIX(1, 2, 0, 1), *wrong = MATRIX(1, 2, 1, 0);
     EXACT(EACH(CATEGORICAL_CROSS_ENTROPY, wrong, sure), EG_SHAPE(1), -log(1e-7));
 }
@@ -98,7 +101,8 @@ static void targets_come_in_three_forms(void **state) {
     double want[2];
     eg_value *z = MATRIX(2, 3, .1, -.4, 2, 1, 0, -1), *one_hot = MATRIX(2, 3, 0, 0, 1, 1, 0, 0);
     run(EACH(SPARSE_CATEGORICAL_CROSS_ENTROPY, CLASSES(2, 0), z, .from_logits = 1), want, 2);
-    is_close(EACH(SPARSE_CATEGORICAL_CROSS_ENTROPY, MATRIX(2, 1, 2, 0), z, .from_logits = 1), EG_SHAPE(2), want, 1e-12);
+    is_close(EACH(SPARSE_CATEGORICAL_CROSS_ENTROPY, MATRIX(2, 1, 2, 0), z, .from_logits = 1), EG_SHAPE(2), want,
+             1e-12);
     is_close(EACH(CATEGORICAL_CROSS_ENTROPY, one_hot, z, .from_logits = 1), EG_SHAPE(2), want, 1e-12);
     is_close(EACH(CATEGORICAL_CROSS_ENTROPY, CLASSES(2, 0), z, .from_logits = 1), EG_SHAPE(2), want, 1e-12);
     is_close(EACH(SPARSE_CATEGORICAL_CROSS_ENTROPY, CLASSES(2, 0), eg_softmax(z, -1)), EG_SHAPE(2), want, 1e-6);
@@ -113,7 +117,7 @@ static void more_axes_are_averaged(void **state) {
     EXACT(EACH(SPARSE_CATEGORICAL_CROSS_ENTROPY, y, cube, .from_logits = 1), EG_SHAPE(1), (each[0] + each[1]) / 2);
 }
 
-/* ---- hinge ----------------------------------------------------------------------------------------------------------------- */
+/* ---- hinge ----------------------------------------------------------------------------------- */
 
 static void binary_hinge(void **state) {
     (void)state;
@@ -134,14 +138,15 @@ static void class_hinges(void **state) {
     EXACT(slope(eg_sum(EACH(CATEGORICAL_HINGE, y, p)), p), EG_SHAPE(3, 3), 0, -1, 1, 1, 0, -1, -1, 0, 1);
 }
 
-/* ---- reductions, weights, mistakes ---------------------------------------------------------------------------------------------- */
+/* ---- reductions, weights, mistakes ----------------------------------------------------------- */
 
 static void reductions_and_weights(void **state) {
     (void)state;
     eg_value *y = VECTOR(0, 0, 0), *p = VECTOR(1, 2, 3), *w = VECTOR(1, 0, 2);
     EXACT(eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, y, p), EG_SCALAR, 14.0 / 3);
     EXACT(eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, y, p, .reduction = EG_REDUCTION_SUM), EG_SCALAR, 14);
-    EXACT(eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, y, p, .weights = w), EG_SCALAR, 19.0 / 3); /* by the batch, not by sum w */
+    EXACT(eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, y, p, .weights = w), EG_SCALAR,
+          19.0 / 3); /* by the batch, not by sum w */
     EXACT(EACH(MEAN_SQUARED_ERROR, y, p, .weights = w), EG_SHAPE(3), 1, 0, 18);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_model.c: sequential and functional models: what they compute, names, sharing, nesting, freezing, penalties, flat vectors,
- * mistakes.
+ * test_model.c: sequential and functional models: what they compute, names, sharing, nesting, freezing, penalties,
+ * flat vectors, mistakes.
  */
 #include <math.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void well(const eg_model *model) {
 static void set_flat(eg_model *model, const double *values, int64_t n) {
     if (eg_model_set_flat(model, values, n) != EG_OK) fail_msg("%s", eg_error());
 }
-#define FLAT(model, ...) \
+#define FLAT(model, ...)                                                                                             \
     set_flat(model, (double[]){ __VA_ARGS__ }, (int64_t)(sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)))
 
 /* A graph in which the model is built for one batch of `x`. */
@@ -34,7 +34,8 @@ static built build(eg_model *model, int64_t batch, int training) {
     built b = { .graph = eg_graph_new() };
     b.x = eg_input(b.graph, "x", EG_F32, full);
     b.step = eg_input(b.graph, "step", EG_I32, EG_SCALAR);
-    if (eg_model_build(model, b.x, training ? b.step : NULL, &b.y, &b.logits, &b.penalty) != EG_OK) fail_msg("%s", eg_error());
+    if (eg_model_build(model, b.x, training ? b.step : NULL, &b.y, &b.logits, &b.penalty) != EG_OK)
+        fail_msg("%s", eg_error());
     return b;
 }
 
@@ -63,7 +64,7 @@ static void expect(eg_model *model, int64_t batch, const float *x, const double 
 #define EXPECT(model, batch, x, ...) expect(model, batch, x, (double[]){ __VA_ARGS__ })
 #define FLOATS(...) ((float[]){ __VA_ARGS__ })
 
-/* ---- sequential ------------------------------------------------------------------------------------------------------- */
+/* ---- sequential ------------------------------------------------------------------------------ */
 
 static void a_dense_layer_is_x_w_plus_b(void **state) {
     (void)state;
@@ -75,7 +76,8 @@ static void a_dense_layer_is_x_w_plus_b(void **state) {
 
 static void layers_follow_each_other(void **state) {
     (void)state;
-    eg_model *m = eg_sequential(EG_SHAPE(2), eg_dense(2, .act = EG_RELU, .no_bias = 1), eg_dense(1, .act = EG_SIGMOID));
+    eg_model *m =
+        eg_sequential(EG_SHAPE(2), eg_dense(2, .act = EG_RELU, .no_bias = 1), eg_dense(1, .act = EG_SIGMOID));
     assert_int_equal(eg_model_parameters(m), 4 + 3);
     FLAT(m, 1, -1, 1, -1, 2, 5, -1);
     EXPECT(m, 2, FLOATS(1, 1, -1, -2), 1 / (1 + exp(-3)), 1 / (1 + exp(-14)));
@@ -97,8 +99,8 @@ static void names_count_by_kind(void **state) {
     well(m);
     assert_int_equal(eg_model_init(m, 1, EG_KERAS), EG_OK);
     eg_state *s = eg_model_state(m);
-    static const char *const names[] = { "dense/kernel", "dense/bias", "dense_2/kernel", "dense_2/bias", "dense_3/kernel",
-                                         "dense_3/bias", "dense_4/kernel", "dense_4/bias" };
+    static const char *const names[] = { "dense/kernel",   "dense/bias",   "dense_2/kernel", "dense_2/bias",
+                                         "dense_3/kernel", "dense_3/bias", "dense_4/kernel", "dense_4/bias" };
     assert_int_equal(eg_state_count(s), 8);
     for (int i = 0; i < 8; i++) assert_string_equal(eg_state_name(s, i), names[i]);
     eg_model_free(m);
@@ -157,7 +159,7 @@ static void inputs_of_bytes_are_cast(void **state) {
     eg_model_free(m);
 }
 
-/* ---- functional ---------------------------------------------------------------------------------------------------------- */
+/* ---- functional ------------------------------------------------------------------------------ */
 
 static void branches_join(void **state) {
     (void)state;
@@ -179,7 +181,8 @@ static void each_way_of_joining(void **state) {
         eg_wire *h = eg_apply(eg_dense(2, .no_bias = 1), x);
         eg_model_output(m, eg_apply(eg_join((eg_join_kind)kind), h, x));
         FLAT(m, 2, 0, 0, .25);
-        EXPECT(m, 1, FLOATS(1, 4), want[kind][0], kind == EG_JOIN_MULTIPLY || kind == EG_JOIN_MAXIMUM ? 4 : want[kind][1]);
+        EXPECT(m, 1, FLOATS(1, 4), want[kind][0],
+               kind == EG_JOIN_MULTIPLY || kind == EG_JOIN_MAXIMUM ? 4 : want[kind][1]);
         eg_model_free(m);
     }
 }
@@ -194,7 +197,7 @@ static void a_shared_layer_has_one_set_of_parameters(void **state) {
     well(m);
     assert_int_equal(eg_model_parameters(m), 6);
     FLAT(m, 1, 2, 3, 4, 0, 1);
-    EXPECT(m, 1, FLOATS(1, -1), 0, 1); /* (1-3, 2-4+1) = (-2,-1) -> 0 -> (0,1) */
+    EXPECT(m, 1, FLOATS(1, -1), 0, 1);  /* (1-3, 2-4+1) = (-2,-1) -> 0 -> (0,1) */
     EXPECT(m, 1, FLOATS(1, 1), 25, 37); /* (4,7) -> (25, 37) */
     eg_model_free(m);
 }
@@ -231,7 +234,7 @@ static void a_function_must_keep_the_batch(void **state) {
     eg_model_free(m);
 }
 
-/* ---- nested ----------------------------------------------------------------------------------------------------------------- */
+/* ---- nested ---------------------------------------------------------------------------------- */
 
 static void a_model_is_a_layer(void **state) {
     (void)state;
@@ -293,7 +296,7 @@ static void nor_grow_when_it_is_a_layer(void **state) {
     eg_model_free(m);
 }
 
-/* ---- parameters -------------------------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 static void the_flat_vector_goes_round(void **state) {
     double in[15], out[15];
@@ -374,7 +377,7 @@ static void penalties_are_of_kernels_only(void **state) {
     eg_model_free(m);
 }
 
-/* ---- summary -------------------------------------------------------------------------------------------------------------------- */
+/* ---- summary --------------------------------------------------------------------------------- */
 
 static void expect_summary(const eg_model *m, const char *want) {
     well(m);
@@ -386,7 +389,8 @@ static void expect_summary(const eg_model *m, const char *want) {
 
 static void summary_of_the_mnist_net(void **state) {
     (void)state;
-    eg_model *m = eg_sequential(EG_SHAPE(28, 28), eg_flatten(), eg_dense(512, .act = EG_RELU), eg_dense(10, .act = EG_SOFTMAX));
+    eg_model *m =
+        eg_sequential(EG_SHAPE(28, 28), eg_flatten(), eg_dense(512, .act = EG_RELU), eg_dense(10, .act = EG_SOFTMAX));
     assert_int_equal(eg_model_parameters(m), 407050);
     expect_summary(m, "Layer (type)                Output shape          Parameters\n"
                       "============================================================\n"
@@ -434,7 +438,7 @@ static void no_line_of_a_summary_is_wider_than_80(void **state) {
     eg_model_free(m);
 }
 
-/* ---- mistakes ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- mistakes -------------------------------------------------------------------------------- */
 
 static void expect_mistake(eg_model *m, eg_status status, const char *message) {
     assert_int_equal(eg_model_status(m), status);
@@ -448,18 +452,22 @@ static void mistakes_stick_and_name_the_layer(void **state) {
     (void)state;
     expect_mistake(eg_sequential(EG_SHAPE(2), eg_dense(2), eg_dense(0), eg_dense(-1)), EG_E_ARGUMENT,
                    "dense_1: units must be at least 1, not 0");
-    expect_mistake(eg_sequential(EG_SHAPE(2), eg_dropout(1)), EG_E_ARGUMENT, "dropout: rate must be >= 0 and < 1, not 1");
-    expect_mistake(eg_sequential(EG_SHAPE(6), eg_reshape(4, -1)), EG_E_SHAPE, "reshape: [4,-1] cannot be made of [6]");
+    expect_mistake(eg_sequential(EG_SHAPE(2), eg_dropout(1)), EG_E_ARGUMENT,
+                   "dropout: rate must be >= 0 and < 1, not 1");
+    expect_mistake(eg_sequential(EG_SHAPE(6), eg_reshape(4, -1)), EG_E_SHAPE,
+                   "reshape: [4,-1] cannot be made of [6]");
     expect_mistake(eg_sequential(EG_SHAPE(2), eg_dense(2, .name = "a"), eg_dense(2, .name = "a")), EG_E_NAME,
                    "two layers are named 'a'");
     expect_mistake(eg_sequential(EG_SHAPE(2), eg_dense(2, .name = "a/b")), EG_E_NAME,
                    "layer name 'a/b' may hold letters, digits, '_', '-' and '.' only");
-    expect_mistake(eg_sequential(EG_SHAPE(2), eg_dense(2, .name = "optimizer")), EG_E_NAME, "layer name 'optimizer' is reserved");
+    expect_mistake(eg_sequential(EG_SHAPE(2), eg_dense(2, .name = "optimizer")), EG_E_NAME,
+                   "layer name 'optimizer' is reserved");
     expect_mistake(eg_sequential(EG_SHAPE(0), eg_dense(2)), EG_E_SHAPE,
                    "the input's shape must have at most 7 axes, each of at least 1, and a sane size");
     expect_mistake(eg_sequential(EG_SHAPE(1 << 30), eg_dense(1 << 30)), EG_E_LIMIT,
                    "dense: a parameter of shape [1073741824,1073741824] is too large");
-    expect_mistake(eg_sequential(EG_SCALAR, eg_dense(2)), EG_E_SHAPE, "dense: its input has no axis beside the batch");
+    expect_mistake(eg_sequential(EG_SCALAR, eg_dense(2)), EG_E_SHAPE,
+                   "dense: its input has no axis beside the batch");
 }
 
 static void mistakes_with_wires(void **state) {
@@ -502,7 +510,8 @@ static eg_status whole_life(void *context) {
     double flat[11], factor = 1;
     eg_model *inner = eg_sequential(EG_SHAPE(2), eg_dense(1, .l1 = 1, .kernel_init = EG_INIT(ORTHOGONAL)));
     eg_model *m = eg_model_new();
-    eg_wire *x = eg_model_input(m, "x", EG_SHAPE(2)), *h = eg_apply(eg_dense(2), eg_apply(eg_lambda(twice, &factor), x));
+    eg_wire *x = eg_model_input(m, "x", EG_SHAPE(2)),
+            *h = eg_apply(eg_dense(2), eg_apply(eg_lambda(twice, &factor), x));
     eg_model_output(m, eg_apply(eg_model_layer(inner), eg_apply(eg_join(EG_JOIN_ADD), h, x)));
     eg_status status = eg_model_status(m);
     if (status == EG_OK) status = eg_model_init(m, 1, EG_KERAS);

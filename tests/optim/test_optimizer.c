@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_optimizer.c: options and their mistakes, slots and their first values, clipping, and single precision where it is
- * delicate. The formulas themselves are in test_golden.c.
+ * test_optimizer.c: options and their mistakes, slots and their first values, clipping, and single precision where it
+ * is delicate. The formulas themselves are in test_golden.c.
  */
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include <elegans/optim.h>
 #include <elegans/program.h>
 
-/* ---- options ----------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void expect_failure(eg_optimizer *optimizer, eg_status status, const char *part) {
     assert_null(optimizer);
@@ -25,12 +25,18 @@ static void defaults_depend_on_the_dialect(void **state) {
         eg_dialect dialect;
         double lr, epsilon, rho, initial, weight_decay;
     } rows[] = {
-        { "sgd", EG_KERAS, .01, 0, 0, 0, 0 },          { "sgd", EG_TORCH, 1e-3, 0, 0, 0, 0 },
-        { "adagrad", EG_KERAS, 1e-3, 1e-7, 0, .1, 0 }, { "adagrad", EG_TORCH, .01, 1e-10, 0, 0, 0 },
-        { "adadelta", EG_KERAS, 1e-3, 1e-7, .95, 0, 0 }, { "adadelta", EG_TORCH, 1, 1e-6, .9, 0, 0 },
-        { "rmsprop", EG_KERAS2, 1e-3, 1e-7, .9, 0, 0 }, { "rmsprop", EG_TORCH, .01, 1e-8, .99, 0, 0 },
-        { "adamw", EG_KERAS, 1e-3, 1e-7, 0, 0, .004 }, { "adamw", EG_TORCH, 1e-3, 1e-8, 0, 0, .01 },
-        { "nadam", EG_TORCH, 2e-3, 1e-8, 0, 0, 0 },    { "adamax", EG_TORCH, 2e-3, 1e-8, 0, 0, 0 },
+        { "sgd", EG_KERAS, .01, 0, 0, 0, 0 },
+        { "sgd", EG_TORCH, 1e-3, 0, 0, 0, 0 },
+        { "adagrad", EG_KERAS, 1e-3, 1e-7, 0, .1, 0 },
+        { "adagrad", EG_TORCH, .01, 1e-10, 0, 0, 0 },
+        { "adadelta", EG_KERAS, 1e-3, 1e-7, .95, 0, 0 },
+        { "adadelta", EG_TORCH, 1, 1e-6, .9, 0, 0 },
+        { "rmsprop", EG_KERAS2, 1e-3, 1e-7, .9, 0, 0 },
+        { "rmsprop", EG_TORCH, .01, 1e-8, .99, 0, 0 },
+        { "adamw", EG_KERAS, 1e-3, 1e-7, 0, 0, .004 },
+        { "adamw", EG_TORCH, 1e-3, 1e-8, 0, 0, .01 },
+        { "nadam", EG_TORCH, 2e-3, 1e-8, 0, 0, 0 },
+        { "adamax", EG_TORCH, 2e-3, 1e-8, 0, 0, 0 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -99,7 +105,7 @@ static void shorter_options_are_zero_behind_their_end(void **state) {
     eg_optimizer_free(o);
 }
 
-/* ---- updates -------------------------------------------------------------------------------------------------------------- */
+/* ---- updates --------------------------------------------------------------------------------- */
 
 enum { N = 4, MOST = 2 * (1 + EG_OPTIMIZER_SLOTS) };
 
@@ -116,7 +122,8 @@ static bench build(eg_optimizer *optimizer, eg_dtype dtype) {
     eg_value *step = eg_input(b.graph, "step", EG_I32, EG_SCALAR), *lr = eg_full(b.graph, dtype, EG_SCALAR, .1);
     eg_value *w = eg_var(b.graph, "w", dtype, EG_SHAPE(N)), *g = eg_input(b.graph, "g", dtype, EG_SHAPE(N));
     eg_value *out[MOST];
-    if (!optimizer || eg_optimizer_build(optimizer, step, lr, &w, &g, 1, out, &b.n) != EG_OK) fail_msg("%s", eg_error());
+    if (!optimizer || eg_optimizer_build(optimizer, step, lr, &w, &g, 1, out, &b.n) != EG_OK)
+        fail_msg("%s", eg_error());
     b.program = eg_program_new(b.state, out, b.n, .executor = EG_REF);
     if (!b.program) fail_msg("%s", eg_error());
     assert_int_equal(eg_optimizer_init_slots(optimizer, b.state), EG_OK);
@@ -174,7 +181,8 @@ static void a_zero_gradient_moves_nothing(void **state) {
     (void)state;
     for (const char *const *name = eg_optimizer_names(); *name; name++)
         for (int dialect = EG_KERAS; dialect <= EG_TORCH && strcmp(*name, "coordinate") != 0; dialect++)
-            expect_descent(eg_optimizer_new(*name, (eg_optimizer_opt){ .dialect = (eg_dialect)dialect }), zeros, zeros);
+            expect_descent(eg_optimizer_new(*name, (eg_optimizer_opt){ .dialect = (eg_dialect)dialect }), zeros,
+                           zeros);
 }
 
 static double slot_value(const bench *b, const char *name) {
@@ -200,7 +208,7 @@ static void slots_have_names_and_first_values(void **state) {
     finish(&b);
 }
 
-/* The first step of Adam is lr g / (|g| + eps'): in single precision 1 - .999f is off by 1e-5, which must not show. */
+/* Adam's first step is lr g / (|g| + eps'): in single precision 1 - .999f is off by 1e-5, which must not show. */
 static void bias_correction_is_exact_in_single_precision(void **state) {
     static const float g[N] = { 1, -2, .5f, 100 };
     (void)state;
@@ -217,7 +225,7 @@ static void bias_correction_is_exact_in_single_precision(void **state) {
     }
 }
 
-/* ---- mistakes and faults ------------------------------------------------------------------------------------------------------ */
+/* ---- mistakes and faults --------------------------------------------------------------------- */
 
 static void builds_refuse_what_does_not_fit(void **state) {
     (void)state;
@@ -249,7 +257,8 @@ static eg_status build_all(void *context) {
     eg_status status = EG_E_MEMORY;
     if (graph) {
         eg_value *step = eg_input(graph, "step", EG_I32, EG_SCALAR), *lr = eg_full(graph, EG_F32, EG_SCALAR, .1);
-        eg_value *w[2] = { eg_var(graph, "w", EG_F32, EG_SHAPE(N)), eg_var(graph, "b", EG_F32, EG_SHAPE(1)) }, *out[MOST];
+        eg_value *w[2] = { eg_var(graph, "w", EG_F32, EG_SHAPE(N)), eg_var(graph, "b", EG_F32, EG_SHAPE(1)) },
+                 *out[MOST];
         int n;
         status = eg_optimizer_build(o, step, lr, w, w, 2, out, &n);
     }
