@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_json.c: any bytes either are refused with a message or are read; what is read is written and read again to the same text.
+ * fuzz_json.c: any bytes either are refused with a message or are read; what is read is written and read again to the
+ * same text.
  */
 #include "fuzz.h"
 
@@ -10,11 +11,21 @@
 static void write_value(eg_json_writer *w, const eg_json *value) {
     const eg_json *item;
     switch (value->type) {
-    case EG_JSON_NULL: eg_json_put_null(w, value->key); break;
-    case EG_JSON_BOOL: eg_json_put_bool(w, value->key, value->boolean); break;
-    case EG_JSON_INT: eg_json_put_int(w, value->key, value->integer); break;
-    case EG_JSON_DOUBLE: eg_json_put_number(w, value->key, value->number); break;
-    case EG_JSON_STRING: eg_json_put_string(w, value->key, value->string); break;
+    case EG_JSON_NULL:
+        eg_json_put_null(w, value->key);
+        break;
+    case EG_JSON_BOOL:
+        eg_json_put_bool(w, value->key, value->boolean);
+        break;
+    case EG_JSON_INT:
+        eg_json_put_int(w, value->key, value->integer);
+        break;
+    case EG_JSON_DOUBLE:
+        eg_json_put_number(w, value->key, value->number);
+        break;
+    case EG_JSON_STRING:
+        eg_json_put_string(w, value->key, value->string);
+        break;
     case EG_JSON_ARRAY:
     case EG_JSON_OBJECT:
         eg_json_begin(w, value->key, value->type == EG_JSON_ARRAY ? '[' : '{');

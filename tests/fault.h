@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fault.h: the fault loop. A piece of work is run with its first allocation failing, then its second, and so on until it gets
- * through. Each failed run must report MEMORY with a message and leave no byte behind.
+ * fault.h: the fault loop. A piece of work is run with its first allocation failing, then its second, and so on until
+ * it gets through. Each failed run must report MEMORY with a message and leave no byte behind.
  */
 #ifndef EG_TESTS_FAULT_H
 #define EG_TESTS_FAULT_H

@@ -82,9 +82,10 @@ EG_API const char *eg_did_you_mean(const char *word, const char *const *candidat
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
-/* One function allocates, grows and frees, as in Lua: new_size 0 frees `block` and returns NULL; block NULL allocates;
- * otherwise the block is resized and keeps its first min(old_size, new_size) bytes. Returning NULL for a new_size > 0
- * means "no memory" and leaves `block` untouched. Memory must be aligned as malloc's is; elegans aligns further itself. */
+/* One function allocates, grows and frees, as in Lua: new_size 0 frees `block` and returns NULL; block NULL
+ * allocates; otherwise the block is resized and keeps its first min(old_size, new_size) bytes. Returning NULL for a
+ * new_size > 0 means "no memory" and leaves `block` untouched. Memory must be aligned as malloc's is; elegans aligns
+ * further itself. */
 typedef struct eg_allocator {
     void *(*resize)(void *user, void *block, size_t old_size, size_t new_size);
     void *user;
@@ -108,14 +109,14 @@ typedef void (*eg_log_sink)(void *user, eg_log_level level, const char *line);
 /* Where remarks go (one line each, no newline); NULL, the default, drops them. */
 EG_API void eg_set_log(eg_log_sink sink, void *user);
 
-/* ---- options ---------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------------------------- */
 
 /* Options are structs with designated initialisers in which 0 means "the default". EG_ZERO says "really zero" where
  * the default is another number: eg_rmsprop(.momentum = .9, .epsilon = EG_ZERO). */
 #define EG_ZERO DBL_TRUE_MIN
 
-/* Whose formulas and defaults an option struct means where frameworks disagree; 0, the default, is Keras 3. EG_KERAS2 differs in
- * a few optimizers only. */
+/* Whose formulas and defaults an option struct means where frameworks disagree; 0, the default, is Keras 3. EG_KERAS2
+ * differs in a few optimizers only. */
 typedef enum eg_dialect { EG_KERAS, EG_TORCH, EG_KERAS2 } eg_dialect;
 
 #ifdef __cplusplus

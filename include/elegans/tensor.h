@@ -17,7 +17,7 @@ typedef enum eg_dtype { EG_F32 = 1, EG_F64, EG_I32, EG_U8 } eg_dtype;
 EG_API size_t eg_dtype_size(eg_dtype dtype);      /* bytes per element */
 EG_API const char *eg_dtype_name(eg_dtype dtype); /* "f32" "f64" "i32" "u8" */
 
-/* ---- shapes ----------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------------------------- */
 
 enum { EG_MAX_RANK = 8 };
 
@@ -33,7 +33,8 @@ typedef struct eg_shape {
 
 EG_API int64_t eg_shape_size(eg_shape shape); /* product of the dims; 1 for rank 0 */
 EG_API int eg_shape_equal(eg_shape a, eg_shape b);
-/* NumPy's broadcasting: trailing axes are aligned, a dim of 1 stretches. SHAPE error "[2,3] and [4] do not broadcast". */
+/* NumPy's broadcasting: trailing axes are aligned, a dim of 1 stretches. SHAPE error "[2,3] and [4] do not
+ * broadcast". */
 EG_API eg_status eg_shape_broadcast(eg_shape a, eg_shape b, eg_shape *out);
 /* "[128,784]", "[]" for a scalar; writes at most `size` bytes, returns `buffer`. 160 bytes are always enough. */
 EG_API const char *eg_shape_text(eg_shape shape, char *buffer, size_t size);
@@ -45,7 +46,7 @@ typedef struct eg_axes {
 } eg_axes;
 #define EG_AXES(...) ((eg_axes){ (int)(sizeof((int[]){ __VA_ARGS__ }) / sizeof(int)), { __VA_ARGS__ } })
 
-/* ---- tensors ---------------------------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------------------------- */
 
 typedef struct eg_tensor eg_tensor;
 
@@ -69,14 +70,17 @@ EG_API void eg_tensor_set(eg_tensor *tensor, const int64_t *index, double value)
 
 /* Views: share the buffer, cost nothing. reshape needs a contiguous tensor (else it copies); one dim may be -1. */
 EG_API eg_tensor *eg_tensor_reshape(const eg_tensor *tensor, eg_shape shape);
-EG_API eg_tensor *eg_tensor_permute(const eg_tensor *tensor, const int *axes); /* axes[i]: which old axis comes i-th */
-/* start:stop:step of one axis as in Python, negative numbers count from the end; step may be negative, not 0. */
+/* axes[i]: which old axis comes i-th. */
+EG_API eg_tensor *eg_tensor_permute(const eg_tensor *tensor, const int *axes);
+/* start:stop:step of one axis as in Python, negative numbers count from the end; step may be negative, not 0. What
+ * Python leaves out: INT64_MAX as stop goes to the end, INT64_MIN (with a negative step) to the first element. */
 EG_API eg_tensor *eg_tensor_slice(const eg_tensor *tensor, int axis, int64_t start, int64_t stop, int64_t step);
 EG_API eg_tensor *eg_tensor_expand(const eg_tensor *tensor, eg_shape shape); /* broadcast to `shape` with strides 0 */
 /* A contiguous row-major copy, converted to `dtype` (to integers: truncated, then clamped to the range). */
 EG_API eg_tensor *eg_tensor_copy(const eg_tensor *tensor, eg_dtype dtype);
 
-/* The text that NumPy's print would show (precision 8, threshold 1000, edge items 3); allocated, free with eg_string_free. */
+/* The text that NumPy's print would show (precision 8, threshold 1000, edge items 3); allocated, free with
+ * eg_string_free. */
 EG_API char *eg_tensor_text(const eg_tensor *tensor);
 EG_API void eg_string_free(char *string);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * alloc.c: the heap behind one hook. Each block is over-allocated so that it starts on a 64-byte border whatever the hook
- * returns; a small header right before it keeps its size and the way back to the hook's pointer:
+ * alloc.c: the heap behind one hook. Each block is over-allocated so that it starts on a 64-byte border whatever the
+ * hook returns; a small header right before it keeps its size and the way back to the hook's pointer:
  *
  *     hook's pointer ... [size, offset] | block, a multiple of 64 bytes
  *                                       ^ 64-byte aligned
@@ -40,9 +40,7 @@ static atomic_uint_fast64_t allocation_count;
 static atomic_uint_fast64_t fail_countdown; /* 0: off, 1: the next allocation fails */
 static atomic_int fail_sticky;
 
-void eg_set_allocator(const eg_allocator *hook) {
-    allocator = hook ? *hook : (eg_allocator){ libc_resize, NULL };
-}
+void eg_set_allocator(const eg_allocator *hook) { allocator = hook ? *hook : (eg_allocator){ libc_resize, NULL }; }
 
 eg_memory_use eg_memory(void) {
     return (eg_memory_use){ atomic_load(&bytes_now), atomic_load(&bytes_peak), atomic_load(&allocation_count) };
@@ -76,7 +74,7 @@ static int told_to_fail(void) {
 static void count(size_t added, size_t removed) {
     size_t now = atomic_fetch_add(&bytes_now, added - removed) + added - removed;
     size_t peak = atomic_load(&bytes_peak);
-    while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) {}
+    while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) continue;
 }
 
 static header *header_of(void *block) { return (header *)block - 1; }

@@ -12,7 +12,7 @@
 
 enum { EG_ALIGN = 64 };
 
-/* `size` bytes, uninitialised / zeroed; NULL (and the thread's error set to MEMORY) when there are none or on size 0. */
+/* `size` bytes, uninitialised / zeroed; NULL (and a MEMORY error) when there are none or on size 0. */
 void *eg_alloc(size_t size);
 void *eg_calloc(size_t count, size_t size); /* the product is checked for overflow */
 /* Keeps the content up to the smaller size; on failure the old block stays valid and NULL comes back. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * arena.c: a chain of blocks, newest first. Small requests are carved from the head; a request that is large beside the
- * block size gets a block of its own behind the head, so that the head's room is not wasted.
+ * arena.c: a chain of blocks, newest first. Small requests are carved from the head; a request that is large beside
+ * the block size gets a block of its own behind the head, so that the head's room is not wasted.
  */
 #include "base/arena.h"
 
@@ -31,7 +31,7 @@ static eg_arena_block *block_new(eg_arena *arena, size_t size) {
     return block;
 }
 
-/* A block with `size` bytes free: a fresh head of twice what is held so far, or one of its own for a large request. */
+/* A block with `size` bytes free: a fresh head of twice what is held so far, or a large request's own. */
 static eg_arena_block *block_for(eg_arena *arena, size_t size) {
     eg_arena_block *head = arena->head;
     if (head && head->size - head->used >= size) return head;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * file.c: whole files in, atomic files out, on POSIX calls. Symbolic links are followed: the file they point to is the one
- * replaced. Devices and pipes cannot be replaced by a rename and are written straight into, which is also what a
- * user of /dev/null or /dev/stdout expects.
+ * file.c: whole files in, atomic files out, on POSIX calls. Symbolic links are followed: the file they point to is
+ * the one replaced. Devices and pipes cannot be replaced by a rename and are written straight into, which is also
+ * what a user of /dev/null or /dev/stdout expects.
  */
 #include "base/file.h"
 
@@ -283,7 +283,8 @@ eg_status eg_make_folder(const char *path) {
     char *copy = eg_strdup(path);
     if (!copy) return EG_E_MEMORY;
     eg_status status = EG_OK;
-    for (char *slash = strchr(copy + (copy[0] == '/'), '/'); slash && status == EG_OK; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(copy + (copy[0] == '/'), '/'); slash && status == EG_OK;
+         slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         status = make_one(copy);
         *slash = '/';

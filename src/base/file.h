@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * file.h: checked file input and output. Reading gives the whole file or an error that names the path; writing is atomic:
- * a temporary in the same folder, write, fsync, rename, fsync the folder. A reader of the path sees the old
+ * file.h: checked file input and output. Reading gives the whole file or an error that names the path; writing is
+ * atomic: a temporary in the same folder, write, fsync, rename, fsync the folder. A reader of the path sees the old
  * content or the new, never a half.
  */
 #ifndef EG_BASE_FILE_H
@@ -20,7 +20,8 @@ typedef struct eg_bytes {
 eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out);
 void eg_bytes_free(eg_bytes *bytes);
 
-/* Atomic writing in pieces. After a failed write, or without commit, the old file is untouched and the temporary is gone. */
+/* Atomic writing in pieces. After a failed write, or without commit, the old file is untouched and the temporary is
+ * gone. */
 typedef struct eg_file_writer eg_file_writer;
 eg_file_writer *eg_file_begin(const char *path); /* NULL with the error set: "-" is not accepted here */
 eg_status eg_file_put(eg_file_writer *writer, const void *bytes, size_t size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * json.c: recursive descent over the bytes, a tree in the caller's arena. Strict, because these files come from strangers:
- * what RFC 8259 does not allow, and what readers are known to disagree about (duplicate keys, lone surrogates), is an error
- * with its place. Columns count bytes from 1. Not a streaming parser: headers and descriptions are small.
+ * json.c: recursive descent over the bytes, a tree in the caller's arena. Strict, because these files come from
+ * strangers: what RFC 8259 does not allow, and what readers are known to disagree about (duplicate keys, lone
+ * surrogates), is an error with its place. Columns count bytes from 1. Not a streaming parser: headers and
+ * descriptions are small.
  */
 #include "base/json.h"
 
@@ -219,7 +220,8 @@ static int parse_items(parser *in, eg_json *value, char close) {
         if ((close == '}' && !parse_key(in, item)) || !parse_value(in, item)) return 0;
         skip_space(in);
     } while (take(in, ','));
-    if (!take(in, close)) return bad(in, close == '}' ? "\",\" or \"}\" is expected here" : "\",\" or \"]\" is expected here");
+    if (!take(in, close))
+        return bad(in, close == '}' ? "\",\" or \"}\" is expected here" : "\",\" or \"]\" is expected here");
     return close == ']' || check_keys(in, value);
 }
 

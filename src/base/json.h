@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * json.h: a small strict JSON reader and writer. RFC 8259, UTF-8 checked, duplicate keys refused, depth capped, 64-bit
- * integers exact, numbers locale-independent, errors with line and column.
+ * json.h: a small strict JSON reader and writer. RFC 8259, UTF-8 checked, duplicate keys refused, depth capped,
+ * 64-bit integers exact, numbers locale-independent, errors with line and column.
  */
 #ifndef EG_BASE_JSON_H
 #define EG_BASE_JSON_H
@@ -30,7 +30,8 @@ typedef struct eg_json {
     struct eg_json *first, *next; /* items in order */
 } eg_json;
 
-/* Parses exactly one value in text[0..size); all memory comes from the arena. NULL with a DATA error "json: line 3, column 7: ...". */
+/* Parses exactly one value in text[0..size); all memory comes from the arena. NULL with a DATA error "json: line 3,
+ * column 7: ...". */
 const eg_json *eg_json_parse(eg_arena *arena, const char *text, size_t size);
 
 /* Member by key, NULL if absent or not an object. */

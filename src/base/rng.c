@@ -54,8 +54,8 @@ double eg_rng_double(eg_rng *rng) {
     return (double)(high << 26 | low) * 0x1p-53;
 }
 
-/* Lemire's method ("Fast random integer generation in an interval", 2019): the high half of word * bound, rejecting the
- * few low halves that would favour some results. */
+/* Lemire's method ("Fast random integer generation in an interval", 2019): the high half of word * bound, rejecting
+ * the few low halves that would favour some results. */
 static uint32_t below_32(eg_rng *rng, uint32_t bound) {
     uint32_t reject = -bound % bound;
     uint64_t product;

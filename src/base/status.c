@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * status.c: the thread's last error: one code and one line of text, kept in a fixed buffer so that reporting a failure
- * can never itself fail. New messages are formatted aside first, since their arguments may quote the old one.
+ * status.c: the thread's last error: one code and one line of text, kept in a fixed buffer so that reporting a
+ * failure can never itself fail. New messages are formatted aside first, since their arguments may quote the old one.
  */
 #include "base/status.h"
 
@@ -97,9 +97,9 @@ static const struct {
     int code;
     eg_status status;
 } errno_table[] = {
-    { ENOENT, EG_E_MISSING },   { ENOTDIR, EG_E_MISSING }, { EACCES, EG_E_PERMISSION },
-    { EPERM, EG_E_PERMISSION }, { EROFS, EG_E_PERMISSION }, { ENOSPC, EG_E_WRITE },
-    { EDQUOT, EG_E_WRITE },     { EFBIG, EG_E_WRITE },     { EISDIR, EG_E_WRITE },
+    { ENOENT, EG_E_MISSING },   { ENOTDIR, EG_E_MISSING },       { EACCES, EG_E_PERMISSION },
+    { EPERM, EG_E_PERMISSION }, { EROFS, EG_E_PERMISSION },      { ENOSPC, EG_E_WRITE },
+    { EDQUOT, EG_E_WRITE },     { EFBIG, EG_E_WRITE },           { EISDIR, EG_E_WRITE },
     { ENOMEM, EG_E_MEMORY },    { ENAMETOOLONG, EG_E_ARGUMENT },
 };
 

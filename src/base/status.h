@@ -3,8 +3,8 @@
  * status.h: how the library reports failure to itself and to its user.
  *
  * A function that fails calls eg_fail (which records the thread's message and hands back the code) and returns.
- * A caller either passes the code on with EG_TRY or cleans up at one `done:` label. eg_context puts a prefix before the
- * message on its way up: "train.csv: line 7: ...".
+ * A caller either passes the code on with EG_TRY or cleans up at one `done:` label. eg_context puts a prefix before
+ * the message on its way up: "train.csv: line 7: ...".
  */
 #ifndef EG_BASE_STATUS_H
 #define EG_BASE_STATUS_H
@@ -15,9 +15,9 @@
 /* Records the thread's error message (printf format) and returns `status`. Messages are cut at 1023 bytes. */
 eg_status eg_fail(eg_status status, const char *format, ...) EG_PRINTF(2, 3);
 eg_status eg_failv(eg_status status, const char *format, va_list arguments);
-/* Puts "prefix: " before the current message; returns the current status, so it chains: return eg_context("%s", path). */
+/* Puts "prefix: " before the current message; returns the current status: return eg_context("%s", path). */
 eg_status eg_context(const char *format, ...) EG_PRINTF(1, 2);
-/* Maps errno to a status (ENOENT: MISSING, EACCES/EPERM/EROFS: PERMISSION, ENOSPC: WRITE, ...) with "what: strerror". */
+/* Maps errno to a status (ENOENT: MISSING, EACCES/EPERM/EROFS: PERMISSION, ENOSPC: WRITE, ...): "what: strerror". */
 eg_status eg_fail_errno(const char *format, ...) EG_PRINTF(1, 2);
 /* Forgets the thread's error. */
 void eg_error_clear(void);

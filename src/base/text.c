@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * text.c: the growing string, and numbers to text and back without the locale. The C library rounds correctly both ways;
- * only its decimal point is untrustworthy. So digits are handed over without one: "123e-5" is read the same everywhere, and
- * of a printed "1,23e-03" only the digits and the exponent are taken. Formats with %f or %g in them are run under
- * the C locale of the calling thread.
+ * text.c: the growing string, and numbers to text and back without the locale. The C library rounds correctly both
+ * ways; only its decimal point is untrustworthy. So digits are handed over without one: "123e-5" is read the same
+ * everywhere, and of a printed "1,23e-03" only the digits and the exponent are taken. Formats with %f or %g in them
+ * are run under the C locale of the calling thread.
  */
 #include "base/text.h"
 
@@ -224,7 +224,7 @@ static const char *scan_decimal(const char *p, const char *end, decimal *number)
     return p;
 }
 
-/* Correctly rounded: exact operands and one rounding when both factors fit (Clinger's fast path), else the C library. */
+/* Correctly rounded: exact operands and one rounding when both factors fit (Clinger's fast path), else libc. */
 static double decimal_value(decimal *number) {
     static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
@@ -334,8 +334,8 @@ eg_status eg_fail_unknown(const char *what, const char *word, const char *const 
     if (meant) return eg_fail(EG_E_NAME, "unknown %s '%.60s'; did you mean '%s'?", what, word, meant);
     eg_text list = { 0 };
     for (int i = 0; i < n && list.length < 160; i++) eg_text_format(&list, "%s%s", i > 0 ? ", " : "", candidates[i]);
-    eg_status status = eg_fail(EG_E_NAME, "unknown %s '%.60s' (there are %s%s)", what, word, list.data ? list.data : "none",
-                               list.length < 160 ? "" : ", ...");
+    eg_status status = eg_fail(EG_E_NAME, "unknown %s '%.60s' (there are %s%s)", what, word,
+                               list.data ? list.data : "none", list.length < 160 ? "" : ", ...");
     eg_text_free(&list);
     return status;
 }

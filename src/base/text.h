@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * text.h: a growing string for everything that prints (graph text, tables, JSON, SVG), and the number and name helpers that
- * every reader needs: locale-independent number parsing and "did you mean".
+ * text.h: a growing string for everything that prints (graph text, tables, JSON, SVG), and the number and name
+ * helpers that every reader needs: locale-independent number parsing and "did you mean".
  */
 #ifndef EG_BASE_TEXT_H
 #define EG_BASE_TEXT_H
@@ -31,21 +31,23 @@ void eg_text_number(eg_text *text, double value);
 /* The same for a float: shortest decimal that reads back to the same float. */
 void eg_text_float(eg_text *text, float value);
 
-/* The digits behind them: of a finite value > 0, the fewest decimal digits that read back to the same double (`single`: to the
- * same float), the closest ones if several do. Returns how many (1..17); the value is 0.d1d2d3... * 10^(*point). */
+/* The digits behind them: of a finite value > 0, the fewest decimal digits that read back to the same double
+ * (`single`: to the same float), the closest ones if several do. Returns how many (1..17); the value is 0.d1d2d3... *
+ * 10^(*point). */
 int eg_shortest_digits(double value, int single, char digits[20], int *point);
 /* The decimal of `count` digits (1..17) closest to it, an exact tie to the even digit; `count` digits are written. */
 void eg_round_digits(double value, int count, char digits[20], int *point);
 
-/* Parses one number at `text` (decimal or exponent form, inf, nan), whatever the locale; returns the first byte after it,
- * or NULL if there is no number. `end` bounds the text (it need not be NUL-terminated). */
+/* Parses one number at `text` (decimal or exponent form, inf, nan), whatever the locale; returns the first byte after
+ * it, or NULL if there is no number. `end` bounds the text (it need not be NUL-terminated). */
 const char *eg_parse_double(const char *text, const char *end, double *value);
 const char *eg_parse_int(const char *text, const char *end, int64_t *value); /* NULL on overflow too */
 
 /* Length of the valid UTF-8 sequence (RFC 3629) at text < end, 0 if there is none. */
 int eg_utf8_length(const char *text, const char *end);
 
-/* Fails with NAME: "unknown <what> '<word>'; did you mean '<candidate>'?" (or, where none is close, the first few of them). */
+/* Fails with NAME: "unknown <what> '<word>'; did you mean '<candidate>'?" (or, where none is close, the first few of
+ * them). */
 eg_status eg_fail_unknown(const char *what, const char *word, const char *const *candidates, int n);
 
 #endif

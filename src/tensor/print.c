@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * print.c: the text of NumPy's str(array) with its default options (NumPy 2: precision 8, threshold 1000, 3 edge items,
- * lines of 75). Two walks over the elements that will be seen: the first finds the widths that make columns line up, the second
- * writes. A number shows the digits that identify it, at most 8 after the point; if the numbers of an array lie
- * too far apart, or too far from 1, all of them are written with exponents.
+ * print.c: the text of NumPy's str(array) with its default options (NumPy 2: precision 8, threshold 1000, 3 edge
+ * items, lines of 75). Two walks over the elements that will be seen: the first finds the widths that make columns
+ * line up, the second writes. A number shows the digits that identify it, at most 8 after the point; if the numbers
+ * of an array lie too far apart, or too far from 1, all of them are written with exponents.
  */
 #include <elegans/tensor.h>
 
@@ -26,7 +26,7 @@ typedef struct format {
     double smallest, largest; /* magnitudes of the finite elements that are not 0 */
 } format;
 
-/* The digits of one finite number: 0.d1d2.. * 10^point, cut to PRECISION after the point (or after the first digit). */
+/* The digits of one finite number: 0.d1d2.. * 10^point, cut to PRECISION after the point (or the first digit). */
 typedef struct decimal {
     char digits[20];
     int count, point, negative;
@@ -47,7 +47,7 @@ static decimal decimal_of(double value, const format *f) {
 
 static int most(int a, int b) { return a > b ? a : b; }
 
-/* ---- the elements that are seen ----------------------------------------------------------------------------------- */
+/* ---- the elements that are seen -------------------------------------------------------------------------------- */
 
 /* The i-th seen index of an axis: all of them, or EDGE from either end. */
 static int64_t seen_count(const format *f, int64_t n) { return f->summary && n > 2 * EDGE ? 2 * EDGE : n; }
@@ -69,7 +69,7 @@ static void walk(const eg_tensor *tensor, format *f, int axis, int64_t *index, v
     }
 }
 
-/* ---- choosing the format ------------------------------------------------------------------------------------------ */
+/* ---- choosing the format --------------------------------------------------------------------------------------- */
 
 static void see_integer(format *f, double value) { f->left = most(f->left, snprintf(NULL, 0, "%.0f", value)); }
 
@@ -98,8 +98,8 @@ static void see_width(format *f, double value) {
     }
 }
 
-/* Exponents when the largest number has more digits than the type keeps, the smallest is tiny, or they lie far apart; in the
- * arithmetic of the array's own type, as NumPy does it. */
+/* Exponents when the largest number has more digits than the type keeps, the smallest is tiny, or they lie far apart;
+ * in the arithmetic of the array's own type, as NumPy does it. */
 static int needs_exponents(const format *f) {
     if (f->largest == 0) return 0;
     if (!f->single) return f->largest >= 1e8 || f->smallest < 1e-4 || f->largest / f->smallest > 1e3;
@@ -110,8 +110,11 @@ static int needs_exponents(const format *f) {
 static format format_of(const eg_tensor *tensor) {
     eg_dtype dtype = eg_tensor_dtype(tensor);
     int64_t index[EG_MAX_RANK];
-    format f = { .is_float = dtype == EG_F32 || dtype == EG_F64, .single = dtype == EG_F32,
-                 .summary = eg_tensor_size(tensor) > THRESHOLD, .exponent_digits = 2, .smallest = (double)INFINITY };
+    format f = { .is_float = dtype == EG_F32 || dtype == EG_F64,
+                 .single = dtype == EG_F32,
+                 .summary = eg_tensor_size(tensor) > THRESHOLD,
+                 .exponent_digits = 2,
+                 .smallest = (double)INFINITY };
     if (!f.is_float) {
         walk(tensor, &f, 0, index, see_integer);
         return f;
@@ -122,7 +125,7 @@ static format format_of(const eg_tensor *tensor) {
     return f;
 }
 
-/* ---- writing one element ------------------------------------------------------------------------------------------ */
+/* ---- writing one element --------------------------------------------------------------------------------------- */
 
 static void pad(eg_text *out, int n) { eg_text_format(out, "%*s", n > 0 ? n : 0, ""); }
 
@@ -189,7 +192,7 @@ static void add_element(eg_text *out, double value, const format *f) {
         eg_text_format(out, "%*.0f", f->left, value);
 }
 
-/* ---- brackets and lines ------------------------------------------------------------------------------------------- */
+/* ---- brackets and lines ---------------------------------------------------------------------------------------- */
 
 /* One line of elements may be `width` wide; `start` is where the current line begins in the text. */
 typedef struct line {
@@ -231,7 +234,8 @@ static void next_block(eg_text *out, int breaks, int indent) {
 }
 
 /* `start`: where the line that this bracket is on begins. */
-static void add_block(eg_text *out, const eg_tensor *tensor, const format *f, int axis, int64_t *index, size_t start) {
+static void add_block(eg_text *out, const eg_tensor *tensor, const format *f, int axis, int64_t *index,
+                      size_t start) {
     eg_shape shape = eg_tensor_shape(tensor);
     int64_t n = shape.dim[axis], count = seen_count(f, n);
     int breaks = shape.rank - 1 - axis;

@@ -39,7 +39,8 @@ eg_status eg_shape_check(eg_shape shape) {
         return eg_fail(EG_E_SHAPE, "rank %d: at most %d axes are possible", shape.rank, EG_MAX_RANK);
     int64_t bytes = 8; /* of the axes that are not empty, so that strides fit too */
     for (int i = 0; i < shape.rank; i++) {
-        if (shape.dim[i] < 0) return eg_fail(EG_E_SHAPE, "%s: axis %d is negative", eg_shape_text(shape, text, TEXT), i);
+        if (shape.dim[i] < 0)
+            return eg_fail(EG_E_SHAPE, "%s: axis %d is negative", eg_shape_text(shape, text, TEXT), i);
         if (shape.dim[i] > 0 && __builtin_mul_overflow(bytes, shape.dim[i], &bytes))
             return eg_fail(EG_E_SHAPE, "%s: too many elements", eg_shape_text(shape, text, TEXT));
     }

@@ -9,7 +9,8 @@
 
 /* Row-major strides in elements. */
 void eg_shape_strides(eg_shape shape, int64_t strides[EG_MAX_RANK]);
-/* Strides with which an operand of shape `from` is read at the indices of the broadcast shape `to` (0 where stretched). */
+/* Strides with which an operand of shape `from` is read at the indices of the broadcast shape `to` (0 where
+ * stretched). */
 void eg_broadcast_strides(eg_shape from, eg_shape to, int64_t strides[EG_MAX_RANK]);
 /* Checks dims >= 0, rank <= EG_MAX_RANK and that the element count times 8 fits int64; SHAPE error otherwise. */
 eg_status eg_shape_check(eg_shape shape);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * tensor.c: arrays and their views. A view is a new header on the same buffer; the buffer counts its headers and goes with the
- * last one. Counting is atomic, so that views may live on different threads; the elements themselves are not guarded.
- * Not a numerics library: arithmetic belongs to graphs.
+ * tensor.c: arrays and their views. A view is a new header on the same buffer; the buffer counts its headers and goes
+ * with the last one. Counting is atomic, so that views may live on different threads; the elements themselves are not
+ * guarded. Not a numerics library: arithmetic belongs to graphs.
  */
 #include <elegans/tensor.h>
 
@@ -29,7 +29,7 @@ struct eg_tensor {
     buffer *buffer;
 };
 
-/* ---- life ------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------ */
 
 static void buffer_release(buffer *b) {
     if (!b || atomic_fetch_sub(&b->references, 1) > 1) return;
@@ -87,7 +87,7 @@ static eg_tensor *view_of(const eg_tensor *tensor) {
     return view;
 }
 
-/* ---- reading it ------------------------------------------------------------------------------------------------- */
+/* ---- reading it ------------------------------------------------------------------------------------------------ */
 
 eg_dtype eg_tensor_dtype(const eg_tensor *tensor) { return tensor->dtype; }
 eg_shape eg_tensor_shape(const eg_tensor *tensor) { return tensor->shape; }
@@ -152,7 +152,7 @@ eg_tensor *eg_tensor_copy(const eg_tensor *tensor, eg_dtype dtype) {
     return copy;
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------ */
+/* ---- views ----------------------------------------------------------------------------------------------------- */
 
 static eg_tensor *reshape_fails(eg_shape from, eg_shape to, const char *why) {
     char a[TEXT], b[TEXT];

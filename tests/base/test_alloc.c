@@ -71,7 +71,7 @@ static void test_realloc_keeps_content(void **state) {
     eg_free(block);
 }
 
-/* A hook that returns memory aligned to 8 only, at a different remainder each time, and checks the sizes it is told. */
+/* A hook that returns memory aligned to 8 only, at a different remainder each time, and checks the sizes. */
 typedef struct crooked {
     unsigned turn;
     int live, wrong;
@@ -202,11 +202,16 @@ static void test_poison(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alignment_and_padding), cmocka_unit_test(test_calloc_is_zero),
-        cmocka_unit_test(test_refusals),              cmocka_unit_test(test_realloc_keeps_content),
-        cmocka_unit_test(test_any_hook_is_aligned),   cmocka_unit_test(test_counting),
-        cmocka_unit_test(test_counting_from_threads), cmocka_unit_test(test_fail_once),
-        cmocka_unit_test(test_fail_from_then_on),     cmocka_unit_test(test_size_arithmetic),
+        cmocka_unit_test(test_alignment_and_padding),
+        cmocka_unit_test(test_calloc_is_zero),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_realloc_keeps_content),
+        cmocka_unit_test(test_any_hook_is_aligned),
+        cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_counting_from_threads),
+        cmocka_unit_test(test_fail_once),
+        cmocka_unit_test(test_fail_from_then_on),
+        cmocka_unit_test(test_size_arithmetic),
         cmocka_unit_test(test_strings),
 #ifdef EG_HOSTILE
         cmocka_unit_test(test_poison),

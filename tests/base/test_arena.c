@@ -101,9 +101,12 @@ static void test_failed_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zeroed_aligned_and_stable),    cmocka_unit_test(test_grows_geometrically),
-        cmocka_unit_test(test_large_request_keeps_the_head), cmocka_unit_test(test_size_zero_and_too_much),
-        cmocka_unit_test(test_copies),                       cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_zeroed_aligned_and_stable),
+        cmocka_unit_test(test_grows_geometrically),
+        cmocka_unit_test(test_large_request_keeps_the_head),
+        cmocka_unit_test(test_size_zero_and_too_much),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * file: whole reads, limits, atomic writes, and that no failure leaves anything half-written behind: missing and unwritable
- * folders, a full device, a file size limit that strikes in mid-write, failed allocations.
+ * file: whole reads, limits, atomic writes, and that no failure leaves anything half-written behind: missing and
+ * unwritable folders, a full device, a file size limit that strikes in mid-write, failed allocations.
  */
 #include <stdarg.h>
 #include <stddef.h>

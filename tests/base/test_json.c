@@ -20,7 +20,8 @@ static const eg_json *parse(eg_arena *arena, const char *text) { return eg_json_
 static void test_values(void **state) {
     (void)state;
     eg_arena arena = EG_ARENA_INIT;
-    const eg_json *root = parse(&arena, " {\"a\": [1, -2.5e1, true, false, null],\n  \"s\": \"\\u0041\\n\\ud83d\\ude00\",\"o\":{}} ");
+    const eg_json *root =
+        parse(&arena, " {\"a\": [1, -2.5e1, true, false, null],\n  \"s\": \"\\u0041\\n\\ud83d\\ude00\",\"o\":{}} ");
     assert_non_null(root);
     assert_int_equal(root->type, EG_JSON_OBJECT);
     assert_int_equal(root->length, 3);
@@ -63,8 +64,10 @@ static void test_getters(void **state) {
     (void)state;
     eg_arena arena = EG_ARENA_INIT;
     const eg_json *root = parse(&arena, "{\"n\":3,\"d\":0.5,\"s\":\"x\",\"b\":true,\"z\":null}");
-    assert_true(eg_json_int(root, "n", 9) == 3 && eg_json_int(root, "d", 9) == 9 && eg_json_int(root, "none", 9) == 9);
-    assert_true(eg_json_number(root, "n", 9) == 3 && eg_json_number(root, "d", 9) == .5 && eg_json_number(root, "s", 9) == 9);
+    assert_true(eg_json_int(root, "n", 9) == 3 && eg_json_int(root, "d", 9) == 9 &&
+                eg_json_int(root, "none", 9) == 9);
+    assert_true(eg_json_number(root, "n", 9) == 3 && eg_json_number(root, "d", 9) == .5 &&
+                eg_json_number(root, "s", 9) == 9);
     assert_string_equal(eg_json_string(root, "s", "y"), "x");
     assert_string_equal(eg_json_string(root, "z", "y"), "y");
     assert_int_equal(eg_json_bool(root, "b", 0), 1);
@@ -76,8 +79,24 @@ static void test_getters(void **state) {
 }
 
 static const char *const good[] = {
-    "null", " true\r\n", "[]", "[ ]", "{}", "{ }", "[[[]]]", "\"\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "0", "-1", "1.5E+3",
-    "[1,2]", "{\"\":1}", "{\"a\":1,\"A\":2}", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", "\"\\u0000\"", "\"\x7F\"",
+    "null",
+    " true\r\n",
+    "[]",
+    "[ ]",
+    "{}",
+    "{ }",
+    "[[[]]]",
+    "\"\"",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+    "0",
+    "-1",
+    "1.5E+3",
+    "[1,2]",
+    "{\"\":1}",
+    "{\"a\":1,\"A\":2}",
+    "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+    "\"\\u0000\"",
+    "\"\x7F\"",
     "\"\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF\"",
 };
 
@@ -158,12 +177,14 @@ static void test_bad_corpus(void **state) {
         eg_error_clear();
         if (parse(&arena, bad[i].text)) fail_msg("accepted: %s", bad[i].text);
         assert_int_equal(eg_error_status(), EG_E_DATA);
-        if (!strstr(eg_error(), bad[i].where)) fail_msg("%s: said \"%s\", not \"%s\"", bad[i].text, eg_error(), bad[i].where);
+        if (!strstr(eg_error(), bad[i].where))
+            fail_msg("%s: said \"%s\", not \"%s\"", bad[i].text, eg_error(), bad[i].where);
         eg_arena_free(&arena);
     }
 }
 
-/* Every prefix of a valid text, in a block of exactly its size, so that a read past the end is caught by the sanitizers. */
+/* Every prefix of a valid text, in a block of exactly its size, so that a read past the end is caught by the
+ * sanitizers. */
 static void test_prefixes(void **state) {
     (void)state;
     const char text[] = "{\"k\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\xC3\xA9\",true,null,{\"z\":false}]}";
@@ -254,9 +275,10 @@ static void test_writer(void **state) {
                         "\"none\":null,\"list\":[true,false,{\"raw\":[]}],\"empty\":{},\"k\\\"\":null}");
     text.length = 0;
     write_sample(&text, 2);
-    assert_string_equal(text.data, "{\n  \"n\": -9223372036854775808,\n  \"x\": 0.1,\n  \"bad\": null,\n"
-                                   "  \"s\": \"q\\\"b\\\\n\\n\\u0001\xC3\xA9\",\n  \"none\": null,\n  \"list\": [\n"
-                                   "    true,\n    false,\n    {\"raw\":[]}\n  ],\n  \"empty\": {},\n  \"k\\\"\": null\n}");
+    assert_string_equal(text.data,
+                        "{\n  \"n\": -9223372036854775808,\n  \"x\": 0.1,\n  \"bad\": null,\n"
+                        "  \"s\": \"q\\\"b\\\\n\\n\\u0001\xC3\xA9\",\n  \"none\": null,\n  \"list\": [\n"
+                        "    true,\n    false,\n    {\"raw\":[]}\n  ],\n  \"empty\": {},\n  \"k\\\"\": null\n}");
     eg_arena arena = EG_ARENA_INIT;
     const eg_json *root = eg_json_parse(&arena, text.data, text.length);
     assert_non_null(root);
@@ -316,11 +338,16 @@ static void test_failed_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),          cmocka_unit_test(test_numbers_are_exact),
-        cmocka_unit_test(test_getters),         cmocka_unit_test(test_good_corpus),
-        cmocka_unit_test(test_bad_corpus),      cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_nul_byte_inside), cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_many_keys),       cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_numbers_are_exact),
+        cmocka_unit_test(test_getters),
+        cmocka_unit_test(test_good_corpus),
+        cmocka_unit_test(test_bad_corpus),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_nul_byte_inside),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_writer),
         cmocka_unit_test(test_writer_output_is_always_valid),
         cmocka_unit_test(test_writer_misuse_is_marked),
         cmocka_unit_test(test_failed_allocations),

@@ -30,8 +30,7 @@ static void test_philox_known_answers(void **state) {
                  (uint32_t[]){ 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 });
 }
 
-
-/* The header's layout, by hand: element 4 b + i is word i of block b; step, site and both halves of the seed count. */
+/* The layout, by hand: element 4 b + i is word i of block b; step, site and both halves of the seed count. */
 static void test_layout(void **state) {
     (void)state;
     eg_rng_key key = { 0x123456789abcdef0, 7, 99 };
@@ -41,8 +40,9 @@ static void test_layout(void **state) {
         assert_int_equal(eg_rng_word(key, 20 + i), words[i]);
         assert_true(eg_rng_uniform(key, 20 + i) == (float)(words[i] >> 8) / 16777216.0f);
     }
-    const eg_rng_key changed[] = { { key.seed + 1, 7, 99 }, { key.seed + (UINT64_C(1) << 32), 7, 99 },
-                                   { key.seed, 8, 99 }, { key.seed, 7, 98 } };
+    const eg_rng_key changed[] = {
+        { key.seed + 1, 7, 99 }, { key.seed + (UINT64_C(1) << 32), 7, 99 }, { key.seed, 8, 99 }, { key.seed, 7, 98 }
+    };
     for (int i = 0; i < 4; i++) {
         eg_philox(changed[i], 5, other);
         assert_memory_not_equal(words, other, sizeof words);
@@ -152,10 +152,14 @@ static void test_site_is_fnv1a(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_philox_known_answers), cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_uniform_moments),      cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_sequence),             cmocka_unit_test(test_below),
-        cmocka_unit_test(test_gauss_walks_in_pairs), cmocka_unit_test(test_permutation),
+        cmocka_unit_test(test_philox_known_answers),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_uniform_moments),
+        cmocka_unit_test(test_normal),
+        cmocka_unit_test(test_sequence),
+        cmocka_unit_test(test_below),
+        cmocka_unit_test(test_gauss_walks_in_pairs),
+        cmocka_unit_test(test_permutation),
         cmocka_unit_test(test_site_is_fnv1a),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,9 +65,10 @@ static void test_errno_maps(void **state) {
     const struct {
         int code;
         eg_status status;
-    } rows[] = { { ENOENT, EG_E_MISSING }, { EACCES, EG_E_PERMISSION }, { EPERM, EG_E_PERMISSION },
-                 { EROFS, EG_E_PERMISSION }, { ENOSPC, EG_E_WRITE }, { EDQUOT, EG_E_WRITE }, { ENOMEM, EG_E_MEMORY },
-                 { EIO, EG_E_IO } };
+    } rows[] = { { ENOENT, EG_E_MISSING },   { EACCES, EG_E_PERMISSION },
+                 { EPERM, EG_E_PERMISSION }, { EROFS, EG_E_PERMISSION },
+                 { ENOSPC, EG_E_WRITE },     { EDQUOT, EG_E_WRITE },
+                 { ENOMEM, EG_E_MEMORY },    { EIO, EG_E_IO } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         errno = rows[i].code;
         assert_int_equal(eg_fail_errno("out.bin: cannot write"), rows[i].status);
@@ -113,10 +114,14 @@ static void test_version(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_are_pinned),       cmocka_unit_test(test_names_and_texts),
-        cmocka_unit_test(test_message_and_context),     cmocka_unit_test(test_message_is_one_line_and_bounded),
-        cmocka_unit_test(test_errno_maps),              cmocka_unit_test(test_each_thread_has_its_own),
-        cmocka_unit_test(test_try),                     cmocka_unit_test(test_version),
+        cmocka_unit_test(test_values_are_pinned),
+        cmocka_unit_test(test_names_and_texts),
+        cmocka_unit_test(test_message_and_context),
+        cmocka_unit_test(test_message_is_one_line_and_bounded),
+        cmocka_unit_test(test_errno_maps),
+        cmocka_unit_test(test_each_thread_has_its_own),
+        cmocka_unit_test(test_try),
+        cmocka_unit_test(test_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,8 @@ static void test_shortest_numbers(void **state) {
     expect_number(5e-324, "5e-324");
     expect_number(DBL_MAX, "1.7976931348623157e308");
     expect_number(DBL_MIN, "2.2250738585072014e-308");
-    expect_number(0x1p-44, "5.684341886080802e-14"); /* below a power of two the closest 16 digits read back as another */
+    expect_number(0x1p-44,
+                  "5.684341886080802e-14"); /* below a power of two the closest 16 digits read back as another */
     expect_number((double)NAN, "nan");
     expect_number((double)-INFINITY, "-inf");
     expect_float(0.1f, "0.1");
@@ -147,7 +148,9 @@ static void test_round_digits(void **state) {
     assert_int_equal(point, -3);
 }
 
-static const char *parse(const char *text, double *value) { return eg_parse_double(text, text + strlen(text), value); }
+static const char *parse(const char *text, double *value) {
+    return eg_parse_double(text, text + strlen(text), value);
+}
 
 static void test_parse_double(void **state) {
     (void)state;
@@ -156,13 +159,30 @@ static void test_parse_double(void **state) {
         double value;
         int used;
     } rows[] = {
-        { "0", 0, 1 }, { "-12.5", -12.5, 5 }, { "+3", 3, 2 }, { ".5", .5, 2 }, { "5.", 5, 2 }, { "1e3", 1000, 3 },
-        { "1E-3x", 1e-3, 4 }, { "1e", 1, 1 }, { "1e+", 1, 1 }, { "1.5.2", 1.5, 3 }, { "1,5", 1, 1 },
-        { "inf", (double)INFINITY, 3 }, { "-Infinity", (double)-INFINITY, 9 }, { "1e999", (double)INFINITY, 5 },
-        { "1e-999", 0, 6 }, { "0e999999999999999999", 0, 20 }, { "1e99999999999999999999", (double)INFINITY, 22 },
-        { "9007199254740993", 9007199254740992.0, 16 }, { "9007199254740993.0000000001", 9007199254740994.0, 27 },
-        { "2.2250738585072011e-308", 0x0.fffffffffffffp-1022, 23 }, { "4.9e-324", 5e-324, 8 }, { "2.4e-324", 0, 8 },
-        { "0.000000000000000000000000000001e30", 1, 35 }, { "100000000000000000000000e-23", 1, 28 },
+        { "0", 0, 1 },
+        { "-12.5", -12.5, 5 },
+        { "+3", 3, 2 },
+        { ".5", .5, 2 },
+        { "5.", 5, 2 },
+        { "1e3", 1000, 3 },
+        { "1E-3x", 1e-3, 4 },
+        { "1e", 1, 1 },
+        { "1e+", 1, 1 },
+        { "1.5.2", 1.5, 3 },
+        { "1,5", 1, 1 },
+        { "inf", (double)INFINITY, 3 },
+        { "-Infinity", (double)-INFINITY, 9 },
+        { "1e999", (double)INFINITY, 5 },
+        { "1e-999", 0, 6 },
+        { "0e999999999999999999", 0, 20 },
+        { "1e99999999999999999999", (double)INFINITY, 22 },
+        { "9007199254740993", 9007199254740992.0, 16 },
+        { "9007199254740993.0000000001", 9007199254740994.0, 27 },
+        { "2.2250738585072011e-308", 0x0.fffffffffffffp-1022, 23 },
+        { "4.9e-324", 5e-324, 8 },
+        { "2.4e-324", 0, 8 },
+        { "0.000000000000000000000000000001e30", 1, 35 },
+        { "100000000000000000000000e-23", 1, 28 },
         { "179769313486231570000000000000000e276", DBL_MAX, 37 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -221,7 +241,8 @@ static void test_parse_against_libc(void **state) {
     eg_rng rng = eg_rng_new(3, 0);
     for (int i = 0; i < 20000; i++) {
         char text[64];
-        snprintf(text, sizeof text, "%.*e", (int)eg_rng_below(&rng, 25), i % 2 ? random_double(&rng) : eg_rng_gauss(&rng));
+        snprintf(text, sizeof text, "%.*e", (int)eg_rng_below(&rng, 25),
+                 i % 2 ? random_double(&rng) : eg_rng_gauss(&rng));
         double value;
         if (!strchr(text, 'e')) continue;
         assert_non_null(parse(text, &value));
@@ -299,9 +320,21 @@ static void test_utf8(void **state) {
         const char *text;
         int length;
     } cases[] = {
-        { "a", 1 },           { "\xC3\xA9", 2 },         { "\xE2\x82\xAC", 3 },     { "\xF0\x9F\x98\x80", 4 }, { "\xE9", 0 },
-        { "\xC3", 0 },        { "\xC0\x80", 0 },         { "\xE0\x80\x80", 0 },     { "\xED\xA0\x80", 0 },     { "\xF4\x90\x80\x80", 0 },
-        { "\x80", 0 },        { "\xE2\x82" "A", 0 },     { "\xF5\x80\x80\x80", 0 },
+        { "a", 1 },
+        { "\xC3\xA9", 2 },
+        { "\xE2\x82\xAC", 3 },
+        { "\xF0\x9F\x98\x80", 4 },
+        { "\xE9", 0 },
+        { "\xC3", 0 },
+        { "\xC0\x80", 0 },
+        { "\xE0\x80\x80", 0 },
+        { "\xED\xA0\x80", 0 },
+        { "\xF4\x90\x80\x80", 0 },
+        { "\x80", 0 },
+        { "\xE2\x82"
+          "A",
+          0 },
+        { "\xF5\x80\x80\x80", 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(eg_utf8_length(cases[i].text, cases[i].text + strlen(cases[i].text)), cases[i].length);
@@ -309,12 +342,18 @@ static void test_utf8(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grows),              cmocka_unit_test(test_failed_allocations),
-        cmocka_unit_test(test_shortest_numbers),   cmocka_unit_test(test_numbers_read_back),
-        cmocka_unit_test(test_fewest_digits),      cmocka_unit_test(test_round_digits),
-        cmocka_unit_test(test_parse_double),       cmocka_unit_test(test_parse_is_bounded),
-        cmocka_unit_test(test_parse_long_numbers), cmocka_unit_test(test_parse_against_libc),
-        cmocka_unit_test(test_parse_int),          cmocka_unit_test(test_comma_locale),
+        cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_shortest_numbers),
+        cmocka_unit_test(test_numbers_read_back),
+        cmocka_unit_test(test_fewest_digits),
+        cmocka_unit_test(test_round_digits),
+        cmocka_unit_test(test_parse_double),
+        cmocka_unit_test(test_parse_is_bounded),
+        cmocka_unit_test(test_parse_long_numbers),
+        cmocka_unit_test(test_parse_against_libc),
+        cmocka_unit_test(test_parse_int),
+        cmocka_unit_test(test_comma_locale),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_did_you_mean),
     };

@@ -44,10 +44,13 @@ static void test_equal(void **state) {
 static void test_broadcast(void **state) {
     (void)state;
     const eg_shape rows[][3] = {
-        { EG_SHAPE(2, 3), EG_SHAPE(3), EG_SHAPE(2, 3) },       { EG_SHAPE(2, 1), EG_SHAPE(1, 4), EG_SHAPE(2, 4) },
-        { EG_SCALAR, EG_SHAPE(5), EG_SHAPE(5) },               { EG_SCALAR, EG_SCALAR, EG_SCALAR },
+        { EG_SHAPE(2, 3), EG_SHAPE(3), EG_SHAPE(2, 3) },
+        { EG_SHAPE(2, 1), EG_SHAPE(1, 4), EG_SHAPE(2, 4) },
+        { EG_SCALAR, EG_SHAPE(5), EG_SHAPE(5) },
+        { EG_SCALAR, EG_SCALAR, EG_SCALAR },
         { EG_SHAPE(8, 1, 6, 1), EG_SHAPE(7, 1, 5), EG_SHAPE(8, 7, 6, 5) },
-        { EG_SHAPE(0, 3), EG_SHAPE(1, 3), EG_SHAPE(0, 3) },    { EG_SHAPE(0), EG_SHAPE(1), EG_SHAPE(0) },
+        { EG_SHAPE(0, 3), EG_SHAPE(1, 3), EG_SHAPE(0, 3) },
+        { EG_SHAPE(0), EG_SHAPE(1), EG_SHAPE(0) },
     };
     eg_shape out;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -60,8 +60,14 @@ static void test_bad_arguments(void **state) {
 /* Rank 2 to 5, as in the course: tables, time series, images, video. */
 static void test_ranks(void **state) {
     (void)state;
-    const eg_shape shapes[] = { EG_SCALAR, EG_SHAPE(3), EG_SHAPE(4, 3), EG_SHAPE(2, 5, 3), EG_SHAPE(2, 4, 4, 3),
-                                EG_SHAPE(2, 3, 4, 4, 3), EG_SHAPE(1, 2, 1, 2, 1, 2, 1, 2), EG_SHAPE(0, 3) };
+    const eg_shape shapes[] = { EG_SCALAR,
+                                EG_SHAPE(3),
+                                EG_SHAPE(4, 3),
+                                EG_SHAPE(2, 5, 3),
+                                EG_SHAPE(2, 4, 4, 3),
+                                EG_SHAPE(2, 3, 4, 4, 3),
+                                EG_SHAPE(1, 2, 1, 2, 1, 2, 1, 2),
+                                EG_SHAPE(0, 3) };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         eg_tensor *t = ramp(EG_F32, shapes[i]);
         expect_shape(t, shapes[i]);
@@ -110,8 +116,8 @@ static void test_reshape(void **state) {
     assert_ptr_not_equal(eg_tensor_data(flat), eg_tensor_data(t));
     eg_tensor *one = eg_tensor_reshape(t, EG_SHAPE(2, -1, 1));
     expect_shape(one, EG_SHAPE(2, 12, 1));
-    const eg_shape wrong[] = { EG_SHAPE(5, 5), EG_SHAPE(-1, -1), EG_SHAPE(-1, 7), EG_SHAPE(-2, -12), EG_SHAPE(0, -1),
-                               EG_SCALAR, { 9, { 0 } }, EG_SHAPE(INT64_MAX, INT64_MAX) };
+    const eg_shape wrong[] = { EG_SHAPE(5, 5),  EG_SHAPE(-1, -1), EG_SHAPE(-1, 7), EG_SHAPE(-2, -12),
+                               EG_SHAPE(0, -1), EG_SCALAR,        { 9, { 0 } },    EG_SHAPE(INT64_MAX, INT64_MAX) };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_null(eg_tensor_reshape(t, wrong[i]));
         assert_int_equal(eg_error_status(), EG_E_SHAPE);
@@ -162,7 +168,8 @@ static void test_slices_like_python(void **state) {
 static void test_slice_corners(void **state) {
     (void)state;
     eg_tensor *t = ramp(EG_F32, EG_SHAPE(3, 4));
-    eg_tensor *reversed = eg_tensor_slice(t, -1, -1, INT64_MIN, -1), *far = eg_tensor_slice(t, 0, 1, INT64_MAX, INT64_MAX);
+    eg_tensor *reversed = eg_tensor_slice(t, -1, -1, INT64_MIN, -1),
+              *far = eg_tensor_slice(t, 0, 1, INT64_MAX, INT64_MAX);
     expect_shape(reversed, EG_SHAPE(3, 4));
     assert_true(AT(reversed, 1, 0) == 7 && AT(reversed, 1, 3) == 4);
     expect_shape(far, EG_SHAPE(1, 4));
@@ -224,11 +231,16 @@ static void test_failed_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_is_zero),        cmocka_unit_test(test_bad_arguments),
-        cmocka_unit_test(test_ranks),              cmocka_unit_test(test_mnist_shapes),
-        cmocka_unit_test(test_reshape),            cmocka_unit_test(test_permute),
-        cmocka_unit_test(test_slices_like_python), cmocka_unit_test(test_slice_corners),
-        cmocka_unit_test(test_expand),             cmocka_unit_test(test_copy_is_its_own),
+        cmocka_unit_test(test_new_is_zero),
+        cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_mnist_shapes),
+        cmocka_unit_test(test_reshape),
+        cmocka_unit_test(test_permute),
+        cmocka_unit_test(test_slices_like_python),
+        cmocka_unit_test(test_slice_corners),
+        cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_copy_is_its_own),
         cmocka_unit_test(test_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
