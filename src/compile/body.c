@@ -70,7 +70,7 @@ static void list_members(builder *b) {
 }
 
 static eg_value *number(builder *b, const eg_value *constant) {
-    eg_attr attr = { .number = { .number = constant->attr.number.number, .dtype = constant->dtype } };
+    eg_attr attr = { .number = { .number = constant->attr.number.number, .dtype = (int32_t)constant->dtype } };
     for (int i = b->nin; i < b->body->graph->n; i++) {
         eg_value *v = b->body->graph->values[i];
         int same = v->op == EG_OP_CONST && v->dtype == constant->dtype;

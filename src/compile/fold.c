@@ -39,7 +39,7 @@ static double rounded(eg_dtype dtype, double x, int *fits) {
 }
 
 static eg_value *filled(eg_rewrite *r, const eg_value *old, double number) {
-    eg_attr attr = { .number = { .number = number, .shape = old->shape, .dtype = old->dtype } };
+    eg_attr attr = { .number = { .number = number, .shape = old->shape, .dtype = (int32_t)old->dtype } };
     return eg_node(r->to, EG_OP_CONST, NULL, 0, &attr);
 }
 

@@ -42,7 +42,7 @@ static eg_value *make2(const call *c, eg_op op, eg_value *a, eg_value *b) {
 }
 
 static eg_value *number(const call *c, eg_dtype dtype, double x) {
-    eg_attr attr = { .number = { .number = x, .dtype = dtype } };
+    eg_attr attr = { .number = { .number = x, .dtype = (int32_t)dtype } };
     return eg_node(c->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 

@@ -25,7 +25,7 @@ static inline descent descend(eg_optimizer *optimizer, eg_value *(*f)(eg_value *
     descent d = { graph, optimizer, eg_state_new(1), NULL };
     eg_value *step = eg_input(graph, "step", EG_I32, EG_SCALAR), *lr = eg_input(graph, "lr", EG_F64, EG_SCALAR);
     eg_value *w = eg_var(graph, "w", EG_F64, EG_SHAPE(DIMS)), *g, *out[1 + EG_OPTIMIZER_SLOTS];
-    int n;
+    int n = 0;
     assert_int_equal(eg_grad(f(w), &w, 1, &g), EG_OK);
     if (!optimizer || eg_optimizer_build(optimizer, step, lr, &w, &g, 1, out, &n) != EG_OK)
         fail_msg("%s", eg_error());
