@@ -152,6 +152,48 @@ EG_API eg_value *eg_scatter_add(eg_value *x, eg_value *index, int axis, int64_t 
 /* index i32 [...] -> dtype [..., depth], 1 where the last axis equals the index; all 0 for an index outside. */
 EG_API eg_value *eg_one_hot(eg_value *index, int64_t depth, eg_dtype dtype);
 
+/* One index for each element: out[.., i, ..] = x[.., index[.., i, ..], ..] along `axis`, all other axes equal; zeros for an
+ * index outside. put_along is its transpose: zeros of length `size` along the axis, plus x at its places. */
+EG_API eg_value *eg_take_along(eg_value *x, eg_value *index, int axis);
+EG_API eg_value *eg_put_along(eg_value *x, eg_value *index, int axis, int64_t size);
+
+/* ---- images ----------------------------------------------------------------------------------------------------------
+ * Channels-last: [batch, length, channels] or [batch, height, width, channels]. Lists have a number for each spatial axis; a
+ * second number that is 0 repeats the first. */
+typedef enum eg_padding {
+    EG_VALID, /* zeros around as `low` and `high` say: none by default */
+    EG_SAME   /* as many as make the result n / stride long, rounded up; the odd one at the bottom or right (as Keras) */
+} eg_padding;
+
+typedef struct eg_window_opt {
+    size_t size_;
+    int64_t size[2];          /* pooling: of the window; 2 */
+    int64_t stride[2];        /* 1; of pooling: the size */
+    eg_padding padding;
+    int64_t low[2], high[2];  /* zeros before and behind each axis (negative: cut) */
+    int64_t dilation[2];      /* 1 */
+    int64_t groups;           /* 1; channels in so many groups that do not see each other */
+    int64_t extra[2];         /* conv_transpose: this much longer at the end (torch: output_padding) */
+    int count_padding;        /* avg_pool: divide by the whole window, padding counted (torch) */
+} eg_window_opt;
+
+/* w is [height, width, channels / groups, out] (Keras' order); depthwise: groups = channels. The kernel is not turned round. */
+EG_API eg_value *eg_conv_(eg_value *x, eg_value *w, eg_window_opt opt);
+/* The gradient of a conv by its image, used forward: w is [height, width, out / groups, channels of x]. The result is
+ * (n - 1) stride + the kernel's extent - low - high + extra long; EG_SAME: n stride + extra. */
+EG_API eg_value *eg_conv_transpose_(eg_value *x, eg_value *w, eg_window_opt opt);
+EG_API eg_value *eg_max_pool_(eg_value *x, eg_window_opt opt); /* a tie gives the gradient to the first in the window */
+EG_API eg_value *eg_avg_pool_(eg_value *x, eg_window_opt opt); /* padding is not counted (as Keras) */
+#define EG_SECOND_(f, T, x, w, ...) f(x, w, (T){ __VA_ARGS__ })
+#define eg_conv(...) EG_SECOND_(eg_conv_, eg_window_opt, __VA_ARGS__, .size_ = sizeof(eg_window_opt)) /* .stride = { 2 } */
+#define eg_conv_transpose(...) EG_SECOND_(eg_conv_transpose_, eg_window_opt, __VA_ARGS__, .size_ = sizeof(eg_window_opt))
+#define eg_max_pool(...) EG_FIRST_(eg_max_pool_, eg_window_opt, __VA_ARGS__, .size_ = sizeof(eg_window_opt)) /* .size = { 3 } */
+#define eg_avg_pool(...) EG_FIRST_(eg_avg_pool_, eg_window_opt, __VA_ARGS__, .size_ = sizeof(eg_window_opt))
+EG_API eg_value *eg_global_avg_pool(eg_value *x); /* [batch, channels] */
+EG_API eg_value *eg_global_max_pool(eg_value *x); /* [batch, channels] */
+EG_API eg_value *eg_zero_pad(eg_value *x, const int64_t *low, const int64_t *high);
+EG_API eg_value *eg_upsample(eg_value *x, const int64_t *times); /* every element so many times: nearest neighbour */
+
 /* ---- random, state -------------------------------------------------------------------------------------------------- */
 
 /* Random tensors are pure functions of the state's seed, `step` (a scalar i32 value, usually the training step) and
@@ -253,6 +295,16 @@ EG_API eg_status eg_graph_verify(const eg_graph *graph);
 #define eg_gather(...) EG_HERE_(eg_gather(__VA_ARGS__))
 #define eg_scatter_add(...) EG_HERE_(eg_scatter_add(__VA_ARGS__))
 #define eg_one_hot(...) EG_HERE_(eg_one_hot(__VA_ARGS__))
+#define eg_take_along(...) EG_HERE_(eg_take_along(__VA_ARGS__))
+#define eg_put_along(...) EG_HERE_(eg_put_along(__VA_ARGS__))
+#define eg_conv_(...) EG_HERE_(eg_conv_(__VA_ARGS__))
+#define eg_conv_transpose_(...) EG_HERE_(eg_conv_transpose_(__VA_ARGS__))
+#define eg_max_pool_(...) EG_HERE_(eg_max_pool_(__VA_ARGS__))
+#define eg_avg_pool_(...) EG_HERE_(eg_avg_pool_(__VA_ARGS__))
+#define eg_global_avg_pool(...) EG_HERE_(eg_global_avg_pool(__VA_ARGS__))
+#define eg_global_max_pool(...) EG_HERE_(eg_global_max_pool(__VA_ARGS__))
+#define eg_zero_pad(...) EG_HERE_(eg_zero_pad(__VA_ARGS__))
+#define eg_upsample(...) EG_HERE_(eg_upsample(__VA_ARGS__))
 #define eg_random_uniform(...) EG_HERE_(eg_random_uniform(__VA_ARGS__))
 #define eg_random_normal(...) EG_HERE_(eg_random_normal(__VA_ARGS__))
 #define eg_dropout_mask(...) EG_HERE_(eg_dropout_mask(__VA_ARGS__))

@@ -20,6 +20,7 @@ typedef enum field_type {
     WORD,    /* uint32 */
     MASK,    /* bit i: axis i; uint32 or uint64; printed as a list of axes */
     LIST,    /* int32 or int64 for each axis of the first operand */
+    SPATIAL, /* int64 for each axis of the first operand but its first and its last */
     LAYOUT,  /* int32; "panels" */
     BYTES,   /* a literal's elements */
     BODY,
@@ -31,12 +32,12 @@ typedef enum field_type {
 typedef struct field {
     const char *key; /* "" : the number stands alone */
     field_type type;
-    int optional; /* 1: printed only if not 0 */
+    int optional; /* printed only if it is not optional - 1: 0 or 1 */
     size_t offset, size;
 } field;
 
 #define AT(member) offsetof(eg_attr, member), sizeof(((eg_attr *)0)->member)
-enum { MOST_FIELDS = 4 };
+enum { MOST_FIELDS = 7, ZERO = 1, ONE = 2 };
 
 static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
     [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) },
@@ -74,6 +75,19 @@ static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
                         { "shape", SHAPE, 0, AT(index.shape) },
                         { "dtype", DTYPE, 0, AT(index.dtype) } },
     [EG_ATTR_PACK] = { { "transpose", FLAG, 1, AT(pack.transpose) } },
+    [EG_ATTR_CONV] = { { "stride", SPATIAL, ONE, AT(window.stride) },
+                       { "low", SPATIAL, ZERO, AT(window.low) },
+                       { "high", SPATIAL, ZERO, AT(window.high) },
+                       { "spread", SPATIAL, ONE, AT(window.spread) },
+                       { "dilation", SPATIAL, ONE, AT(window.dilation) },
+                       { "groups", INTEGER, ONE, AT(window.groups) },
+                       { "kernel", FLAG, ZERO, AT(window.kernel) } },
+    [EG_ATTR_WINDOW] = { { "size", SPATIAL, 0, AT(window.size) },
+                         { "stride", SPATIAL, ONE, AT(window.stride) },
+                         { "low", SPATIAL, ZERO, AT(window.low) },
+                         { "high", SPATIAL, ZERO, AT(window.high) },
+                         { "spread", SPATIAL, ONE, AT(window.spread) },
+                         { "dilation", SPATIAL, ONE, AT(window.dilation) } },
 };
 
 static const char *const layouts[] = { [EG_ROWS] = "", [EG_PANELS] = "panels" };
@@ -96,8 +110,14 @@ static uint64_t get_word(const field *f, const void *at) {
     return (uint64_t)get_int(f, at) & (f->size == 4 ? UINT32_MAX : UINT64_MAX);
 }
 
-/* Bytes of one element of a LIST. */
-static size_t element(const field *f) { return f->size / EG_MAX_RANK; }
+/* Bytes of one element of a list. */
+static size_t element(const field *f) { return f->size / (f->type == SPATIAL ? EG_SPATIAL : EG_MAX_RANK); }
+
+/* How many there are for an operand of that rank. */
+static int list_length(const field *f, int rank) {
+    if (f->type != SPATIAL) return rank;
+    return rank < 2 ? 0 : rank - 2 < EG_SPATIAL ? rank - 2 : EG_SPATIAL;
+}
 
 static int64_t get_element(const field *f, const void *at, int i) {
     const field one = { .size = element(f) };
@@ -127,7 +147,7 @@ static eg_status normal_axis(const field *f, void *out, const void *in, int rank
 }
 
 static eg_status normal_list(const field *f, void *out, const void *in, int rank) {
-    memcpy(out, in, element(f) * (size_t)rank);
+    memcpy(out, in, element(f) * (size_t)list_length(f, rank));
     return EG_OK;
 }
 
@@ -201,9 +221,9 @@ static void print_mask(const field *f, eg_text *text, const eg_value *value, con
 }
 
 static void print_list(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    int rank = value->in[0]->shape.rank;
-    for (int i = 0; i < rank; i++) eg_text_format(text, "%s%lld", i ? "," : "[", (long long)get_element(f, at, i));
-    eg_text_add(text, rank ? "]" : "[]");
+    int n = list_length(f, value->in[0]->shape.rank);
+    for (int i = 0; i < n; i++) eg_text_format(text, "%s%lld", i ? "," : "[", (long long)get_element(f, at, i));
+    eg_text_add(text, n ? "]" : "[]");
 }
 
 static void print_layout(const field *f, eg_text *text, const eg_value *value, const void *at) {
@@ -285,7 +305,8 @@ static eg_status parse_list(const field *f, eg_lexer *lexer, void *at, int rank)
     int64_t values[EG_MAX_RANK];
     int n;
     EG_TRY(eg_lex_list(lexer, EG_MAX_RANK, values, &n));
-    if (n != rank) return eg_lex_fail(lexer, "\"%s\" has %d numbers for an operand of rank %d", f->key, n, rank);
+    if (n != list_length(f, rank))
+        return eg_lex_fail(lexer, "\"%s\" has %d numbers for an operand of rank %d", f->key, n, rank);
     for (int i = 0; i < n; i++) {
         if (element(f) == 4 && (values[i] < INT32_MIN || values[i] > INT32_MAX))
             return eg_lex_fail(lexer, "the number %lld is too large", (long long)values[i]);
@@ -315,6 +336,7 @@ static const struct {
     [WORD] = { normal_plain, print_word, parse_word },
     [MASK] = { normal_plain, print_mask, parse_mask },
     [LIST] = { normal_list, print_list, parse_list },
+    [SPATIAL] = { normal_list, print_list, parse_list },
     [LAYOUT] = { normal_layout, print_layout, parse_layout },
     [BYTES] = { normal_plain, print_bytes, NULL },
     [BODY] = { normal_body, NULL, NULL },
@@ -428,13 +450,26 @@ uint64_t eg_node_hash(const eg_value *value) {
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
-static int is_zero(const field *f, const eg_attr *attr) { return f->optional && get_int(f, at_const(f, attr)) == 0; }
+/* Is it what a reader takes it for when nothing is said? */
+static int is_standard(const field *f, const eg_attr *attr, int rank) {
+    if (!f->optional) return 0;
+    if (f->type != SPATIAL) return get_int(f, at_const(f, attr)) == f->optional - 1;
+    for (int i = 0; i < list_length(f, rank); i++)
+        if (get_element(f, at_const(f, attr), i) != f->optional - 1) return 0;
+    return 1;
+}
+
+static void put_standard(const field *f, eg_attr *attr, int rank) {
+    int is_list = f->type == SPATIAL, n = is_list ? list_length(f, rank) : 1;
+    size_t size = is_list ? element(f) : f->size;
+    for (int i = 0; i < n; i++) put_int(size, (char *)at(f, attr) + size * (size_t)i, f->optional - 1);
+}
 
 void eg_attr_print(eg_text *text, const eg_value *value) {
     eg_attr_kind kind = value->def->attr;
     const char *between = " {";
     for (const field *f = kinds[kind]; f < fields_end(kind); f++) {
-        if (!types[f->type].print || is_zero(f, &value->attr)) continue;
+        if (!types[f->type].print || is_standard(f, &value->attr, value->nin ? value->in[0]->shape.rank : 0)) continue;
         eg_text_add(text, between);
         eg_text_add(text, f->key);
         if (f->key[0]) eg_text_add(text, "=");
@@ -492,9 +527,11 @@ eg_status eg_attr_parse(eg_lexer *lexer, const eg_op_def *def, int rank, eg_attr
     int braces = eg_lex_is(lexer, "{");
     if (def->attr == EG_ATTR_DATA) return braces ? parse_bytes(lexer, out) : eg_lex_need(lexer, "{");
     if (braces) EG_TRY(parse_fields(lexer, def->attr, rank, &out->attr, &seen));
-    for (const field *f = kinds[def->attr]; f < fields_end(def->attr); f++)
-        if (types[f->type].parse && !f->optional && !(seen >> (f - kinds[def->attr]) & 1))
-            return eg_lex_fail(lexer, "%s: the attribute %s is missing", def->name, f->key[0] ? f->key : "in braces");
+    for (const field *f = kinds[def->attr]; f < fields_end(def->attr); f++) {
+        if (!types[f->type].parse || seen >> (f - kinds[def->attr]) & 1) continue;
+        if (f->optional) put_standard(f, &out->attr, rank);
+        else return eg_lex_fail(lexer, "%s: the attribute %s is missing", def->name, f->key[0] ? f->key : "in braces");
+    }
     return EG_OK;
 }
 

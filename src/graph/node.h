@@ -29,10 +29,13 @@ typedef enum eg_layout { EG_ROWS, EG_PANELS } eg_layout;
 typedef enum eg_attr_kind {
     EG_ATTR_NONE, EG_ATTR_NUMBER, EG_ATTR_DATA, EG_ATTR_AXIS, EG_ATTR_REDUCE, EG_ATTR_PERMUTE, EG_ATTR_SHAPE,
     EG_ATTR_SLICE, EG_ATTR_PAD, EG_ATTR_AXES, EG_ATTR_MATMUL, EG_ATTR_SCATTER, EG_ATTR_ONE_HOT, EG_ATTR_DTYPE,
-    EG_ATTR_RANDOM, EG_ATTR_LEAF, EG_ATTR_BODY, EG_ATTR_INDEX, EG_ATTR_PACK, EG_ATTR_KINDS
+    EG_ATTR_RANDOM, EG_ATTR_LEAF, EG_ATTR_BODY, EG_ATTR_INDEX, EG_ATTR_PACK, EG_ATTR_CONV, EG_ATTR_WINDOW,
+    EG_ATTR_KINDS
 } eg_attr_kind;
 
 typedef struct eg_body eg_body;
+
+enum { EG_SPATIAL = 2 }; /* most axes that windows move over */
 
 typedef union eg_attr {
     struct { double number; eg_shape shape; int32_t dtype, weak; } number;  /* const: a filled tensor          */
@@ -53,6 +56,10 @@ typedef union eg_attr {
     struct { eg_body *body; } body;                                         /* fused (later: scan)             */
     struct { int64_t index; eg_shape shape; int64_t dtype; } index;         /* part; param also shape, dtype   */
     struct { int64_t transpose; } pack;                                     /* pack: also swaps the two axes   */
+    struct {                                                                /* conv, window ops: ops/window.h  */
+        int64_t size[EG_SPATIAL], stride[EG_SPATIAL], low[EG_SPATIAL], high[EG_SPATIAL], spread[EG_SPATIAL];
+        int64_t dilation[EG_SPATIAL], groups, kernel;
+    } window;
 } eg_attr;
 
 struct eg_value {

@@ -78,6 +78,23 @@ static inline int every_movement(eg_value **root, int n, eg_value *x, eg_value *
     return n;
 }
 
+/* Windows over images, one index for each element. */
+static inline int every_window(eg_value **root, int n, eg_graph *g) {
+    eg_value *image = eg_input(g, "image", EG_F32, EG_SHAPE(2, 6, 5, 4)), *line = eg_input(g, "line", EG_F32, EG_SHAPE(2, 7, 3));
+    eg_value *kernel = eg_var(g, "kernel", EG_F32, EG_SHAPE(3, 2, 2, 6)), *thin = eg_var(g, "thin", EG_F32, EG_SHAPE(3, 3, 2));
+    eg_value *y = eg_conv(image, kernel, .stride = { 2, 1 }, .padding = EG_SAME, .groups = 2), *d[2];
+    eg_value *seed = eg_full(g, EG_F32, y->shape, 1);
+    root[n++] = y;
+    if (eg_vjp(&y, &seed, 1, (eg_value *[]){ image, kernel }, 2, d) != EG_OK) return n;
+    root[n++] = d[0];
+    root[n++] = d[1];
+    root[n++] = eg_conv(line, thin, .dilation = { 2 }, .low = { -1 }, .high = { 3 });
+    root[n++] = eg_avg_pool(line, .size = { 3 }, .stride = { 2 });
+    root[n++] = eg_max_pool(image, .stride = { 1 });
+    root[n++] = eg_put_along(image, eg_cast(image, EG_I32), 1, 4);
+    return n;
+}
+
 /* Builds the graph; *n roots. The caller frees the graph. NULL or a poisoned graph only without memory. */
 static inline eg_graph *every_op(eg_value **root, int *n) {
     eg_graph *g = eg_graph_new();
@@ -105,6 +122,7 @@ static inline eg_graph *every_op(eg_value **root, int *n) {
     root[m++] = eg_iota(g, EG_I32, EG_SHAPE(2, 3), 1);
     m = every_arithmetic(root, m, x, b);
     m = every_movement(root, m, x, w, index, step);
+    m = every_window(root, m, g);
     eg_value *group = every_fused(x, b);
     root[m++] = group;
     root[m++] = eg_node1(EG_OP_PART, group, &(eg_attr){ .index = { .index = 1 } });

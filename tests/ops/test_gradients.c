@@ -163,9 +163,75 @@ static eg_value *draw_concat(trial *t) {
     return node(t, &(eg_attr){ .axis = { .axis = axis } });
 }
 
-static eg_value *draw_axis(trial *t) { return t->op == EG_OP_GATHER ? draw_gather(t) : draw_concat(t); }
+/* The index has another length on the axis; x and the index are alike for put_along. */
+static eg_value *draw_along(trial *t) {
+    eg_shape shape = draw_shape(t, 1, 3);
+    int64_t axis = below(t, shape.rank);
+    add_leaf(t, shape);
+    if (t->op == EG_OP_TAKE_ALONG) shape.dim[axis] = draw_dim(t);
+    add_leaf(t, shape);
+    if (t->op == EG_OP_TAKE_ALONG) return node(t, &(eg_attr){ .axis = { .axis = axis } });
+    return node(t, &(eg_attr){ .scatter = { axis, 1 + below(t, 4) } });
+}
+
+static eg_value *draw_axis(trial *t) {
+    if (t->op == EG_OP_TAKE_ALONG) return draw_along(t);
+    return t->op == EG_OP_GATHER ? draw_gather(t) : draw_concat(t);
+}
+
+/* A geometry in which the window fits, on `spatial` axes of an image and of a result of that many positions. */
+static eg_attr draw_window_attr(trial *t, int spatial, eg_shape *image, int64_t *positions) {
+    eg_attr attr = { .window = { .groups = 1 } };
+    for (int a = 0; a < spatial; a++) {
+        int64_t taps = 1 + below(t, 3), stride = 1 + below(t, 3), spread = 1 + below(t, 3) / 2, dilation = 1 + below(t, 3) / 2;
+        int64_t extent = (taps - 1) * dilation + 1, low = below(t, 4) - 1, n = 1 + below(t, 4);
+        int64_t high = below(t, 4) - 1, room = (n - 1) * spread + 1 + low + high;
+        if (room < extent) high += extent - room, room = extent;
+        attr.window.size[a] = taps, attr.window.stride[a] = stride, attr.window.spread[a] = spread;
+        attr.window.dilation[a] = dilation, attr.window.low[a] = low, attr.window.high[a] = high;
+        image->dim[1 + a] = n, positions[a] = (room - extent) / stride + 1;
+    }
+    image->dim[0] = below(t, 10) == 0 ? 0 : 1 + below(t, 2);
+    image->rank = spatial + 2;
+    return attr;
+}
+
+static eg_value *draw_window(trial *t) {
+    int spatial = 1 + (int)below(t, 2);
+    eg_shape image = { 0 };
+    int64_t positions[EG_SPATIAL];
+    eg_attr attr = draw_window_attr(t, spatial, &image, positions);
+    image.dim[spatial + 1] = draw_dim(t);
+    add_leaf(t, image);
+    return node(t, &attr);
+}
+
+/* Now and then in the form `kernel`, whose padding must leave nothing over. */
+static eg_value *draw_conv(trial *t) {
+    int spatial = 1 + (int)below(t, 2), is_kernel = below(t, 3) == 0;
+    eg_shape image = { 0 }, other = { .rank = spatial + 2 };
+    int64_t positions[EG_SPATIAL], out = draw_dim(t), inner = draw_dim(t);
+    eg_attr attr = draw_window_attr(t, spatial, &image, positions);
+    attr.window.groups = 1 + below(t, 3) / 2;
+    attr.window.kernel = is_kernel;
+    image.dim[spatial + 1] = inner * attr.window.groups;
+    for (int a = 0; a < spatial; a++) {
+        int64_t extent = (attr.window.size[a] - 1) * attr.window.dilation[a] + 1;
+        int64_t room = (image.dim[1 + a] - 1) * attr.window.spread[a] + 1 + attr.window.low[a] + attr.window.high[a];
+        if (is_kernel) attr.window.high[a] -= room - extent - (positions[a] - 1) * attr.window.stride[a];
+        other.dim[is_kernel + a] = is_kernel ? positions[a] : attr.window.size[a];
+    }
+    if (is_kernel) other.dim[0] = image.dim[0];
+    else other.dim[spatial] = inner;
+    other.dim[spatial + 1] = out * attr.window.groups;
+    add_leaf(t, image);
+    add_leaf(t, other);
+    if (!is_kernel && below(t, 3) == 0) add_leaf(t, EG_SHAPE(out * attr.window.groups));
+    return node(t, &attr);
+}
 
 static eg_value *draw_scatter(trial *t) {
+    if (t->op == EG_OP_PUT_ALONG) return draw_along(t);
     eg_shape shape = draw_shape(t, 1, 3), index = { 0 };
     int64_t axis = below(t, shape.rank);
     index.rank = (int)below(t, shape.rank - axis + 1);
@@ -196,6 +262,7 @@ static eg_value *(*const drawers[EG_ATTR_KINDS])(trial *t) = {
     [EG_ATTR_SHAPE] = draw_to_shape,   [EG_ATTR_PERMUTE] = draw_permute, [EG_ATTR_SLICE] = draw_slice,
     [EG_ATTR_PAD] = draw_pad,          [EG_ATTR_AXES] = draw_flip,       [EG_ATTR_AXIS] = draw_axis,
     [EG_ATTR_SCATTER] = draw_scatter,  [EG_ATTR_MATMUL] = draw_matmul,
+    [EG_ATTR_CONV] = draw_conv,        [EG_ATTR_WINDOW] = draw_window,
 };
 
 /* ---- numbers
@@ -327,7 +394,7 @@ static int is_linear(eg_op op) {
                                     EG_OP_MAXIMUM, EG_OP_MINIMUM, EG_OP_WHERE,   EG_OP_SUM,    EG_OP_MAX,
                                     EG_OP_MIN,     EG_OP_RESHAPE, EG_OP_PERMUTE, EG_OP_EXPAND, EG_OP_SLICE,
                                     EG_OP_PAD,     EG_OP_FLIP,    EG_OP_CONCAT,  EG_OP_GATHER, EG_OP_SCATTER_ADD,
-                                    EG_OP_CAST };
+                                    EG_OP_CAST,    EG_OP_TAKE_ALONG, EG_OP_PUT_ALONG, EG_OP_WINDOW_SUM };
     for (size_t i = 0; i < sizeof linear / sizeof linear[0]; i++)
         if (linear[i] == op) return 1;
     return 0;

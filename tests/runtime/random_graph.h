@@ -197,11 +197,61 @@ static inline eg_value *draw_lookup(random_graph *r, eg_value *x) {
     eg_shape s = x->shape;
     if (s.rank == 0 || size_of(x) == 0) return x;
     int axis = draw(r, s.rank);
-    switch (draw(r, 4)) {
+    switch (draw(r, 6)) {
     case 0: return size_of(x) / s.dim[axis] < 300 ? eg_gather(x, new_index(r, EG_SHAPE(draw(r, 3), 3)), axis) : x;
+    case 4: {
+        s.dim[axis] = 1 + draw(r, 4);
+        return eg_take_along(x, new_index(r, s), axis);
+    }
+    case 5: return eg_put_along(x, new_index(r, s), axis, 5);
     case 1: return eg_scatter_add(x, new_index(r, EG_SHAPE(s.dim[axis])), axis, 5);
     case 2: return eg_one_hot(new_index(r, EG_SHAPE(draw(r, 6), 4)), 1 + draw(r, 6), EG_F32);
     default: return eg_mul(eg_cast(eg_argmax(x, axis), EG_F32), eg_const(r->graph, .1));
+    }
+}
+
+/* Any value seen as images of 1 to 9 channels. */
+static inline eg_value *as_image(random_graph *r, eg_value *x) {
+    int64_t n = size_of(x), channels = 1 + draw(r, 9), width = 1 + draw(r, 9), height = draw(r, 2) ? 1 + draw(r, 9) : 1;
+    while (n % channels) channels--;
+    while (n / channels % width) width--;
+    while (n / channels / width % height) height--;
+    int64_t batch = n / channels / width / height;
+    if (height == 1 && draw(r, 2)) return eg_reshape_to(x, EG_SHAPE(batch, width, channels));
+    return eg_reshape_to(x, EG_SHAPE(batch, height, width, channels));
+}
+
+static inline int64_t draw_list(random_graph *r, int low, int high) { return low + draw(r, high - low + 1); }
+
+/* Convolutions and pools, padded so much that the window always fits. */
+static inline eg_value *draw_window(random_graph *r, eg_value *a) {
+    if (size_of(a) == 0) return a;
+    eg_value *x = as_image(r, a);
+    int spatial = x->shape.rank - 2, same = draw(r, 2);
+    int64_t channels = x->shape.dim[spatial + 1], groups = channels % 2 == 0 ? 1 + draw(r, 2) : 1;
+    if (draw(r, 5) == 0) groups = channels;
+    eg_window_opt opt = { .padding = same ? EG_SAME : EG_VALID, .groups = groups };
+    eg_shape w = { .rank = spatial + 2 };
+    int64_t wide = 1;
+    for (int i = 0; i < spatial; i++) {
+        opt.size[i] = w.dim[i] = draw_list(r, 1, 4);
+        opt.stride[i] = draw_list(r, 1, 2), opt.dilation[i] = draw_list(r, 1, 2);
+        opt.low[i] = draw_list(r, 0, 2), opt.high[i] = draw_list(r, 0, 2);
+        int64_t missing = (w.dim[i] - 1) * opt.dilation[i] + 1 - x->shape.dim[1 + i] - opt.low[i];
+        if (missing > opt.high[i]) opt.high[i] = missing;
+        wide *= w.dim[i];
+    }
+    if (size_of(x) > 1200) return a;
+    w.dim[spatial] = channels / groups, w.dim[spatial + 1] = groups * draw_list(r, 1, 5);
+    if (draw(r, 8) == 0) w.dim[spatial + 1] = groups * draw_list(r, 15, 40);
+    if (size_of(x) / channels * w.dim[spatial + 1] > MOST_ELEMENTS / 4) return a;
+    eg_value *scaled = eg_mul(tame(x), eg_const(r->graph, 1. / (double)(1 + wide)));
+    switch (draw(r, 6)) {
+    case 0: return eg_max_pool_(x, opt);
+    case 1: opt.count_padding = draw(r, 2); return eg_avg_pool_(x, opt);
+    case 2: return eg_tanh(eg_add(eg_conv_(scaled, new_leaf(r, w), opt), new_leaf(r, EG_SHAPE(w.dim[spatial + 1]))));
+    case 3: return eg_relu(eg_add(eg_conv_(scaled, new_leaf(r, w), opt), new_leaf(r, EG_SHAPE(w.dim[spatial + 1]))));
+    default: return eg_conv_(scaled, new_leaf(r, w), opt);
     }
 }
 
@@ -218,7 +268,8 @@ static inline eg_value *draw_cast(random_graph *r, eg_value *x) {
 
 static inline eg_value *draw_value(random_graph *r) {
     eg_value *x = pick(r);
-    switch (draw(r, 16)) {
+    switch (draw(r, 19)) {
+    case 16: case 17: case 18: return draw_window(r, x);
     case 0: case 1: case 2: return draw_unary(r, x);
     case 3: case 4: case 5: case 6: return draw_binary(r, x);
     case 7: case 8: case 9: return draw_reduce(r, x);
