@@ -18,15 +18,15 @@ typedef struct check_options {
 #define FIELD(name) offsetof(check_options, name)
 
 static const cli_option options[] = {
-    { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS", "the network, e.g. 'dense 8 tanh; dense 3 softmax'", NULL },
-    { "input", 'i', CLI_TEXT, FIELD(input), "SHAPE", "shape of one sample, e.g. 4 or 28x28", NULL },
+    { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS", .help = "the network, e.g. 'dense 8 tanh; dense 3 softmax'" },
+    { "input", 'i', CLI_TEXT, FIELD(input), "SHAPE", .help = "shape of one sample, e.g. 4 or 28x28" },
     { "loss", 0, CLI_TEXT, FIELD(loss), "NAME",
-      "loss (default: cross-entropy after softmax or sigmoid, else squared error)", NULL },
-    { "batch", 'b', CLI_COUNT, FIELD(batch), "N", "samples (default 4)", NULL },
-    { "samples", 0, CLI_COUNT, FIELD(samples), "N", "elements checked per parameter (default: up to 64)", NULL },
-    { "rtol", 0, CLI_REAL, FIELD(rtol), "X", "allowed relative error (default 1e-6)", NULL },
-    { "seed", 's', CLI_COUNT, FIELD(seed), "N", "other numbers", NULL },
-    { "json", 0, CLI_FLAG, FIELD(json), NULL, "one JSON object per parameter", NULL },
+      .help = "loss (default: cross-entropy after softmax or sigmoid, else squared error)" },
+    { "batch", 'b', CLI_POSITIVE, FIELD(batch), "N", .help = "samples (default 4)" },
+    { "samples", 0, CLI_POSITIVE, FIELD(samples), "N", .help = "elements checked per parameter (default: up to 64)" },
+    { "rtol", 0, CLI_REAL, FIELD(rtol), "X", .help = "allowed relative error (default 1e-6)" },
+    { "seed", 's', CLI_SEED, FIELD(seed), "N", .help = "other numbers" },
+    { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object per parameter" },
     { 0 }
 };
 
@@ -100,7 +100,7 @@ static int build(const check_options *o, eg_shape input, problem *p) {
     int64_t samples = eg_shape_size(batch);
     p->x = malloc((size_t)samples * sizeof *p->x);
     p->y = malloc((size_t)(width * o->batch) * sizeof *p->y);
-    if (!p->x || !p->y) return cli_error(CLI_INTERNAL, "no memory");
+    if (!p->x || !p->y) return cli_no_memory();
     for (int64_t i = 0; i < samples; i++) p->x[i] = 2 * draw(&random);
     draw_targets(p->y, o->batch, width, &random);
     return eg_init_normal(p->state, p->graph, .5) == EG_OK ? -1 : cli_fail(eg_error_status());
@@ -130,7 +130,7 @@ static int check(const check_options *o, problem *p) {
     for (int i = 0; i < p->n; i++) {
         eg_check_result result;
         eg_status status = eg_check_gradient(p->loss, &p->parameter[i], 1, p->state, inputs, &result,
-                                             .samples = o->samples, .rtol = isnan(o->rtol) ? 0 : o->rtol);
+                                             .samples = cli_or(o->samples, 0), .rtol = isnan(o->rtol) ? 0 : o->rtol);
         if (status != EG_OK) return cli_fail(status);
         print_result(o, eg_value_name(p->parameter[i]), &result);
         failed += !result.passed;
@@ -139,20 +139,22 @@ static int check(const check_options *o, problem *p) {
 }
 
 static int run(int argc, char **argv) {
-    check_options o = { .batch = 4, .rtol = (double)NAN };
+    check_options o;
     eg_shape input;
+    cli_defaults(&cli_check, &o);
     int code = cli_parse(&cli_check, argc, argv, &o, NULL, 0);
     if (code >= 0) return code;
+    o.batch = cli_or(o.batch, 4);
+    o.seed = cli_or(o.seed, 0);
     if (!o.net || !o.input)
         return cli_error(CLI_USAGE, "check: --net and --input are needed; see: elegans check --help");
     if (!parse_shape(o.input, &input))
         return cli_error(CLI_USAGE, "check: --input takes a shape such as 4 or 28x28, not '%s'", o.input);
-    if (o.batch < 1) return cli_error(CLI_USAGE, "check: --batch takes 1 or more");
     problem p = { .model = eg_model_parse(input, o.net),
                   .graph = eg_graph_new(),
                   .state = eg_state_new((uint64_t)o.seed) };
     if (!p.model || !p.graph || !p.state)
-        code = cli_error(CLI_INTERNAL, "no memory");
+        code = cli_no_memory();
     else if (eg_model_status(p.model) != EG_OK)
         code = cli_error(CLI_USAGE, "--net: %s", eg_model_error(p.model));
     else if ((code = build(&o, input, &p)) < 0)

@@ -13,10 +13,10 @@ typedef struct evaluate_options {
 #define FIELD(name) offsetof(evaluate_options, name)
 
 static const cli_option options[] = {
-    { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE", "what to evaluate on, with targets", NULL },
-    { "part", 0, CLI_TEXT, FIELD(part), "NAME", "train or test, where the source has parts (default: test)", NULL },
-    { "threads", 0, CLI_COUNT, FIELD(threads), "N", "threads (default: all processors)", NULL },
-    { "json", 0, CLI_FLAG, FIELD(json), NULL, "one JSON object on stdout", NULL },
+    { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE", .help = "what to evaluate on, with targets: as for train" },
+    { "part", 0, CLI_TEXT, FIELD(part), "NAME", .help = "train or test, where the source has parts (default: test)" },
+    { "threads", 0, CLI_COUNT, FIELD(threads), "N", .help = "threads, 0 for all processors (default)" },
+    { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object on stdout" },
     { 0 }
 };
 
@@ -24,19 +24,19 @@ static void print_json(const eg_scores *scores) {
     cli_json json = { .stream = stdout };
     cli_json_open(&json, NULL);
     cli_json_text(&json, "event", "evaluate");
-    cli_json_scores(&json, scores);
+    cli_json_score_fields(&json, scores);
     cli_json_integer(&json, "samples", scores->n);
     cli_json_close(&json);
 }
 
 static int evaluate(const evaluate_options *o, eg_model *model) {
     int code = CLI_OK;
-    const char *part = o->part ? o->part : eg_data_has_part(o->data, "test") ? "test" : NULL;
+    const char *part = cli_part(o->part, o->data);
     eg_data *data = cli_open_for(model, o->data, part, 1, &code);
     if (!data) return code;
     eg_scores scores = eg_model_evaluate(model, data);
     if (eg_model_status(model) != EG_OK)
-        code = cli_error(cli_exit_code(eg_model_status(model)), "%s", eg_model_error(model));
+        code = cli_model_error(model);
     else if (o->json)
         print_json(&scores);
     else
@@ -46,13 +46,15 @@ static int evaluate(const evaluate_options *o, eg_model *model) {
 }
 
 static int run(int argc, char **argv) {
-    evaluate_options o = { 0 };
+    evaluate_options o;
     const char *path = NULL;
+    cli_defaults(&cli_evaluate, &o);
     int code = cli_parse(&cli_evaluate, argc, argv, &o, &path, 1);
     if (code >= 0) return code;
     if (!path || !o.data)
         return cli_error(CLI_USAGE, "evaluate: a model file and --data are needed; see: elegans evaluate --help");
-    if (o.threads) eg_set_threads((int)o.threads);
+    eg_set_threads((int)cli_or(o.threads, 0));
+    cli_allow_downloads();
     eg_model *model = cli_load_model(path, &code);
     if (!model) return code;
     code = evaluate(&o, model);

@@ -9,7 +9,7 @@ typedef struct inspect_options {
 } inspect_options;
 
 static const cli_option options[] = {
-    { "json", 0, CLI_FLAG, offsetof(inspect_options, json), NULL, "one JSON object on stdout", NULL }, { 0 }
+    { "json", 0, CLI_FLAG, offsetof(inspect_options, json), NULL, .help = "one JSON object on stdout" }, { 0 }
 };
 
 static void print_names(const char *what, const eg_model *model, int n, const char *(*name)(const eg_model *, int)) {
@@ -65,9 +65,10 @@ static void print_json(const eg_model *model, const char *hash) {
 }
 
 static int run(int argc, char **argv) {
-    inspect_options o = { 0 };
+    inspect_options o;
     const char *path = NULL;
     char hash[65];
+    cli_defaults(&cli_inspect, &o);
     int code = cli_parse(&cli_inspect, argc, argv, &o, &path, 1);
     if (code >= 0) return code;
     if (!path) return cli_error(CLI_USAGE, "inspect: a model file is needed; see: elegans inspect --help");
@@ -90,5 +91,6 @@ const cli_command cli_inspect = {
     .usage = "MODEL [--json]",
     .options = options,
     .run = run,
-    .examples = "  elegans inspect mnist.safetensors\n",
+    .examples = "  elegans inspect mnist.safetensors\n"
+                "  elegans inspect mnist.safetensors --json | python3 -m json.tool\n",
 };

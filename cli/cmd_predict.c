@@ -16,14 +16,15 @@ typedef struct predict_options {
 #define FIELD(name) offsetof(predict_options, name)
 
 static const cli_option options[] = {
-    { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE", "the rows, raw: preprocessing is part of the model", NULL },
-    { "part", 0, CLI_TEXT, FIELD(part), "NAME", "train or test, where the source has parts (default: test)", NULL },
-    { "classes", 0, CLI_FLAG, FIELD(classes), NULL, "the class of each row (default for classifiers)", NULL },
-    { "proba", 0, CLI_FLAG, FIELD(proba), NULL, "all outputs of each row: the classes' probabilities", NULL },
-    { "first", 0, CLI_COUNT, FIELD(first), "N", "only the first N rows", NULL },
-    { "show", 0, CLI_COUNT, FIELD(show), "N", "draw the first N images with their probabilities", NULL },
-    { "threads", 0, CLI_COUNT, FIELD(threads), "N", "threads (default: all processors)", NULL },
-    { "json", 0, CLI_FLAG, FIELD(json), NULL, "one JSON object a row on stdout", NULL },
+    { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE",
+      .help = "the rows, raw ('-': CSV on stdin): preprocessing is part of the model" },
+    { "part", 0, CLI_TEXT, FIELD(part), "NAME", .help = "train or test, where the source has parts (default: test)" },
+    { "classes", 0, CLI_FLAG, FIELD(classes), NULL, .help = "the class of each row (default for classifiers)" },
+    { "proba", 0, CLI_FLAG, FIELD(proba), NULL, .help = "all outputs of each row: the classes' probabilities" },
+    { "first", 0, CLI_POSITIVE, FIELD(first), "N", .help = "only the first N rows" },
+    { "show", 0, CLI_POSITIVE, FIELD(show), "N", .help = "draw the first N images with their probabilities" },
+    { "threads", 0, CLI_COUNT, FIELD(threads), "N", .help = "threads, 0 for all processors (default)" },
+    { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object a row on stdout" },
     { 0 }
 };
 
@@ -78,8 +79,10 @@ static void print_csv(const outcome *r, int proba, int classify) {
     print_csv_header(r, proba);
     for (int64_t i = 0; i < r->rows; i++) {
         if (!proba && classify) put_field(class_name(r, r->classes[i]));
-        for (int64_t j = 0; (proba || !classify) && j < r->width; j++)
-            printf(j ? ",%.7g" : "%.7g", (double)r->p[i * r->width + j]);
+        for (int64_t j = 0; (proba || !classify) && j < r->width; j++) {
+            if (j) putchar(',');
+            cli_put_float(stdout, r->p[i * r->width + j]);
+        }
         putchar('\n');
     }
 }
@@ -91,70 +94,115 @@ static void print_json(const outcome *r, int classify) {
         cli_json_integer(&json, "row", i + 1);
         if (classify) cli_json_text(&json, "class", class_name(r, r->classes[i]));
         cli_json_list(&json, "output");
-        for (int64_t j = 0; j < r->width; j++) cli_json_real(&json, NULL, (double)r->p[i * r->width + j]);
+        for (int64_t j = 0; j < r->width; j++) cli_json_float(&json, NULL, r->p[i * r->width + j]);
         cli_json_list_end(&json);
         cli_json_close(&json);
     }
 }
 
-/* ---- pictures -------------------------------------------------------------------------------------------- */
+/* ---- pictures ------------------------------------------------------------------------------------------ */
 
-/* Brightness 0..1 of pixel (y, x) of image i; bytes or floats that lie in 0..1. */
-static double pixel(const eg_data *data, int64_t i, int64_t y, int64_t x, int64_t height, int64_t width) {
-    const eg_tensor *t = eg_data_x(data);
-    if (y >= height) return 0;
-    int64_t at = (i * height + y) * width + x;
-    if (eg_tensor_dtype(t) == EG_U8) return ((const unsigned char *)eg_tensor_data(t))[at] / 255.0;
-    return (double)((const float *)eg_tensor_data(t))[at];
+/* A grey image on its way to the terminal: each character is a cell of `scale` by 2 `scale` pixels. */
+typedef struct picture {
+    const eg_tensor *x;
+    int64_t at, height, width, scale; /* at: place of its first element */
+} picture;
+
+/* Mean brightness 0..1 of the square of pixels (row, column), 0 outside; bytes, or floats that lie in 0..1. */
+static double brightness(const picture *p, int64_t row, int64_t column) {
+    double sum = 0;
+    for (int64_t y = row * p->scale; y < (row + 1) * p->scale && y < p->height; y++)
+        for (int64_t x = column * p->scale; x < (column + 1) * p->scale && x < p->width; x++) {
+            int64_t at = p->at + y * p->width + x;
+            sum += eg_tensor_dtype(p->x) == EG_U8 ? ((const unsigned char *)eg_tensor_data(p->x))[at] / 255.0
+                                                  : (double)((const float *)eg_tensor_data(p->x))[at];
+        }
+    double mean = sum / (double)(p->scale * p->scale);
+    return mean > 0 ? mean < 1 ? mean : 1 : 0;
 }
 
-/* Two rows of pixels to a line of text: upper and lower half blocks. */
-static void draw_line(const eg_data *data, int64_t i, int64_t y, eg_shape s) {
+/* One of the terminal's 24 greys, black to white. */
+static int grey(double value) { return 232 + (int)(value * 23 + .5); }
+
+/* One line of text shows two rows: in greys where colour is wanted, else as half blocks. */
+static void draw_line(const picture *p, int64_t line, int64_t columns) {
     static const char *const blocks[] = { " ", "\u2580", "\u2584", "\u2588" };
-    for (int64_t x = 0; x < s.dim[1]; x++) {
-        int upper = pixel(data, i, y, x, s.dim[0], s.dim[1]) > .4,
-            lower = pixel(data, i, y + 1, x, s.dim[0], s.dim[1]) > .4;
-        fputs(blocks[upper + 2 * lower], stdout);
+    int colour = cli_colour(stdout);
+    for (int64_t x = 0; x < columns; x++) {
+        double upper = brightness(p, 2 * line, x), lower = brightness(p, 2 * line + 1, x);
+        if (colour)
+            printf("\033[38;5;%d;48;5;%dm\u2580", grey(upper), grey(lower));
+        else
+            fputs(blocks[(upper > .4) + 2 * (lower > .4)], stdout);
+    }
+    if (colour) fputs("\033[0m", stdout);
+}
+
+static void draw_bar(const outcome *r, int64_t i, int64_t class) {
+    enum { BAR = 12 };
+    double p = (double)r->p[i * r->width + class];
+    const char *style = r->classes[i] == class ? "1" : "2";
+    printf("  %s%8.8s %5.1f%%", cli_style(stdout, style), class_name(r, (int)class), 100 * p);
+    for (int k = 0, n = (int)(p * BAR + .5); k < n; k++) fputs(k ? "\u2588" : " \u2588", stdout);
+    fputs(cli_style(stdout, "0"), stdout);
+}
+
+/* The `n` most probable classes, in order of their numbers. */
+static void likely_classes(const float *p, int64_t width, int64_t n, int64_t *out) {
+    int64_t found = 0;
+    for (int64_t j = 0; j < width; j++) {
+        int64_t larger = 0;
+        for (int64_t k = 0; k < width; k++) larger += p[k] > p[j] || (p[k] == p[j] && k < j);
+        if (larger < n) out[found++] = j;
     }
 }
 
-static void draw_bar(const outcome *r, int64_t i, int64_t j) {
-    double p = (double)r->p[i * r->width + j];
-    printf("  %6.6s %5.1f %% ", class_name(r, (int)j), 100 * p);
-    for (int k = 0; k < (int)(p * 12 + .5); k++) fputs("\u2588", stdout);
+static void draw_title(const outcome *r, int64_t i) {
+    const eg_tensor *y = eg_data_y(r->data);
+    printf("%lld: predicted %s", (long long)i + 1, class_name(r, r->classes[i]));
+    if (y && eg_tensor_dtype(y) == EG_I32) {
+        int32_t is = ((const int32_t *)eg_tensor_data(y))[i];
+        int right = is == r->classes[i];
+        printf(", is %s%s%s%s", cli_style(stdout, right ? "32" : "31"), class_name(r, is), right ? "" : " (wrong)",
+               cli_style(stdout, "0"));
+    }
+    putchar('\n');
 }
 
 /* Image on the left, the classes' probabilities on the right. */
 static void draw(const outcome *r, int64_t i) {
+    enum { BARS = 32, MOST = 64 };
     eg_shape s = eg_data_sample_shape(r->data);
-    const eg_tensor *y = eg_data_y(r->data);
-    int64_t lines = (s.dim[0] + 1) / 2;
-    printf("%lld: predicted %s", (long long)i + 1, class_name(r, r->classes[i]));
-    if (y && eg_tensor_dtype(y) == EG_I32) printf(", is %s", class_name(r, ((const int32_t *)eg_tensor_data(y))[i]));
-    putchar('\n');
-    for (int64_t line = 0; line < lines || line < r->width; line++) {
+    int64_t room = cli_columns(stdout) - BARS, scale = room > 0 ? (s.dim[1] + room - 1) / room : s.dim[1];
+    picture p = { eg_data_x(r->data), i * s.dim[0] * s.dim[1], s.dim[0], s.dim[1], scale };
+    int64_t columns = (s.dim[1] + scale - 1) / scale, lines = ((s.dim[0] + scale - 1) / scale + 1) / 2;
+    int64_t class[MOST], shown = r->width <= lines || r->width <= 10 ? r->width : lines;
+    if (shown > MOST) shown = MOST;
+    likely_classes(r->p + i * r->width, r->width, shown, class);
+    draw_title(r, i);
+    for (int64_t line = 0; line < lines || line < shown; line++) {
         if (line < lines)
-            draw_line(r->data, i, 2 * line, s);
+            draw_line(&p, line, columns);
         else
-            printf("%*s", (int)s.dim[1], "");
-        if (line < r->width) draw_bar(r, i, line);
+            printf("%*s", (int)columns, "");
+        if (line < shown) draw_bar(r, i, class[line]);
         putchar('\n');
     }
 }
 
 static int show(const outcome *r, int64_t n) {
-    eg_shape s = eg_data_sample_shape(r->data);
-    if (s.rank != 2 || !eg_model_classes(r->model))
-        return cli_error(CLI_BAD_DATA, "--show draws grey images of a classifier");
+    if (eg_data_sample_shape(r->data).rank != 2 || eg_model_classes(r->model) == 0 || r->width < 2)
+        return cli_error(CLI_BAD_DATA,
+                         "--show draws grey images and the probabilities of their classes; this model has none");
     for (int64_t i = 0; i < n && i < r->rows; i++) draw(r, i);
     return CLI_OK;
 }
 
-/* ---- the run --------------------------------------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------------------------------------- */
 
 static int report(const predict_options *o, const outcome *r) {
     int classify = eg_model_classes(r->model) > 0 || o->classes;
-    if (o->show) return show(r, o->show);
+    if (o->show != CLI_ABSENT) return show(r, o->show);
     if (o->json)
         print_json(r, classify);
     else
@@ -164,10 +212,10 @@ static int report(const predict_options *o, const outcome *r) {
 
 static int predict(const predict_options *o, eg_model *model, eg_data *data) {
     int code = CLI_OK;
-    eg_tensor *p = eg_model_predict(model, eg_data_x(data)),
-              *classes = p ? eg_model_predict_classes(model, eg_data_x(data)) : NULL;
-    if (eg_model_status(model) != EG_OK || !p || !classes) {
-        code = cli_error(cli_exit_code(eg_model_status(model)), "%s", eg_model_error(model));
+    const eg_tensor *x = eg_data_x(data);
+    eg_tensor *p = eg_model_predict(model, x), *classes = p ? eg_model_predict_classes(model, x) : NULL;
+    if (!p || !classes) {
+        code = cli_model_error(model);
     } else {
         int64_t rows = eg_data_rows(data);
         outcome r = {
@@ -182,30 +230,27 @@ static int predict(const predict_options *o, eg_model *model, eg_data *data) {
 
 static int open_and_predict(const predict_options *o, eg_model *model) {
     int code = CLI_OK;
-    const char *part = o->part ? o->part : eg_data_has_part(o->data, "test") ? "test" : NULL;
-    eg_data *data = cli_open_for(model, o->data, part, 0, &code);
+    eg_data *data = cli_open_for(model, o->data, cli_part(o->part, o->data), 0, &code);
     if (!data) return code;
-    int64_t wanted = o->show ? o->show : o->first;
-    if (wanted && wanted < eg_data_rows(data)) {
-        eg_data *head = eg_data_range(data, 0, wanted);
-        eg_data_free(data);
-        data = head;
-        if (!data) return cli_fail(EG_E_MEMORY);
-    }
-    code = predict(o, model, data);
+    int64_t wanted = cli_or(o->show, cli_or(o->first, INT64_MAX));
+    eg_data *head = eg_data_range(data, 0, wanted < eg_data_rows(data) ? wanted : eg_data_rows(data));
+    code = head ? predict(o, model, head) : cli_no_memory();
+    eg_data_free(head);
     eg_data_free(data);
     return code;
 }
 
 static int run(int argc, char **argv) {
-    predict_options o = { 0 };
+    predict_options o;
     const char *path = NULL;
+    cli_defaults(&cli_predict, &o);
     int code = cli_parse(&cli_predict, argc, argv, &o, &path, 1);
     if (code >= 0) return code;
     if (!path || !o.data)
         return cli_error(CLI_USAGE, "predict: a model file and --data are needed; see: elegans predict --help");
     if (o.classes && o.proba) return cli_error(CLI_USAGE, "predict: --classes or --proba, not both");
-    if (o.threads) eg_set_threads((int)o.threads);
+    eg_set_threads((int)cli_or(o.threads, 0));
+    cli_allow_downloads();
     eg_model *model = cli_load_model(path, &code);
     if (!model) return code;
     code = open_and_predict(&o, model);
@@ -213,12 +258,19 @@ static int run(int argc, char **argv) {
     return code;
 }
 
+static const char *const notes[] = { "Without --json, --show: CSV with a header on stdout, one line a row: the class "
+                                     "(or the number that a regression predicts); "
+                                     "with --proba the probability of every class. Columns of the data are found by "
+                                     "their names; the target may be missing.",
+                                     NULL };
+
 const cli_command cli_predict = {
     .name = "predict",
     .summary = "a model's answers for new rows",
     .usage = "MODEL --data SOURCE [options]",
     .options = options,
     .run = run,
+    .notes = notes,
     .examples = "  elegans predict iris.safetensors --data new.csv --proba\n"
                 "  elegans predict mnist.safetensors --data mnist --show 3\n"
                 "  cat new.csv | elegans predict iris.safetensors --data -\n",

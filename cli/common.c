@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * common.c: errors and exit codes, the terminal, JSON lines, signals, and opening models and data.
+ * common.c: errors and exit codes, signals, and opening models and data.
  */
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include "cli.h"
 
-/* ---- errors ---------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
 int cli_exit_code(eg_status status) {
     static const struct {
@@ -38,184 +37,93 @@ int cli_exit_code(eg_status status) {
     return CLI_INTERNAL;
 }
 
-int cli_fail(eg_status status) {
-    fprintf(stderr, "elegans: %s\n", *eg_error() ? eg_error() : eg_status_text(status));
-    return cli_exit_code(status);
-}
-
 int cli_error(int code, const char *format, ...) {
+    char line[1200];
     va_list arguments;
     va_start(arguments, format);
-    fputs("elegans: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    for (char *at = line; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) *at = ' ';
+    fprintf(stderr, "elegans: %s\n", line);
     return code;
 }
 
-/* ---- terminal -------------------------------------------------------------------------------------------- */
-
-int cli_is_terminal(FILE *stream) { return isatty(fileno(stream)); }
-
-int cli_columns(FILE *stream) {
-    struct winsize size;
-    if (cli_is_terminal(stream) && ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
+int cli_fail(eg_status status) {
+    return cli_error(cli_exit_code(status), "%s", *eg_error() ? eg_error() : eg_status_text(status));
 }
 
-int cli_colour(FILE *stream) {
-    const char *no = getenv("NO_COLOR");
-    return cli_is_terminal(stream) && !(no && *no);
+int cli_no_memory(void) { return cli_error(CLI_INTERNAL, "there is not enough memory"); }
+
+int cli_model_error(const eg_model *model) {
+    return cli_error(cli_exit_code(eg_model_status(model)), "%s", eg_model_error(model));
 }
 
-void cli_bytes(char *text, size_t size, double bytes) {
-    static const char *const units[] = { "bytes", "KB", "MB", "GB" };
-    int unit = 0;
-    while (bytes >= 1000 && unit < 3) bytes /= 1000, unit++;
-    snprintf(text, size, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+int cli_data_error(const eg_data *data) {
+    return data ? cli_error(cli_exit_code(eg_data_status(data)), "%s", eg_data_error(data)) : cli_no_memory();
 }
 
-/* ---- JSON lines ------------------------------------------------------------------------------------------ */
-
-static void put_string(FILE *stream, const char *text) {
-    fputc('"', stream);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(stream, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(stream, "\\u%04x", c);
-        else
-            fputc(c, stream);
-    }
-    fputc('"', stream);
-}
-
-static void begin_item(cli_json *json, const char *key) {
-    if (json->items[json->depth]++) fputc(',', json->stream);
-    if (!key) return;
-    put_string(json->stream, key);
-    fputc(':', json->stream);
-}
-
-static void enter(cli_json *json, const char *key, char bracket) {
-    if (json->depth || key) begin_item(json, key);
-    fputc(bracket, json->stream);
-    json->items[++json->depth] = 0;
-}
-
-static void leave(cli_json *json, char bracket) {
-    json->depth--;
-    fputc(bracket, json->stream);
-    if (json->depth) return;
-    fputc('\n', json->stream);
-    fflush(json->stream);
-}
-
-void cli_json_open(cli_json *json, const char *key) { enter(json, key, '{'); }
-void cli_json_close(cli_json *json) { leave(json, '}'); }
-void cli_json_list(cli_json *json, const char *key) { enter(json, key, '['); }
-void cli_json_list_end(cli_json *json) { leave(json, ']'); }
-
-void cli_json_text(cli_json *json, const char *key, const char *text) {
-    begin_item(json, key);
-    if (text)
-        put_string(json->stream, text);
-    else
-        fputs("null", json->stream);
-}
-
-/* The shortest of %.6g to %.17g that reads back to the same number. */
-void cli_json_real(cli_json *json, const char *key, double number) {
-    begin_item(json, key);
-    if (!isfinite(number)) {
-        fputs("null", json->stream);
-        return;
-    }
-    char text[40];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
-    fputs(text, json->stream);
-}
-
-void cli_json_integer(cli_json *json, const char *key, int64_t number) {
-    begin_item(json, key);
-    fprintf(json->stream, "%lld", (long long)number);
-}
-
-typedef struct score_field {
-    const char *name;
-    size_t offset;
-} score_field;
-
-static const score_field score_fields[] = {
-    { "loss", offsetof(eg_scores, loss) },   { "accuracy", offsetof(eg_scores, accuracy) },
-    { "top_k", offsetof(eg_scores, top_k) }, { "mse", offsetof(eg_scores, mse) },
-    { "mae", offsetof(eg_scores, mae) },     { "r2", offsetof(eg_scores, r2) },
-};
-enum { SCORE_FIELDS = sizeof score_fields / sizeof *score_fields };
-
-static double score(const eg_scores *scores, int i) {
-    return *(const double *)(const void *)((const char *)scores + score_fields[i].offset);
-}
-
-void cli_json_scores(cli_json *json, const eg_scores *scores) {
-    for (int i = 0; i < SCORE_FIELDS; i++)
-        if (!isnan(score(scores, i))) cli_json_real(json, score_fields[i].name, score(scores, i));
-}
+/* ---- scores -------------------------------------------------------------------------------------------- */
 
 void cli_print_scores(FILE *stream, const char *what, const eg_scores *scores) {
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = { { "loss", scores->loss }, { "accuracy", scores->accuracy }, { "top_k", scores->top_k },
+                   { "mse", scores->mse },   { "mae", scores->mae },           { "r2", scores->r2 } };
     fprintf(stream, "%s:", what);
-    for (int i = 0; i < SCORE_FIELDS; i++)
-        if (!isnan(score(scores, i))) fprintf(stream, "  %s %.4f", score_fields[i].name, score(scores, i));
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!isnan(fields[i].value)) fprintf(stream, "  %s %.4f", fields[i].name, fields[i].value);
     fprintf(stream, "  (%lld samples)\n", (long long)scores->n);
 }
 
-/* ---- models and data ------------------------------------------------------------------------------------- */
+/* ---- models and data ----------------------------------------------------------------------------------- */
 
 eg_model *cli_load_model(const char *path, int *code) {
     eg_model *model = eg_model_load(path);
     if (model && eg_model_status(model) == EG_OK) return model;
     eg_status status = model ? eg_model_status(model) : EG_E_MEMORY;
-    *code = cli_error(status == EG_E_NAME || status == EG_E_ARGUMENT ? CLI_BAD_DATA : cli_exit_code(status), "%s",
-                      model ? eg_model_error(model) : eg_error());
+    /* A bad word in a file is bad data, not bad usage. */
+    int in_file = status == EG_E_NAME || status == EG_E_ARGUMENT;
+    *code = model ? cli_error(in_file ? CLI_BAD_DATA : cli_exit_code(status), "%s", eg_model_error(model))
+                  : cli_no_memory();
     eg_model_free(model);
     return NULL;
 }
 
+/* `n` names of the model as a list, NULL without memory. */
+static const char **names_of(const eg_model *model, int n, const char *(*name)(const eg_model *, int)) {
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    for (int i = 0; names && i < n; i++) names[i] = name(model, i);
+    return names;
+}
+
 eg_data *cli_open_for(const eg_model *model, const char *source, const char *part, int needs_target, int *code) {
     int n_columns = eg_model_columns(model), n_classes = eg_model_classes(model);
-    const char **columns = calloc((size_t)n_columns + 1, sizeof *columns),
-               **classes = calloc((size_t)n_classes + 1, sizeof *classes);
-    if (!columns || !classes) {
-        free(columns);
-        free(classes);
-        *code = cli_error(CLI_INTERNAL, "no memory");
-        return NULL;
-    }
-    for (int i = 0; i < n_columns; i++) columns[i] = eg_model_column_name(model, i);
-    for (int i = 0; i < n_classes; i++) classes[i] = eg_model_class_name(model, i);
+    const char **columns = names_of(model, n_columns, eg_model_column_name);
+    const char **classes = names_of(model, n_classes, eg_model_class_name);
     const char *target = eg_model_target_name(model);
-    if (!needs_target)
-        target = "-";
-    else if (!*target)
-        target = NULL;
-    eg_data *data = eg_data_open(source, part, .target = target, .columns = n_columns ? columns : NULL,
-                                 .n_columns = n_columns, .classes = n_classes ? classes : NULL,
-                                 .n_classes = n_classes, .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE);
+    if (!*target) target = NULL;
+    if (!needs_target && n_columns)
+        target = "-"; /* the rows of a table need none; other sources have theirs beside */
+    eg_data *data = NULL;
+    if (columns && classes)
+        data = eg_data_open(source, part, .target = target, .columns = n_columns ? columns : NULL,
+                            .n_columns = n_columns, .classes = n_classes ? classes : NULL, .n_classes = n_classes,
+                            .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1);
     free(columns);
     free(classes);
     if (data && eg_data_status(data) == EG_OK) return data;
-    *code = cli_error(data ? cli_exit_code(eg_data_status(data)) : CLI_INTERNAL, "%s",
-                      data ? eg_data_error(data) : eg_error());
+    *code = cli_data_error(data);
     eg_data_free(data);
     return NULL;
 }
 
-/* ---- signals --------------------------------------------------------------------------------------------- */
+const char *cli_part(const char *said, const char *source) {
+    return said ? said : eg_data_has_part(source, "test") ? "test" : NULL;
+}
+
+/* ---- signals ------------------------------------------------------------------------------------------- */
 
 volatile int cli_signal;
 
@@ -225,8 +133,10 @@ static void on_signal(int number) {
 }
 
 void cli_catch_signals(void) {
-    struct sigaction action = { .sa_handler = on_signal };
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+    /* A reader of the JSON lines that goes away must not cost the run: the failed write is told at the end. */
+    signal(SIGPIPE, SIG_IGN);
 }

@@ -257,7 +257,7 @@ static eg_status run_epochs(fit *f) {
 
 /* ---- the call -------------------------------------------------------------------------------------------- */
 
-static eg_status check_options(const eg_fit_opt *opt, const eg_data *data) {
+static eg_status check_options(const eg_trainer *trainer, const eg_fit_opt *opt, const eg_data *data) {
     if (opt->epochs < 0) return eg_fail(EG_E_ARGUMENT, "fit: %d epochs", opt->epochs);
     if (opt->batch < EG_BATCH_ALL)
         return eg_fail(EG_E_ARGUMENT, "fit: a batch of %lld samples", (long long)opt->batch);
@@ -267,6 +267,8 @@ static eg_status check_options(const eg_fit_opt *opt, const eg_data *data) {
     if (opt->class_weights && eg_data_task(data) != EG_TASK_CLASSIFICATION)
         return eg_fail(EG_E_ARGUMENT, "fit: class weights need a classification");
     if (opt->schedule < 0 || opt->schedule >= EG_SCHEDULES) return eg_fail(EG_E_ARGUMENT, "fit: unknown schedule");
+    if (opt->resume && !trainer->slots_ready)
+        return eg_fail(EG_E_ARGUMENT, "fit: there is no run to resume: the model was never trained, or is finished");
     return EG_OK;
 }
 
@@ -300,7 +302,7 @@ static void begin_run(fit *f) {
 
 static eg_status prepare(fit *f, const eg_data *data) {
     EG_TRY(eg_trainer_check(f->model, data, 1));
-    EG_TRY(check_options(f->opt, data));
+    EG_TRY(check_options(f->trainer, f->opt, data));
     EG_TRY(eg_trainer_meet(f->model, data));
     EG_TRY(split_data(f, data));
     if (f->validation) EG_TRY(eg_trainer_check(f->model, f->validation, 1));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * progress.c: how far a training has come. On a terminal a bar that is redrawn at most ten times a second and fits
- * its width; elsewhere one plain line for each epoch:
+ * its width; elsewhere one plain line for each epoch. Epochs that fly by, or of which there are very many, do not
+ * all keep their line; the first and the last do:
  *
  *     epoch 1/5 469/469 ---------- 1.2s 2ms/step - loss: 0.2536 - accuracy: 0.9265
  */
@@ -13,12 +14,15 @@
 #include "base/cpu.h"
 #include "train/trainer.h"
 
-enum { LINE = 256, BAR = 20 };
+enum { LINE = 256, BAR = 20, MOST_LINES = 20 };
+static const double REDRAW = .1, KEEP = .5; /* seconds between drawings; between lines that stay on a terminal */
 
 struct eg_bar {
     FILE *stream;
     int terminal, columns;
-    double drawn; /* clock of the last drawing */
+    int open;           /* the terminal's cursor stands behind a line that may be drawn over */
+    double drawn, kept; /* clock of the last drawing, and of the last line that stays */
+    char last[LINE];    /* an epoch that has not been kept, "" for none */
 };
 
 static int terminal_columns(FILE *stream) {
@@ -35,8 +39,6 @@ eg_bar *eg_bar_new(FILE *stream) {
         (eg_bar){ .stream = stream, .terminal = terminal, .columns = terminal ? terminal_columns(stream) : LINE - 1 };
     return bar;
 }
-
-void eg_bar_free(eg_bar *bar) { eg_free(bar); }
 
 /* Adds to a line that never grows past its end. */
 static void put(char line[LINE], const char *format, ...) {
@@ -103,20 +105,65 @@ static void show(const eg_bar *bar, const char *line, const char *end) {
     fflush(bar->stream);
 }
 
-void eg_bar_batch(eg_bar *bar, const eg_progress_info *info) {
-    if (!bar || !bar->terminal) return;
-    double now = eg_clock();
-    if (now - bar->drawn < .1) return;
+static void draw(eg_bar *bar, char line[LINE], double now) {
+    if (now - bar->drawn < REDRAW) return;
     bar->drawn = now;
-    char line[LINE];
-    compose(bar, info, line);
     if (bar->columns < LINE) line[bar->columns - 1] = 0; /* a redrawn line must not wrap */
     show(bar, line, "");
+    bar->open = 1;
+}
+
+/* A line that stays is whole: where it is wider than the terminal, the validation's scores get a line of their own.
+ */
+static void keep(eg_bar *bar, char line[LINE], double now) {
+    char *validation = strstr(line, " - val_");
+    if (bar->terminal && validation && (int)strlen(line) > bar->columns) {
+        *validation = 0;
+        show(bar, line, "\n");
+        fprintf(bar->stream, "%*s%s\n", (int)strcspn(line, "/"), "", validation + 1);
+        fflush(bar->stream);
+    } else {
+        show(bar, line, "\n");
+    }
+    bar->kept = now;
+    bar->open = 0;
+    bar->last[0] = 0;
+}
+
+void eg_bar_batch(eg_bar *bar, const eg_progress_info *info) {
+    if (!bar || !bar->terminal) return;
+    char line[LINE];
+    double now = eg_clock();
+    if (now - bar->drawn < REDRAW) return;
+    compose(bar, info, line);
+    draw(bar, line, now);
+}
+
+static int stays(const eg_bar *bar, const eg_progress_info *info, double now) {
+    int every = (info->epochs + MOST_LINES - 1) / MOST_LINES;
+    if (info->epoch == 1 || info->epoch == info->epochs) return 1;
+    return bar->terminal ? now - bar->kept >= KEEP : info->epoch % every == 0;
 }
 
 void eg_bar_epoch(eg_bar *bar, const eg_progress_info *info) {
     if (!bar) return;
     char line[LINE];
+    double now = eg_clock();
     compose(bar, info, line);
-    show(bar, line, "\n");
+    if (stays(bar, info, now)) {
+        keep(bar, line, now);
+        return;
+    }
+    memcpy(bar->last, line, sizeof line);
+    if (bar->terminal) draw(bar, line, now);
+}
+
+/* The last epoch keeps its line also where a run ends early. */
+void eg_bar_free(eg_bar *bar) {
+    if (bar && bar->last[0]) keep(bar, bar->last, 0);
+    if (bar && bar->open) {
+        fputc('\n', bar->stream);
+        fflush(bar->stream);
+    }
+    eg_free(bar);
 }

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# predict and evaluate need nothing but the model file: columns by name, classes by name, raw rows.
+. "$(dirname "$0")/lib.sh"
+
+{ echo 'x,y,kind'; for i in 1 2 3 4 5 6 7 8 9; do echo "$i,-$i,low"; echo "$((i + 30)),$i,high"; done; } >table.csv
+mkdir made && cd made || exit 1
+"$elegans" train --data ../table.csv --epochs 60 -q --out model --test-share 0 >../out 2>../err || fail "training"
+cd .. && mv made/model moved && rm -r made
+
+# Without the target, columns in another order, one too many: found by name.
+printf 'y,extra,x\n-5,1,5\n5,1,35\n' >new.csv
+run 0 predict moved --data new.csv
+same "$(cat out)" "$(printf 'kind\nlow\nhigh')"
+last="predict --data -"
+"$elegans" predict moved --data - <new.csv >out 2>err || fail "stdin"
+same "$(sed -n 3p out)" high
+run 0 predict moved --data new.csv --json
+same "$(field class out)" high
+same "$(field row out)" 2
+run 0 predict moved --data new.csv --first 1
+same "$(wc -l <out)" 2
+run 0 predict moved --data new.csv --proba
+python3 - <<'PY' || fail "--proba"
+rows = [line.split(",") for line in open("out").read().split()]
+assert all(0 <= float(p) <= 1 for row in rows[1:] for p in row) and len(rows) == 3
+PY
+run 0 evaluate moved --data table.csv
+says out 'accuracy 1.0000  (18 samples)'
+run 0 evaluate moved --data table.csv --json
+same "$(field accuracy out)" 1
+same "$(field samples out)" 18
+refuse 65 'grey images' predict moved --data new.csv --show 1
+run 0 inspect moved
+says out 'classes: high, low'
+says out 'columns: x, y'
+says out 'scaling: standardise'
+
+# Regression: numbers that read back.
+run 0 train --data 'gen:linear?n=50' --epochs 20 -q --out line
+run 0 predict line --data 'gen:linear?n=3' --json
+python3 -c "float('$(field output out)'.strip('[]'))" || fail "regression"
+run 0 predict line --data 'gen:linear?n=3'
+same "$(wc -l <out)" 4
+
+# Pictures: image and probabilities side by side, within 80 columns, without escape codes in a pipe.
+run 0 train --data 'gen:digits?n=500' --net 'dense 32 relu; dense 10 softmax' --epochs 3 -q --out digits
+run 0 predict digits --data gen:digits --show 2
+same "$(grep -c ': predicted' out)" 2
+says out '%'
+python3 - <<'PY' || fail "--show"
+text = open("out", encoding="utf-8").read()
+assert "\033" not in text and max(map(len, text.splitlines())) <= 80 and "█" in text
+PY
