@@ -118,10 +118,11 @@ static void draw(eg_bar *bar, char line[LINE], double now) {
 static void keep(eg_bar *bar, char line[LINE], double now) {
     char *validation = strstr(line, " - val_");
     if (bar->terminal && validation && (int)strlen(line) > bar->columns) {
+        char rest[LINE] = "";
+        put(rest, "%*s%s", (int)strcspn(line, "/"), "", validation + 1);
         *validation = 0;
         show(bar, line, "\n");
-        fprintf(bar->stream, "%*s%s\n", (int)strcspn(line, "/"), "", validation + 1);
-        fflush(bar->stream);
+        show(bar, rest, "\n");
     } else {
         show(bar, line, "\n");
     }

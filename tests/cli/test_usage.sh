@@ -31,7 +31,7 @@ refuse 2 'lr is -1' train --data gen:xor --lr -1
 refuse 2 'not negative' train --data gen:xor --l2 -1
 refuse 2 "did you mean 'dense'" train --data gen:xor --net 'dnse 3'
 refuse 2 "did you mean 'relu'" train --data gen:xor --net 'dense 3 reluu'
-refuse 2 'no such set' train --data gen:nothing
+refuse 2 'unknown generated set' train --data gen:nothing
 refuse 2 'KEY=VALUE' train --data gen:xor --set lr
 refuse 2 "did you mean 'lr'" train --data gen:xor --set lrr=1
 refuse 2 "did you mean 'optimizer.lr'" train --data gen:xor --set data.lr=1
