@@ -85,6 +85,16 @@ static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
     return -1;
 }
 
+/* The numbers of the columns, f32. */
+static eg_value *ramp(builder *b, eg_shape shape) {
+    eg_attr attr = { .axis = { .shape = shape, .dtype = EG_F32 } };
+    for (int i = b->nin; i < b->body->graph->n; i++) {
+        eg_value *v = b->body->graph->values[i];
+        if (v->op == EG_OP_IOTA && eg_shape_equal(v->shape, shape)) return v;
+    }
+    return eg_node(b->body->graph, EG_OP_IOTA, NULL, 0, &attr);
+}
+
 /* The outside value u as a param of that shape (the values are made before the body, which is told their number). */
 static void list_operand(builder *b, const eg_value *u, eg_shape shape) {
     if (find_operand(b, u, shape) >= 0) return;
@@ -122,7 +132,7 @@ static void list_operands(builder *b) {
             const eg_value *u = v->in[i];
             if (is_member(b, u)) continue;
             if (!eg_is_inline(u, v)) list_operand(b, u, operand_shape(b, v, i));
-            else if (u->op == EG_OP_NEG) list_operand(b, u->in[0], u->shape);
+            else if (u->nin > 0) list_operand(b, u->in[0], u->shape);
         }
     }
 }
@@ -148,17 +158,26 @@ static eg_value *inner_of(const builder *b, const eg_value *v) {
 static eg_value *input_of(builder *b, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     if (is_member(b, u)) return inner_of(b, u);
-    if (eg_is_inline(u, v) && u->op == EG_OP_CONST) return number(b, u);
-    if (eg_is_inline(u, v)) return eg_node1(u->op, b->body->param[find_operand(b, u->in[0], u->shape)], NULL);
-    return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
+    if (!eg_is_inline(u, v)) return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
+    if (u->op == EG_OP_CONST) return number(b, u);
+    if (u->op == EG_OP_IOTA) return ramp(b, u->shape);
+    return eg_node1(u->op, b->body->param[find_operand(b, u->in[0], u->shape)], NULL);
+}
+
+/* A whole number as a float, converted once for all its readers. */
+static eg_value *as_float(builder *b, eg_value *x) {
+    eg_attr to_f32 = { .dtype = { EG_F32 } };
+    for (int i = b->nin; i < b->body->graph->n; i++) {
+        eg_value *v = b->body->graph->values[i];
+        if (v->op == EG_OP_CAST && v->in[0] == x) return v;
+    }
+    return eg_node1(EG_OP_CAST, x, &to_f32);
 }
 
 /* one_hot(index) = (ramp == index) as numbers; an index that a float cannot hold is far outside. */
 static eg_value *one_hot(builder *b, eg_value *index) {
-    eg_attr to_f32 = { .dtype = { EG_F32 } }, ramp = { .axis = { .shape = b->column, .dtype = EG_F32 } };
-    eg_value *columns = eg_node(b->body->graph, EG_OP_IOTA, NULL, 0, &ramp);
-    eg_value *hit = eg_node2(EG_OP_EQ, columns, eg_node1(EG_OP_CAST, index, &to_f32), NULL);
-    return eg_node1(EG_OP_CAST, hit, &to_f32);
+    eg_value *columns = ramp(b, b->column), *own = as_float(b, index);
+    return as_float(b, eg_node2(EG_OP_EQ, columns, own, NULL));
 }
 
 static eg_value *reduction(builder *b, const eg_value *v, eg_value *x) {
@@ -175,7 +194,7 @@ static eg_value *build_value(builder *b, const eg_value *v) {
     if (v->op == EG_OP_ONE_HOT) return one_hot(b, in[0]);
     if ((v->def->flags & EG_REDUCES) && !b->g->is_sums[v->id]) return reduction(b, v, in[0]);
     if (v->op == EG_OP_EXPAND) attr.shape.shape = b->g->is_row[v->id] ? b->row : b->full;
-    eg_value *now = eg_node(b->body->graph, v->op, in, v->nin, &attr);
+    eg_value *now = v->op == EG_OP_CAST ? as_float(b, in[0]) : eg_node(b->body->graph, v->op, in, v->nin, &attr);
     if (!eg_value_is_poisoned(now)) now->layout = v->layout;
     return now;
 }

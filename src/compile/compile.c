@@ -22,6 +22,7 @@ const eg_pass eg_passes[] = {
     { "common", eg_pass_common },
     { "transpose", eg_pass_transpose },
     { "contract", eg_pass_contract },
+    { "lower", eg_pass_lower },
     { "common", eg_pass_common },
     { "dead", eg_pass_dead },
     { "layout", eg_pass_layout },

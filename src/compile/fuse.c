@@ -70,6 +70,20 @@ static int anything(const eg_group *read, const eg_group *reader) {
     return read->kind != EG_KIND_ALONE && reader->kind != EG_KIND_ALONE;
 }
 
+/* Row groups of one space that follow each other closely: hits are counted where the loss is computed, sums over a
+ * batch are one step. */
+static void merge_siblings(eg_grouping *g) {
+    enum { NEAR = 4 };
+    int recent[NEAR] = { 0 }, n = 0;
+    for (int id = 0; id < g->n; id++) {
+        if (g->leader[id] != id || !g->group[id].reduces) continue;
+        int merged = 0;
+        for (int i = 1; i <= NEAR && i <= n && !merged; i++)
+            merged = eg_group_merge_siblings(g, recent[(n - i) % NEAR], id);
+        if (!merged) recent[n++ % NEAR] = id;
+    }
+}
+
 /* Is v read by assigns and updates only, all of its own shape? (The shape keeps the scalars of a schedule out.) */
 static int is_for_updates(const eg_grouping *g, const eg_value *v) {
     int first = g->user_first[v->id], end = g->user_first[v->id + 1];
@@ -153,6 +167,7 @@ static void find_groups(eg_grouping *g) {
     mark_updates(g);
     merge_forward(g, both_update);
     merge_forward(g, some_reduction);
+    merge_siblings(g);
     merge_backward(g, anything);
     add_column_sums(g);
     detach_views(g);

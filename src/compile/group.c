@@ -46,9 +46,13 @@ static int is_negated_scalar(const eg_value *v) {
     return v->op == EG_OP_NEG && v->dtype == EG_F32 && v->shape.rank == 0;
 }
 
+static int is_ramp(const eg_value *v) {
+    return v->op == EG_OP_IOTA && v->dtype == EG_F32 && v->shape.rank == 1;
+}
+
 int eg_is_inline(const eg_value *u, const eg_value *v) {
     if (!(v->def->flags & EG_ELEMENTWISE) && v->op != EG_OP_EXPAND) return 0;
-    return u->op == EG_OP_CONST || (is_negated_scalar(u) && !is_negated_scalar(v));
+    return u->op == EG_OP_CONST || is_ramp(u) || (is_negated_scalar(u) && !is_negated_scalar(v));
 }
 
 /* ---- what a value is by itself ------------------------------------------------------------------------------- */
@@ -75,6 +79,7 @@ static void set_up_elementwise(eg_group *group, const eg_value *v) {
         int split;
         eg_reach reach = eg_reach_of(v->in[i]->shape, v, &split);
         if (reach == EG_REACH_NONE) return;
+        if (is_ramp(v->in[i])) group->ramps = 1;
         if (reach != EG_REACH_ROW && reach != EG_REACH_COLUMN) continue;
         if (group->split >= 0 && group->split != split) return;
         group->split = split;
@@ -284,9 +289,9 @@ static int add_border(const eg_grouping *g, int half, int a, int b, eg_border *b
         for (int i = 0; i < v->nin; i++) {
             int source = g->leader[v->in[i]->id];
             const eg_value *u = v->in[i];
-            int is_number = u->op == EG_OP_CONST && eg_is_inline(u, v);
-            if (source == a || source == b || is_number) continue;
-            if (!add_once(border->in, &border->nin, eg_is_inline(u, v) ? u->in[0] : u)) return 0;
+            int is_inline = eg_is_inline(u, v);
+            if (source == a || source == b || (is_inline && u->nin == 0)) continue;
+            if (!add_once(border->in, &border->nin, is_inline ? u->in[0] : u)) return 0;
         }
         if (is_read_outside(g, id, a, b) && !add_once(border->out, &border->nout, v)) return 0;
     }
@@ -369,11 +374,11 @@ static void join(merger *m) {
     g->group[keeps] = m->sum;
 }
 
-int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v) {
-    merger m = { .g = g, .a = g->leader[u->id], .b = g->leader[v->id], .to_rows = -1 };
-    if (m.a == m.b) return 0;
+static int merge(eg_grouping *g, int leader_a, int leader_b, int siblings) {
+    merger m = { .g = g, .a = leader_a, .b = leader_b, .to_rows = -1 };
     const eg_group *a = &g->group[m.a], *b = &g->group[m.b];
-    if (!kinds_fit(a, b)) return 0;
+    if (m.a == m.b || !kinds_fit(a, b)) return 0;
+    if (siblings && !eg_shape_equal(a->space, b->space)) return 0;
     m.sum = *a;
     m.sum.kind = a->kind == EG_KIND_PRODUCT || b->kind == EG_KIND_PRODUCT ? EG_KIND_PRODUCT : EG_KIND_STRIP;
     m.sum.members += b->members;
@@ -384,6 +389,14 @@ int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v) {
     if (leads_around(g, m.a, m.b) || leads_around(g, m.b, m.a)) return 0;
     join(&m);
     return 1;
+}
+
+int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v) {
+    return merge(g, g->leader[u->id], g->leader[v->id], 0);
+}
+
+int eg_group_merge_siblings(eg_grouping *g, int a, int b) {
+    return merge(g, a, b, 1);
 }
 
 int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *product) {

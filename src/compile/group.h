@@ -30,7 +30,7 @@ typedef struct eg_group {
     int last;                /* its members are a chain by grouping.next, from the leader to this one */
     int members;
     unsigned char reduces;   /* has a reduction along the rows */
-    unsigned char ramps;     /* has a one-hot, which needs to know the column's number */
+    unsigned char ramps;     /* needs to know the numbers of the columns */
     unsigned char update;    /* computes what assigns store */
 } eg_group;
 
@@ -56,12 +56,14 @@ eg_shape eg_squeezed(eg_shape shape);
 /* How `v` (elementwise) reads an operand of shape `from`; *split is set for rows and columns. */
 eg_reach eg_reach_of(eg_shape from, const eg_value *v, int *split);
 
-/* Does v's body hold u itself instead of reading it: a constant as one number, or a negated scalar (what contract
- * makes of w - rate * g), which is cheaper to repeat than to store? */
+/* Does v's body hold u itself instead of reading it: a constant as one number, the numbers of the columns, or a
+ * negated scalar (what contract makes of w - rate * g), which is cheaper to repeat than to store? */
 int eg_is_inline(const eg_value *u, const eg_value *v);
 
 /* Makes one group of those of u and of v, where v reads u, if that may be; 1 if it did. */
 int eg_group_merge(eg_grouping *g, const eg_value *u, const eg_value *v);
+/* The same for groups of one space that need not read each other, given by their leaders. */
+int eg_group_merge_siblings(eg_grouping *g, int a, int b);
 /* Adds the sums over axis 0 of a product's B to the product's group. */
 int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *product);
 

@@ -68,6 +68,7 @@ eg_status eg_pass_common(eg_unit *unit);     /* merges equal subexpressions     
 eg_status eg_pass_simplify(eg_unit *unit);   /* algebra: x*1, x+0, reshape of reshape, ...          */
 eg_status eg_pass_contract(eg_unit *unit);   /* a*b+c -> muladd, matmul + bias row -> matmul with a start value */
 eg_status eg_pass_transpose(eg_unit *unit);  /* permutes of the last two axes go into matmul's ta, tb            */
+eg_status eg_pass_lower(eg_unit *unit);      /* argmax compared with labels: in ops that groups have              */
 eg_status eg_pass_layout(eg_unit *unit);     /* panels: marks values, inserts pack and unpack                    */
 eg_status eg_pass_fuse(eg_unit *unit);       /* elementwise and row-reduction groups, matmul epilogues: FUSED     */
 eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its assign; update groups side by side */

@@ -141,7 +141,11 @@ static inline eg_value *product_with(formula *f, eg_value *x) {
 }
 
 static inline eg_value *special(formula *f) {
-    switch (below(f, 4)) {
+    eg_value *x = any(f);
+    switch (below(f, 5)) {
+    case 4:
+        if (x->shape.rank != 2 || x->shape.dim[0] != f->rows || x->shape.dim[1] == 0) return eg_neg(x);
+        return eg_cast(eg_equal(eg_argmax(x, 1), f->labels), EG_F32);
     case 0: return eg_one_hot(f->labels, f->columns, EG_F32);
     case 1: return eg_cast(f->bytes, EG_F32);
     case 2: return eg_dropout_mask(f->step, 5, .25, EG_F32, EG_SHAPE(f->rows, f->columns));

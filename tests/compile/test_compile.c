@@ -63,6 +63,16 @@ static void logistic_regression(void **state) {
     assert_steps(&m, "matmul group group product+sums group group ");
 }
 
+/* The metric adds three results to groups that are there anyway. */
+static void accuracy_costs_no_step(void **state) {
+    (void)state;
+    model m = model_mlp(64, (int64_t[]){ 784, 10 }, 1);
+    eg_value *x = eg_graph_find(m.graph, EG_OP_INPUT, "x"), *labels = eg_graph_find(m.graph, EG_OP_INPUT, "y");
+    eg_value *logits = eg_add(eg_matmul(x, m.weight[0]), m.weight[1]);
+    m.root[m.nroots++] = eg_sum(eg_cast(eg_equal(eg_argmax(logits, 1), labels), EG_F32));
+    assert_steps(&m, "matmul group product+sums group group group ");
+}
+
 /* ---- options, names, failures -------------------------------------------------------------------------------- */
 
 static void stops_behind_the_named_pass(void **state) {
@@ -151,6 +161,7 @@ int main(void) {
         cmocka_unit_test(mnist_training_step_is_minimal),
         cmocka_unit_test(deeper_network_adds_two_products_and_a_pack_for_each_layer),
         cmocka_unit_test(logistic_regression),
+        cmocka_unit_test(accuracy_costs_no_step),
         cmocka_unit_test(stops_behind_the_named_pass),
         cmocka_unit_test(roots_are_checked),
         cmocka_unit_test(every_failed_allocation_comes_out),

@@ -84,11 +84,28 @@ static void transposed_result_turns_the_product(void **state) {
                        "%3 = matmul %2, %1 {ta=1} : f32[4,2,5]\nreturn %3\n");
 }
 
+static void argmax_compared_with_labels(void **state) {
+    (void)state;
+    becomes("lower",
+            "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[4]\n%2 = argmax %0 {axis=1} : i32[4]\n"
+            "%3 = eq %2, %1 : u8[4]\nreturn %3\n",
+            "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[4]\n%2 = iota {axis=0} : f32[3]\n"
+            "%3 = const {3} : f32[]\n"
+            "%4 = max %0 {axes=[1], keep=1} : f32[4,1]\n%5 = eq %0, %4 : u8[4,3]\n%6 = ne %0, %0 : u8[4,3]\n"
+            "%7 = where %6, %2, %3 : f32[4,3]\n%8 = where %5, %2, %7 : f32[4,3]\n%9 = min %8 {axes=[1]} : f32[4]\n"
+            "%10 = cast %1 : f32[4]\n%11 = eq %9, %10 : u8[4]\nreturn %11\n");
+    stays("lower", "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[3]\n%2 = argmax %0 {axis=0} : i32[3]\n"
+                   "%3 = eq %2, %1 : u8[3]\nreturn %3\n");
+    stays("lower", "%0 = input \"x\" : f32[4,3]\n%1 = input \"y\" : i32[4]\n%2 = argmax %0 {axis=1} : i32[4]\n"
+                   "%3 = eq %2, %1 : u8[4]\nreturn %3, %2\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sum_with_a_product),      cmocka_unit_test(product_with_other_readers_stays),
         cmocka_unit_test(differences),             cmocka_unit_test(bias_starts_the_product),
         cmocka_unit_test(transposed_operands),     cmocka_unit_test(transposed_result_turns_the_product),
+        cmocka_unit_test(argmax_compared_with_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

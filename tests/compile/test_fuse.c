@@ -173,6 +173,25 @@ static void scalars_of_a_schedule_are_shared(void **state) {
             "return %5, %7\n");
 }
 
+static void row_groups_of_one_space_are_one_step(void **state) {
+    (void)state;
+    becomes("fuse", "%0 = input \"x\" : f32[4]\n%1 = input \"y\" : f32[4]\n"
+                    "%2 = sum %0 {axes=[0], keep=1} : f32[1]\n"
+                    "%3 = max %1 {axes=[0], keep=1} : f32[1]\nreturn %2, %3\n",
+            "%0 = input \"x\" : f32[4]\n%1 = input \"y\" : f32[4]\n%2 = fused %0, %1 {\n  %0 = param {0} : f32[4]\n"
+            "  %1 = param {1} : f32[4]\n  %2 = sum %0 {axes=[0], keep=1} : f32[1]\n"
+            "  %3 = max %1 {axes=[0], keep=1} : f32[1]\n  return %2, %3\n} : f32[1]\n%3 = part %2 {1} : f32[1]\n"
+            "return %2, %3\n");
+}
+
+static void numbers_of_columns_are_inside(void **state) {
+    (void)state;
+    becomes("fuse", XB "%2 = iota {axis=0} : f32[3]\n%3 = add %0, %2 : f32[4,3]\nreturn %3\n",
+            "%0 = input \"x\" : f32[4,3]\n%1 = fused %0 {\n  %0 = param {0} : f32[4,3]\n"
+            "  %1 = iota {axis=0} : f32[3]\n"
+            "  %2 = add %0, %1 : f32[4,3]\n  return %2\n} : f32[4,3]\nreturn %1\n");
+}
+
 /* 20 inputs summed: no group may have more than EG_GROUP_OPERANDS operands. */
 static void groups_are_limited(void **state) {
     (void)state;
@@ -234,6 +253,8 @@ int main(void) {
         cmocka_unit_test(column_sums_come_with_the_product),
         cmocka_unit_test(update_is_a_group_of_its_own),
         cmocka_unit_test(scalars_of_a_schedule_are_shared),
+        cmocka_unit_test(row_groups_of_one_space_are_one_step),
+        cmocka_unit_test(numbers_of_columns_are_inside),
         cmocka_unit_test(groups_are_limited),
         cmocka_unit_test(switched_off_nothing_changes),
         cmocka_unit_test(space_and_product_of_a_body),

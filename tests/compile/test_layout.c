@@ -37,6 +37,17 @@ static void masks_of_panels_lie_in_panels(void **state) {
             "%3 = gt %2, %1 : u8[3,5]\nreturn %3\n");
 }
 
+static void a_mask_as_numbers_lies_in_panels_too(void **state) {
+    (void)state;
+    eg_unit unit = unit_of("%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = const {0} : f32[]\n"
+                           "%2 = gt %0, %1 : u8[3,5]\n"
+                           "%3 = cast %2 : f32[3,5]\n%4 = assign %0, %3 : f32[3,5]\nreturn %4\n");
+    assert_int_equal(eg_compile(&unit, NULL), EG_OK);
+    assert_int_equal(unit.root[0]->in[1]->op, EG_OP_FUSED);
+    assert_int_equal(unit.root[0]->in[1]->layout, EG_PANELS);
+    eg_unit_free(&unit);
+}
+
 static void transposed_weight_is_packed(void **state) {
     (void)state;
     becomes("layout", "%0 = input \"d\" : f32[8,5]\n%1 = var \"W\" {panels} : f32[3,5]{panels}\n"
@@ -100,6 +111,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_product_reads_panels_in_place), cmocka_unit_test(update_stays_in_panels),
         cmocka_unit_test(masks_of_panels_lie_in_panels),         cmocka_unit_test(transposed_weight_is_packed),
+        cmocka_unit_test(a_mask_as_numbers_lies_in_panels_too),
         cmocka_unit_test(others_read_rows),                      cmocka_unit_test(panels_as_a),
         cmocka_unit_test(matrices_without_panel_variables_stay_in_rows),
         cmocka_unit_test(switched_off_only_variables_keep_panels),
