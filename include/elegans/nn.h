@@ -188,8 +188,8 @@ EG_API eg_model *eg_sequential_(eg_shape input, eg_layer *const *layers, int n);
                    (int)(sizeof((eg_layer *[]){ __VA_ARGS__ }) / sizeof(eg_layer *)))
 /* "dense 512 relu; dropout .2; dense 10 softmax" (';' or newline between layers, options as key=value:
  * "dense 64 tanh no_bias init=he_normal l2=1e-4 name=hidden"). An activation's name alone is a layer too, '#' starts
- * a comment. A dense layer whose input is an image is preceded by flatten (unless it says last_axis). Mistakes are told
- * with line and column, unknown words with "did you mean"; see eg_model_error_position. */
+ * a comment. A dense layer whose input is an image is preceded by flatten (unless it says last_axis). Mistakes are
+ * told with line and column, unknown words with "did you mean"; see eg_model_error_position. */
 EG_API eg_model *eg_model_parse(eg_shape input, const char *text);
 
 EG_API eg_model *eg_model_new(void);

@@ -7,7 +7,7 @@
  * from EG_KERAS in RMSprop only (epsilon outside the root). g = gradient, w = parameter, t = 1, 2, ...
  *
  *               keras                                              torch
- *   sgd         lr .01; v = mu v - lr g; w += v                    lr 1e-3; b = mu b + (1-d) g (at first g); w -= lr b
+ *   sgd         lr .01; v = mu v - lr g; w += v                    lr 1e-3; b = mu b + (1-d) g (first g); w -= lr b
  *     nesterov  w += mu v - lr g                                   w -= lr (g + mu b)
  *   momentum    the lectures' m = mu m + lr g; w -= m; mu .9 (equal to keras' momentum) in both
  *   adagrad     lr 1e-3, s0 .1, eps 1e-7; s += g^2;                lr .01, s0 0, eps 1e-10;
@@ -81,8 +81,8 @@ EG_API eg_optimizer_opt eg_optimizer_options(const eg_optimizer *optimizer);
 EG_API const char *const *eg_optimizer_names(void);
 
 /* Builds one update of `n` parameters (variables) by their gradients: returns the assigns in out[0..*count), of
- * parameters and slots, at most n * (1 + EG_OPTIMIZER_SLOTS). Slots are variables "optimizer/<slot>/<parameter>" of the
- * same shape and layout; eg_optimizer_init_slots writes their first values into a state.
+ * parameters and slots, at most n * (1 + EG_OPTIMIZER_SLOTS). Slots are variables "optimizer/<slot>/<parameter>" of
+ * the same shape and layout; eg_optimizer_init_slots writes their first values into a state.
  * `step` is a scalar i32 that counts 0, 1, 2, ...; `lr` a scalar of the parameters' dtype. */
 enum { EG_OPTIMIZER_SLOTS = 4 };
 EG_API eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_value *lr,
