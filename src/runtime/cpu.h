@@ -91,11 +91,13 @@ typedef struct eg_cpu_run {
     int nuse, use_capacity;
     eg_fixup *fixup;
     int nfixup, fixup_capacity;
+    int *input_fixup;       /* [ninputs + 1]: the fixups of input i are fixup[input_fixup[i] .. input_fixup[i + 1]) */
     eg_neighbours *group;
     int ngroup, group_capacity;
     void **result;          /* [nroots]: row-major, in the root's dtype */
     unsigned char *memory, *constants;
     size_t memory_bytes, constant_bytes;
+    struct eg_strips *strips; /* all strip programs */
     float *scratch;         /* [parts][scratch_floats] */
     size_t scratch_floats;
     int parts;              /* most parts of any step */
@@ -127,7 +129,7 @@ eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n);
 
 eg_status eg_cpu_lower(eg_cpu_run *run);
 eg_status eg_cpu_plan(eg_cpu_run *run, int threads);
-/* Writes the addresses of inputs again (input < 0: all addresses). */
+/* Writes the address of an input again, after it was lent from elsewhere. */
 void eg_cpu_bind(eg_cpu_run *run, int input);
 
 /* Lowering of one value: appends its steps. */

@@ -6,6 +6,7 @@
 #define EG_RUNTIME_LOWER_H
 
 #include "runtime/cpu.h"
+#include "runtime/strip.h"
 
 /* A strip group over storages, as a step or as one more segment of the last one. */
 typedef struct eg_group_request {
@@ -16,6 +17,8 @@ typedef struct eg_group_request {
     const eg_shape *panels;  /* all full operands are matrices of this shape in panels; NULL: rows */
 } eg_group_request;
 eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request);
+/* A strip program of this run; NULL on failure. request->kernels is filled in. */
+const eg_strips *eg_strips_for(eg_cpu_run *run, const eg_strips_request *request);
 /* After the last value: neighbouring segments ask for neighbouring memory. */
 eg_status eg_strip_steps_finish(eg_cpu_run *run);
 

@@ -50,7 +50,10 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
     int64_t step = d->in_panels ? EG_PANEL : j1 - j0;
     for (int64_t j = j0; j < j1; j += step) {
         int64_t width = d->over_padding ? EG_PANEL : j1 - j < step ? j1 - j : step;
-        eg_rect rect = { .rows = i1 - i0, .columns = width, .is_first = i0 == 0 };
+        eg_rect rect; /* large, and only what the operands need is read */
+        rect.rows = i1 - i0;
+        rect.columns = width;
+        rect.is_first = i0 == 0;
         for (int o = 0; o < s->noperands; o++) {
             const eg_strip_operand *x = &s->operand[o];
             if (x->reg < 0) continue;
@@ -310,8 +313,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     EG_TRY(eg_fused_storages(run, v, in, out));
     const eg_strips *s = NULL;
     if (has_elementwise(body, product)) {
-        s = eg_strips_new(run->arena, &(eg_strips_request){ .kernels = run->kernels, .body = body, .outer = v->in,
-                                                            .product = product, .by_row = 1 });
+        s = eg_strips_for(run, &(eg_strips_request){ .body = body, .outer = v->in, .product = product, .by_row = 1 });
         if (!s) return eg_error_status();
     }
     product_request request = { .value = v, .a = outer_of(v, product->in[0]), .b = outer_of(v, product->in[1]),

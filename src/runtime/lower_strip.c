@@ -19,7 +19,7 @@ enum { MOST_SEGMENTS = 64 };
 
 typedef struct segment {
     eg_rect rect;          /* rows > 1 only in a step of one segment */
-    int64_t first;         /* its first item among the step's */
+    int64_t first, items;  /* among the step's items */
     int64_t panel_rows;    /* of an operand in panels whose last one has padding lanes to be cleared; 0: none */
     int64_t padding;       /* lanes to be cleared in each row of the last panel */
     int storage[EG_STRIP_OPERANDS]; /* -1: a table, a constant, or unused */
@@ -73,11 +73,11 @@ static void run_strips(const eg_cpu_step *step, int64_t from, int64_t to, float 
     const strip_detail *d = step->detail;
     for (int i = 0; i < d->nactive; i++) {
         const segment *seg = d->active[i];
-        int64_t items = items_of(d->strips, &seg->rect), begin = from - seg->first, end = to - seg->first;
-        if (begin >= items || end <= 0) continue;
+        int64_t begin = from - seg->first, end = to - seg->first;
+        if (begin >= seg->items || end <= 0) continue;
         if (begin < 0) begin = 0;
-        if (end > items) end = items;
-        if (begin == 0 && end == items) {
+        if (end > seg->items) end = seg->items;
+        if (begin == 0 && end == seg->items) {
             eg_strips_run(d->strips, &seg->rect, scratch);
         } else {
             eg_rect part = cut(d->strips, &seg->rect, begin, end);
@@ -118,7 +118,8 @@ static void join_segments(eg_cpu_step *step) {
     }
     for (int i = 0; i < d->nactive; i++) {
         d->active[i]->first = items;
-        items += items_of(d->strips, &d->active[i]->rect);
+        d->active[i]->items = items_of(d->strips, &d->active[i]->rect);
+        items += d->active[i]->items;
     }
     step->items = items;
 }
@@ -239,9 +240,18 @@ static segment *new_segment(eg_cpu_run *run, const eg_group_request *request, co
     return seg;
 }
 
+const eg_strips *eg_strips_for(eg_cpu_run *run, const eg_strips_request *request) {
+    eg_strips_request full = *request;
+    full.kernels = run->kernels;
+    eg_strips *s = eg_strips_new(run->arena, &full);
+    if (!s) return NULL;
+    s->next = run->strips;
+    run->strips = s;
+    return s;
+}
+
 eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request) {
-    const eg_strips *s = eg_strips_new(run->arena, &(eg_strips_request){ .kernels = run->kernels, .body = request->body,
-                                                                         .outer = request->outer });
+    const eg_strips *s = eg_strips_for(run, &(eg_strips_request){ .body = request->body, .outer = request->outer });
     segment *seg = s ? new_segment(run, request, s) : NULL;
     if (!seg) return eg_error_status();
     if (!can_join(run, s, seg)) EG_TRY(new_strip_step(run, request, s));

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "ops/op.h"
 #include "runtime/cpu.h"
+#include "runtime/strip.h"
 #include "tensor/shape.h"
 
 enum { GROUP_BYTES = 1 << 16, READABLE = 128 };
@@ -246,13 +247,38 @@ static void *address(const eg_cpu_run *run, const eg_storage *s) {
     return s->first < 0 ? run->memory : run->memory + s->offset;
 }
 
-void eg_cpu_bind(eg_cpu_run *run, int input) {
-    for (int i = 0; i < run->nfixup; i++) {
-        const eg_storage *s = &run->storage[eg_storage_root(run, run->fixup[i].storage)];
-        if (input >= 0 && (s->kind != EG_IN_INPUT || s->input != input)) continue;
-        void *at = address(run, s);
-        memcpy(run->fixup[i].slot, &at, sizeof at); /* the slot is a pointer of any type */
+static void write_address(const eg_cpu_run *run, const eg_fixup *fixup) {
+    void *at = address(run, &run->storage[eg_storage_root(run, fixup->storage)]);
+    memcpy(fixup->slot, &at, sizeof at); /* the slot is a pointer of any type */
+}
+
+/* -1: not of an input. */
+static int input_of(const eg_cpu_run *run, const eg_fixup *fixup) {
+    const eg_storage *s = &run->storage[eg_storage_root(run, fixup->storage)];
+    return s->kind == EG_IN_INPUT ? s->input : -1;
+}
+
+/* All addresses; those of inputs stand first and in order from now on, because they may change. */
+static eg_status bind_all(eg_cpu_run *run) {
+    int ninputs = run->program->ninputs, next = 0;
+    run->input_fixup = EG_ARENA_ARRAY(run->arena, int, ninputs + 1);
+    if (!run->input_fixup) return EG_E_MEMORY;
+    for (int input = 0; input < ninputs; input++) {
+        run->input_fixup[input] = next;
+        for (int i = next; i < run->nfixup; i++) {
+            if (input_of(run, &run->fixup[i]) != input) continue;
+            eg_fixup fixup = run->fixup[i];
+            run->fixup[i] = run->fixup[next];
+            run->fixup[next++] = fixup;
+        }
     }
+    run->input_fixup[ninputs] = next;
+    for (int i = 0; i < run->nfixup; i++) write_address(run, &run->fixup[i]);
+    return EG_OK;
+}
+
+void eg_cpu_bind(eg_cpu_run *run, int input) {
+    for (int i = run->input_fixup[input]; i < run->input_fixup[input + 1]; i++) write_address(run, &run->fixup[i]);
 }
 
 eg_status eg_cpu_plan(eg_cpu_run *run, int threads) {
@@ -262,10 +288,12 @@ eg_status eg_cpu_plan(eg_cpu_run *run, int threads) {
     run->constants = eg_calloc(1, run->constant_bytes + READABLE);
     if (!run->memory || !run->constants) return EG_E_MEMORY;
     EG_TRY(fill_constants(run));
-    eg_cpu_bind(run, -1);
+    EG_TRY(bind_all(run));
     for (int i = 0; i < run->nstep; i++)
         if (run->step[i].bound) run->step[i].bound(&run->step[i]);
     decide_parts(run, threads);
     run->scratch = eg_calloc((size_t)run->parts * run->scratch_floats + READABLE, sizeof(float));
-    return run->scratch ? EG_OK : EG_E_MEMORY;
+    if (!run->scratch) return EG_E_MEMORY;
+    for (eg_strips *s = run->strips; s; s = s->next) eg_strips_settle(s, run->scratch);
+    return EG_OK;
 }

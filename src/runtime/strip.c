@@ -459,7 +459,8 @@ static eg_status allocate(builder *b) {
     s->instruction = EG_ARENA_ARRAY(b->arena, eg_strip_instruction, b->ni);
     s->constant = EG_ARENA_ARRAY(b->arena, const float *, EG_STRIP_REGISTERS);
     s->place = EG_ARENA_ARRAY(b->arena, uint32_t, EG_STRIP_REGISTERS);
-    if (!s->instruction || !s->constant || !s->place) return EG_E_MEMORY;
+    s->at_home = EG_ARENA_ARRAY(b->arena, float *, EG_STRIP_REGISTERS);
+    if (!s->instruction || !s->constant || !s->place || !s->at_home) return EG_E_MEMORY;
     place_fixed(b);
     if (b->status == EG_OK) place_temporaries(b);
     return b->status;

@@ -53,7 +53,8 @@ enum {
     EG_HANDLINGS
 };
 
-typedef struct eg_strips {
+typedef struct eg_strips eg_strips;
+struct eg_strips {
     const eg_kernels *kernels;
     eg_strip_form form;
     int flat;                /* nothing varies over one axis only and nothing is reduced: one long row, cut anywhere */
@@ -68,10 +69,12 @@ typedef struct eg_strips {
     const float **constant;  /* [nregisters]: 16 floats, or NULL: */
     uint32_t *place;         /* [nregisters]: in the scratch memory */
     size_t scratch;          /* floats */
+    float *home, **at_home;  /* the registers' addresses when the scratch memory is `home`, set up once */
+    eg_strips *next;   /* of the program */
     uint32_t over[EG_STRIP_OPERANDS]; /* of an output: bit i set if it may lie in param i's memory */
     double work;             /* nanoseconds per element of the space, estimated */
     int keeps_zero;          /* zeros in all full operands give zeros: padding lanes stay clean */
-} eg_strips;
+};
 
 typedef struct eg_strips_request {
     const eg_kernels *kernels;
@@ -83,6 +86,8 @@ typedef struct eg_strips_request {
 
 /* NULL without memory (all of it from the arena), or if the body is no strip group (INTERNAL). */
 eg_strips *eg_strips_new(eg_arena *arena, const eg_strips_request *request);
+/* Tells where the scratch memory of a run in one part will be. */
+void eg_strips_settle(eg_strips *strips, float *scratch);
 /* The operand that stands for the product; -1 if there is none. */
 int eg_strips_product(const eg_strips *strips);
 /* Same instructions on the same kinds of operands? */

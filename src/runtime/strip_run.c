@@ -66,11 +66,11 @@ static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t r
     }
 }
 
-static void run_by_row(const eg_strips *s, const eg_rect *q, float **p) {
-    for (int64_t row = 0; row < q->rows; row++) {
+static void run_by_row(const eg_strips *s, const eg_rect *q, float **p, int64_t rows, int64_t columns) {
+    for (int64_t row = 0; row < rows; row++) {
         EACH(o, EG_FETCH_ROW) splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
-        for (int64_t column = 0; column < q->columns; column += s->width)
-            run_strip(s, q, p, row, column, q->columns - column < s->width ? q->columns - column : s->width);
+        for (int64_t column = 0; column < columns; column += s->width)
+            run_strip(s, q, p, row, column, columns - column < s->width ? columns - column : s->width);
         EACH(o, EG_STORE_ROW) store1(s->kernels, s->operand[o].dtype, q->base[o], row * q->row[o], p[s->operand[o].reg]);
     }
 }
@@ -128,10 +128,8 @@ static void run_by_block(const eg_strips *s, const eg_rect *q, float **p) {
 /* ---- both ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Scalars, and by block the columns, are fetched once; then the instructions that need nothing else. */
-static void enter(const eg_strips *s, const eg_rect *q, float **p, float *scratch) {
+static void enter(const eg_strips *s, const eg_rect *q, float **p) {
     const int64_t length[EG_LENGTHS] = { EG_BLOCK, EG_BLOCK, EG_BLOCK };
-    for (int i = 0; i < s->nregisters; i++)
-        p[i] = s->constant[i] ? (float *)(uintptr_t)s->constant[i] : scratch + s->place[i];
     EACH(o, EG_FETCH_ONCE) {
         const eg_strip_operand *x = &s->operand[o];
         int64_t n = x->extent == EG_OVER_COLUMNS ? q->columns : 1;
@@ -140,9 +138,18 @@ static void enter(const eg_strips *s, const eg_rect *q, float **p, float *scratc
     execute(s->instruction, s->nonce, p, length);
 }
 
+static void set_registers(const eg_strips *s, float **p, float *scratch) {
+    for (int i = 0; i < s->nregisters; i++)
+        p[i] = s->constant[i] ? (float *)(uintptr_t)s->constant[i] : scratch + s->place[i];
+}
+
+void eg_strips_settle(eg_strips *s, float *scratch) {
+    s->home = scratch;
+    set_registers(s, s->at_home, scratch);
+}
+
 /* Does every operand go on from row to row without a gap? Then the rectangle is one long row. */
 static int is_flat(const eg_strips *s, const eg_rect *q) {
-    if (q->rows == 1) return 1;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0 || x->extent == EG_OVER_NONE) continue;
@@ -151,17 +158,20 @@ static int is_flat(const eg_strips *s, const eg_rect *q) {
     return 1;
 }
 
+static void run(const eg_strips *s, const eg_rect *q, float **p) {
+    enter(s, q, p);
+    if (s->form == EG_BY_BLOCK) run_by_block(s, q, p);
+    else if (q->rows > 1 && s->width == EG_STRIP && is_flat(s, q)) run_by_row(s, q, p, 1, q->rows * q->columns);
+    else run_by_row(s, q, p, q->rows, q->columns);
+}
+
+/* Part 0 of a step finds its registers ready; one part has that scratch memory at a time. */
 void eg_strips_run(const eg_strips *s, const eg_rect *rect, float *scratch) {
-    float *p[EG_STRIP_REGISTERS];
-    enter(s, rect, p, scratch);
-    if (s->form == EG_BY_BLOCK) {
-        run_by_block(s, rect, p);
-    } else if (s->rows > 1 && s->width == EG_STRIP && is_flat(s, rect)) {
-        eg_rect flat = *rect;
-        flat.columns *= flat.rows;
-        flat.rows = 1;
-        run_by_row(s, &flat, p);
-    } else {
-        run_by_row(s, rect, p);
+    if (scratch == s->home) {
+        run(s, rect, s->at_home);
+        return;
     }
+    float *p[EG_STRIP_REGISTERS];
+    set_registers(s, p, scratch);
+    run(s, rect, p);
 }
