@@ -174,12 +174,23 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* An optimizer starts from zeros; only weights are drawn. */
+static void clear_slots(eg_state *state) {
+    for (int i = 0; i < eg_state_count(state); i++) {
+        const char *name = eg_state_name(state, i), *end = strrchr(name, '/');
+        if (strcmp(end, "/v") != 0 && strcmp(end, "/m") != 0) continue;
+        size_t n = (size_t)eg_shape_size(eg_state_shape(state, i));
+        float *zeros = calloc(n, sizeof *zeros);
+        eg_state_write(state, name, zeros, n * sizeof *zeros);
+        free(zeros);
+    }
+}
+
 static void measure(const net *n, int threads, int profile, int json) {
     enum { SAMPLES = 101 };
     static double seconds[SAMPLES];
     model m = build(n);
     eg_state *state = eg_state_new(1);
-    eg_init_normal(state, m.graph, .05);
     double start = now();
     eg_program *p = eg_program_new(state, m.root, m.nroots, .threads = threads, .profile = profile);
     double compile = now() - start;
@@ -187,6 +198,8 @@ static void measure(const net *n, int threads, int profile, int json) {
         printf("%s: %s\n", n->name, eg_error());
         exit(1);
     }
+    eg_init_normal(state, m.graph, .05);
+    clear_slots(state);
     feed f = make_feed(p, n);
     for (int i = 0; i < BATCHES; i++) run_step(p, n, &f, i);
     for (int i = 0, turn = 0; i < SAMPLES; i++) {

@@ -54,18 +54,50 @@ static eg_status place_ports(eg_program *p) {
 
 /* ---- variables ------------------------------------------------------------------------------------------------------- */
 
-static eg_status add_variables(eg_program *p) {
-    const eg_graph *graph = p->unit.graph;
-    size_t missing = 0;
+/* Where the compiled graph reads a variable in a group: variables that neighbouring groups read as the same operand, like
+ * all first moments, are to be neighbours in memory. */
+typedef struct newcomers {
+    const eg_value **var;
+    int *operand, *order; /* operand[i]: of the last group that reads var[i], its update, -1: none; order: the memory's */
+    int n;
+} newcomers;
+
+static void find_operands(newcomers *c, const eg_graph *graph) {
     for (int i = 0; i < graph->n; i++) {
         const eg_value *v = graph->values[i];
-        if (v->op == EG_OP_VAR && !eg_state_get(p->state, v->name))
-            missing += rounded(eg_stored_bytes(v->dtype, v->shape, v->layout));
+        for (int q = 0; v->op == EG_OP_FUSED && q < v->nin; q++)
+            for (int k = 0; v->in[q]->op == EG_OP_VAR && k < c->n; k++)
+                if (c->var[k] == v->in[q]) c->operand[k] = q;
     }
-    if (missing) eg_state_reserve(p->state, missing);
-    for (int i = 0; i < graph->n; i++)
-        if (graph->values[i]->op == EG_OP_VAR) EG_TRY(eg_state_add(p->state, graph->values[i]));
-    return EG_OK;
+}
+
+/* Sorted by operand; equal ones stay in the order of the graph. */
+static void sort_newcomers(newcomers *c) {
+    for (int i = 0; i < c->n; i++) {
+        int at = i;
+        for (; at > 0 && c->operand[c->order[at - 1]] > c->operand[i]; at--) c->order[at] = c->order[at - 1];
+        c->order[at] = i;
+    }
+}
+
+static eg_status add_variables(eg_program *p) {
+    const eg_graph *graph = p->unit.graph;
+    newcomers c = { EG_ARENA_ARRAY(&p->arena, const eg_value *, graph->n), EG_ARENA_ARRAY(&p->arena, int, graph->n),
+                    EG_ARENA_ARRAY(&p->arena, int, graph->n), 0 };
+    if (!c.var || !c.operand || !c.order) return EG_E_MEMORY;
+    for (int i = 0; i < graph->n; i++) {
+        const eg_value *v = graph->values[i];
+        if (v->op != EG_OP_VAR) continue;
+        if (eg_state_get(p->state, v->name)) {
+            EG_TRY(eg_state_add(p->state, v));
+        } else {
+            c.operand[c.n] = -1;
+            c.var[c.n++] = v;
+        }
+    }
+    find_operands(&c, graph);
+    sort_newcomers(&c);
+    return c.n ? eg_state_add_many(p->state, c.var, c.order, c.n) : EG_OK;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------- */

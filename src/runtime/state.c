@@ -45,7 +45,7 @@ void eg_state_set_seed(eg_state *state, uint64_t seed) { state->seed = seed; }
 
 /* ---- room ----------------------------------------------------------------------------------------------------------- */
 
-static size_t rounded(size_t bytes) { return (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN; }
+static size_t rounded(size_t bytes) { return bytes ? (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN : EG_ALIGN; }
 
 size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout) {
     if (layout == EG_PANELS) {
@@ -53,11 +53,6 @@ size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout) {
         return (size_t)(panels * shape.dim[0] * PANEL) * eg_dtype_size(dtype);
     }
     return (size_t)eg_shape_size(shape) * eg_dtype_size(dtype);
-}
-
-void eg_state_reserve(eg_state *state, size_t bytes) {
-    if (state->chunk && state->chunk->size - state->chunk->used >= bytes) return;
-    state->reserve = bytes < LARGEST_CHUNK ? bytes : 0;
 }
 
 /* A chunk with its first `used` bytes handed out, in front of the others or right behind the first. */
@@ -96,9 +91,9 @@ static void *room(eg_state *state, size_t bytes) {
 
 /* ---- adding --------------------------------------------------------------------------------------------------------- */
 
-static eg_status grow(eg_state *state) {
-    if (state->n < state->capacity) return EG_OK;
-    int capacity = state->capacity ? 2 * state->capacity : 16;
+static eg_status grow(eg_state *state, int more) {
+    if (state->n + more <= state->capacity) return EG_OK;
+    int capacity = 2 * state->capacity > state->n + more ? 2 * state->capacity : state->n + more + 16;
     eg_variable *variable = eg_realloc(state->variable, (size_t)capacity * sizeof *variable);
     if (!variable) return EG_E_MEMORY;
     state->variable = variable;
@@ -123,12 +118,30 @@ static eg_status same(const eg_variable *have, const eg_value *want) {
 }
 
 static eg_status add(eg_state *state, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
-    EG_TRY(grow(state));
+    EG_TRY(grow(state, 1));
     const char *copy = eg_arena_strdup(&state->names, name);
     size_t bytes = eg_stored_bytes(dtype, shape, layout);
-    void *data = copy ? room(state, rounded(bytes ? bytes : 1)) : NULL;
+    void *data = copy ? room(state, rounded(bytes)) : NULL;
     if (!data) return EG_E_MEMORY;
     state->variable[state->n++] = (eg_variable){ copy, dtype, layout, shape, bytes, data };
+    return EG_OK;
+}
+
+eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const int *memory_order, int n) {
+    size_t total = 0;
+    for (int i = 0; i < n; i++) total += rounded(eg_stored_bytes(var[i]->dtype, var[i]->shape, var[i]->layout));
+    state->reserve = total < LARGEST_CHUNK ? total : 0;
+    EG_TRY(grow(state, n));
+    eg_variable *made = state->variable + state->n; /* behind the end until all are whole */
+    for (int k = 0; k < n; k++) {
+        int i = memory_order[k];
+        const eg_value *v = var[i];
+        size_t bytes = eg_stored_bytes(v->dtype, v->shape, v->layout);
+        made[i] = (eg_variable){ eg_arena_strdup(&state->names, v->name), v->dtype, v->layout, v->shape, bytes, NULL };
+        made[i].data = made[i].name ? room(state, rounded(bytes)) : NULL;
+        if (!made[i].data) return EG_E_MEMORY;
+    }
+    state->n += n;
     return EG_OK;
 }
 
