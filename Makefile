@@ -14,10 +14,10 @@ build: ## the library and the command, in build/
 	@tools/install_missing.sh
 	@cmake -S . -B $(BUILD) >/dev/null && cmake --build $(BUILD) -j $(JOBS)
 
-demo: ## train 784-512relu-10softmax on MNIST, test it, draw a few answers
+demo: ## train 784-512relu-10softmax on MNIST (or DATA=source), test it, draw a few answers
 	@tools/install_missing.sh demo
 	@$(MAKE) build
-	@tools/demo.sh $(BUILD)
+	@tools/demo.sh $(BUILD) $(DATA)
 
 check: ## build and run all tests; ends in a line of counts
 	@tools/install_missing.sh check

@@ -97,7 +97,8 @@ static eg_status fetch_from(const char *mirror, const mnist_file *file, const ch
     char url[160];
     snprintf(url, sizeof url, "%s%s", mirror, file->name);
     eg_remark(EG_LOG_INFO, "fetching %s", url);
-    EG_TRY(fetch_hook(fetch_user, url, temporary));
+    eg_status status = fetch_hook(fetch_user, url, temporary);
+    if (status != EG_OK) return eg_fail(status, "no answer from %s", url);
     EG_TRY(check_content(temporary, file));
     return rename(temporary, path) == 0 ? EG_OK : eg_fail_errno("%s: cannot create", path);
 }
@@ -119,7 +120,7 @@ static eg_status fetch_file(const char *folder, const mnist_file *file) {
 static eg_status fetch_all(const char *folder) {
     EG_TRY(eg_make_folder(folder));
     for (int i = 0; i < FILES; i++)
-        if (fetch_file(folder, &files[i]) != EG_OK) return eg_context("mnist could not be downloaded");
+        if (fetch_file(folder, &files[i]) != EG_OK) return eg_context("mnist is not here and could not be downloaded");
     return EG_OK;
 }
 

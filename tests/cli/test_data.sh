@@ -88,3 +88,9 @@ gzip -c good/train-images-idx3-ubyte >images.gz && head -c 40 images.gz >cut.gz
 mkdir gz && cp cut.gz gz/train-images-idx3-ubyte.gz && cp good/train-labels-idx1-ubyte gz/
 run 65 train --data gz
 one_line gz
+
+# ---- MNIST: nowhere, and no network: one line; nothing is left behind but the empty folder ----
+mkdir tools && printf '#!/bin/sh\nexit 6\n' >tools/curl && chmod +x tools/curl
+PATH=$folder/tools:$PATH
+refuse 66 'mnist is not here and could not be downloaded' train --data mnist
+[ -z "$(find cache -type f)" ] || fail "a part of a download was left"

@@ -156,6 +156,11 @@ static eg_status fetch_wrong(void *user, const char *url, const char *path) {
     return eg_file_write(path, "\0\0\x08\x01\0\0\0\x01x", 9);
 }
 
+static eg_status fetch_nothing(void *user, const char *url, const char *path) {
+    (void)user, (void)url, (void)path;
+    return EG_E_MISSING;
+}
+
 /* What arrives is checked before it counts: nothing stays behind. */
 static void test_fetch_is_checked(void **state) {
     (void)state;
@@ -166,8 +171,12 @@ static void test_fetch_is_checked(void **state) {
     eg_data_free(eg_data_open("mnist", NULL));
     assert_int_equal(fetches, 0); /* only where it is allowed */
     expect_error(eg_data_open("mnist", NULL, .allow_download = 1), EG_E_DATA,
-                 "mnist could not be downloaded: train-images-idx3-ubyte.gz: is not the file that was expected");
+                 "mnist is not here and could not be downloaded: train-images-idx3-ubyte.gz: is not the file that "
+                 "was expected");
     assert_true(fetches >= 2);
+    eg_data_set_fetch(fetch_nothing, NULL);
+    expect_error(eg_data_open("mnist", NULL, .allow_download = 1), EG_E_MISSING,
+                 "no answer from https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz");
     char path[500];
     snprintf(path, sizeof path, "%s/elegans/mnist", folder);
     assert_int_equal(rmdir(path), 0);
