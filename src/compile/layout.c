@@ -50,7 +50,7 @@ static int could_be_member(const plan *p, const eg_value *v) {
     if (v->shape.rank != 2 || !(v->def->flags & EG_ELEMENTWISE) || !(v->dtype == EG_F32 || is_mask)) return 0;
     for (int i = 0; i < v->nin; i++) {
         const eg_value *x = v->in[i];
-        if (x->dtype != EG_F32 && !(x->dtype == EG_U8 && p->member[x->id])) return 0;
+        if (x->dtype != EG_F32 && !(x->dtype == EG_U8 && p->member[x->id] && is_full(v, x))) return 0;
         if (!is_full(v, x) && eg_shape_size(x->shape) != 1) return 0;
     }
     return 1;

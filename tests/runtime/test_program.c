@@ -98,6 +98,21 @@ static void swapped_matrices_in_panels(void **unused) {
     eg_program_free(p);
 }
 
+/* A mask out of panels that another shape reads as one number stays in rows. */
+static void a_mask_of_one_element(void **unused) {
+    (void)unused;
+    float one = 1, data[6] = { 1, 2, 3, 4, 5, 6 };
+    eg_value *w = eg_weight(graph, "w", EG_F32, EG_SHAPE(1, 1)), *x = eg_input(graph, "x", EG_F32, EG_SHAPE(2, 3));
+    eg_value *y = eg_where(eg_greater(w, eg_const(graph, 0)), x, eg_neg(x));
+    eg_program *p = eg_program_new(state, &y, 1, .executor = EG_CPU);
+    if (!p) fail_msg("%s", eg_error());
+    eg_state_write(state, "w", &one, sizeof one);
+    eg_set(p, "x", data, sizeof data);
+    eg_run(p);
+    assert_memory_equal(eg_get(p, 0), data, sizeof data);
+    eg_program_free(p);
+}
+
 /* The same new value for two variables, and one that is fetched too: no storage may be shared wrongly. */
 static void one_value_for_two_variables(void **unused) {
     (void)unused;
@@ -357,6 +372,7 @@ int main(void) {
         CASE(reads_see_old_values),
         CASE(two_variables_swap),
         CASE(swapped_matrices_in_panels),
+        CASE(a_mask_of_one_element),
         CASE(one_value_for_two_variables),
         CASE(two_assigns_of_one_variable_are_an_error),
         CASE(programs_share_their_state),
