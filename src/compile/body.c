@@ -108,17 +108,12 @@ static void list_operand(builder *b, const eg_value *u, eg_shape shape) {
     b->in[b->nin++] = eg_shape_equal(x->shape, shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
 }
 
-/* How member v reads its input i from outside. */
+/* The shape in which member v reads its input i from outside. */
 static eg_shape operand_shape(const builder *b, const eg_value *v, int i) {
-    const eg_value *u = v->in[i];
-    int split, is_row = b->g->is_row[v->id];
-    if (v->op == EG_OP_MATMUL || b->g->is_sums[v->id]) return u->shape;
-    if (eg_shape_size(u->shape) == 1 && u->layout == EG_ROWS) return u->shape.rank <= 1 ? u->shape : EG_SCALAR;
-    if (v->def->flags & EG_REDUCES) return b->full;
-    if (v->op == EG_OP_ONE_HOT) return b->row;
-    if (v->op == EG_OP_RESHAPE) return is_row ? b->row : b->full;
-    eg_reach reach = eg_reach_of(u->shape, v, &split);
-    return shape_of(b, is_row && reach == EG_REACH_FULL ? EG_REACH_ROW : reach);
+    eg_shape own = v->in[i]->shape;
+    eg_reach reach = eg_operand_reach(b->g, v, i);
+    if (reach == EG_REACH_NONE || (reach == EG_REACH_SCALAR && own.rank <= 1)) return own;
+    return shape_of(b, reach);
 }
 
 static int is_member(const builder *b, const eg_value *v) {

@@ -264,11 +264,23 @@ static int leads_around(eg_grouping *g, int a, int b) {
 
 /* ---- a group's border ---------------------------------------------------------------------------------------- */
 
-static int add_once(const eg_value **list, int *n, const eg_value *v) {
-    for (int i = 0; i < *n; i++)
-        if (list[i] == v) return 1;
-    if (*n == EG_GROUP_NODES) return 0;
-    list[(*n)++] = v;
+eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i) {
+    const eg_value *u = v->in[i];
+    int split, is_row = g->is_row[v->id];
+    if (v->op == EG_OP_MATMUL || g->is_sums[v->id]) return EG_REACH_NONE;
+    if (eg_shape_size(u->shape) == 1 && u->layout == EG_ROWS) return EG_REACH_SCALAR;
+    if (v->def->flags & EG_REDUCES) return EG_REACH_FULL;
+    if (v->op == EG_OP_ONE_HOT) return EG_REACH_ROW;
+    eg_reach reach = v->op == EG_OP_RESHAPE ? EG_REACH_FULL : eg_reach_of(u->shape, v, &split);
+    return is_row && reach == EG_REACH_FULL ? EG_REACH_ROW : reach;
+}
+
+static int add_in(eg_border *border, const eg_value *u, eg_reach reach) {
+    for (int i = 0; i < border->nin; i++)
+        if (border->in[i] == u && border->reach[i] == reach) return 1;
+    if (border->nin == EG_GROUP_NODES) return 0;
+    border->reach[border->nin] = reach;
+    border->in[border->nin++] = u;
     return 1;
 }
 
@@ -291,9 +303,12 @@ static int add_border(const eg_grouping *g, int half, int a, int b, eg_border *b
             const eg_value *u = v->in[i];
             int is_inline = eg_is_inline(u, v);
             if (source == a || source == b || (is_inline && u->nin == 0)) continue;
-            if (!add_once(border->in, &border->nin, is_inline ? u->in[0] : u)) return 0;
+            eg_reach reach = is_inline ? EG_REACH_SCALAR : eg_operand_reach(g, v, i);
+            if (!add_in(border, is_inline ? u->in[0] : u, reach)) return 0;
         }
-        if (is_read_outside(g, id, a, b) && !add_once(border->out, &border->nout, v)) return 0;
+        if (!is_read_outside(g, id, a, b)) continue;
+        if (border->nout == EG_GROUP_NODES) return 0;
+        border->out[border->nout++] = v;
     }
     return 1;
 }

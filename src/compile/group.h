@@ -67,9 +67,14 @@ int eg_group_merge_siblings(eg_grouping *g, int a, int b);
 /* Adds the sums over axis 0 of a product's B to the product's group. */
 int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *product);
 
-/* Distinct values that a group reads from outside, constants aside, and values of it that are read outside. */
+/* How v, a value of a group, reads its input i from outside: NONE is "as it is" (products). */
+eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i);
+
+/* What a group reads from outside, inline values aside (a value that is read in two ways counts twice), and its
+ * values that are read outside. */
 typedef struct eg_border {
     const eg_value *in[EG_GROUP_NODES], *out[EG_GROUP_NODES];
+    eg_reach reach[EG_GROUP_NODES];
     int nin, nout;
 } eg_border;
 

@@ -213,6 +213,17 @@ static void groups_are_limited(void **state) {
     eg_unit_free(&unit);
 }
 
+/* r [3] is read as a row value and as a column: two operands. */
+static void one_value_in_two_roles(void **state) {
+    (void)state;
+    becomes("fuse", "%0 = input \"x\" : f32[3,3]\n%1 = input \"r\" : f32[3]\n%2 = reshape %1 : f32[3,1]\n"
+                    "%3 = mul %0, %2 : f32[3,3]\n%4 = add %3, %1 : f32[3,3]\nreturn %4\n",
+            "%0 = input \"x\" : f32[3,3]\n%1 = input \"r\" : f32[3]\n%2 = reshape %1 : f32[3,1]\n"
+            "%3 = fused %0, %2, %1 {\n  %0 = param {0} : f32[3,3]\n  %1 = param {1} : f32[3,1]\n"
+            "  %2 = param {2} : f32[3]\n  %3 = mul %0, %1 : f32[3,3]\n  %4 = add %3, %2 : f32[3,3]\n  return %4\n"
+            "} : f32[3,3]\nreturn %3\n");
+}
+
 static void switched_off_nothing_changes(void **state) {
     (void)state;
     const char *text = XB "%2 = add %0, %1 : f32[4,3]\n%3 = relu %2 : f32[4,3]\nreturn %3\n";
@@ -256,6 +267,7 @@ int main(void) {
         cmocka_unit_test(row_groups_of_one_space_are_one_step),
         cmocka_unit_test(numbers_of_columns_are_inside),
         cmocka_unit_test(groups_are_limited),
+        cmocka_unit_test(one_value_in_two_roles),
         cmocka_unit_test(switched_off_nothing_changes),
         cmocka_unit_test(space_and_product_of_a_body),
     };
