@@ -69,6 +69,7 @@
  *     elegans/nn.h       layers, losses, initialisers, models
  *     elegans/data.h     data sets and preprocessing
  *     elegans/train.h    compile, fit, evaluate, predict, save, load
+ *     elegans/callbacks.h  early stopping, plateaus, checkpoints, logs
  *
  * Conventions. Options are designated initialisers in which 0 means "the default"; EG_ZERO means zero. *_new and *_free go in
  * pairs and *_free(NULL) is fine; getters borrow; constructors take what they are given also when they fail. Errors are
@@ -86,5 +87,6 @@
 #include <elegans/nn.h>
 #include <elegans/data.h>
 #include <elegans/train.h>
+#include <elegans/callbacks.h>
 
 #endif

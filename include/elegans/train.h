@@ -90,8 +90,11 @@ typedef struct eg_callback {
     eg_status (*batch_end)(void *user, const eg_progress_info *info);
     eg_status (*epoch_end)(void *user, const eg_progress_info *info);
     void (*train_end)(void *user, const eg_progress_info *info, eg_status result);
+    void (*free)(void *user); /* releases `user`; called by eg_callback_free only (elegans/callbacks.h) */
 } eg_callback;
 
+/* Ends the fit in progress after this epoch as if it had been the last: no error. For callbacks. */
+EG_API void eg_model_stop(eg_model *model);
 EG_API eg_status eg_model_set_lr(eg_model *model, double lr);
 EG_API double eg_model_lr(const eg_model *model);
 

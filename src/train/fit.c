@@ -101,6 +101,11 @@ const eg_history *eg_model_history(const eg_model *model) {
     return trainer ? &trainer->history : &none;
 }
 
+void eg_model_stop(eg_model *model) {
+    eg_trainer *trainer = eg_trainer_of(model);
+    if (trainer) trainer->stop = 1;
+}
+
 /* Points the public history at the arrays, which may have moved. */
 static void publish_history(fit *f) {
     eg_trainer *trainer = f->trainer;
@@ -247,7 +252,7 @@ static eg_status run_epochs(fit *f) {
     EG_TRY(call_back(f, offsetof(eg_callback, train_begin)));
     while (at->epoch - at->first_epoch < f->epochs && !limit_reached(f)) {
         EG_TRY(run_epoch(f));
-        int done = within_tolerance(f) || at->epoch - at->first_epoch >= f->epochs;
+        int done = within_tolerance(f) || f->trainer->stop || at->epoch - at->first_epoch >= f->epochs;
         if (f->opt->checkpoint) EG_TRY(eg_model_save_run(f->model, f->opt->checkpoint));
         if (done) break;
         EG_TRY(check_stop(f));
@@ -287,6 +292,7 @@ static eg_status split_data(fit *f, const eg_data *data) {
 static void begin_run(fit *f) {
     eg_position *at = &f->trainer->position;
     f->epochs = f->opt->epochs ? f->opt->epochs : 1;
+    f->trainer->stop = 0;
     if (!f->opt->resume) {
         at->first_epoch = at->epoch;
         at->batch = 0;

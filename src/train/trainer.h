@@ -86,6 +86,7 @@ typedef struct eg_trainer {
     eg_history history;
     eg_scores *train_scores, *validation_scores; /* [history_capacity] */
     int history_capacity, history_validated;
+    int stop; /* a callback asked for the end of the run */
     /* What is known of the data: names owned. */
     int n_classes, n_columns;
     char **class_names, **column_names;

@@ -244,7 +244,7 @@ static void test_callbacks(void **state) {
     eg_data *data = blobs(ROWS);
     eg_model *model = net();
     counts c = { .stop_at = 20 };
-    eg_callback callback = { &c, on_train_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_train_end };
+    eg_callback callback = { &c, on_train_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_train_end, NULL };
     eg_model_compile(model, .seed = 1);
     eg_status status = eg_model_fit(model, data, .epochs = 5, .batch = 10, .callbacks = &callback, .n_callbacks = 1);
     assert_int_equal(status, EG_E_STOPPED);
