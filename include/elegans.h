@@ -70,6 +70,7 @@
  *     elegans/data.h     data sets and preprocessing
  *     elegans/train.h    compile, fit, evaluate, predict, save, load
  *     elegans/callbacks.h  early stopping, plateaus, checkpoints, logs
+ *     elegans/metrics.h  confusions, precision, recall, F1, area under the curve
  *
  * Conventions. Options are designated initialisers in which 0 means "the default"; EG_ZERO means zero. *_new and *_free go in
  * pairs and *_free(NULL) is fine; getters borrow; constructors take what they are given also when they fail. Errors are
@@ -88,5 +89,6 @@
 #include <elegans/data.h>
 #include <elegans/train.h>
 #include <elegans/callbacks.h>
+#include <elegans/metrics.h>
 
 #endif

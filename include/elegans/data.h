@@ -85,6 +85,9 @@ EG_API eg_data *eg_data_take(const eg_data *data, const int64_t *rows, int64_t n
 /* Splits at random, keeping the share of each class: *first gets about `share` (0 < share < 1) of the rows. Both parts are
  * shuffled, and neither is empty. On failure both are NULL. */
 EG_API eg_status eg_data_split(const eg_data *data, double share, uint64_t seed, eg_data **first, eg_data **second);
+/* Cross-validation: fold number `fold` of `folds` (2 or more) is held out, the rest is for training. Every row is held out in
+ * one fold; folds have their share of every class. ARGUMENT error for numbers that do not fit the rows. */
+EG_API eg_status eg_data_fold(const eg_data *data, int folds, int fold, uint64_t seed, eg_data **train, eg_data **held_out);
 
 /* ---- preprocessing: fitted on training data, stored with the model -------------------------------------------------------- */
 
