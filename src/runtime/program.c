@@ -206,6 +206,7 @@ eg_status eg_set(eg_program *p, const char *input, const void *data, size_t byte
     EG_TRY(find_input(p, input, bytes, &i));
     if (!p->input[i].value) return EG_OK;
     if (bytes) memcpy(p->input[i].own, data, bytes);
+    p->input[i].crooked = NULL;
     lend(p, i, p->input[i].own);
     return EG_OK;
 }
@@ -214,14 +215,20 @@ eg_status eg_bind(eg_program *p, const char *input, const void *data, size_t byt
     int i = 0;
     EG_TRY(find_input(p, input, bytes, &i));
     if (!data) return eg_fail(EG_E_ARGUMENT, "input '%s': no data to bind", input);
-    if (p->input[i].value) lend(p, i, data);
+    if (!p->input[i].value) return EG_OK;
+    int aligned = (uintptr_t)data % EG_ALIGN == 0;
+    p->input[i].crooked = aligned ? NULL : data;
+    lend(p, i, aligned ? data : p->input[i].own);
     return EG_OK;
 }
 
 eg_status eg_run(eg_program *p) {
-    for (int i = 0; i < p->ninputs; i++)
-        if (p->input[i].value && !p->input[i].data)
-            return eg_fail(EG_E_MISSING, "input '%s' was never set", p->input[i].name);
+    for (int i = 0; i < p->ninputs; i++) {
+        const eg_port *port = &p->input[i];
+        if (!port->value) continue;
+        if (!port->data) return eg_fail(EG_E_MISSING, "input '%s' was never set", port->name);
+        if (port->crooked && port->bytes) memcpy(port->own, port->crooked, port->bytes);
+    }
     p->was_run = 1;
     return p->engine->run(p);
 }

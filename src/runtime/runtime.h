@@ -21,6 +21,7 @@ typedef struct eg_port {
     const eg_value *value; /* in the program's graph; NULL if no root needs it: then it is accepted and ignored */
     void *own;             /* where eg_set copies to */
     const void *data;      /* own, or what eg_bind lent; NULL: never set */
+    const void *crooked;   /* lent but not aligned: copied to own at each run; NULL: none */
 } eg_port;
 
 typedef struct eg_engine {
