@@ -7,8 +7,8 @@
  *     printf("%.4f\n", eg_model_evaluate(m, test).accuracy);
  *     eg_model_save(m, "mnist.safetensors");
  *
- * A run is reproducible: the same seed gives the same bits for any number of threads, and a run that was stopped, saved and
- * resumed ends in the same bits as one that was not.
+ * A run is reproducible: the same seed gives the same bits for any number of threads, and a run that was stopped,
+ * saved and resumed ends in the same bits as one that was not.
  */
 #ifndef ELEGANS_TRAIN_H
 #define ELEGANS_TRAIN_H
@@ -22,67 +22,76 @@
 extern "C" {
 #endif
 
-/* ---- compile ------------------------------------------------------------------------------------------------------------ */
+/* ---- compile
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef enum eg_metric {
-    EG_METRIC_NONE, EG_METRIC_ACCURACY, EG_METRIC_TOP_K, EG_METRIC_MSE, EG_METRIC_MAE, EG_METRIC_R2, EG_METRIC_KINDS
+    EG_METRIC_NONE,
+    EG_METRIC_ACCURACY,
+    EG_METRIC_TOP_K,
+    EG_METRIC_MSE,
+    EG_METRIC_MAE,
+    EG_METRIC_R2,
+    EG_METRIC_KINDS
 } eg_metric;
 enum { EG_MAX_METRICS = 8 };
 
 typedef struct eg_recipe {
     size_t size_;
-    eg_optimizer *optimizer;       /* taken; NULL: Adam with a learning rate of 1e-3 */
-    eg_loss_kind loss;             /* EG_LOSS_AUTO: by the last activation and the task */
+    eg_optimizer *optimizer; /* taken; NULL: Adam with a learning rate of 1e-3 */
+    eg_loss_kind loss;       /* EG_LOSS_AUTO: by the last activation and the task */
     eg_value *(*loss_fn)(void *user, eg_value *y, eg_value *p); /* instead of `loss`: per-sample or scalar */
     void *loss_user;
     eg_reduction_kind reduction;
     double huber_delta;
-    double l1, l2;                 /* penalties on all kernels, added to the layers' own: l1 sum|w| + l2/2 sum w^2 */
+    double l1, l2; /* penalties on all kernels, added to the layers' own: l1 sum|w| + l2/2 sum w^2 */
     eg_metric metrics[EG_MAX_METRICS]; /* all NONE: accuracy for classes, mae for regression */
-    int top_k;                     /* of EG_METRIC_TOP_K; 5 */
-    eg_scaling scaling;            /* fitted by the first fit on its training part */
+    int top_k;                         /* of EG_METRIC_TOP_K; 5 */
+    eg_scaling scaling;                /* fitted by the first fit on its training part */
     eg_dialect dialect;
-    int maximize;                  /* ascent: the loss is made as large as possible */
-    eg_dtype dtype;                /* EG_F32; EG_F64 runs on the reference executor */
+    int maximize;   /* ascent: the loss is made as large as possible */
+    eg_dtype dtype; /* EG_F32; EG_F64 runs on the reference executor */
     uint64_t seed;
-    int threads;                   /* 0: the process default */
+    int threads; /* 0: the process default */
     eg_executor executor;
 } eg_recipe;
 EG_API eg_status eg_model_compile_(eg_model *model, eg_recipe recipe);
 #define eg_model_compile(m, ...) eg_model_compile_(m, (eg_recipe){ .size_ = sizeof(eg_recipe), __VA_ARGS__ })
 
-/* ---- scores and history --------------------------------------------------------------------------------------------------- */
+/* ---- scores and history
+ * --------------------------------------------------------------------------------------------------- */
 
 /* What was not computed is NaN. `metric` follows the recipe's list; the named fields repeat the usual ones. */
 typedef struct eg_scores {
     double loss, accuracy, top_k, mse, mae, r2;
-    double penalty;  /* included in loss */
-    int64_t n;       /* samples */
+    double penalty; /* included in loss */
+    int64_t n;      /* samples */
 } eg_scores;
 
 typedef struct eg_history {
-    int epochs;                   /* completed in this run */
-    const eg_scores *train;       /* [epochs], running means over the epoch's batches, as Keras shows */
-    const eg_scores *validation;  /* [epochs] or NULL */
-    int64_t steps;                /* training steps in all */
+    int epochs;                  /* completed in this run */
+    const eg_scores *train;      /* [epochs], running means over the epoch's batches, as Keras shows */
+    const eg_scores *validation; /* [epochs] or NULL */
+    int64_t steps;               /* training steps in all */
     double seconds;
 } eg_history;
 
-/* ---- callbacks ------------------------------------------------------------------------------------------------------------ */
+/* ---- callbacks
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct eg_progress_info {
     eg_model *model;
-    int epoch, epochs;            /* from 1 */
-    int64_t batch, batches;       /* from 1 within the epoch */
-    int64_t step;                 /* since the start of the run */
-    eg_scores train;              /* so far in this epoch */
-    const eg_scores *validation;  /* at the end of an epoch, or NULL */
-    double seconds;               /* of this epoch so far */
+    int epoch, epochs;           /* from 1 */
+    int64_t batch, batches;      /* from 1 within the epoch */
+    int64_t step;                /* since the start of the run */
+    eg_scores train;             /* so far in this epoch */
+    const eg_scores *validation; /* at the end of an epoch, or NULL */
+    double seconds;              /* of this epoch so far */
     double lr;
 } eg_progress_info;
 
-/* Each function may be NULL; a status other than OK ends the run with it (EG_E_STOPPED is a polite stop: fit returns it, with
- * the model valid and resumable). A callback may change the learning rate by eg_model_set_lr. */
+/* Each function may be NULL; a status other than OK ends the run with it (EG_E_STOPPED is a polite stop: fit returns
+ * it, with the model valid and resumable). A callback may change the learning rate by eg_model_set_lr. */
 typedef struct eg_callback {
     void *user;
     eg_status (*train_begin)(void *user, const eg_progress_info *info);
@@ -98,30 +107,62 @@ EG_API void eg_model_stop(eg_model *model);
 EG_API eg_status eg_model_set_lr(eg_model *model, double lr);
 EG_API double eg_model_lr(const eg_model *model);
 
-/* ---- fit ------------------------------------------------------------------------------------------------------------------ */
+/* ---- fit
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum eg_shuffle { EG_SHUFFLE_EACH_EPOCH, EG_SHUFFLE_OFF, EG_SHUFFLE_WITH_REPLACEMENT } eg_shuffle;
 enum { EG_BATCH_ALL = -1 };
-/* The learning rate over a run, as a factor at p = steps made / steps planned: 1; 1 - p; (1 + cos(pi p)) / 2. */
-typedef enum eg_schedule { EG_SCHEDULE_CONSTANT, EG_SCHEDULE_LINEAR, EG_SCHEDULE_COSINE, EG_SCHEDULES } eg_schedule;
+/* The learning rate over a run, as a factor of its base. p = steps made / steps planned (0 to 1), e = epochs made,
+ * with the fraction of the one in progress; the rest are fields of eg_schedule_opt (their defaults in brackets). */
+#define EG_SCHEDULE_LIST(X)                                                                          \
+    X(CONSTANT, "constant", "1")                                                                     \
+    X(LINEAR, "linear", "1 - p, down to end [0]")                                                    \
+    X(COSINE, "cosine", "(1 + cos pi p) / 2, down to end [0]")                                       \
+    X(STEP, "step", "factor^floor(e / every) [.1, 10]")                                              \
+    X(EXPONENTIAL, "exponential", "factor^(e / every) [.9, 1]")                                      \
+    X(INVERSE_TIME, "inverse_time", "1 / (1 + factor e / every) [1, 1]")                             \
+    X(POLYNOMIAL, "polynomial", "(1 - p)^power, down to end [2, 0]")                                 \
+    X(COSINE_RESTARTS, "cosine_restarts",                                                            \
+      "cosine over every [10] epochs, each period grow [2] times the last, peaks x factor [1]")      \
+    X(ONE_CYCLE, "one_cycle", "cosine from 1/25 up to 1 over the first 30 %, then down to 1/250000") \
+    X(MULTIPLY, "multiply", "factor^floor(e) [.95]: the slides' lr = beta lr after each epoch")
+
+typedef enum eg_schedule {
+#define EG_SCHEDULE_ENUM_(NAME, name, formula) EG_SCHEDULE_##NAME,
+    EG_SCHEDULE_LIST(EG_SCHEDULE_ENUM_)
+#undef EG_SCHEDULE_ENUM_
+        EG_SCHEDULES
+} eg_schedule;
+
+typedef struct eg_schedule_opt {
+    double factor, every, power, end, grow; /* 0: the default */
+    double warm_up;                         /* before all else: linear from 0 over so many epochs */
+} eg_schedule_opt;
+
+/* The factor at a place of the run; ARGUMENT error for options that make no sense is given by fit. */
+EG_API double eg_schedule_factor(eg_schedule schedule, eg_schedule_opt opt, double progress, double epochs);
+EG_API const char *eg_schedule_name(eg_schedule schedule);
+EG_API eg_status eg_schedule_named(const char *name, eg_schedule *out); /* NAME error with "did you mean" */
 
 typedef struct eg_fit_opt {
     size_t size_;
-    int epochs;                   /* 1; counted from the start of the run when resuming */
-    int64_t batch;                /* 32; EG_BATCH_ALL: full batch */
-    double validation_split;      /* the last part of the data, before shuffling */
-    const eg_data *validation;    /* instead of a split */
+    int epochs;                /* 1; counted from the start of the run when resuming */
+    int64_t batch;             /* 32; EG_BATCH_ALL: full batch */
+    double validation_split;   /* the last part of the data, before shuffling */
+    const eg_data *validation; /* instead of a split */
     eg_shuffle shuffle;
     eg_schedule schedule;
-    const double *class_weights;  /* [classes] or NULL */
-    double tolerance;             /* stop when the epoch's loss changes by less; 0: off */
-    int64_t max_steps;            /* 0: no limit */
+    eg_schedule_opt schedule_opt;
+    const double *class_weights; /* [classes] or NULL */
+    double tolerance;            /* stop when the epoch's loss changes by less; 0: off */
+    int64_t max_steps;           /* 0: no limit */
     const eg_callback *callbacks;
     int n_callbacks;
-    FILE *progress;               /* a bar per epoch on a terminal, else a line per epoch; NULL: silent */
-    volatile int *stop;           /* non-zero (from a signal handler) stops politely after the batch: EG_E_STOPPED */
-    const char *checkpoint;       /* path: the run is saved there after each epoch and on a stop */
-    int resume;                   /* go on with the run that the model was loaded from */
+    FILE *progress;         /* a bar per epoch on a terminal, else a line per epoch; NULL: silent */
+    volatile int *stop;     /* non-zero (from a signal handler) stops politely after the batch: EG_E_STOPPED */
+    const char *checkpoint; /* path: the run is saved there after each epoch and on a stop */
+    int resume;             /* go on with the run that the model was loaded from */
 } eg_fit_opt;
 /* DIVERGED when the loss is not finite (the message names step and the first layer with a bad parameter). */
 EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt opt);
@@ -129,18 +170,24 @@ EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt 
 #define EG_MODEL_FIT_(m, data, ...) eg_model_fit_(m, data, (eg_fit_opt){ __VA_ARGS__ })
 EG_API const eg_history *eg_model_history(const eg_model *model); /* of the last fit; borrowed */
 
-/* ---- evaluate and predict --------------------------------------------------------------------------------------------------- */
+/* ---- evaluate and predict
+ * --------------------------------------------------------------------------------------------------- */
 
-EG_API eg_scores eg_model_evaluate(eg_model *model, const eg_data *data); /* loss NaN on failure: see eg_model_error */
-/* Outputs [n, outputs...] for samples x [n, ...] (f32 or u8, raw: preprocessing is applied); free with eg_tensor_free. */
+EG_API eg_scores eg_model_evaluate(eg_model *model,
+                                   const eg_data *data); /* loss NaN on failure: see eg_model_error */
+/* Outputs [n, outputs...] for samples x [n, ...] (f32 or u8, raw: preprocessing is applied); free with
+ * eg_tensor_free. */
 EG_API eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x);
 /* Class numbers i32 [n]: argmax, or p > .5 for one sigmoid output. */
 EG_API eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x);
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------ */
+/* ---- files
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
-/* One safetensors file: parameters by name, preprocessing, and in __metadata__ the description (JSON), recipe, class and column
- * names. With `run`, also the optimizer's slots, step, position and permutation, so that fit can resume. */
+/* One safetensors file: parameters by name, preprocessing, and in __metadata__ the description (JSON), recipe, class
+ * and column names. With `run`, also the optimizer's slots, step, position and permutation, so that fit can resume.
+ */
 EG_API eg_status eg_model_save(const eg_model *model, const char *path);
 EG_API eg_status eg_model_save_run(const eg_model *model, const char *path);
 EG_API eg_model *eg_model_load(const char *path); /* poisoned on failure */

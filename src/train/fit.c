@@ -28,19 +28,13 @@ typedef struct fit {
 
 /* ---- learning rate --------------------------------------------------------------------------------------- */
 
-static double constant(double progress) { return (void)progress, 1; }
-static double linear(double progress) { return 1 - progress; }
-static double cosine(double progress) { return .5 * (1 + cos(3.14159265358979323846 * progress)); }
-
-static double (*const schedules[EG_SCHEDULES])(double progress) = {
-    [EG_SCHEDULE_CONSTANT] = constant, [EG_SCHEDULE_LINEAR] = linear, [EG_SCHEDULE_COSINE] = cosine
-};
-
 /* A function of the place in the run alone, so that a resumed run sees the same rates. */
 static double scheduled_lr(const fit *f) {
     const eg_position *at = &f->trainer->position;
     double made = (double)(at->epoch - at->first_epoch) * (double)f->batches + (double)at->batch;
-    return f->trainer->lr * schedules[f->opt->schedule](made / ((double)f->epochs * (double)f->batches));
+    double epochs = made / (double)f->batches;
+    return f->trainer->lr *
+           eg_schedule_factor(f->opt->schedule, f->opt->schedule_opt, epochs / (double)f->epochs, epochs);
 }
 
 /* ---- callbacks ------------------------------------------------------------------------------------------- */
@@ -271,10 +265,9 @@ static eg_status check_options(const eg_trainer *trainer, const eg_fit_opt *opt,
                        opt->validation_split);
     if (opt->class_weights && eg_data_task(data) != EG_TASK_CLASSIFICATION)
         return eg_fail(EG_E_ARGUMENT, "fit: class weights need a classification");
-    if (opt->schedule < 0 || opt->schedule >= EG_SCHEDULES) return eg_fail(EG_E_ARGUMENT, "fit: unknown schedule");
     if (opt->resume && !trainer->slots_ready)
         return eg_fail(EG_E_ARGUMENT, "fit: there is no run to resume: the model was never trained, or is finished");
-    return EG_OK;
+    return eg_schedule_check(opt->schedule, opt->schedule_opt);
 }
 
 static eg_status split_data(fit *f, const eg_data *data) {

@@ -143,6 +143,10 @@ void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, i
  * epoch. */
 void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order, int64_t n);
 
+/* schedule.c */
+/* ARGUMENT error for an unknown schedule or options that make no sense. */
+eg_status eg_schedule_check(eg_schedule schedule, eg_schedule_opt opt);
+
 /* progress.c */
 typedef struct eg_bar eg_bar;
 eg_bar *eg_bar_new(FILE *stream); /* NULL stream or no memory: NULL, and all calls do nothing */
