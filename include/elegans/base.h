@@ -37,7 +37,7 @@ extern "C" {
 /* "0.1.0": the version of the library that is linked (the macros above: of the header that was compiled). */
 EG_API const char *eg_version(void);
 
-/* ---- status ---------------------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------------------- */
 
 /* Every status: name, pinned value, what it means. The values never change; new ones are appended. */
 #define EG_STATUS_LIST(X)                                                             \
@@ -80,7 +80,7 @@ EG_API eg_status eg_error_status(void);
 /* The candidate closest to `word` by edit distance if it is close enough to be meant, else NULL. */
 EG_API const char *eg_did_you_mean(const char *word, const char *const *candidates, int n);
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------------------- */
 
 /* One function allocates, grows and frees, as in Lua: new_size 0 frees `block` and returns NULL; block NULL
  * allocates; otherwise the block is resized and keeps its first min(old_size, new_size) bytes. Returning NULL for a
@@ -101,7 +101,7 @@ typedef struct eg_memory_use {
 } eg_memory_use;
 EG_API eg_memory_use eg_memory(void);
 
-/* ---- log ------------------------------------------------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------------------------------------------- */
 
 typedef enum eg_log_level { EG_LOG_DEBUG = 1, EG_LOG_INFO, EG_LOG_WARNING } eg_log_level;
 typedef void (*eg_log_sink)(void *user, eg_log_level level, const char *line);
@@ -109,7 +109,7 @@ typedef void (*eg_log_sink)(void *user, eg_log_level level, const char *line);
 /* Where remarks go (one line each, no newline); NULL, the default, drops them. */
 EG_API void eg_set_log(eg_log_sink sink, void *user);
 
-/* ---- options --------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------------------- */
 
 /* Options are structs with designated initialisers in which 0 means "the default". EG_ZERO says "really zero" where
  * the default is another number: eg_rmsprop(.momentum = .9, .epsilon = EG_ZERO). */

@@ -89,7 +89,7 @@ EG_API eg_status eg_data_split(const eg_data *data, double share, uint64_t seed,
  * one fold; folds have their share of every class. ARGUMENT error for numbers that do not fit the rows. */
 EG_API eg_status eg_data_fold(const eg_data *data, int folds, int fold, uint64_t seed, eg_data **train, eg_data **held_out);
 
-/* ---- preprocessing: fitted on training data, stored with the model -------------------------------------------------------- */
+/* ---- preprocessing: fitted on training data, stored with the model --------------------------------------- */
 
 /* x' = (x - shift) * scale for each element of a sample. standardise: mean and 1/standard deviation (ddof 0; a constant column is
  * left at 0, not divided); min_max: to [0, 1]; scale_bytes: 1/255 for u8 data. */

@@ -47,7 +47,7 @@ EG_API const char *eg_value_name(const eg_value *value); /* of inputs and variab
 EG_API int eg_value_is_poisoned(const eg_value *value);
 EG_API eg_graph *eg_value_graph(const eg_value *value);
 
-/* ---- leaves ----------------------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------------------- */
 
 /* Data that each run is given (eg_set, eg_bind). Names are unique among a graph's inputs. */
 EG_API eg_value *eg_input(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape);
@@ -61,7 +61,7 @@ EG_API eg_value *eg_full(eg_graph *graph, eg_dtype dtype, eg_shape shape, double
 EG_API eg_value *eg_constant(eg_graph *graph, const eg_tensor *tensor);       /* copies */
 EG_API eg_value *eg_iota(eg_graph *graph, eg_dtype dtype, eg_shape shape, int axis); /* the index along `axis` */
 
-/* ---- elementwise -------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ----------------------------------------------------------------------------------------- */
 
 EG_API eg_value *eg_neg(eg_value *x);
 EG_API eg_value *eg_abs(eg_value *x);      /* derivative sign(x), 0 at 0 */
@@ -98,7 +98,7 @@ EG_API eg_value *eg_greater(eg_value *a, eg_value *b);
 EG_API eg_value *eg_greater_equal(eg_value *a, eg_value *b);
 EG_API eg_value *eg_where(eg_value *condition, eg_value *a, eg_value *b); /* condition u8; non-zero picks a */
 
-/* ---- reductions: over the listed axes, or all of them -------------------------------------------------------------- */
+/* ---- reductions: over the listed axes, or all of them ---------------------------------------------------- */
 
 typedef struct eg_reduce_opt {
     size_t size_;
@@ -122,7 +122,7 @@ EG_API eg_value *eg_argmax(eg_value *x, int axis);              /* i32, the firs
 EG_API eg_value *eg_softmax(eg_value *x, int axis);     /* e^(x - logsumexp x); 0 in rows of -inf */
 EG_API eg_value *eg_log_softmax(eg_value *x, int axis); /* x - logsumexp x */
 
-/* ---- movement ----------------------------------------------------------------------------------------------------- */
+/* ---- movement -------------------------------------------------------------------------------------------- */
 
 EG_API eg_value *eg_reshape_to(eg_value *x, eg_shape shape);        /* one dim may be -1 */
 EG_API eg_value *eg_permute(eg_value *x, eg_axes axes);             /* axes[i]: which old axis comes i-th */
@@ -139,7 +139,7 @@ EG_API eg_value *eg_at_(eg_value *x, int n, const int64_t *index);  /* one eleme
 #define eg_at(x, ...) \
     eg_at_(x, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]){ __VA_ARGS__ }) /* eg_at(w, 3, 5) */
 
-/* ---- products, look-ups --------------------------------------------------------------------------------------------- */
+/* ---- products, look-ups ---------------------------------------------------------------------------------- */
 
 /* [..., m, k] x [..., k, n] -> [..., m, n]; leading axes broadcast. Rank 1 operands as in NumPy: [k] is a row before the
  * product (left) or a column (right), and the added axis is removed again. */
@@ -194,7 +194,7 @@ EG_API eg_value *eg_global_max_pool(eg_value *x); /* [batch, channels] */
 EG_API eg_value *eg_zero_pad(eg_value *x, const int64_t *low, const int64_t *high);
 EG_API eg_value *eg_upsample(eg_value *x, const int64_t *times); /* every element so many times: nearest neighbour */
 
-/* ---- random, state -------------------------------------------------------------------------------------------------- */
+/* ---- random, state --------------------------------------------------------------------------------------- */
 
 /* Random tensors are pure functions of the state's seed, `step` (a scalar i32 value, usually the training step) and
  * `site` (a number that is this place's own, e.g. eg_name_site("dropout_1")); see base/rng.h. */
@@ -208,7 +208,7 @@ EG_API uint32_t eg_name_site(const char *name);
  * At most one assign for each variable of a program. */
 EG_API eg_value *eg_assign(eg_value *var, eg_value *now);
 
-/* ---- derivatives ----------------------------------------------------------------------------------------------------- */
+/* ---- derivatives ----------------------------------------------------------------------------------------- */
 
 /* out[i] = d loss / d wrt[i], as more values of the same graph (so they can be differentiated again). loss is a scalar of
  * a float dtype; a wrt that loss does not depend on gets zeros. Reverse mode. */
@@ -216,7 +216,7 @@ EG_API eg_status eg_grad(eg_value *loss, eg_value *const *wrt, int n, eg_value *
 /* The same from given output adjoints: out[i] = sum_j seeds[j] . d y[j] / d wrt[i]. */
 EG_API eg_status eg_vjp(eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n, eg_value **out);
 
-/* ---- text ------------------------------------------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------------------ */
 
 /* One line for each value that the roots need:  %3 = matmul %1, %2 : f32[128,512]   ...   return %3, %7
  * Allocated; free with eg_string_free. */

@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-/* ---- activations ----------------------------------------------------------------------------- */
+/* ---- activations ----------------------------------------------------------------------------------------- */
 
 /* X(NAME, "name", formula). EG_SOFTMAX works along the last axis. gelu is the exact form by erf. leaky_relu's slope
  * is .2 (Keras' activation; PyTorch's is .01), elu's alpha 1. */
@@ -56,7 +56,7 @@ typedef enum eg_activation_kind {
 /* parameter: leaky_relu's slope, elu's alpha; 0: the default, EG_ZERO: zero. */
 EG_API eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parameter);
 
-/* ---- initialisers ---------------------------------------------------------------------------- */
+/* ---- initialisers ---------------------------------------------------------------------------------------- */
 
 /* fan_in, fan_out of a kernel (..., in, out). Uniform: limit sqrt(3 s/n); normal: truncated at 2 sigma with
  * sigma = sqrt(s/n)/.8796 (keras) or plain sqrt(s/n) (torch). glorot: s 1, n (in+out)/2; he: s 2, n in; lecun: s 1,
@@ -93,7 +93,7 @@ typedef struct eg_init {
 EG_API eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name,
                               double *out);
 
-/* ---- losses ---------------------------------------------------------------------------------- */
+/* ---- losses ---------------------------------------------------------------------------------------------- */
 
 /* y = target, p = prediction, over the last axis where it says "classes"; mean over everything else.
  * Names are those of the field; eg_loss_named knows the aliases too ("mse", "nll", "log_loss", "bce", ...). */
@@ -142,7 +142,7 @@ EG_API eg_status eg_init_named(const char *text, eg_init *out); /* "he_normal", 
 EG_API const char *eg_loss_name(eg_loss_kind kind);
 EG_API const char *eg_activation_name(eg_activation_kind kind);
 
-/* ---- layers ---------------------------------------------------------------------------------- */
+/* ---- layers ---------------------------------------------------------------------------------------------- */
 
 typedef struct eg_layer eg_layer;
 typedef struct eg_model eg_model;
@@ -179,7 +179,7 @@ EG_API eg_layer *eg_model_layer(eg_model *model); /* a whole model as a layer; t
 EG_API eg_layer *eg_lambda(eg_value *(*build)(void *user, eg_value *x), void *user);
 EG_API void eg_layer_free(eg_layer *layer);     /* only for a layer that no model took */
 
-/* ---- models ---------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------------------- */
 
 /* Takes the layers, also when it fails. Never NULL except without memory. */
 EG_API eg_model *eg_sequential_(eg_shape input, eg_layer *const *layers, int n);

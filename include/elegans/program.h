@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-/* ---- state: variables by name --------------------------------------------------------------------------------------- */
+/* ---- state: variables by name ---------------------------------------------------------------------------- */
 
 typedef struct eg_state eg_state;
 
@@ -48,7 +48,7 @@ EG_API eg_status eg_state_copy(eg_state *to, const eg_state *from);
 /* Fills every f32/f64 variable of the graph with normal numbers (seed of the state, site of the name). */
 EG_API eg_status eg_init_normal(eg_state *state, eg_graph *graph, double stddev);
 
-/* ---- programs --------------------------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------------------- */
 
 typedef struct eg_program eg_program;
 

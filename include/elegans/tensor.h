@@ -17,7 +17,7 @@ typedef enum eg_dtype { EG_F32 = 1, EG_F64, EG_I32, EG_U8 } eg_dtype;
 EG_API size_t eg_dtype_size(eg_dtype dtype);      /* bytes per element */
 EG_API const char *eg_dtype_name(eg_dtype dtype); /* "f32" "f64" "i32" "u8" */
 
-/* ---- shapes ---------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------------------- */
 
 enum { EG_MAX_RANK = 8 };
 
@@ -46,7 +46,7 @@ typedef struct eg_axes {
 } eg_axes;
 #define EG_AXES(...) ((eg_axes){ (int)(sizeof((int[]){ __VA_ARGS__ }) / sizeof(int)), { __VA_ARGS__ } })
 
-/* ---- tensors --------------------------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------------------- */
 
 typedef struct eg_tensor eg_tensor;
 

@@ -22,8 +22,7 @@
 extern "C" {
 #endif
 
-/* ---- compile
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- compile --------------------------------------------------------------------------------------------- */
 
 typedef enum eg_metric {
     EG_METRIC_NONE,
@@ -58,8 +57,7 @@ typedef struct eg_recipe {
 EG_API eg_status eg_model_compile_(eg_model *model, eg_recipe recipe);
 #define eg_model_compile(m, ...) eg_model_compile_(m, (eg_recipe){ .size_ = sizeof(eg_recipe), __VA_ARGS__ })
 
-/* ---- scores and history
- * --------------------------------------------------------------------------------------------------- */
+/* ---- scores and history ---------------------------------------------------------------------------------- */
 
 /* What was not computed is NaN. `metric` follows the recipe's list; the named fields repeat the usual ones. */
 typedef struct eg_scores {
@@ -76,8 +74,7 @@ typedef struct eg_history {
     double seconds;
 } eg_history;
 
-/* ---- callbacks
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- callbacks ------------------------------------------------------------------------------------------- */
 
 typedef struct eg_progress_info {
     eg_model *model;
@@ -107,9 +104,7 @@ EG_API void eg_model_stop(eg_model *model);
 EG_API eg_status eg_model_set_lr(eg_model *model, double lr);
 EG_API double eg_model_lr(const eg_model *model);
 
-/* ---- fit
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- fit ------------------------------------------------------------------------------------------------- */
 
 typedef enum eg_shuffle { EG_SHUFFLE_EACH_EPOCH, EG_SHUFFLE_OFF, EG_SHUFFLE_WITH_REPLACEMENT } eg_shuffle;
 enum { EG_BATCH_ALL = -1 };
@@ -170,8 +165,7 @@ EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt 
 #define EG_MODEL_FIT_(m, data, ...) eg_model_fit_(m, data, (eg_fit_opt){ __VA_ARGS__ })
 EG_API const eg_history *eg_model_history(const eg_model *model); /* of the last fit; borrowed */
 
-/* ---- evaluate and predict
- * --------------------------------------------------------------------------------------------------- */
+/* ---- evaluate and predict -------------------------------------------------------------------------------- */
 
 EG_API eg_scores eg_model_evaluate(eg_model *model,
                                    const eg_data *data); /* loss NaN on failure: see eg_model_error */
@@ -181,9 +175,7 @@ EG_API eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x);
 /* Class numbers i32 [n]: argmax, or p > .5 for one sigmoid output. */
 EG_API eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x);
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------------------- */
 
 /* One safetensors file: parameters by name, preprocessing, and in __metadata__ the description (JSON), recipe, class
  * and column names. With `run`, also the optimizer's slots, step, position and permutation, so that fit can resume.
