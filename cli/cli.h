@@ -116,6 +116,8 @@ int cli_read_settings(const cli_command *command, const char *path, void *target
 /* Writes every setting that is not absent: into a stream; into a file, atomically. */
 void cli_put_settings(const cli_command *command, const void *from, FILE *stream);
 int cli_write_settings(const cli_command *command, const void *from, const char *path, const char *comment);
+/* Writes `path` ("-": stdout) with this text, whole or not at all; CLI_GO_ON or an exit code with a message. */
+int cli_write_text(const char *path, const char *text, size_t size);
 /* The first CLI_FIXED option whose setting differs between two structs, or NULL. */
 const cli_option *cli_changed_setting(const cli_command *command, const void *a, const void *b);
 /* Can a file be written at `path`? Tries, and leaves nothing behind: CLI_GO_ON or an exit code with a message. */

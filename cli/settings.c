@@ -167,16 +167,8 @@ static FILE *open_beside(const char *path, char **name) {
     return NULL;
 }
 
-int cli_write_settings(const cli_command *command, const void *from, const char *path, const char *comment) {
-    char *name;
-    FILE *file = open_beside(path, &name);
-    if (!file) {
-        int code = name ? cannot_write(path) : cli_no_memory();
-        free(name);
-        return code;
-    }
-    fprintf(file, "# %s\n", comment);
-    cli_put_settings(command, from, file);
+/* Ends a file of open_beside under its own name, or takes it away. */
+static int keep(FILE *file, char *name, const char *path) {
     int good = fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
     good = fclose(file) == 0 && good;
     good = good && rename(name, path) == 0;
@@ -184,6 +176,41 @@ int cli_write_settings(const cli_command *command, const void *from, const char 
     if (!good) unlink(name);
     free(name);
     return code;
+}
+
+static int not_opened(char *name, const char *path) {
+    int code = name ? cannot_write(path) : cli_no_memory();
+    free(name);
+    return code;
+}
+
+int cli_write_settings(const cli_command *command, const void *from, const char *path, const char *comment) {
+    char *name;
+    FILE *file = open_beside(path, &name);
+    if (!file) return not_opened(name, path);
+    fprintf(file, "# %s\n", comment);
+    cli_put_settings(command, from, file);
+    return keep(file, name, path);
+}
+
+/* A device or pipe is written as it is: it cannot be replaced. */
+static int write_through(const char *path, const char *text, size_t size) {
+    FILE *file = fopen(path, "w");
+    int good = file && fwrite(text, 1, size, file) == size;
+    if (file) good = fclose(file) == 0 && good;
+    return good ? CLI_GO_ON : cannot_write(path);
+}
+
+int cli_write_text(const char *path, const char *text, size_t size) {
+    char *name;
+    struct stat st;
+    if (strcmp(path, "-") == 0) return fwrite(text, 1, size, stdout) == size ? CLI_GO_ON : cannot_write("stdout");
+    if (cli_is_device(path)) return write_through(path, text, size);
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return cli_error(CLI_CANNOT_WRITE, "%s: is a folder", path);
+    FILE *file = open_beside(path, &name);
+    if (!file) return not_opened(name, path);
+    fwrite(text, 1, size, file);
+    return keep(file, name, path);
 }
 
 /* ---- comparing ----------------------------------------------------------------------------------------- */
