@@ -45,7 +45,7 @@ typedef struct pen {
     const char *fill, *stroke, *dash; /* dash: lengths of line and gap, "6 4" */
     double width, opacity;            /* 0: 1 */
 } pen;
-#define PEN(...) ((pen){ __VA_ARGS__ })
+#define PEN(...) ((struct pen){ __VA_ARGS__ })
 
 typedef enum picture_anchor { PICTURE_START, PICTURE_MIDDLE, PICTURE_END } picture_anchor;
 
@@ -55,7 +55,7 @@ typedef struct font {
     picture_anchor anchor;
     int bold, upward; /* upward: read from below */
 } font;
-#define FONT(...) ((font){ __VA_ARGS__ })
+#define FONT(...) ((struct font){ __VA_ARGS__ })
 
 void picture_open(picture *p, double width, double height, const char *title);
 /* Ends the picture and writes it whole or not at all ("-": to stdout); CLI_GO_ON, or an exit code after a message.
