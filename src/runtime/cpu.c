@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * cpu.c: the float32 engine: lowers, plans and binds at the start; a run is one loop over the steps. A step that is worth it
- * is cut into parts for the thread pool; how it is cut cannot change a bit of the result.
+ * cpu.c: the float32 engine: lowers, plans and binds at the start; a run is one loop over the steps. A step
+ * that is worth it is cut into parts for the thread pool; how it is cut cannot change a bit of the result.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "runtime/pool.h"
 #include "tensor/shape.h"
 
-/* ---- starting ----------------------------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------------------- */
 
 static eg_status start(eg_program *p, eg_cpu_run *run) {
     int n = p->unit.graph->n;
@@ -51,7 +51,7 @@ static void cpu_stop(eg_program *p) {
     eg_free(run->scratch);
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------------------- */
 
 typedef struct job {
     const eg_cpu_run *run;
@@ -96,7 +96,7 @@ static eg_status cpu_run(eg_program *p) {
 
 static void cpu_bound(eg_program *p, int input) { eg_cpu_bind(p->run, input); }
 
-/* ---- results ---------------------------------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------------------- */
 
 static const void *cpu_data(const eg_program *p, int root) { return ((const eg_cpu_run *)p->run)->result[root]; }
 
@@ -104,7 +104,7 @@ static void cpu_fetch(const eg_program *p, int root, double *out, int64_t n) {
     eg_convert(EG_F64, out, p->unit.root[root]->dtype, cpu_data(p, root), n);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------------------- */
 
 static size_t cpu_memory(const eg_program *p) {
     const eg_cpu_run *run = p->run;
@@ -131,13 +131,14 @@ static void cpu_describe(const eg_program *p, eg_text *text) {
         const eg_cpu_step *step = &run->step[i];
         const eg_value *v = step->value;
         eg_text_format(text, "%%%-4d %-14s %s%-14s %-16s %d part%s %12.0f flops %10.0f bytes", v->id, eg_value_op(v),
-                       eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape), step->kernel, step->parts,
-                       step->parts > 1 ? "s" : " ", step->flops, step->bytes);
+                       eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape), step->kernel,
+                       step->parts, step->parts > 1 ? "s" : " ", step->flops, step->bytes);
         if (run->profiled) describe_time(text, run, step, total);
         eg_text_add(text, "\n");
     }
-    if (run->profiled) eg_text_format(text, "total %.2f us, fastest %.2f us\n", total / (double)run->profiled * 1e6, fastest * 1e6);
+    if (run->profiled)
+        eg_text_format(text, "total %.2f us, fastest %.2f us\n", total / (double)run->profiled * 1e6, fastest * 1e6);
 }
 
-const eg_engine eg_engine_cpu = { "cpu", 1, cpu_start, cpu_run, cpu_bound, cpu_data, cpu_fetch, cpu_memory, cpu_steps,
-                                  cpu_describe, cpu_margin, cpu_stop };
+const eg_engine eg_engine_cpu = { "cpu",     1,          cpu_start, cpu_run,      cpu_bound,  cpu_data,
+                                  cpu_fetch, cpu_memory, cpu_steps, cpu_describe, cpu_margin, cpu_stop };

@@ -2,10 +2,10 @@
  *
  * cpu.h: the parts of the cpu executor. The compiled graph becomes a flat array of steps in three moves:
  *
- *   lower   each value of the graph becomes no step (a view, a constant), one or a few; a step says which memory it reads and
- *           writes, and where in itself the addresses belong                                      lower*.c, strip.c
- *   plan    memory that is live at different times shares one arena                                plan.c
- *   bind    the addresses are written into the steps                                               plan.c
+ *   lower   each value becomes no step (a view, a constant), one or a few; a step says which memory it reads and
+ *           writes, and where in itself the addresses belong                                  lower*.c, strip.c
+ *   plan    memory that is live at different times shares one arena                           plan.c
+ *   bind    the addresses are written into the steps                                          plan.c
  *
  * and a run is a loop over that array (cpu.c).
  */
@@ -15,7 +15,7 @@
 #include "kernels/kernels.h"
 #include "runtime/runtime.h"
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------------------- */
 
 enum { EG_FOREVER = 1 << 30 }; /* eg_storage.last of what outlives the run */
 
@@ -34,8 +34,8 @@ typedef struct eg_storage {
     const eg_value *value;  /* CONSTANTS: what to fill it with */
 } eg_storage;
 
-/* A step reads or writes a storage. A write may take the place of the read number over_from + i (counted over the step's uses)
- * if bit i of `over` is set: each element is read before the same element is written. */
+/* A step reads or writes a storage. A write may take the place of the read number over_from + i (counted over
+ * the step's uses) if bit i of `over` is set: each element is read before the same element is written. */
 typedef struct eg_use {
     int storage, write, over_from;
     uint32_t over;
@@ -54,7 +54,7 @@ typedef struct eg_neighbours {
     size_t bytes, offset;
 } eg_neighbours;
 
-/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------------------- */
 
 typedef struct eg_cpu_step eg_cpu_step;
 
@@ -65,7 +65,7 @@ struct eg_cpu_step {
     eg_step_fn run;
     void *detail;           /* of the kind of step */
     int64_t items;          /* the work may be cut between any two */
-    double work;            /* estimated nanoseconds of the whole on one thread: decides how many parts are worth it */
+    double work;            /* estimated nanoseconds of the whole on one thread: how many parts are worth it */
     int parts;              /* set by bind: 1 = on the caller alone */
     size_t scratch;         /* floats for each part */
     const eg_value *value;
@@ -91,7 +91,7 @@ typedef struct eg_cpu_run {
     int nuse, use_capacity;
     eg_fixup *fixup;
     int nfixup, fixup_capacity;
-    int *input_fixup;       /* [ninputs + 1]: the fixups of input i are fixup[input_fixup[i] .. input_fixup[i + 1]) */
+    int *input_fixup; /* [ninputs + 1]: the fixups of input i are fixup[input_fixup[i] .. input_fixup[i + 1]) */
     eg_neighbours *group;
     int ngroup, group_capacity;
     void **result;          /* [nroots]: row-major, in the root's dtype */
@@ -107,11 +107,14 @@ typedef struct eg_cpu_run {
 /* Parts get at least this many nanoseconds of work; tests set 0 to cut everything. */
 extern double eg_least_work_of_a_part;
 
-/* ---- building steps --------------------------------------------------------------------------------------------------- */
+/* ---- building steps -------------------------------------------------------------------------------------- */
 
-/* A new last step; valid until the next one is made. NULL without memory. `detail_bytes` zeroed bytes come with it. */
-eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn, size_t detail_bytes);
-/* The last step reads / writes the value's memory, and wants its address in *slot, a pointer of any type in its detail. */
+/* A new last step; valid until the next one is made. NULL without memory. `detail_bytes` zeroed bytes come
+ * with it. */
+eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn,
+                         size_t detail_bytes);
+/* The last step reads / writes the value's memory, and wants its address in *slot, a pointer of any type in
+ * its detail. */
 eg_status eg_step_reads(eg_cpu_run *run, const eg_value *value, const void *slot);
 eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slot);
 /* The same for a storage; slot may be NULL. */
@@ -125,7 +128,7 @@ int eg_storage_root(const eg_cpu_run *run, int storage);
 /* Asks for storages to lie side by side; ignored where one of them cannot move. */
 eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n);
 
-/* ---- the moves -------------------------------------------------------------------------------------------------------- */
+/* ---- the moves ------------------------------------------------------------------------------------------- */
 
 eg_status eg_cpu_lower(eg_cpu_run *run);
 eg_status eg_cpu_plan(eg_cpu_run *run, int threads);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower.c: from the compiled graph to steps. One table says how each op is lowered; what stands in no table row runs by its
- * float64 reference (lower_reference.c), so that every graph runs, and the rows are there for speed. Views and constants
- * need no step.
+ * lower.c: from the compiled graph to steps. One table says how each op is lowered; what stands in no table row
+ * runs by its float64 reference (lower_reference.c), so that every graph runs, and the rows are there for
+ * speed. Views and constants need no step.
  */
 #include <string.h>
 #include "base/alloc.h"
@@ -11,7 +11,7 @@
 #include "runtime/cpu.h"
 #include "runtime/lower.h"
 
-/* ---- growing tables --------------------------------------------------------------------------------------------------- */
+/* ---- growing tables -------------------------------------------------------------------------------------- */
 
 /* Makes room for one more; the table may move. */
 static eg_status grow(void *table, int n, int *capacity, size_t size) {
@@ -28,16 +28,19 @@ static eg_status grow(void *table, int n, int *capacity, size_t size) {
 
 #define GROW(table, n, capacity) grow(&(table), n, &(capacity), sizeof *(table))
 
-/* ---- storage ---------------------------------------------------------------------------------------------------------- */
+/* ---- storage --------------------------------------------------------------------------------------------- */
 
 int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes) {
     if (GROW(run->storage, run->nstorage, run->storage_capacity) != EG_OK) return -1;
-    run->storage[run->nstorage] = (eg_storage){ .kind = kind, .bytes = bytes, .input = -1, .same_as = -1, .first = -1,
-                                                .last = -1, .group = -1 };
+    run->storage[run->nstorage] = (eg_storage){
+        .kind = kind, .bytes = bytes, .input = -1, .same_as = -1, .first = -1, .last = -1, .group = -1
+    };
     return run->nstorage++;
 }
 
-static int is_constant(const eg_value *v) { return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA; }
+static int is_constant(const eg_value *v) {
+    return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA;
+}
 
 static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
     size_t bytes = eg_stored_bytes(v->dtype, v->shape, v->layout);
@@ -74,9 +77,10 @@ eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n) {
     return EG_OK;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------------------- */
 
-eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn, size_t detail_bytes) {
+eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn,
+                         size_t detail_bytes) {
     if (GROW(run->step, run->nstep, run->step_capacity) != EG_OK) return NULL;
     void *detail = eg_arena_alloc(run->arena, detail_bytes);
     if (!detail) return NULL;
@@ -114,7 +118,7 @@ eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slo
     return eg_step_uses(run, eg_storage_of(run, value), slot, (eg_use){ .write = 1 });
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------------------- */
 
 typedef struct copy_detail {
     unsigned char *to;
@@ -138,10 +142,10 @@ eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from
     return eg_step_uses(run, to, &d->to, (eg_use){ .write = 1 });
 }
 
-/* ---- assigns ---------------------------------------------------------------------------------------------------------------- */
+/* ---- assigns --------------------------------------------------------------------------------------------- */
 
-/* May the value be made right in the variable's memory? Yes if it is only written by one step, nobody fetches it, and
- * from that step on nobody reads the variable, but the step itself element by element. */
+/* May the value be made right in the variable's memory? Yes if it is only written by one step, nobody fetches
+ * it, and from that step on nobody reads the variable, but the step itself element by element. */
 static int may_write_through(const eg_cpu_run *run, int value, int var) {
     const eg_storage *s = &run->storage[value];
     if (s->kind != EG_IN_ARENA || s->same_as >= 0 || s->first < 0) return 0;
@@ -171,14 +175,15 @@ eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value) {
     int var = eg_storage_of(run, value->in[0]), now = eg_storage_of(run, value->in[1]);
     if (var < 0 || now < 0) return EG_E_MEMORY;
     if (eg_storage_root(run, now) == var) return EG_OK;
-    if (run->storage[now].bytes == run->storage[var].bytes && !is_fetched(run, now) && may_write_through(run, now, var)) {
+    if (run->storage[now].bytes == run->storage[var].bytes && !is_fetched(run, now) &&
+        may_write_through(run, now, var)) {
         run->storage[now].same_as = var;
         return EG_OK;
     }
     return eg_lower_copy(run, value, var, now, run->storage[var].bytes);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------------------- */
 
 static eg_status lower_nothing(eg_cpu_run *run, const eg_value *value) { return (void)run, (void)value, EG_OK; }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower_index.c: look-ups by number, and random numbers. An index outside its axis selects nothing. A scatter-add goes
- * through the indices in order for each part of the columns, so that its sums do not depend on the threads.
+ * lower_index.c: look-ups by number, and random numbers. An index outside its axis selects nothing. A
+ * scatter-add goes through the indices in order for each part of the columns, so that its sums do not depend on
+ * the threads.
  */
 #include <string.h>
 #include "base/status.h"
@@ -26,7 +27,7 @@ static void set_blocks(index_detail *d, eg_shape shape, int axis) {
 
 static int is_inside(int64_t at, int64_t along) { return at >= 0 && at < along; }
 
-/* ---- gather ----------------------------------------------------------------------------------------------------------------- */
+/* ---- gather ---------------------------------------------------------------------------------------------- */
 
 /* Items are the slices of the result. */
 static void run_gather(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
@@ -55,7 +56,7 @@ eg_status eg_lower_gather(eg_cpu_run *run, const eg_value *v) {
     return eg_step_writes(run, v, &d->out);
 }
 
-/* ---- scatter-add -------------------------------------------------------------------------------------------------------------- */
+/* ---- scatter-add ----------------------------------------------------------------------------------------- */
 
 enum { COLUMNS_AT_ONCE = 64 };
 
@@ -91,7 +92,7 @@ eg_status eg_lower_scatter_add(eg_cpu_run *run, const eg_value *v) {
     return eg_step_writes(run, v, &d->out);
 }
 
-/* ---- one-hot ------------------------------------------------------------------------------------------------------------------ */
+/* ---- one-hot --------------------------------------------------------------------------------------------- */
 
 static void run_one_hot(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     (void)scratch;
@@ -114,7 +115,7 @@ eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *v) {
     return eg_step_writes(run, v, &d->out);
 }
 
-/* ---- random numbers ----------------------------------------------------------------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------------------- */
 
 typedef struct random_detail {
     void (*draw)(int64_t n, float *d, eg_rng_key key, uint64_t first);

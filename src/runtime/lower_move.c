@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower_move.c: ops that only move elements. Each is one strided copy (concat: one for each operand) whose strides follow from the
- * attributes; the kernel finds the fastest order. Any dtype.
+ * lower_move.c: ops that only move elements. Each is one strided copy (concat: one for each operand) whose
+ * strides follow from the attributes; the kernel finds the fastest order. Any dtype.
  */
 #include <string.h>
 #include "base/status.h"

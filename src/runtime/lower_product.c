@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower_product.c: matrix products. Operands are read where they lie: rows, panels, or either of them transposed by its
- * strides; only a B that is transposed is packed first. A product group runs its elementwise part on each block of the
- * result while that is in cache, and takes B's column sums on the way.
+ * lower_product.c: matrix products. Operands are read where they lie: rows, panels, or either of them
+ * transposed by its strides; only a B that is transposed is packed first. A product group runs its elementwise
+ * part on each block of the result while that is in cache, and takes B's column sums on the way.
  *
- * The result's memory is that of an output that may be made in place, so that a bias and an activation cost no memory at all.
+ * The result's memory is that of an output that may be made in place, so that a bias and an activation cost no
+ * memory at all.
  */
 #include <string.h>
 #include "base/status.h"
@@ -28,7 +29,7 @@ typedef struct product_detail {
     eg_rect whole;          /* for finish: the bases */
 } product_detail;
 
-/* ---- the elementwise part on one block -------------------------------------------------------------------------------------- */
+/* ---- the elementwise part on one block ------------------------------------------------------------------- */
 
 typedef struct finish_context {
     const product_detail *d;
@@ -65,7 +66,7 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
     }
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------------------- */
 
 static void run_product(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const product_detail *d = step->detail;
@@ -91,7 +92,7 @@ static void run_batch(const eg_cpu_step *step, int64_t from, int64_t to, float *
     }
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------------------------ */
+/* ---- operands -------------------------------------------------------------------------------------------- */
 
 static int64_t panels_of(int64_t n) { return (n + EG_PANEL - 1) / EG_PANEL; }
 
@@ -139,7 +140,7 @@ static void set_items(eg_cpu_step *step, product_detail *d) {
     step->work = step->flops / 200 + .03 * (double)(d->g.m * d->g.n);
 }
 
-/* ---- packing -------------------------------------------------------------------------------------------------------------------- */
+/* ---- packing --------------------------------------------------------------------------------------------- */
 
 typedef struct pack_detail {
     const eg_kernels *kernels;
@@ -155,7 +156,8 @@ static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     const pack_detail *d = step->detail;
     for (int64_t i = from; i < to; i++) {
         int64_t batch = i / d->panels, p = i % d->panels;
-        d->kernels->pack(d->out + batch * d->out_size, d->in + batch * d->in_size, d->k, d->n, d->b_k, d->b_n, p, p + 1);
+        d->kernels->pack(d->out + batch * d->out_size, d->in + batch * d->in_size, d->k, d->n, d->b_k, d->b_n, p,
+                         p + 1);
     }
 }
 
@@ -218,8 +220,8 @@ eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *v) {
 }
 
 /* A transposed B becomes panels in memory of its own; `count` matrices one after the other. */
-static eg_status pack_transposed(eg_cpu_run *run, const eg_value *v, const eg_value *b, int64_t k, int64_t n, int64_t count,
-                                 int *storage) {
+static eg_status pack_transposed(eg_cpu_run *run, const eg_value *v, const eg_value *b, int64_t k, int64_t n,
+                                 int64_t count, int *storage) {
     eg_cpu_step *step = eg_step_new(run, v, "pack", run_pack, sizeof(pack_detail));
     if (!step) return EG_E_MEMORY;
     pack_detail *d = step->detail;
@@ -232,7 +234,7 @@ static eg_status pack_transposed(eg_cpu_run *run, const eg_value *v, const eg_va
     return eg_step_uses(run, *storage, &d->out, (eg_use){ .write = 1 });
 }
 
-/* ---- one product ---------------------------------------------------------------------------------------------------------------- */
+/* ---- one product ----------------------------------------------------------------------------------------- */
 
 typedef struct product_request {
     const eg_value *value, *a, *b, *start; /* start may be NULL */
@@ -259,7 +261,7 @@ static eg_status new_product(eg_cpu_run *run, const product_request *r, product_
     return r->start ? eg_step_reads(run, r->start, &d->g.bias) : EG_OK;
 }
 
-/* ---- product groups ---------------------------------------------------------------------------------------------------------------- */
+/* ---- product groups -------------------------------------------------------------------------------------- */
 
 static const eg_value *outer_of(const eg_value *fused, const eg_value *param) {
     const eg_body *body = fused->attr.body.body;
@@ -268,7 +270,8 @@ static const eg_value *outer_of(const eg_value *fused, const eg_value *param) {
     return NULL;
 }
 
-/* The output whose memory the product itself uses: the product, if it is one; else one that may be made in place. */
+/* The output whose memory the product itself uses: the product, if it is one; else one that may be made in
+ * place. */
 static int output_for_c(const eg_body *body, const eg_value *product, const eg_strips *s) {
     for (int i = 0; i < body->nout; i++)
         if (body->out[i] == product) return i;
@@ -316,9 +319,13 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
         s = eg_strips_for(run, &(eg_strips_request){ .body = body, .outer = v->in, .product = product, .by_row = 1 });
         if (!s) return eg_error_status();
     }
-    product_request request = { .value = v, .a = outer_of(v, product->in[0]), .b = outer_of(v, product->in[1]),
+    product_request request = { .value = v,
+                                .a = outer_of(v, product->in[0]),
+                                .b = outer_of(v, product->in[1]),
                                 .start = product->nin > 2 ? outer_of(v, product->in[2]) : NULL,
-                                .ta = product->attr.matmul.ta, .tb = product->attr.matmul.tb, .c_layout = product->layout };
+                                .ta = product->attr.matmul.ta,
+                                .tb = product->attr.matmul.tb,
+                                .c_layout = product->layout };
     product_detail *d = NULL;
     EG_TRY(new_product(run, &request, &d));
     int own = s ? output_for_c(body, product, s) : 0;
@@ -338,7 +345,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     return use_finish(run, d, in, out, c);
 }
 
-/* ---- products that stand alone ------------------------------------------------------------------------------------------------------ */
+/* ---- products that stand alone --------------------------------------------------------------------------- */
 
 /* Where each product of a batch begins in an operand of leading axes `shape`, whose matrices have `size` floats. */
 static int64_t *batch_starts(eg_cpu_run *run, eg_shape operand, eg_shape result, int64_t size) {

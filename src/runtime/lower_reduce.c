@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower_reduce.c: reductions that stand alone. Over trailing axes: a strip group over rows. Over other neighbouring axes:
- * column reductions, in order of the rows. argmax along the last axis has a loop of its own. All else, and other dtypes than
- * f32: the reference.
+ * lower_reduce.c: reductions that stand alone. Over trailing axes: a strip group over rows. Over other
+ * neighbouring axes: column reductions, in order of the rows. argmax along the last axis has a loop of its own.
+ * All else, and other dtypes than f32: the reference.
  */
 #include <math.h>
 #include "base/status.h"
@@ -10,8 +10,8 @@
 #include "runtime/cpu.h"
 #include "runtime/lower.h"
 
-/* The input seen as [before, along, after], where `along` are the reduced axes; 0 if these are not neighbours. Axes of 1 are
- * no axes here. */
+/* The input seen as [before, along, after], where `along` are the reduced axes; 0 if these are not neighbours.
+ * Axes of 1 are no axes here. */
 typedef struct blocks {
     int64_t before, along, after;
 } blocks;
@@ -30,7 +30,7 @@ static int blocks_of(eg_shape shape, uint32_t mask, blocks *out) {
     return 1;
 }
 
-/* ---- trailing axes -------------------------------------------------------------------------------------------------------- */
+/* ---- trailing axes --------------------------------------------------------------------------------------- */
 
 static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, int64_t columns) {
     int in = eg_storage_of(run, v->in[0]), out = eg_storage_of(run, v);
@@ -40,10 +40,11 @@ static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, in
     eg_attr attr = { .reduce = { .mask = 2, .keep = 1 } };
     eg_value *node = eg_node(body->graph, v->op, &param, 1, &attr);
     EG_TRY(eg_body_finish(body, &node, 1));
-    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = &in, .out = &out });
+    return eg_lower_group(run,
+                          &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = &in, .out = &out });
 }
 
-/* ---- other axes ------------------------------------------------------------------------------------------------------------- */
+/* ---- other axes ------------------------------------------------------------------------------------------ */
 
 typedef struct columns_detail {
     void (*reduce)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
@@ -88,14 +89,15 @@ eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
         [EG_OP_SUM] = EG_REDUCE_SUM, [EG_OP_MAX] = EG_REDUCE_MAX, [EG_OP_MIN] = EG_REDUCE_MIN, [EG_OP_LOGSUMEXP] = -1
     };
     blocks size;
-    if (v->dtype != EG_F32 || !blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size)) return eg_lower_reference(run, v);
+    if (v->dtype != EG_F32 || !blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size))
+        return eg_lower_reference(run, v);
     if (eg_shape_size(v->in[0]->shape) == 0) return eg_lower_reference(run, v);
     if (size.after == 1) return lower_rows(run, v, size.before, size.along);
     if (kinds[v->op] < 0) return eg_lower_reference(run, v);
     return lower_columns(run, v, size, (eg_reduction)kinds[v->op]);
 }
 
-/* ---- argmax ------------------------------------------------------------------------------------------------------------------- */
+/* ---- argmax ---------------------------------------------------------------------------------------------- */
 
 typedef struct argmax_detail {
     int32_t *out;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower_reference.c: the step that runs anything. Operands are converted to doubles, the op's own reference computes, the
- * result is converted back. float64 and integer arithmetic live here, and whatever no fast step was written for. The
- * doubles are planned like any other memory.
+ * lower_reference.c: the step that runs anything. Operands are converted to doubles, the op's own reference
+ * computes, the result is converted back. float64 and integer arithmetic live here, and whatever no fast step
+ * was written for. The doubles are planned like any other memory.
  */
 #include "base/status.h"
 #include "ops/op.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * lower_strip.c: groups of elementwise ops and row reductions as steps. A single op is a group too: its operands are
- * brought to a space of two dimensions, and a body with one node is made for it.
+ * lower_strip.c: groups of elementwise ops and row reductions as steps. A single op is a group too: its
+ * operands are brought to a space of two dimensions, and a body with one node is made for it.
  *
- * Updates of many variables are many small groups with the same program. Neighbours of that kind become one step with a
- * segment for each, and segments that lie side by side in memory become one: a small network's whole update is then a
- * handful of calls.
+ * Updates of many variables are many small groups with the same program. Neighbours of that kind become one
+ * step with a segment for each, and segments that lie side by side in memory become one: a small network's
+ * whole update is then a handful of calls.
  */
 #include <string.h>
 #include "base/status.h"
@@ -32,7 +32,7 @@ typedef struct strip_detail {
     segment *active[MOST_SEGMENTS];  /* as run: neighbours joined */
 } strip_detail;
 
-/* ---- running ------------------------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------------------- */
 
 static int64_t items_of(const eg_strips *s, const eg_rect *rect) {
     if (s->form == EG_BY_BLOCK) return (rect->rows + EG_BLOCK - 1) / EG_BLOCK;
@@ -42,9 +42,14 @@ static int64_t items_of(const eg_strips *s, const eg_rect *rect) {
 /* Part [from, to) of a segment's items as a rectangle of its own. */
 static eg_rect cut(const eg_strips *s, const eg_rect *whole, int64_t from, int64_t to) {
     int flat = s->flat;
-    int64_t unit = s->form == EG_BY_BLOCK ? EG_BLOCK : flat ? EG_STRIP : 1, extent = flat ? whole->columns : whole->rows;
+    int64_t unit = s->form == EG_BY_BLOCK ? EG_BLOCK
+                   : flat                 ? EG_STRIP
+                                          : 1,
+            extent = flat ? whole->columns : whole->rows;
     int64_t begin = from * unit, end = to * unit < extent ? to * unit : extent;
-    eg_rect part = { .rows = flat ? 1 : end - begin, .columns = flat ? end - begin : whole->columns, .is_first = from == 0 };
+    eg_rect part = { .rows = flat ? 1 : end - begin,
+                     .columns = flat ? end - begin : whole->columns,
+                     .is_first = from == 0 };
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0) continue;
@@ -87,7 +92,7 @@ static void run_strips(const eg_cpu_step *step, int64_t from, int64_t to, float 
     }
 }
 
-/* ---- segments that lie side by side ---------------------------------------------------------------------------------------- */
+/* ---- segments that lie side by side ---------------------------------------------------------------------- */
 
 static int64_t rounded_floats(int64_t n) { return (n + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK; }
 
@@ -144,7 +149,7 @@ eg_status eg_strip_steps_finish(eg_cpu_run *run) {
     return EG_OK;
 }
 
-/* ---- a group as a step -------------------------------------------------------------------------------------------------------- */
+/* ---- a group as a step ----------------------------------------------------------------------------------- */
 
 static int reads_what_is_written(const eg_cpu_run *run, const eg_cpu_step *step, int storage) {
     for (int k = 0; k < step->nuse; k++) {
@@ -183,8 +188,8 @@ static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *se
     return 1;
 }
 
-/* Tells the plan what the segment reads and writes, and where the addresses belong. Params come first, so bit i of `over`
- * must become the number of the use of param i. */
+/* Tells the plan what the segment reads and writes, and where the addresses belong. Params come first, so bit i
+ * of `over` must become the number of the use of param i. */
 static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg) {
     int use_of[EG_STRIP_OPERANDS], base = run->step[run->nstep - 1].nuse, next = base;
     for (int o = 0; o < s->noperands; o++) {
@@ -217,7 +222,8 @@ static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request
 
 /* Panels: the strip runs over the padding lanes too, and clears them if the program would not leave zeros there. */
 static void use_panels(segment *seg, const eg_strips *s, eg_shape shape) {
-    int64_t k = shape.dim[0], panels = (shape.dim[1] + EG_PANEL - 1) / EG_PANEL, padding = panels * EG_PANEL - shape.dim[1];
+    int64_t k = shape.dim[0], panels = (shape.dim[1] + EG_PANEL - 1) / EG_PANEL,
+            padding = panels * EG_PANEL - shape.dim[1];
     seg->rect.columns = panels * k * EG_PANEL;
     if (!s->keeps_zero && padding) {
         seg->panel_rows = k;
@@ -263,7 +269,7 @@ eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request) {
     return use_operands(run, s, seg);
 }
 
-/* ---- fused values ------------------------------------------------------------------------------------------------------------- */
+/* ---- fused values ---------------------------------------------------------------------------------------- */
 
 /* A filled tensor is a constant of the program, whatever its size: it needs no memory. */
 static eg_status operand_storage(eg_cpu_run *run, const eg_value *v, int *storage) {
@@ -299,7 +305,7 @@ eg_status eg_lower_fused(eg_cpu_run *run, const eg_value *v) {
                                                     .panels = v->layout == EG_PANELS ? &v->shape : NULL });
 }
 
-/* ---- single elementwise ops ---------------------------------------------------------------------------------------------------- */
+/* ---- single elementwise ops ------------------------------------------------------------------------------ */
 
 /* The axes of a broadcast as few as all operands allow: axes that everybody walks as one are joined. */
 typedef struct space {

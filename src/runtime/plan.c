@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * plan.c: memory that is live at different times shares one arena. Steps are walked in order; each storage takes the
- * smallest hole that holds it when it is first written, and gives it back after the step that last touches it. An elementwise result takes
- * the place of an operand that dies in the same step. The size is known before the first run, and nothing moves after.
+ * plan.c: memory that is live at different times shares one arena. Steps are walked in order; each storage
+ * takes the smallest hole that holds it when it is first written, and gives it back after the step that last
+ * touches it. An elementwise result takes the place of an operand that dies in the same step. The size is known
+ * before the first run, and nothing moves after.
  *
- * Storages that a step wants side by side (eg_neighbours) are placed as one when the first of them is written: that costs memory,
- * so only small groups get it.
+ * Storages that a step wants side by side (eg_neighbours) are placed as one when the first of them is written:
+ * that costs memory, so only small groups get it.
  */
 #include <string.h>
 #include "base/alloc.h"
@@ -30,7 +31,7 @@ typedef struct planner {
 
 static size_t rounded(size_t bytes) { return bytes ? (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN : EG_ALIGN; }
 
-/* ---- holes ------------------------------------------------------------------------------------------------------------- */
+/* ---- holes ----------------------------------------------------------------------------------------------- */
 
 static size_t take(planner *p, size_t bytes) {
     int best = -1;
@@ -75,7 +76,7 @@ static void give(planner *p, size_t offset, size_t bytes) {
     }
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------------------- */
 
 static int is_planned(const eg_storage *s) { return s->kind == EG_IN_ARENA && s->same_as < 0 && s->first >= 0; }
 
@@ -116,11 +117,12 @@ static void place_group(planner *p, eg_neighbours *g) {
     }
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------------------------ */
+/* ---- the walk -------------------------------------------------------------------------------------------- */
 
-/* The dying operand whose place write `use` may take: same size, arena memory of its own, and every reading of it in this
- * step is one that allows it. */
-static int place_to_take(const eg_cpu_run *run, int at, const eg_use *uses, const eg_use *use, const unsigned char *taken) {
+/* The dying operand whose place write `use` may take: same size, arena memory of its own, and every reading of
+ * it in this step is one that allows it. */
+static int place_to_take(const eg_cpu_run *run, int at, const eg_use *uses, const eg_use *use,
+                         const unsigned char *taken) {
     const eg_cpu_step *step = &run->step[at];
     for (int i = 0; i < step->nuse; i++) {
         int s = eg_storage_root(run, uses[i].storage), bit = i - use->over_from;
@@ -191,7 +193,7 @@ static eg_status plan_arena(eg_cpu_run *run) {
     return status;
 }
 
-/* ---- constants ----------------------------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------------------- */
 
 static void plan_constants(eg_cpu_run *run) {
     for (int i = 0; i < run->nstorage; i++) {
@@ -217,7 +219,7 @@ static eg_status fill_constants(eg_cpu_run *run) {
     return EG_OK;
 }
 
-/* ---- scratch and parts ------------------------------------------------------------------------------------------------------ */
+/* ---- scratch and parts ----------------------------------------------------------------------------------- */
 
 double eg_least_work_of_a_part = 500;
 
@@ -235,7 +237,7 @@ static void decide_parts(eg_cpu_run *run, int threads) {
     }
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------------------- */
 
 static void *address(const eg_cpu_run *run, const eg_storage *s) {
     switch (s->kind) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool.c: fork and join in a tenth of a microsecond. Workers watch one word, the ticket; while work keeps coming they spin
- * on it, after 50 microseconds without they sleep: a library must not burn a core.
+ * pool.c: fork and join in a tenth of a microsecond. Workers watch one word, the ticket; while work keeps
+ * coming they spin on it, after 50 microseconds without they sleep: a library must not burn a core.
  *
- * The ticket holds { generation, next part }. The caller closes it, writes the job's fields and opens a new generation. A
- * worker reads ticket and fields and takes a part by moving the ticket on with a compare-and-swap: if that succeeds, the
- * generation had not been closed, so the fields it read belong to it. A worker that comes late finds no part left and
- * nobody waits for it. The caller takes parts as well and then waits for those that others have begun.
+ * The ticket holds { generation, next part }. The caller closes it, writes the job's fields and opens a new
+ * generation. A worker reads ticket and fields and takes a part by moving the ticket on with a
+ * compare-and-swap: if that succeeds, the generation had not been closed, so the fields it read belong to it. A
+ * worker that comes late finds no part left and nobody waits for it. The caller takes parts as well and then
+ * waits for those that others have begun.
  *
  * Not a task scheduler: one job at a time. A second user thread does not queue, it runs its parts alone.
  */
@@ -45,7 +46,7 @@ static inline void breathe(void) {
 #endif
 }
 
-/* ---- taking parts ----------------------------------------------------------------------------------------------------- */
+/* ---- taking parts ---------------------------------------------------------------------------------------- */
 
 /* Works on the open job until none of its parts is left. */
 static void take_parts(void) {
@@ -88,7 +89,7 @@ void eg_pool_run(int parts, eg_part_fn fn, void *context) {
     atomic_store_explicit(&pool.busy, 0, memory_order_release);
 }
 
-/* ---- workers ------------------------------------------------------------------------------------------------------------ */
+/* ---- workers --------------------------------------------------------------------------------------------- */
 
 static int has_news(uint_fast64_t seen) {
     return atomic_load(&pool.ticket) >> 32 != seen || atomic_load(&pool.stop);
@@ -103,7 +104,8 @@ static void wait_for_news(uint_fast64_t seen) {
         }
     } while (eg_clock() < end);
     pthread_mutex_lock(&pool.mutex);
-    atomic_fetch_add(&pool.sleepers, 1); /* before the last look: a caller sees the sleeper or the sleeper the ticket */
+    atomic_fetch_add(&pool.sleepers,
+                     1); /* before the last look: a caller sees the sleeper or the sleeper the ticket */
     while (!has_news(seen)) pthread_cond_wait(&pool.wake, &pool.mutex);
     atomic_fetch_sub(&pool.sleepers, 1);
     pthread_mutex_unlock(&pool.mutex);
@@ -151,7 +153,7 @@ __attribute__((destructor)) static void stop_workers(void) {
     atomic_store(&pool.workers, 0);
 }
 
-/* ---- how many ----------------------------------------------------------------------------------------------------------- */
+/* ---- how many -------------------------------------------------------------------------------------------- */
 
 void eg_set_threads(int threads) {
     int most = MOST_WORKERS + 1;

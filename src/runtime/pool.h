@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool.h: one set of worker threads for the process. A step is cut into parts; whoever is free takes the next part, the
- * caller too, so that a sleeping or missing worker only costs time, never a result.
+ * pool.h: one set of worker threads for the process. A step is cut into parts; whoever is free takes the next
+ * part, the caller too, so that a sleeping or missing worker only costs time, never a result.
  */
 #ifndef EG_RUNTIME_POOL_H
 #define EG_RUNTIME_POOL_H
 
 typedef void (*eg_part_fn)(void *context, int part);
 
-/* Starts workers until there are threads - 1 of them (fewer if the system refuses). Allocates: call it when compiling. */
+/* Starts workers until there are threads - 1 of them (fewer if the system refuses). Allocates: call it when
+ * compiling. */
 void eg_pool_prepare(int threads);
-/* Runs fn(context, 0) ... fn(context, parts - 1), each once, and returns when all are done. If another user thread is
- * using the pool, the caller does all parts alone. Never allocates. */
+/* Runs fn(context, 0) ... fn(context, parts - 1), each once, and returns when all are done. If another user
+ * thread is using the pool, the caller does all parts alone. Never allocates. */
 void eg_pool_run(int parts, eg_part_fn fn, void *context);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * program.c: the user's side of a program: compile, name, check, hand to the engine. Everything that can go wrong goes wrong
- * here, before the first run; eg_run itself only misses inputs.
+ * program.c: the user's side of a program: compile, name, check, hand to the engine. Everything that can go
+ * wrong goes wrong here, before the first run; eg_run itself only misses inputs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "runtime/runtime.h"
 #include "tensor/shape.h"
 
-/* ---- ports ---------------------------------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------------------------------- */
 
 static size_t rounded(size_t bytes) { return (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN; }
 
@@ -52,13 +52,14 @@ static eg_status place_ports(eg_program *p) {
     return EG_OK;
 }
 
-/* ---- variables ------------------------------------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------------------------------------- */
 
-/* Where the compiled graph reads a variable in a group: variables that neighbouring groups read as the same operand, like
- * all first moments, are to be neighbours in memory. */
+/* Where the compiled graph reads a variable in a group: variables that neighbouring groups read as the same
+ * operand, like all first moments, are to be neighbours in memory. */
 typedef struct newcomers {
     const eg_value **var;
-    int *operand, *order; /* operand[i]: of the last group that reads var[i], its update, -1: none; order: the memory's */
+    int *operand,
+        *order; /* operand[i]: of the last group that reads var[i], its update, -1: none; order: the memory's */
     int n;
 } newcomers;
 
@@ -100,7 +101,7 @@ static eg_status add_variables(eg_program *p) {
     return c.n ? eg_state_add_many(p->state, c.var, c.order, c.n) : EG_OK;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------ */
 
 static eg_status check_roots(const eg_state *state, eg_value *const *roots, int n) {
     if (!state) return eg_fail(EG_E_ARGUMENT, "program: no state");
@@ -172,7 +173,7 @@ void eg_program_free(eg_program *p) {
     eg_free(p);
 }
 
-/* ---- inputs ----------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------------------- */
 
 static eg_status find_input(eg_program *p, const char *name, size_t bytes, int *out) {
     const char *known[64];
@@ -233,7 +234,7 @@ eg_status eg_run(eg_program *p) {
     return p->engine->run(p);
 }
 
-/* ---- results ---------------------------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------------------- */
 
 static eg_status check_result(const eg_program *p, int root) {
     if (root < 0 || root >= p->unit.nroots)
@@ -262,7 +263,7 @@ eg_status eg_fetch(const eg_program *p, int root, double *out, int64_t n) {
     return EG_OK;
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------------------- */
 
 size_t eg_program_memory(const eg_program *p) { return p->engine->memory(p) + p->input_bytes; }
 

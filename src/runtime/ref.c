@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * ref.c: the oracle. Every value is a dense row-major array of doubles, whatever its dtype; every op runs its own naive
- * reference. One block of memory is laid out at the start and nothing is allocated afterwards. Fused groups are
- * interpreted value by value, so that the same code also checks what the passes made. No speed is wanted here.
+ * ref.c: the oracle. Every value is a dense row-major array of doubles, whatever its dtype; every op runs its
+ * own naive reference. One block of memory is laid out at the start and nothing is allocated afterwards. Fused
+ * groups are interpreted value by value, so that the same code also checks what the passes made. No speed is
+ * wanted here.
  *
- * State stays in its declared dtype: variables are read into doubles at the start of a run and rounded when an assign
- * commits at its end.
+ * State stays in its declared dtype: variables are read into doubles at the start of a run and rounded when an
+ * assign commits at its end.
  */
 #include <float.h>
 #include <string.h>
@@ -36,7 +37,7 @@ typedef struct ref_run {
     int steps;
 } ref_run;
 
-/* ---- laying out --------------------------------------------------------------------------------------------------------- */
+/* ---- laying out ------------------------------------------------------------------------------------------ */
 
 /* PART and FUSED values are their body's outputs, PARAM values their node's inputs: no memory of their own. */
 static int owns_memory(const eg_value *v) {
@@ -44,7 +45,8 @@ static int owns_memory(const eg_value *v) {
 }
 
 static int is_computed(const eg_value *v) {
-    return owns_memory(v) && v->op != EG_OP_INPUT && v->op != EG_OP_VAR && v->op != EG_OP_CONST && v->op != EG_OP_DATA;
+    return owns_memory(v) && v->op != EG_OP_INPUT && v->op != EG_OP_VAR && v->op != EG_OP_CONST &&
+           v->op != EG_OP_DATA;
 }
 
 static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, eg_value *const *roots, int nroots) {
@@ -157,7 +159,7 @@ static void ref_stop(eg_program *p) {
     eg_free(run->scratch);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------------------- */
 
 /* The oracle packs nothing: panels are just a matrix (pack may transpose it). */
 static void copy_matrix(const eg_value *v, double *out, const double *in) {
@@ -225,7 +227,7 @@ static eg_status ref_run_all(eg_program *p) {
     return EG_OK;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------------------- */
 
 static void ref_bound(eg_program *p, int input) { (void)p, (void)input; } /* inputs are read afresh by each run */
 
@@ -251,8 +253,9 @@ static void ref_describe(const eg_program *p, eg_text *text) {
     for (int i = 0; i < p->unit.graph->n; i++) {
         const eg_value *v = p->unit.graph->values[i];
         if (!run->frame->needed[i] || (v->op != EG_OP_FUSED && !is_computed(v))) continue;
-        eg_text_format(text, "%%%-4d %-12s %s%-16s reference %12.0f flops\n", i, eg_value_op(v), eg_dtype_name(v->dtype),
-                       eg_shape_text(v->shape, shape, sizeof shape), v->op == EG_OP_FUSED ? 0. : eg_value_flops(v));
+        eg_text_format(text, "%%%-4d %-12s %s%-16s reference %12.0f flops\n", i, eg_value_op(v),
+                       eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape),
+                       v->op == EG_OP_FUSED ? 0. : eg_value_flops(v));
     }
 }
 

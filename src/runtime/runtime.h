@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * runtime.h: what a program is made of. program.c keeps the user's side (names, sizes, errors); an engine does the work:
- * ref.c interprets the graph in float64, cpu.c runs a flat list of kernel calls.
+ * runtime.h: what a program is made of. program.c keeps the user's side (names, sizes, errors); an engine does
+ * the work: ref.c interprets the graph in float64, cpu.c runs a flat list of kernel calls.
  */
 #ifndef EG_RUNTIME_H
 #define EG_RUNTIME_H
@@ -56,7 +56,8 @@ struct eg_program {
 
 extern const eg_engine eg_engine_ref, eg_engine_cpu;
 
-/* A program of a unit that somebody else has compiled, as far as they liked; the unit is taken over, also on failure. */
+/* A program of a unit that somebody else has compiled, as far as they liked; the unit is taken over, also on
+ * failure. */
 eg_program *eg_program_from_unit(eg_state *state, eg_unit *unit, const eg_engine *engine, eg_program_opt opt);
 
 /* Is the root an ASSIGN, which has no data? */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * state.c: the variables of a model, by name. They live in chunks that are never moved or shrunk; small ones made one after
- * the other lie side by side. A matrix in panels is packed and unpacked here, at the state's door, so that nobody outside
- * the engine sees the layout. Not a file format: see src/formats.
+ * state.c: the variables of a model, by name. They live in chunks that are never moved or shrunk; small ones
+ * made one after the other lie side by side. A matrix in panels is packed and unpacked here, at the state's
+ * door, so that nobody outside the engine sees the layout. Not a file format: see src/formats.
  */
 #include <string.h>
 #include "base/alloc.h"
@@ -19,7 +19,7 @@ typedef struct eg_state_chunk {
     size_t used, size;
 } eg_state_chunk;
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------ */
 
 eg_state *eg_state_new(uint64_t seed) {
     eg_state *state = eg_calloc(1, sizeof *state);
@@ -43,7 +43,7 @@ uint64_t eg_state_seed(const eg_state *state) { return state->seed; }
 
 void eg_state_set_seed(eg_state *state, uint64_t seed) { state->seed = seed; }
 
-/* ---- room ----------------------------------------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------------------------------ */
 
 static size_t rounded(size_t bytes) { return bytes ? (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN : EG_ALIGN; }
 
@@ -69,8 +69,8 @@ static void *new_chunk(eg_state *state, size_t size, size_t used, int in_front) 
     return memory;
 }
 
-/* `bytes` of zeros. What is large has a chunk of its own, behind the one that small variables go on filling; a new chunk is
- * twice the last, or as much as was reserved. */
+/* `bytes` of zeros. What is large has a chunk of its own, behind the one that small variables go on filling; a
+ * new chunk is twice the last, or as much as was reserved. */
 static void *room(eg_state *state, size_t bytes) {
     eg_state_chunk *first = state->chunk;
     if (bytes > LARGEST_CHUNK / 4) return new_chunk(state, bytes, bytes, 0);
@@ -89,7 +89,7 @@ static void *room(eg_state *state, size_t bytes) {
     return memory;
 }
 
-/* ---- adding --------------------------------------------------------------------------------------------------------- */
+/* ---- adding ---------------------------------------------------------------------------------------------- */
 
 static eg_status grow(eg_state *state, int more) {
     if (state->n + more <= state->capacity) return EG_OK;
@@ -112,8 +112,8 @@ static eg_status same(const eg_variable *have, const eg_value *want) {
         return eg_fail(EG_E_DTYPE, "variable '%s' is %s in the state, not %s", have->name, eg_dtype_name(have->dtype),
                        eg_dtype_name(want->dtype));
     if (have->layout != want->layout)
-        return eg_fail(EG_E_DTYPE, "variable '%s' is stored in %s, not in %s: eg_var and eg_weight were mixed", have->name,
-                       layout_name(have->layout), layout_name(want->layout));
+        return eg_fail(EG_E_DTYPE, "variable '%s' is stored in %s, not in %s: eg_var and eg_weight were mixed",
+                       have->name, layout_name(have->layout), layout_name(want->layout));
     return EG_OK;
 }
 
@@ -137,7 +137,8 @@ eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const i
         int i = memory_order[k];
         const eg_value *v = var[i];
         size_t bytes = eg_stored_bytes(v->dtype, v->shape, v->layout);
-        made[i] = (eg_variable){ eg_arena_strdup(&state->names, v->name), v->dtype, v->layout, v->shape, bytes, NULL };
+        made[i] =
+            (eg_variable){ eg_arena_strdup(&state->names, v->name), v->dtype, v->layout, v->shape, bytes, NULL };
         made[i].data = made[i].name ? room(state, rounded(bytes)) : NULL;
         if (!made[i].data) return EG_E_MEMORY;
     }
@@ -180,7 +181,7 @@ eg_status eg_state_copy(eg_state *to, const eg_state *from) {
     return EG_OK;
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------------------- */
 
 int eg_state_count(const eg_state *state) { return state->n; }
 
@@ -201,7 +202,7 @@ const eg_variable *eg_state_get(const eg_state *state, const char *name) {
     return index < 0 ? NULL : &state->variable[index];
 }
 
-/* ---- the door --------------------------------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------------------- */
 
 void eg_panels_from_rows(eg_shape shape, float *panels, const float *rows) {
     int64_t k = shape.dim[0], n = shape.dim[1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * state.h: variables as the executors see them: a name, a shape and memory that never moves while the state lives, so that
- * a program may bind its address.
+ * state.h: variables as the executors see them: a name, a shape and memory that never moves while the state
+ * lives, so that a program may bind its address.
  */
 #ifndef EG_RUNTIME_STATE_H
 #define EG_RUNTIME_STATE_H
@@ -30,8 +30,8 @@ struct eg_state {
 
 /* The variable by name, NULL if absent. Valid until the next variable is added. */
 const eg_variable *eg_state_get(const eg_state *state, const char *name);
-/* Makes n new variables exist, in the order of `var`; their memory lies side by side in the order var[memory_order[0]], ...,
- * if they are small, so that updates of neighbours run as one step. */
+/* Makes n new variables exist, in the order of `var`; their memory lies side by side in the order
+ * var[memory_order[0]], ..., if they are small, so that updates of neighbours run as one step. */
 eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const int *memory_order, int n);
 /* Bytes that a value of this shape and layout takes, without the padding of its end. */
 size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * strip.c: from a body to a strip program. Walk the body once and emit instructions over any number of virtual registers;
- * then give outputs their memory, and the rest as few buffers as their lifetimes allow.
+ * strip.c: from a body to a strip program. Walk the body once and emit instructions over any number of virtual
+ * registers; then give outputs their memory, and the rest as few buffers as their lifetimes allow.
  *
- * A register is wide (a strip of floats) or narrow (16 equal floats by row, 16 rows by block). Masks are floats 0 and 1;
- * casts between what is a float in a register anyway cost nothing. Scalars are computed once before the first strip.
+ * A register is wide (a strip of floats) or narrow (16 equal floats by row, 16 rows by block). Masks are floats
+ * 0 and 1; casts between what is a float in a register anyway cost nothing. Scalars are computed once before
+ * the first strip.
  */
 #include <math.h>
 #include <string.h>
@@ -42,10 +43,11 @@ typedef struct builder {
     eg_status status;
 } builder;
 
-/* ---- extents -------------------------------------------------------------------------------------------------------- */
+/* ---- extents --------------------------------------------------------------------------------------------- */
 
 static eg_extent extent_of(const builder *b, eg_shape shape) {
-    int64_t rows = shape.rank > 1 ? shape.dim[shape.rank - 2] : 1, columns = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
+    int64_t rows = shape.rank > 1 ? shape.dim[shape.rank - 2] : 1,
+            columns = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
     int over_rows = rows != 1 || b->rows == 1, over_columns = columns != 1 || b->columns == 1;
     if (over_rows && over_columns) return EG_OVER_ALL;
     return over_rows && rows != 1 ? EG_OVER_ROWS : over_columns && columns != 1 ? EG_OVER_COLUMNS : EG_OVER_NONE;
@@ -58,7 +60,7 @@ static int fail(builder *b, const char *what) {
     return 0;
 }
 
-/* ---- registers and instructions ---------------------------------------------------------------------------------------- */
+/* ---- registers and instructions -------------------------------------------------------------------------- */
 
 static int new_register(builder *b, eg_extent extent, int operand) {
     if (b->nv == b->most) return fail(b, "too many values");
@@ -120,13 +122,19 @@ static int reduce(builder *b, eg_reduction kind, int a) {
     return append(b, code, -1, EG_OVER_ROWS, widen(b, a), -1, -1);
 }
 
-/* ---- the ops that are no single instruction ------------------------------------------------------------------------------ */
+/* ---- the ops that are no single instruction -------------------------------------------------------------- */
 
 typedef int (*lower_fn)(builder *b, const eg_value *v, const int *in);
 
-static int lower_sum(builder *b, const eg_value *v, const int *in) { return (void)v, reduce(b, EG_REDUCE_SUM, in[0]); }
-static int lower_max(builder *b, const eg_value *v, const int *in) { return (void)v, reduce(b, EG_REDUCE_MAX, in[0]); }
-static int lower_min(builder *b, const eg_value *v, const int *in) { return (void)v, reduce(b, EG_REDUCE_MIN, in[0]); }
+static int lower_sum(builder *b, const eg_value *v, const int *in) {
+    return (void)v, reduce(b, EG_REDUCE_SUM, in[0]);
+}
+static int lower_max(builder *b, const eg_value *v, const int *in) {
+    return (void)v, reduce(b, EG_REDUCE_MAX, in[0]);
+}
+static int lower_min(builder *b, const eg_value *v, const int *in) {
+    return (void)v, reduce(b, EG_REDUCE_MIN, in[0]);
+}
 
 /* m = max x, m0 = |m| < inf ? m : 0, s = sum e^(x - m0), m0 + ln s: the bits that pass.h fixes. */
 static int lower_logsumexp(builder *b, const eg_value *v, const int *in) {
@@ -168,9 +176,12 @@ static int lower_product(builder *b, const eg_value *v, const int *in) {
 }
 
 static const lower_fn lowerings[EG_OP_COUNT] = {
-    [EG_OP_CONST] = lower_const,   [EG_OP_IOTA] = lower_iota,     [EG_OP_EXPAND] = lower_same, [EG_OP_CAST] = lower_same,
-    [EG_OP_DETACH] = lower_same,   [EG_OP_RESHAPE] = lower_same,  [EG_OP_SUM] = lower_sum,     [EG_OP_MAX] = lower_max,
-    [EG_OP_MIN] = lower_min,       [EG_OP_LOGSUMEXP] = lower_logsumexp, [EG_OP_MATMUL] = lower_product,
+    [EG_OP_CONST] = lower_const,    [EG_OP_IOTA] = lower_iota,
+    [EG_OP_EXPAND] = lower_same,    [EG_OP_CAST] = lower_same,
+    [EG_OP_DETACH] = lower_same,    [EG_OP_RESHAPE] = lower_same,
+    [EG_OP_SUM] = lower_sum,        [EG_OP_MAX] = lower_max,
+    [EG_OP_MIN] = lower_min,        [EG_OP_LOGSUMEXP] = lower_logsumexp,
+    [EG_OP_MATMUL] = lower_product,
 };
 
 static int lower_param(builder *b, const eg_value *v, int index) {
@@ -189,7 +200,7 @@ static void lower_value(builder *b, const eg_value *v) {
     b->virtual_of[v->id] = r;
 }
 
-/* ---- outputs ------------------------------------------------------------------------------------------------------------ */
+/* ---- outputs --------------------------------------------------------------------------------------------- */
 
 /* Column sums are made by the product itself. */
 static int is_column_sums(const builder *b, const eg_value *v) { return b->request->product && v->op == EG_OP_SUM; }
@@ -199,8 +210,8 @@ static int fits(const builder *b, int r, eg_extent extent) {
     return v->operand < 0 && !v->is_constant && is_wide(v->extent) == is_wide(extent);
 }
 
-/* The register that holds an output when the program ends: the value's own, or a copy if that is memory, a constant, or
- * narrow where the output is wide. */
+/* The register that holds an output when the program ends: the value's own, or a copy if that is memory, a
+ * constant, or narrow where the output is wide. */
 static void finish_output(builder *b, int index) {
     const eg_value *v = b->request->body->out[index];
     eg_strip_operand *operand = &b->strips->operand[b->strips->nparams + index];
@@ -218,9 +229,11 @@ static void finish_output(builder *b, int index) {
     b->v[r].last = AT_THE_END;
 }
 
-/* ---- form ------------------------------------------------------------------------------------------------------------------ */
+/* ---- form ------------------------------------------------------------------------------------------------ */
 
-static int is_reduction(eg_op op) { return op == EG_OP_SUM || op == EG_OP_MAX || op == EG_OP_MIN || op == EG_OP_LOGSUMEXP; }
+static int is_reduction(eg_op op) {
+    return op == EG_OP_SUM || op == EG_OP_MAX || op == EG_OP_MIN || op == EG_OP_LOGSUMEXP;
+}
 
 /* Flat if nothing varies over one axis only; else by block if rows are short. */
 static void choose_form(builder *b, const unsigned char *needed) {
@@ -251,7 +264,7 @@ static void choose_form(builder *b, const unsigned char *needed) {
     }
 }
 
-/* ---- physical registers ------------------------------------------------------------------------------------------------- */
+/* ---- physical registers ---------------------------------------------------------------------------------- */
 
 static void find_lifetimes(builder *b) {
     for (int i = 0; i < b->ni; i++) {
@@ -335,9 +348,11 @@ static void assemble(builder *b) {
     }
 }
 
-/* ---- what the step and the plan want to know ------------------------------------------------------------------------------ */
+/* ---- what the step and the plan want to know ------------------------------------------------------------- */
 
-static void handle(eg_strips *s, int handling, int operand) { s->handling[handling][s->nhandled[handling]++] = (unsigned char)operand; }
+static void handle(eg_strips *s, int handling, int operand) {
+    s->handling[handling][s->nhandled[handling]++] = (unsigned char)operand;
+}
 
 static int handling_of(const builder *b, const eg_strip_operand *o) {
     if (is_direct(b, o)) return EG_DIRECT;
@@ -384,9 +399,9 @@ static void find_overlaps(builder *b) {
 
 /* Nanoseconds per float of an AVX-512 core; for cutting work, not for boasting. */
 static const float cost[EG_STRIP_COUNT] = {
-    [EG_STRIP_EXP] = .24f,   [EG_STRIP_LOG] = .2f,   [EG_STRIP_SQRT] = .08f, [EG_STRIP_RSQRT] = .1f,   [EG_STRIP_TANH] = .4f,
-    [EG_STRIP_SIGMOID] = .3f, [EG_STRIP_ERF] = .5f,  [EG_STRIP_SIN] = .5f,   [EG_STRIP_SOFTPLUS] = .5f, [EG_STRIP_COS] = .5f,
-    [EG_STRIP_DIV] = .06f,   [EG_STRIP_POW] = 1.f,
+    [EG_STRIP_EXP] = .24f,     [EG_STRIP_LOG] = .2f,     [EG_STRIP_SQRT] = .08f, [EG_STRIP_RSQRT] = .1f,
+    [EG_STRIP_TANH] = .4f,     [EG_STRIP_SIGMOID] = .3f, [EG_STRIP_ERF] = .5f,   [EG_STRIP_SIN] = .5f,
+    [EG_STRIP_SOFTPLUS] = .5f, [EG_STRIP_COS] = .5f,     [EG_STRIP_DIV] = .06f,  [EG_STRIP_POW] = 1.f,
 };
 
 static void estimate(builder *b) {
@@ -432,7 +447,7 @@ static void check_zeros(builder *b) {
     }
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------------------- */
 
 static eg_status lower_body(builder *b, const unsigned char *needed) {
     const eg_body *body = b->request->body;
@@ -524,11 +539,12 @@ static int constants_equal(const eg_strips *a, const eg_strips *b) {
 }
 
 int eg_strips_equal(const eg_strips *a, const eg_strips *b) {
-    if (a->form != b->form || a->flat != b->flat || a->ninstructions != b->ninstructions || a->nonce != b->nonce) return 0;
+    if (a->form != b->form || a->flat != b->flat || a->ninstructions != b->ninstructions || a->nonce != b->nonce)
+        return 0;
     for (int i = 0; i < a->ninstructions; i++) {
         const eg_strip_instruction *x = &a->instruction[i], *y = &b->instruction[i];
-        if (x->fn != y->fn || x->reduce != y->reduce || x->d != y->d || x->a != y->a || x->b != y->b || x->c != y->c ||
-            x->length != y->length)
+        if (x->fn != y->fn || x->reduce != y->reduce || x->d != y->d || x->a != y->a || x->b != y->b ||
+            x->c != y->c || x->length != y->length)
             return 0;
     }
     return operands_equal(a, b) && constants_equal(a, b);

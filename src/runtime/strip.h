@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * strip.h: strip programs, the form in which elementwise groups run. A group is a body over a space [rows, columns]; its
- * program is a list of instructions over registers, each one kernel call over a whole strip of floats, so that the cost
- * of interpreting is paid once for about a thousand floats and everything in between stays in the first-level cache.
+ * strip.h: strip programs, the form in which elementwise groups run. A group is a body over a space [rows,
+ * columns]; its program is a list of instructions over registers, each one kernel call over a whole strip of
+ * floats, so that the cost of interpreting is paid once for about a thousand floats and everything in between
+ * stays in the first-level cache.
  *
- * Two forms: BY_ROW runs along rows (a flat group is one long row) in strips of EG_STRIP floats, or in whole rows if it
- * reduces them; BY_BLOCK turns 16 short rows (<= 32 columns) at a time into [columns][16], so that a row's reduction is an
- * addition of vectors.
+ * Two forms: BY_ROW runs along rows (a flat group is one long row) in strips of EG_STRIP floats, or in whole
+ * rows if it reduces them; BY_BLOCK turns 16 short rows (<= 32 columns) at a time into [columns][16], so that a
+ * row's reduction is an addition of vectors.
  */
 #ifndef EG_RUNTIME_STRIP_H
 #define EG_RUNTIME_STRIP_H
@@ -57,7 +58,7 @@ typedef struct eg_strips eg_strips;
 struct eg_strips {
     const eg_kernels *kernels;
     eg_strip_form form;
-    int flat;                /* nothing varies over one axis only and nothing is reduced: one long row, cut anywhere */
+    int flat; /* nothing varies over one axis only and nothing is reduced: one long row, cut anywhere */
     int64_t rows, columns;   /* the space; rows = 1 if flat */
     int64_t width;           /* floats of a strip: most that an instruction is given */
     int noperands, nparams;
@@ -93,7 +94,8 @@ int eg_strips_product(const eg_strips *strips);
 /* Same instructions on the same kinds of operands? */
 int eg_strips_equal(const eg_strips *a, const eg_strips *b);
 
-/* A rectangle of the space, and where each operand's first element for it lies. `row` is the way to the next row in elements. */
+/* A rectangle of the space, and where each operand's first element for it lies. `row` is the way to the next
+ * row in elements. */
 typedef struct eg_rect {
     int64_t rows, columns;
     int is_first;            /* holds row 0: what does not vary over rows is stored by whoever has it */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * strip_run.c: the interpreter of strip programs. Registers are pointers: fixed ones into the scratch memory and to
- * constants, and those of operands, which move along with the strip. Everything that depends on the program was decided
- * in strip.c; here are only loops.
+ * strip_run.c: the interpreter of strip programs. Registers are pointers: fixed ones into the scratch memory
+ * and to constants, and those of operands, which move along with the strip. Everything that depends on the
+ * program was decided in strip.c; here are only loops.
  */
 #include <string.h>
 #include "runtime/strip.h"
 
-/* ---- numbers of any storage type ----------------------------------------------------------------------------------------- */
+/* ---- numbers of any storage type ------------------------------------------------------------------------- */
 
 static float load1(eg_dtype dtype, const void *base, int64_t i) {
     if (dtype == EG_F32) return ((const float *)base)[i];
@@ -36,7 +36,7 @@ static void splat(float *d, float value) {
     for (int i = 0; i < EG_BLOCK; i++) d[i] = value;
 }
 
-/* ---- instructions ---------------------------------------------------------------------------------------------------------- */
+/* ---- instructions ---------------------------------------------------------------------------------------- */
 
 static inline void execute(const eg_strip_instruction *code, int n, float **p, const int64_t *length) {
     for (const eg_strip_instruction *end = code + n; code < end; code++) {
@@ -45,11 +45,11 @@ static inline void execute(const eg_strip_instruction *code, int n, float **p, c
     }
 }
 
-#define EACH(operand, handled)                                                                                        \
-    for (const unsigned char *at_ = s->handling[handled], *end_ = at_ + s->nhandled[handled]; at_ < end_; at_++)       \
+#define EACH(operand, handled)                                                                                   \
+    for (const unsigned char *at_ = s->handling[handled], *end_ = at_ + s->nhandled[handled]; at_ < end_; at_++) \
         for (int operand = *at_, once_ = 1; once_; once_ = 0)
 
-/* ---- by row -------------------------------------------------------------------------------------------------------------------- */
+/* ---- by row ---------------------------------------------------------------------------------------------- */
 
 static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t row, int64_t column, int64_t n) {
     const eg_kernels *k = s->kernels;
@@ -71,11 +71,12 @@ static void run_by_row(const eg_strips *s, const eg_rect *q, float **p, int64_t 
         EACH(o, EG_FETCH_ROW) splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
         for (int64_t column = 0; column < columns; column += s->width)
             run_strip(s, q, p, row, column, columns - column < s->width ? columns - column : s->width);
-        EACH(o, EG_STORE_ROW) store1(s->kernels, s->operand[o].dtype, q->base[o], row * q->row[o], p[s->operand[o].reg]);
+        EACH(o, EG_STORE_ROW)
+        store1(s->kernels, s->operand[o].dtype, q->base[o], row * q->row[o], p[s->operand[o].reg]);
     }
 }
 
-/* ---- by block of 16 rows --------------------------------------------------------------------------------------------------- */
+/* ---- by block of 16 rows --------------------------------------------------------------------------------- */
 
 /* Rows of another type than f32 become floats in rows first, then the block is turned. */
 static void fetch_block(const eg_strips *s, const eg_rect *q, int o, float *d, int64_t row, int64_t rows) {
@@ -125,7 +126,7 @@ static void run_by_block(const eg_strips *s, const eg_rect *q, float **p) {
     }
 }
 
-/* ---- both ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------------------------ */
 
 /* Scalars, and by block the columns, are fetched once; then the instructions that need nothing else. */
 static void enter(const eg_strips *s, const eg_rect *q, float **p) {

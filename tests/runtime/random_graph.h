@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * random_graph.h: draws a graph out of all ops: shapes with broadcasting, with axes of 0 and 1, products, reductions, movement,
- * look-ups, casts, random numbers, and updates of variables by the gradient of a drawn loss. The same seed gives the
- * same graph. Functions are kept away from where they grow without bound, so that float32 can be held against float64.
+ * random_graph.h: draws a graph out of all ops: shapes with broadcasting, with axes of 0 and 1, products,
+ * reductions, movement, look-ups, casts, random numbers, and updates of variables by the gradient of a drawn
+ * loss. The same seed gives the same graph. Functions are kept away from where they grow without bound, so that
+ * float32 can be held against float64.
  */
 #ifndef EG_TESTS_RANDOM_GRAPH_H
 #define EG_TESTS_RANDOM_GRAPH_H
@@ -49,7 +50,7 @@ static inline eg_shape draw_shape(random_graph *r, int rank) {
 
 static inline int64_t size_of(const eg_value *v) { return eg_shape_size(v->shape); }
 
-/* ---- leaves ------------------------------------------------------------------------------------------------------------ */
+/* ---- leaves ---------------------------------------------------------------------------------------------- */
 
 static inline eg_value *new_leaf(random_graph *r, eg_shape shape) {
     char name[32];
@@ -86,7 +87,7 @@ static inline eg_value *partner(random_graph *r, const eg_value *a) {
     return new_leaf(r, s);
 }
 
-/* ---- one more value ------------------------------------------------------------------------------------------------------ */
+/* ---- one more value -------------------------------------------------------------------------------------- */
 
 /* Functions that would run away are fed something tame. */
 static inline eg_value *tame(eg_value *x) { return eg_tanh(x); }
@@ -280,7 +281,7 @@ static inline eg_value *draw_value(random_graph *r) {
     }
 }
 
-/* ---- the graph -------------------------------------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------------------------------- */
 
 /* A loss over some values, and variables moved along its gradient. */
 static inline void draw_update(random_graph *r) {
@@ -315,7 +316,8 @@ static inline random_graph random_graph_new(uint64_t seed) {
 
 static inline void random_graph_free(random_graph *r) { eg_graph_free(r->graph); }
 
-/* Gives every input of the program its data, which depends on nothing but the names; `jitter` moves f32 by that fraction. */
+/* Gives every input of the program its data, which depends on nothing but the names; `jitter` moves f32 by
+ * that fraction. */
 static inline eg_status random_graph_feed(const random_graph *r, eg_program *p, double jitter) {
     static _Thread_local union { float f[MOST_ELEMENTS * 4]; int32_t i[MOST_ELEMENTS * 4]; } data;
     for (int k = 0; k < r->graph->n; k++) {

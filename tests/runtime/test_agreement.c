@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_agreement.c: thousands of drawn graphs run in every way there is. The float64 oracle and the cpu engine agree within
- * rounding; the ways of the cpu engine (fused or not, panels or not, any number of threads, any instruction set that rounds
- * multiply-add once) agree bit for bit, in results and in what they leave in the state.
+ * test_agreement.c: thousands of drawn graphs run in every way there is. The float64 oracle and the cpu engine
+ * agree within rounding; the ways of the cpu engine (fused or not, panels or not, any number of threads, any
+ * instruction set that rounds multiply-add once) agree bit for bit, in results and in what they leave in the
+ * state.
  *
- * Rounding is measured, not guessed: the oracle runs once more with inputs moved by half a unit in the last place, and
- * graphs whose result then moves much, or that come close to a kink (compare, max, relu, floor), are not compared.
- * EG_RANDOM_GRAPHS and EG_RANDOM_SEED say how many and where to start.
+ * Rounding is measured, not guessed: the oracle runs once more with inputs moved by half a unit in the last
+ * place, and graphs whose result then moves much, or that come close to a kink (compare, max, relu, floor), are
+ * not compared. EG_RANDOM_GRAPHS and EG_RANDOM_SEED say how many and where to start.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,7 @@ static int64_t number_from(const char *name, int64_t otherwise) {
     return text ? atoll(text) : otherwise;
 }
 
-/* ---- one program ------------------------------------------------------------------------------------------------------------ */
+/* ---- one program ----------------------------------------------------------------------------------------- */
 
 typedef struct outcome {
     eg_state *state;
@@ -53,7 +54,8 @@ static void outcome_free(outcome *o) {
     eg_state_free(o->state);
 }
 
-static outcome run_graph(const random_graph *r, eg_program_opt opt, double jitter, uint64_t seed, const char *way_name) {
+static outcome run_graph(const random_graph *r, eg_program_opt opt, double jitter, uint64_t seed,
+                         const char *way_name) {
     outcome o = { .state = eg_state_new(11) };
     eg_init_normal(o.state, r->graph, .5);
     o.program = eg_program_new_(o.state, r->root, r->nroots, opt);
@@ -65,7 +67,7 @@ static outcome run_graph(const random_graph *r, eg_program_opt opt, double jitte
     return o;
 }
 
-/* ---- oracle against cpu -------------------------------------------------------------------------------------------------------- */
+/* ---- oracle against cpu ---------------------------------------------------------------------------------- */
 
 static double largest(const double *x, int64_t n) {
     double m = 0;
@@ -82,8 +84,8 @@ static int compare(const double *want, const double *moved, const double *got, i
     double tolerance = 1e-5 + 1.3e-6 * 8 * scale + 60 * spread;
     for (int64_t i = 0; i < n; i++)
         if (!(fabs(want[i] - got[i]) <= tolerance))
-            fail_msg("graph %llu, root %d, element %lld: cpu %.9g, ref %.9g (tolerance %g)", (unsigned long long)seed, root,
-                     (long long)i, got[i], want[i], tolerance);
+            fail_msg("graph %llu, root %d, element %lld: cpu %.9g, ref %.9g (tolerance %g)", (unsigned long long)seed,
+                     root, (long long)i, got[i], want[i], tolerance);
     return 1;
 }
 
@@ -106,7 +108,7 @@ static int compare_with_oracle(const random_graph *r, const outcome *cpu, uint64
     return compared;
 }
 
-/* ---- cpu against cpu -------------------------------------------------------------------------------------------------------------- */
+/* ---- cpu against cpu ------------------------------------------------------------------------------------- */
 
 /* Bits, but a NaN is a NaN. */
 static void same_bits(const void *a, const void *b, eg_dtype dtype, int64_t n, uint64_t seed, const char *way_name,
@@ -122,13 +124,14 @@ static void same_bits(const void *a, const void *b, eg_dtype dtype, int64_t n, u
     }
 }
 
-static void same_outcome(const random_graph *r, const outcome *a, const outcome *b, uint64_t seed, const char *way_name) {
+static void same_outcome(const random_graph *r, const outcome *a, const outcome *b, uint64_t seed,
+                         const char *way_name) {
     for (int i = 0; i < r->nroots; i++) {
         char what[32];
         snprintf(what, sizeof what, "root %d", i);
         if (r->root[i]->op == EG_OP_ASSIGN) continue;
-        same_bits(eg_get_data(a->program, i), eg_get_data(b->program, i), r->root[i]->dtype, size_of(r->root[i]), seed,
-                  way_name, what);
+        same_bits(eg_get_data(a->program, i), eg_get_data(b->program, i), r->root[i]->dtype, size_of(r->root[i]),
+                  seed, way_name, what);
     }
     for (int i = 0; i < eg_state_count(a->state); i++) {
         const char *name = eg_state_name(a->state, i);
@@ -142,7 +145,8 @@ static void same_outcome(const random_graph *r, const outcome *a, const outcome 
 
 static int check_graph(uint64_t seed) {
     random_graph r = random_graph_new(seed);
-    if (eg_graph_status(r.graph) != EG_OK) fail_msg("graph %llu: %s", (unsigned long long)seed, eg_graph_error(r.graph));
+    if (eg_graph_status(r.graph) != EG_OK)
+        fail_msg("graph %llu: %s", (unsigned long long)seed, eg_graph_error(r.graph));
     outcome first = run_graph(&r, ways[0].opt, 0, seed, ways[0].name);
     int compared = compare_with_oracle(&r, &first, seed);
     for (int w = 1; w < WAYS; w++) {

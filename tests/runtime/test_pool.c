@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_pool.c: every part of every job is done exactly once and before the caller goes on, whoever does it; two user threads do not disturb each
- * other; sleeping workers wake; a forked child is not stuck. Run it under the thread sanitizer.
+ * test_pool.c: every part of every job is done exactly once and before the caller goes on, whoever does it; two
+ * user threads do not disturb each other; sleeping workers wake; a forked child is not stuck. Run it under the
+ * thread sanitizer.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +96,7 @@ static void the_number_of_threads_is_said_or_found(void **unused) {
     assert_true(eg_threads() >= 1);
 }
 
-/* ---- programs on several user threads ------------------------------------------------------------------------------------- */
+/* ---- programs on several user threads -------------------------------------------------------------------- */
 
 typedef struct worker {
     const random_graph *r;

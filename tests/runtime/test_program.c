@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_program.c: what a user of programs is promised, by both engines: assigns that commit at the end, inputs set or lent,
- * errors in the user's words, no allocation in a run, memory known before, failed allocations as errors.
+ * test_program.c: what a user of programs is promised, by both engines: assigns that commit at the end, inputs
+ * set or lent, errors in the user's words, no allocation in a run, memory known before, failed allocations as
+ * errors.
  */
 #include "fault.h"
 
@@ -45,12 +46,13 @@ static eg_value *scalar(const char *name) {
     return v;
 }
 
-/* ---- assigns ------------------------------------------------------------------------------------------------------------ */
+/* ---- assigns --------------------------------------------------------------------------------------------- */
 
 static void reads_see_old_values(void **unused) {
     (void)unused;
     eg_value *a = scalar("a"), *b = scalar("b"), *sum = eg_add(a, b);
-    eg_value *roots[] = { eg_assign(a, eg_add(a, eg_const(graph, 1))), sum, eg_assign(b, eg_mul(a, eg_const(graph, 10))), a };
+    eg_value *roots[] = { eg_assign(a, eg_add(a, eg_const(graph, 1))), sum,
+                          eg_assign(b, eg_mul(a, eg_const(graph, 10))), a };
     for (int e = 0; e < 2; e++) {
         put("a", 2), put("b", 5);
         eg_program *p = eg_program_new(state, roots, 4, .executor = engines[e]);
@@ -139,7 +141,8 @@ static void two_assigns_of_one_variable_are_an_error(void **unused) {
 
 static void programs_share_their_state(void **unused) {
     (void)unused;
-    eg_value *a = scalar("a"), *step = eg_assign(a, eg_add(a, eg_const(graph, 1))), *twice = eg_mul(a, eg_const(graph, 2));
+    eg_value *a = scalar("a"), *step = eg_assign(a, eg_add(a, eg_const(graph, 1))),
+             *twice = eg_mul(a, eg_const(graph, 2));
     eg_program *train = eg_program_new(state, &step, 1), *test = eg_program_new(state, &twice, 1);
     for (int i = 1; i < 5; i++) {
         eg_run(train);
@@ -150,7 +153,7 @@ static void programs_share_their_state(void **unused) {
     eg_program_free(test);
 }
 
-/* ---- inputs and results -------------------------------------------------------------------------------------------------- */
+/* ---- inputs and results ---------------------------------------------------------------------------------- */
 
 static void lent_data_is_read_at_each_run(void **unused) {
     (void)unused;
@@ -256,7 +259,8 @@ static void dtypes_keep_their_meaning(void **unused) {
     int32_t big[3] = { 16777217, -16777217, 2147483647 };
     eg_value *x = eg_input(graph, "x", EG_I32, EG_SHAPE(3)), *one = eg_full(graph, EG_I32, EG_SCALAR, 1);
     eg_value *f = eg_full(graph, EG_F64, EG_SCALAR, 1e-3);
-    eg_value *roots[] = { eg_sub(x, one), eg_equal(x, eg_add(x, one)), eg_mul(eg_cast(x, EG_F64), f), eg_cast(x, EG_U8) };
+    eg_value *roots[] = { eg_sub(x, one), eg_equal(x, eg_add(x, one)), eg_mul(eg_cast(x, EG_F64), f),
+                          eg_cast(x, EG_U8) };
     eg_program *p = eg_program_new(state, roots, 4, .executor = EG_CPU);
     assert_non_null(p);
     eg_set(p, "x", big, sizeof big);
@@ -274,7 +278,8 @@ static void the_seed_draws_the_numbers(void **unused) {
     (void)unused;
     eg_value *step = eg_input(graph, "step", EG_I32, EG_SCALAR);
     eg_value *u = eg_random_uniform(step, 5, EG_F32, EG_SHAPE(1000));
-    eg_program *a = eg_program_new(state, &u, 1, .executor = EG_CPU), *b = eg_program_new(state, &u, 1, .executor = EG_REF);
+    eg_program *a = eg_program_new(state, &u, 1, .executor = EG_CPU),
+               *b = eg_program_new(state, &u, 1, .executor = EG_REF);
     float first[1000];
     for (int32_t k = 0; k < 3; k++) {
         eg_set(a, "step", &k, 4), eg_set(b, "step", &k, 4);
@@ -304,7 +309,7 @@ static void denormals_are_flushed_and_the_mode_restored(void **unused) {
     eg_program_free(p);
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------------------- */
 
 static void a_program_tells_about_itself(void **unused) {
     (void)unused;
@@ -320,13 +325,14 @@ static void a_program_tells_about_itself(void **unused) {
         eg_run(p), eg_run(p);
         char *text = eg_program_text(p);
         assert_non_null(text);
-        if (engines[e] == EG_CPU) assert_true(strstr(text, "gemm") && strstr(text, "total") && strstr(text, "GFLOP/s"));
+        if (engines[e] == EG_CPU)
+            assert_true(strstr(text, "gemm") && strstr(text, "total") && strstr(text, "GFLOP/s"));
         eg_string_free(text);
         eg_program_free(p);
     }
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------------------- */
 
 /* A chain of layers needs the room of few of them, whatever its length. */
 static void memory_is_shared_over_time(void **unused) {
