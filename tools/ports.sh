@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 flags="-std=gnu17 -O2 -Wall -Wextra -Wpedantic -Wconversion -Werror -ffp-contract=off -fno-math-errno -Iinclude -Isrc -D_GNU_SOURCE"
-per_isa="gemm strip reduce convert random pack isa"
+per_isa="gemm strip reduce convert random pack window isa"
 
 if command -v aarch64-linux-gnu-gcc >/dev/null; then
     for f in $per_isa angle copy table; do aarch64-linux-gnu-gcc $flags -c src/kernels/$f.c -o "$out/$f.o"; done

@@ -39,9 +39,9 @@ static void choose_shapes(builder *b) {
     int is_flat = split == 0;
     for (int i = 0; i < b->nmembers; i++) {
         const eg_value *v = b->member[i];
-        if ((v->op != EG_OP_MATMUL && group->layout != EG_PANELS) || b->g->is_sums[v->id]) continue;
-        rows = v->shape.dim[0];
-        columns = v->shape.dim[1];
+        if ((!eg_is_product(v) && group->layout != EG_PANELS) || b->g->is_sums[v->id]) continue;
+        columns = v->shape.dim[v->shape.rank - 1];
+        rows = eg_shape_size(v->shape) / columns;
         is_flat = 0;
         break;
     }
@@ -188,6 +188,7 @@ static eg_value *build_value(builder *b, const eg_value *v) {
     if (v->op == EG_OP_RESHAPE) return in[0];
     if (v->op == EG_OP_ONE_HOT) return one_hot(b, in[0]);
     if ((v->def->flags & EG_REDUCES) && !b->g->is_sums[v->id]) return reduction(b, v, in[0]);
+    if (v->op == EG_OP_CONV) attr.window.rows = 1;
     if (v->op == EG_OP_EXPAND) attr.shape.shape = b->g->is_row[v->id] ? b->row : b->full;
     eg_value *now = v->op == EG_OP_CAST ? as_float(b, in[0]) : eg_node(b->body->graph, v->op, in, v->nin, &attr);
     if (!eg_value_is_poisoned(now)) now->layout = v->layout;

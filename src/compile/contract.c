@@ -29,19 +29,25 @@ static int is_one_number(const eg_value *v) {
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
 
-/* x w + b with b [n] or [1,n]. */
+/* A product of two operands that can start from a row: of matrices, or of images with a kernel. */
+static int can_start(const eg_rewrite *r, const eg_value *old, eg_value **in, int i) {
+    if (in[i]->nin != 2 || !eg_shape_equal(old->shape, in[i]->shape)) return 0;
+    if (own_product(r, old, in, i, EG_OP_CONV)) return !in[i]->attr.window.kernel;
+    return own_product(r, old, in, i, EG_OP_MATMUL) && in[i]->shape.rank == 2;
+}
+
+/* x w + b with b [n] or [1,n], [1,1,n] ... */
 static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **in) {
     for (int i = 0; i < 2; i++) {
         eg_value *product = in[i], *row = in[1 - i];
-        if (!own_product(r, old, in, i, EG_OP_MATMUL) || product->nin != 2 || product->shape.rank != 2) continue;
-        int64_t n = product->shape.dim[1];
-        int is_row = row->shape.rank == 1 || (row->shape.rank == 2 && row->shape.dim[0] == 1);
-        int fits = is_row && row->shape.dim[row->shape.rank - 1] == n && eg_shape_equal(old->shape, product->shape);
-        if (!fits) continue;
+        if (!can_start(r, old, in, i)) continue;
+        int64_t n = product->shape.dim[product->shape.rank - 1];
+        int is_row = row->shape.rank > 0 && row->shape.dim[row->shape.rank - 1] == n && eg_shape_size(row->shape) == n;
+        if (!is_row) continue;
         eg_attr flat = { .shape = { .shape = EG_SHAPE(n) } };
         eg_value *start = row->shape.rank == 1 ? row : eg_node1(EG_OP_RESHAPE, row, &flat);
         eg_value *operands[] = { product->in[0], product->in[1], start };
-        return eg_node(r->to, EG_OP_MATMUL, operands, 3, &product->attr);
+        return eg_node(r->to, product->op, operands, 3, &product->attr);
     }
     return NULL;
 }

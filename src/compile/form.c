@@ -16,7 +16,7 @@ static int64_t extent(const eg_value *v, int from_right) {
 
 const eg_value *eg_body_product(const eg_body *body) {
     for (int id = 0; id < body->graph->n; id++)
-        if (body->graph->values[id]->op == EG_OP_MATMUL) return body->graph->values[id];
+        if (eg_is_product(body->graph->values[id])) return body->graph->values[id];
     return NULL;
 }
 
@@ -88,7 +88,7 @@ static const char *fault_of_elementwise(const space *s, const eg_value *v) {
 
 static const char *fault_of_node(const space *s, const eg_value *v) {
     if (v->op == EG_OP_PARAM) return fault_of_param(s, v);
-    if (v->op == EG_OP_MATMUL) return v == s->product ? NULL : "two products";
+    if (eg_is_product(v)) return v == s->product ? NULL : "two products";
     if (is_column_sums(s, v)) return fault_of_reduction(s, v);
     if (!is_in_space(s, v)) return "a value outside its space";
     if (v->op == EG_OP_CONST) return v->shape.rank == 0 ? NULL : "a constant of more than one element";

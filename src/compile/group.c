@@ -129,6 +129,14 @@ static void set_up_product(eg_group *group, const eg_value *v) {
     group->kind = EG_KIND_PRODUCT;
 }
 
+/* A row for each position. */
+static void set_up_conv(eg_group *group, const eg_value *v) {
+    if (v->dtype != EG_F32 || v->attr.window.kernel) return;
+    group->space = eg_squeezed(v->shape);
+    group->split = group->space.rank - (v->shape.dim[v->shape.rank - 1] != 1);
+    group->kind = EG_KIND_PRODUCT;
+}
+
 static int reduces_rows(const eg_value *v) {
     int known = v->op == EG_OP_SUM || v->op == EG_OP_MAX || v->op == EG_OP_MIN || v->op == EG_OP_LOGSUMEXP;
     return known && v->dtype == EG_F32 && v->in[0]->dtype == EG_F32 && v->in[0]->layout == EG_ROWS;
@@ -140,6 +148,7 @@ static void set_up(eg_grouping *g, const eg_value *v) {
     if (is_negated_scalar(v)) return;
     if (eg_shape_size(v->shape) == 0 || (v->nin > 0 && eg_shape_size(v->in[0]->shape) == 0)) return;
     if (v->op == EG_OP_MATMUL) set_up_product(group, v);
+    else if (v->op == EG_OP_CONV) set_up_conv(group, v);
     else if (v->op == EG_OP_ONE_HOT) set_up_one_hot(group, v);
     else if (reduces_rows(v)) set_up_reduction(group, v);
     else if (is_elementwise(v)) set_up_elementwise(group, v);
@@ -219,7 +228,7 @@ static int is_row(const merger *m, int id) {
 /* May v read u, both inside? */
 static int edge_fits(const merger *m, const eg_value *u, const eg_value *v) {
     int split = -1, row_u = is_row(m, u->id), row_v = is_row(m, v->id);
-    if (v->op == EG_OP_MATMUL || v->op == EG_OP_ONE_HOT || m->g->is_sums[v->id] || m->g->is_sums[u->id]) return 0;
+    if (eg_is_product(v) || v->op == EG_OP_ONE_HOT || m->g->is_sums[v->id] || m->g->is_sums[u->id]) return 0;
     if (v->def->flags & EG_REDUCES) return !row_u;
     if (v->op == EG_OP_RESHAPE) return row_u == row_v;
     eg_reach reach = eg_reach_of(u->shape, v, &split);
@@ -267,7 +276,7 @@ static int leads_around(eg_grouping *g, int a, int b) {
 eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     int split, is_row = g->is_row[v->id];
-    if (v->op == EG_OP_MATMUL || g->is_sums[v->id]) return EG_REACH_NONE;
+    if (eg_is_product(v) || g->is_sums[v->id]) return EG_REACH_NONE;
     if (eg_shape_size(u->shape) == 1 && u->layout == EG_ROWS) return EG_REACH_SCALAR;
     if (v->def->flags & EG_REDUCES) return EG_REACH_FULL;
     if (v->op == EG_OP_ONE_HOT) return EG_REACH_ROW;

@@ -104,7 +104,8 @@ eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its a
  *     Row reductions sum by the rule of kernels.h. Simple steps keep the same bits: when the reduced axes longer
  *     than 1 are the last of the axes longer than 1, they are one row of their product; when they are the first,
  *     column_reduce, in order of the rows.
- * (2) product groups. Exactly one MATMUL (rank 2, ta, tb as below, all its inputs PARAMs; f32) of shape [M,N]; the
+ * (2) product groups. Exactly one MATMUL (rank 2, ta, tb as below, all its inputs PARAMs; f32) of shape [M,N], or one
+ *     plain CONV (f32, inputs PARAMs of rank 3 or 4 in ROWS) with the flag `rows`, that is of shape [M,N] too; the
  *     other nodes are elementwise as in (1) over the space [M,N] (row, column and scalar operands allowed) without
  *     reductions and ramps, or SUM over axis 0 (keep 0: [N]; keep 1: [1,N]) of the PARAM that is the product's B (in
  *     ROWS, tb = 0, N > 1): its column sums, always an output, read by no other node of the body. The MATMUL itself

@@ -37,7 +37,7 @@ typedef struct field {
 } field;
 
 #define AT(member) offsetof(eg_attr, member), sizeof(((eg_attr *)0)->member)
-enum { MOST_FIELDS = 7, ZERO = 1, ONE = 2 };
+enum { MOST_FIELDS = 8, ZERO = 1, ONE = 2 };
 
 static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
     [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) },
@@ -81,7 +81,8 @@ static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
                        { "spread", SPATIAL, ONE, AT(window.spread) },
                        { "dilation", SPATIAL, ONE, AT(window.dilation) },
                        { "groups", INTEGER, ONE, AT(window.groups) },
-                       { "kernel", FLAG, ZERO, AT(window.kernel) } },
+                       { "kernel", FLAG, ZERO, AT(window.kernel) },
+                       { "rows", FLAG, ZERO, AT(window.rows) } },
     [EG_ATTR_WINDOW] = { { "size", SPATIAL, 0, AT(window.size) },
                          { "stride", SPATIAL, ONE, AT(window.stride) },
                          { "low", SPATIAL, ZERO, AT(window.low) },

@@ -58,7 +58,7 @@ typedef union eg_attr {
     struct { int64_t transpose; } pack;                                     /* pack: also swaps the two axes   */
     struct {                                                                /* conv, window ops: ops/window.h  */
         int64_t size[EG_SPATIAL], stride[EG_SPATIAL], low[EG_SPATIAL], high[EG_SPATIAL], spread[EG_SPATIAL];
-        int64_t dilation[EG_SPATIAL], groups, kernel;
+        int64_t dilation[EG_SPATIAL], groups, kernel, rows;
     } window;
 } eg_attr;
 
@@ -139,6 +139,9 @@ eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout);
 eg_value *eg_fill_like(eg_value *like, double number);
 /* The variable by name, NULL if absent. */
 eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name);
+
+/* A product of matrices or of images with a kernel: what groups are built around. */
+static inline int eg_is_product(const eg_value *value) { return value->op == EG_OP_MATMUL || value->op == EG_OP_CONV; }
 
 /* Sums `value` over the axes that broadcasting stretched, so that it gets `shape`: the one place that un-
  * broadcasts. */

@@ -25,6 +25,11 @@ const eg_kernels EG_FN(kernels) = {
     .from_i32 = EG_FN(from_i32),
     .to_u8 = EG_FN(to_u8),
     .to_i32 = EG_FN(to_i32),
+    .window_sum = EG_FN(window_sum),
+    .window_argmax = EG_FN(window_argmax),
+    .window_put = EG_FN(window_put),
+    .depthwise = EG_FN(depthwise),
+    .depthwise_kernel = EG_FN(depthwise_kernel),
     .uniform = EG_FN(uniform),
     .normal = EG_FN(normal),
 };

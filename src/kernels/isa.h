@@ -29,6 +29,12 @@ void EG_FN(from_i32)(int64_t n, float *d, const int32_t *s);
 void EG_FN(to_u8)(int64_t n, uint8_t *d, const float *s);
 void EG_FN(to_i32)(int64_t n, int32_t *d, const float *s);
 
+void EG_FN(window_sum)(const eg_windows *w, float *out, const float *x);
+void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x);
+void EG_FN(window_put)(const eg_windows *w, float *x, const int32_t *place, const float *dy);
+void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start);
+void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy);
+
 void EG_FN(uniform)(int64_t n, float *d, eg_rng_key key, uint64_t first);
 void EG_FN(normal)(int64_t n, float *d, eg_rng_key key, uint64_t first);
 

@@ -1,6 +1,6 @@
 # The numeric sources of this folder are built once per instruction set. src/kernels as a layer (see CMakeLists.txt) is the
 # portable build with table.c, copy.c and angle.c; the others come from here.
-set(EG_ISA_SOURCES gemm strip reduce convert random pack isa)
+set(EG_ISA_SOURCES gemm strip reduce convert random pack window isa)
 list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
 list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 

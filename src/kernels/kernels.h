@@ -117,6 +117,18 @@ enum { EG_STRIP_FORMS = 8 };
 
 typedef enum eg_reduction { EG_REDUCE_SUM, EG_REDUCE_MAX, EG_REDUCE_MIN, EG_REDUCE_KINDS } eg_reduction;
 
+/* ---- windows over images --------------------------------------------------------------------------------------------
+ *
+ * One row of positions over one channels-last image, [pixel][channels]. Position p sees the pixels row_pixel[r] + pixel[j] for
+ * all r < rows and first[p] <= j < first[p + 1], in that order; such a pixel meets tap row_tap[r] + tap[j]. What lies
+ * outside the image is in no list. Results are [positions][channels], kernels [tap][channels].
+ */
+typedef struct eg_windows {
+    int64_t channels, positions, rows;
+    const int32_t *row_pixel, *row_tap;
+    const int32_t *first, *pixel, *tap;
+} eg_windows;
+
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
 typedef struct eg_kernels {
@@ -150,6 +162,16 @@ typedef struct eg_kernels {
     void (*from_i32)(int64_t n, float *d, const int32_t *s);
     void (*to_u8)(int64_t n, uint8_t *d, const float *s);   /* both truncate, clamp into the range, NaN to 0 */
     void (*to_i32)(int64_t n, int32_t *d, const float *s);
+
+    void (*window_sum)(const eg_windows *w, float *out, const float *x);
+    /* The pixel of each window's first largest element (the first NaN's; -1 of an empty window), and that element (0): the
+     * latter only if `largest` is given. */
+    void (*window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x);
+    /* x[place] += dy. */
+    void (*window_put)(const eg_windows *w, float *x, const int32_t *place, const float *dy);
+    /* out = start + sum over the taps of x kernel;  kernel[tap] += x dy, in order of the positions. */
+    void (*depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start);
+    void (*depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy);
 
     /* Elements [first, first + n) of the stream `key`; uniform equals eg_rng_uniform bit for bit. first % 4 == 0. */
     void (*uniform)(int64_t n, float *d, eg_rng_key key, uint64_t first);

@@ -157,6 +157,7 @@ EG_INLINE eg_vm v_lt(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (_
 EG_INLINE eg_vm v_le(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ); }
 EG_INLINE eg_vm v_eq(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ); }
 EG_INLINE eg_vm v_ne(eg_vf a, eg_vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NEQ_UQ); }
+EG_INLINE eg_vm v_same(eg_vi a, int32_t b) { return _mm512_cmpeq_epi32_mask((__m512i)a, _mm512_set1_epi32(b)); }
 EG_INLINE eg_vm v_odd(eg_vi a) { return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32(1)); }
 EG_INLINE eg_vf v_select(eg_vm m, eg_vf a, eg_vf b) { return (eg_vf)_mm512_mask_blend_ps(m, (__m512)b, (__m512)a); }
 EG_INLINE eg_vf v_keep(eg_vm m, eg_vf a) { return (eg_vf)_mm512_maskz_mov_ps(m, (__m512)a); }
@@ -175,6 +176,7 @@ EG_INLINE eg_vm v_lt(eg_vf a, eg_vf b) { return (eg_vm)(a < b); }
 EG_INLINE eg_vm v_le(eg_vf a, eg_vf b) { return (eg_vm)(a <= b); }
 EG_INLINE eg_vm v_eq(eg_vf a, eg_vf b) { return (eg_vm)(a == b); }
 EG_INLINE eg_vm v_ne(eg_vf a, eg_vf b) { return (eg_vm)(a != b); }
+EG_INLINE eg_vm v_same(eg_vi a, int32_t b) { return (eg_vm)(a == b); }
 EG_INLINE eg_vm v_odd(eg_vi a) { return (eg_vm)((a & 1) != 0); }
 EG_INLINE eg_vf v_select(eg_vm m, eg_vf a, eg_vf b) { return (eg_vf)(((eg_vi)a & m) | ((eg_vi)b & ~m)); }
 EG_INLINE eg_vf v_keep(eg_vm m, eg_vf a) { return (eg_vf)((eg_vi)a & m); }

@@ -4,16 +4,17 @@
  *
  *     y[n, p.., o] = start[o] + sum over k.., c of x[n, i.., c] w[k.., c, o],     i spread + low = p stride + k dilation
  *
- * with x [batch, spatial..., channels], w [taps..., channels / groups, out] and the geometry of ops/window.h. Output channel
- * o belongs to group o / (out / groups) and reads the channels of that group only.
+ * with x [batch, spatial..., channels], w [taps..., channels / groups, out] and the geometry of ops/window.h.
+ * Output channel o belongs to group o / (out / groups) and reads the channels of that group only.
  *
- * The op is closed under differentiation. By x, y is a sum over windows of the adjoint, spread by the stride, with the taps
- * in backward order and the kernel's channels swapped. By w, the same product x w is summed over batch and positions
- * instead: that is the form `kernel` of this op, whose second operand is [batch, positions..., out] and whose result is a
- * kernel. Its derivatives are again the two others.
+ * The op is closed under differentiation. By x, y is a sum over windows of the adjoint, spread by the stride, with
+ * the taps in backward order and the kernel's channels swapped. By w, the same product x w is summed over batch
+ * and positions instead: that is the form `kernel` of this op, whose second operand is [batch, positions..., out]
+ * and whose result is a kernel. Its derivatives are again the two others.
  *
- * Constructors check what their user sees; the geometry of gradients is made here and fits by construction.
- */
+ * In compiled groups the result is seen as a matrix with a row for each position: the flag `rows`.
+ *
+ * Constructors check what their user sees; the geometry of gradients is made here and fits by construction. / */
 #include "ops/family.h"
 #include "ops/window.h"
 
@@ -39,6 +40,7 @@ static eg_status infer_conv(const eg_value *value, eg_inferred *out) {
     if (is_kernel) out->shape.dim[rank - 2] = w.channels / w.groups;
     else out->shape.dim[0] = w.batch;
     out->shape.dim[rank - 1] = w.out;
+    if (value->attr.window.rows) out->shape = EG_SHAPE(w.batch * w.positions[0] * w.positions[1], w.out);
     return infer_start(value, w.out);
 }
 
@@ -108,8 +110,8 @@ static eg_value *turned_kernel(eg_value *w, int64_t groups) {
     return eg_transpose(w);
 }
 
-/* The adjoint of the image of a conv whose geometry is `g`, given that of its result: also what is called a transposed
- * convolution. */
+/* The adjoint of the image of a conv whose geometry is `g`, given that of its result: also what is called a
+ * transposed convolution. */
 static eg_value *by_image(eg_value *dy, eg_value *w, const eg_window *g) {
     eg_attr attr = { 0 };
     int spatial = dy->shape.rank - 2;
@@ -144,6 +146,7 @@ static void vjp_conv(eg_value *y, eg_value *dout, eg_value **din) {
     eg_attr plain = y->attr;
     eg_window g;
     plain.window.kernel = 0;
+    if (y->attr.window.rows) return; /* made by passes, behind all differentiation */
     if (eg_window_of(y, &g) != EG_OK) return;
     if (eg_shape_size(x->shape)) din[0] = is_kernel ? by_image(other, dout, &g) : by_image(dout, other, &g);
     din[1] = is_kernel ? eg_node2(EG_OP_CONV, x, dout, &plain) : by_kernel(x, dout, &y->attr, &g);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * window.c: windows that slide over channels-last images, channel by channel: their sums (average pooling), and where in
- * the image each one's largest element stands (max pooling, with take_along). The sum's derivative is a window sum over
- * the spread and padded adjoint, so it is closed.
- */
+ * window.c: windows that slide over channels-last images, channel by channel: their sums (average pooling), and
+ * where in the image each one's largest element stands (max pooling, with take_along). The sum's derivative is a
+ * window sum over the spread and padded adjoint, so it is closed. / */
 #include "ops/family.h"
 #include "ops/window.h"
 
@@ -194,8 +193,8 @@ static void ref_window_argmax(const eg_ref_call *call) { ref_windows(call, fold_
 
 /* ---- derivative ------------------------------------------------------------------------------ */
 
-/* Element i gets the adjoints of the positions p and taps k with i spread + low = p stride + k dilation. Read from the
- * last tap to the first, that is a window over the adjoint, spread by the old stride. */
+/* Element i gets the adjoints of the positions p and taps k with i spread + low = p stride + k dilation. Read from
+ * the last tap to the first, that is a window over the adjoint, spread by the old stride. */
 static void vjp_window_sum(eg_value *y, eg_value *dout, eg_value **din) {
     eg_window w;
     eg_attr attr = y->attr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * window.h: where windows lie over images. Conv, window_sum and window_argmax share one geometry; infer, the references
- * and the executor read it here.
+ * window.h: where windows lie over images. Conv, window_sum and window_argmax share one geometry; infer, the
+ * references and the executor read it here.
  *
  * An image is channels-last, [batch, spatial..., channels], with one or two spatial axes. Along each of them
  *
@@ -9,7 +9,7 @@
  *     low, high     zeros are added before and behind, or cut where negative
  *     stride        the window at position p starts at p * stride
  *     dilation      its tap k reads what lies k * dilation further:   i * spread + low = p * stride + k * dilation
- */
+ * / */
 #ifndef EG_OPS_WINDOW_H
 #define EG_OPS_WINDOW_H
 

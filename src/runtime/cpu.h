@@ -141,6 +141,11 @@ eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *value); /* any op,
 eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_fused(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_conv(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_window_sum(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_take_along(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_put_along(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *value);

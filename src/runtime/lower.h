@@ -25,6 +25,19 @@ eg_status eg_strip_steps_finish(eg_cpu_run *run);
 /* The storages of a FUSED value's inputs and outputs. */
 eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *value, int *in, int *out);
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *fused);
+eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *fused);
+
+/* ---- the elementwise part of a product group: run on a part of the result while that is in cache */
+
+/* What a param of a fused value's body is outside. */
+const eg_value *eg_outer_of(const eg_value *fused, const eg_value *param);
+/* Its strip program; NULL if it has none. */
+eg_status eg_finish_strips(eg_cpu_run *run, const eg_value *fused, const eg_strips **out);
+/* The output in whose memory the product itself is computed; -1: in memory of its own. */
+int eg_finish_place(const eg_body *body, const eg_value *product, const eg_strips *strips);
+/* The last step uses its operands: fills in whole->base. `c` is where the product is. */
+eg_status eg_finish_uses(eg_cpu_run *run, const eg_strips *strips, eg_rect *whole, const int *in,
+                         const int *out, int c);
 
 /* A dense copy of `value` broadcast to `shape` in new memory. */
 eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage);

@@ -263,7 +263,7 @@ static eg_status new_product(eg_cpu_run *run, const product_request *r, product_
 
 /* ---- product groups -------------------------------------------------------------------------------------- */
 
-static const eg_value *outer_of(const eg_value *fused, const eg_value *param) {
+const eg_value *eg_outer_of(const eg_value *fused, const eg_value *param) {
     const eg_body *body = fused->attr.body.body;
     for (int i = 0; i < body->nin; i++)
         if (body->param[i] == param) return fused->in[i];
@@ -272,7 +272,8 @@ static const eg_value *outer_of(const eg_value *fused, const eg_value *param) {
 
 /* The output whose memory the product itself uses: the product, if it is one; else one that may be made in
  * place. */
-static int output_for_c(const eg_body *body, const eg_value *product, const eg_strips *s) {
+int eg_finish_place(const eg_body *body, const eg_value *product, const eg_strips *s) {
+    if (!s) return 0;
     for (int i = 0; i < body->nout; i++)
         if (body->out[i] == product) return i;
     int c = eg_strips_product(s);
@@ -294,19 +295,26 @@ static int may_run_over_padding(const eg_strips *s) {
     return s->keeps_zero;
 }
 
-/* Binds the operands of the elementwise part. */
-static eg_status use_finish(eg_cpu_run *run, product_detail *d, const int *in, const int *out, int c) {
-    const eg_strips *s = d->finish;
+eg_status eg_finish_uses(eg_cpu_run *run, const eg_strips *s, eg_rect *whole, const int *in, const int *out, int c) {
     int product = eg_strips_product(s);
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0) continue;
-        d->whole.base[o] = (void *)(uintptr_t)x->table;
+        whole->base[o] = (void *)(uintptr_t)x->table;
         if (x->table) continue;
         int storage = o == product ? c : x->output ? out[o - s->nparams] : in[o];
-        EG_TRY(eg_step_uses(run, storage, &d->whole.base[o], (eg_use){ .write = x->output || o == product }));
+        EG_TRY(eg_step_uses(run, storage, &whole->base[o], (eg_use){ .write = x->output || o == product }));
     }
     return EG_OK;
+}
+
+eg_status eg_finish_strips(eg_cpu_run *run, const eg_value *v, const eg_strips **out) {
+    const eg_body *body = v->attr.body.body;
+    const eg_value *product = eg_body_product(body);
+    *out = NULL;
+    if (!has_elementwise(body, product)) return EG_OK;
+    *out = eg_strips_for(run, &(eg_strips_request){ .body = body, .outer = v->in, .product = product, .by_row = 1 });
+    return *out ? EG_OK : eg_error_status();
 }
 
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
@@ -314,21 +322,18 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_value *product = eg_body_product(body);
     int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS], c = -1;
     EG_TRY(eg_fused_storages(run, v, in, out));
-    const eg_strips *s = NULL;
-    if (has_elementwise(body, product)) {
-        s = eg_strips_for(run, &(eg_strips_request){ .body = body, .outer = v->in, .product = product, .by_row = 1 });
-        if (!s) return eg_error_status();
-    }
+    const eg_strips *s;
+    EG_TRY(eg_finish_strips(run, v, &s));
     product_request request = { .value = v,
-                                .a = outer_of(v, product->in[0]),
-                                .b = outer_of(v, product->in[1]),
-                                .start = product->nin > 2 ? outer_of(v, product->in[2]) : NULL,
+                                .a = eg_outer_of(v, product->in[0]),
+                                .b = eg_outer_of(v, product->in[1]),
+                                .start = product->nin > 2 ? eg_outer_of(v, product->in[2]) : NULL,
                                 .ta = product->attr.matmul.ta,
                                 .tb = product->attr.matmul.tb,
                                 .c_layout = product->layout };
     product_detail *d = NULL;
     EG_TRY(new_product(run, &request, &d));
-    int own = s ? output_for_c(body, product, s) : 0;
+    int own = eg_finish_place(body, product, s);
     for (int i = 0; i < body->nout; i++) {
         if (body->out[i] == product || i == own) c = out[i];
         if (body->out[i]->op == EG_OP_SUM)
@@ -342,7 +347,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     run->step[run->nstep - 1].kernel = "gemm + strips";
     run->step[run->nstep - 1].scratch = s->scratch;
     run->step[run->nstep - 1].work += s->work * (double)d->c_size;
-    return use_finish(run, d, in, out, c);
+    return eg_finish_uses(run, s, &d->whole, in, out, c);
 }
 
 /* ---- products that stand alone --------------------------------------------------------------------------- */

@@ -297,7 +297,8 @@ eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *v, int *in, int *ou
 
 eg_status eg_lower_fused(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
-    if (eg_body_product(body)) return eg_lower_product(run, v);
+    const eg_value *product = eg_body_product(body);
+    if (product) return product->op == EG_OP_CONV ? eg_lower_conv_group(run, v) : eg_lower_product(run, v);
     int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS];
     if (v->nin + body->nout > EG_GROUP_OPERANDS) return eg_fail(EG_E_INTERNAL, "a group of too many operands");
     EG_TRY(eg_fused_storages(run, v, in, out));

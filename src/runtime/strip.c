@@ -181,7 +181,7 @@ static const lower_fn lowerings[EG_OP_COUNT] = {
     [EG_OP_DETACH] = lower_same,    [EG_OP_RESHAPE] = lower_same,
     [EG_OP_SUM] = lower_sum,        [EG_OP_MAX] = lower_max,
     [EG_OP_MIN] = lower_min,        [EG_OP_LOGSUMEXP] = lower_logsumexp,
-    [EG_OP_MATMUL] = lower_product,
+    [EG_OP_MATMUL] = lower_product, [EG_OP_CONV] = lower_product,
 };
 
 static int lower_param(builder *b, const eg_value *v, int index) {
@@ -192,7 +192,7 @@ static int lower_param(builder *b, const eg_value *v, int index) {
 
 static void lower_value(builder *b, const eg_value *v) {
     int in[3] = { -1, -1, -1 };
-    for (int q = 0; q < v->nin && q < 3 && v->op != EG_OP_MATMUL; q++) in[q] = b->virtual_of[v->in[q]->id];
+    for (int q = 0; q < v->nin && q < 3 && !eg_is_product(v); q++) in[q] = b->virtual_of[v->in[q]->id];
     int r;
     if (lowerings[v->op]) r = lowerings[v->op](b, v, in);
     else if (v->def->strip) r = emit(b, (eg_strip_op)(v->def->strip - 1), in[0], in[1], in[2]);

@@ -81,7 +81,7 @@ typedef struct eg_strips_request {
     const eg_kernels *kernels;
     const eg_body *body;
     eg_value *const *outer;  /* what the params are outside, to see constants; NULL: unknown */
-    const eg_value *product; /* read from memory: the MATMUL of a product group; NULL: none */
+    const eg_value *product; /* read from memory: the MATMUL or CONV of a product group; NULL: none */
     int by_row;              /* must be by row, whatever is faster: the finish of a product */
 } eg_strips_request;
 

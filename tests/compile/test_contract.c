@@ -100,8 +100,20 @@ static void argmax_compared_with_labels(void **state) {
                    "%3 = eq %2, %1 : u8[4]\nreturn %3, %2\n");
 }
 
+static void a_convolution_starts_from_its_bias(void **state) {
+    (void)state;
+    becomes("contract",
+            "%0 = input \"x\" : f32[2,6,3]\n%1 = input \"w\" : f32[3,3,4]\n%2 = input \"b\" : f32[4]\n"
+            "%3 = conv %0, %1 : f32[2,4,4]\n%4 = add %3, %2 : f32[2,4,4]\nreturn %4\n",
+            "%0 = input \"x\" : f32[2,6,3]\n%1 = input \"w\" : f32[3,3,4]\n%2 = input \"b\" : f32[4]\n"
+            "%3 = conv %0, %1, %2 : f32[2,4,4]\nreturn %3\n");
+    stays("contract", "%0 = input \"x\" : f32[2,6,3]\n%1 = input \"w\" : f32[3,3,4]\n%2 = input \"b\" : f32[4,1]\n"
+                      "%3 = conv %0, %1 : f32[2,4,4]\n%4 = add %3, %2 : f32[2,4,4]\nreturn %4\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_convolution_starts_from_its_bias),
         cmocka_unit_test(sum_with_a_product),      cmocka_unit_test(product_with_other_readers_stays),
         cmocka_unit_test(differences),             cmocka_unit_test(bias_starts_the_product),
         cmocka_unit_test(transposed_operands),     cmocka_unit_test(transposed_result_turns_the_product),

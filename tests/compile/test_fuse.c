@@ -249,8 +249,23 @@ static void space_and_product_of_a_body(void **state) {
     eg_unit_free(&unit);
 }
 
+/* The group sees the image as a matrix with a row for each position. */
+static void a_convolution_takes_its_activation_along(void **state) {
+    (void)state;
+    eg_unit unit = unit_of("%0 = input \"x\" : f32[2,6,3]\n%1 = input \"w\" : f32[3,3,4]\n%2 = conv %0, %1 {stride=[2]} : f32[2,2,4]\n"
+                           "%3 = relu %2 : f32[2,2,4]\nreturn %3\n");
+    assert_int_equal(eg_compile(&unit, NULL), EG_OK);
+    const eg_value *view = unit.root[0], *group = view->in[0];
+    assert_int_equal(view->op, EG_OP_RESHAPE);
+    assert_int_equal(group->op, EG_OP_FUSED);
+    assert_true(eg_shape_equal(group->shape, EG_SHAPE(4, 4)));
+    assert_int_equal(eg_body_product(group->attr.body.body)->op, EG_OP_CONV);
+    eg_unit_free(&unit);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_convolution_takes_its_activation_along),
         cmocka_unit_test(elementwise_values_become_one_group),
         cmocka_unit_test(values_read_outside_are_results),
         cmocka_unit_test(higher_ranks_collapse),

@@ -37,6 +37,17 @@ static void masks_of_panels_lie_in_panels(void **state) {
             "%3 = gt %2, %1 : u8[3,5]\nreturn %3\n");
 }
 
+static void a_mask_of_one_element_stays_in_rows(void **state) {
+    (void)state;
+    becomes("layout",
+            "%0 = var \"W\" {panels} : f32[1,1]{panels}\n%1 = var \"V\" {panels} : f32[2,3]{panels}\n%2 = const {0} : f32[]\n"
+            "%3 = gt %0, %2 : u8[1,1]\n%4 = where %3, %1, %2 : f32[2,3]\n%5 = assign %1, %4 : f32[2,3]\nreturn %5\n",
+            "%0 = var \"W\" {panels} : f32[1,1]{panels}\n%1 = var \"V\" {panels} : f32[2,3]{panels}\n%2 = const {0} : f32[]\n"
+            "%3 = unpack %0 : f32[1,1]\n%4 = gt %3, %2 : u8[1,1]\n%5 = unpack %1 : f32[2,3]\n"
+            "%6 = where %4, %5, %2 : f32[2,3]\n%7 = pack %6 : f32[2,3]{panels}\n"
+            "%8 = assign %1, %7 : f32[2,3]{panels}\nreturn %8\n");
+}
+
 static void a_mask_as_numbers_lies_in_panels_too(void **state) {
     (void)state;
     eg_unit unit = unit_of("%0 = var \"W\" {panels} : f32[3,5]{panels}\n%1 = const {0} : f32[]\n"
@@ -111,6 +122,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_product_reads_panels_in_place), cmocka_unit_test(update_stays_in_panels),
         cmocka_unit_test(masks_of_panels_lie_in_panels),         cmocka_unit_test(transposed_weight_is_packed),
+        cmocka_unit_test(a_mask_of_one_element_stays_in_rows),
         cmocka_unit_test(a_mask_as_numbers_lies_in_panels_too),
         cmocka_unit_test(others_read_rows),                      cmocka_unit_test(panels_as_a),
         cmocka_unit_test(matrices_without_panel_variables_stay_in_rows),
