@@ -28,7 +28,8 @@ static eg_status infer_take(const eg_value *value, eg_inferred *out) {
 }
 
 static eg_status infer_put(const eg_value *value, eg_inferred *out) {
-    if (value->attr.scatter.size < 0) return eg_fail(EG_E_ARGUMENT, "a size of %lld", (long long)value->attr.scatter.size);
+    if (value->attr.scatter.size < 0)
+        return eg_fail(EG_E_ARGUMENT, "a size of %lld", (long long)value->attr.scatter.size);
     return infer_along(value, value->attr.scatter.axis, value->attr.scatter.size, out);
 }
 
@@ -41,8 +42,10 @@ static void each_index(const eg_ref_call *call, int axis, eg_shape whole, int is
         double index = call->in[1][i];
         int is_inside = index >= 0 && index < (double)along;
         int64_t at = is_inside ? (i / after / count * along + (int64_t)index) * after + i % after : 0;
-        if (!is_put) call->out[i] = is_inside ? call->in[0][at] : 0;
-        else if (is_inside) call->out[at] += call->in[0][i];
+        if (!is_put)
+            call->out[i] = is_inside ? call->in[0][at] : 0;
+        else if (is_inside)
+            call->out[at] += call->in[0][i];
     }
 }
 
@@ -64,10 +67,21 @@ static void vjp_put(eg_value *y, eg_value *dout, eg_value **din) {
     din[0] = eg_take_along(dout, y->in[1], (int)y->attr.scatter.axis);
 }
 
-const eg_op_def eg_op_take_along = { .name = "take_along", .arity = 2, .attr = EG_ATTR_AXIS, .infer = infer_take,
-    .vjp = vjp_take, .ref = ref_take, .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
-const eg_op_def eg_op_put_along = { .name = "put_along", .arity = 2, .attr = EG_ATTR_SCATTER, .work = 1,
-    .infer = infer_put, .vjp = vjp_put, .ref = ref_put, .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
+const eg_op_def eg_op_take_along = { .name = "take_along",
+                                     .arity = 2,
+                                     .attr = EG_ATTR_AXIS,
+                                     .infer = infer_take,
+                                     .vjp = vjp_take,
+                                     .ref = ref_take,
+                                     .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
+const eg_op_def eg_op_put_along = { .name = "put_along",
+                                    .arity = 2,
+                                    .attr = EG_ATTR_SCATTER,
+                                    .work = 1,
+                                    .infer = infer_put,
+                                    .vjp = vjp_put,
+                                    .ref = ref_put,
+                                    .draw = { EG_DRAW_REAL, EG_DRAW_INDEX } };
 
 eg_value *eg_take_along(eg_value *x, eg_value *index, int axis) {
     eg_attr attr = { .axis = { .axis = eg_axis_normal(axis, x->shape.rank) } };

@@ -2,7 +2,8 @@
  *
  * conv.c: convolution (as the field means it: the kernel is not turned round) of channels-last images,
  *
- *     y[n, p.., o] = start[o] + sum over k.., c of x[n, i.., c] w[k.., c, o],     i spread + low = p stride + k dilation
+ *     y[n, p.., o] = start[o] + sum over k.., c of x[n, i.., c] w[k.., c, o],     i spread + low = p stride + k
+ * dilation
  *
  * with x [batch, spatial..., channels], w [taps..., channels / groups, out] and the geometry of ops/window.h.
  * Output channel o belongs to group o / (out / groups) and reads the channels of that group only.
@@ -23,7 +24,8 @@
 static eg_status infer_start(const eg_value *value, int64_t columns) {
     char text[160];
     if (value->nin == 2) return EG_OK;
-    if (value->nin == 3 && !value->attr.window.kernel && eg_shape_equal(value->in[2]->shape, EG_SHAPE(columns))) return EG_OK;
+    if (value->nin == 3 && !value->attr.window.kernel && eg_shape_equal(value->in[2]->shape, EG_SHAPE(columns)))
+        return EG_OK;
     return eg_fail(EG_E_SHAPE, "start value %s of %lld output channels",
                    eg_shape_text(value->in[2]->shape, text, sizeof text), (long long)columns);
 }
@@ -37,8 +39,10 @@ static eg_status infer_conv(const eg_value *value, eg_inferred *out) {
     *out = (eg_inferred){ value->in[0]->dtype, { .rank = rank } };
     for (int a = 0; a < rank - 2; a++)
         out->shape.dim[is_kernel ? a : 1 + a] = (is_kernel ? w.taps : w.positions)[EG_SPATIAL - (rank - 2) + a];
-    if (is_kernel) out->shape.dim[rank - 2] = w.channels / w.groups;
-    else out->shape.dim[0] = w.batch;
+    if (is_kernel)
+        out->shape.dim[rank - 2] = w.channels / w.groups;
+    else
+        out->shape.dim[0] = w.batch;
     out->shape.dim[rank - 1] = w.out;
     if (value->attr.window.rows) out->shape = EG_SHAPE(w.batch * w.positions[0] * w.positions[1], w.out);
     return infer_start(value, w.out);
@@ -59,19 +63,23 @@ static void one_tap(const eg_window *g, const double *x, double *w, double *y, i
     for (int64_t c = 0; c < inner; c++)
         for (int64_t o = 0; o < g->out; o++) {
             double value = x[o / outer * inner + c];
-            if (is_kernel) w[c * g->out + o] += value * y[o];
-            else y[o] += value * w[c * g->out + o];
+            if (is_kernel)
+                w[c * g->out + o] += value * y[o];
+            else
+                y[o] += value * w[c * g->out + o];
         }
 }
 
-static void one_window(const eg_window *g, const double *image, double *w, double *y, const int64_t *p, int is_kernel) {
+static void one_window(const eg_window *g, const double *image, double *w, double *y, const int64_t *p,
+                       int is_kernel) {
     int64_t block = g->channels / g->groups * g->out;
     for (int64_t k0 = 0; k0 < g->taps[0]; k0++) {
         int64_t i0 = eg_window_at(g, 0, p[0], k0);
         for (int64_t k1 = 0; k1 < g->taps[1] && i0 >= 0; k1++) {
             int64_t i1 = eg_window_at(g, 1, p[1], k1);
             if (i1 < 0) continue;
-            one_tap(g, image + (i0 * g->image[1] + i1) * g->channels, w + (k0 * g->taps[1] + k1) * block, y, is_kernel);
+            one_tap(g, image + (i0 * g->image[1] + i1) * g->channels, w + (k0 * g->taps[1] + k1) * block, y,
+                    is_kernel);
         }
     }
 }
@@ -153,8 +161,14 @@ static void vjp_conv(eg_value *y, eg_value *dout, eg_value **din) {
     if (y->nin == 3) din[2] = dout; /* summed over the positions like every broadcast */
 }
 
-const eg_op_def eg_op_conv = { .name = "conv", .arity = -2, .attr = EG_ATTR_CONV, .infer = infer_conv, .vjp = vjp_conv,
-    .ref = ref_conv, .flops = flops_conv, .draw = { EG_DRAW_REAL, EG_DRAW_REAL, EG_DRAW_REAL } };
+const eg_op_def eg_op_conv = { .name = "conv",
+                               .arity = -2,
+                               .attr = EG_ATTR_CONV,
+                               .infer = infer_conv,
+                               .vjp = vjp_conv,
+                               .ref = ref_conv,
+                               .flops = flops_conv,
+                               .draw = { EG_DRAW_REAL, EG_DRAW_REAL, EG_DRAW_REAL } };
 
 /* ---- constructors ---------------------------------------------------------------------------- */
 
@@ -191,18 +205,21 @@ static eg_status read_transposed(const eg_value *x, const eg_value *w, eg_window
     int spatial = x->shape.rank - 2;
     char a[160], b[160];
     if (spatial < 1 || spatial > EG_SPATIAL || w->shape.rank != x->shape.rank)
-        return eg_fail(EG_E_SHAPE, "%s by %s: images and kernels have 3 or 4 axes", eg_shape_text(x->shape, a, sizeof a),
-                       eg_shape_text(w->shape, b, sizeof b));
+        return eg_fail(EG_E_SHAPE, "%s by %s: images and kernels have 3 or 4 axes",
+                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(w->shape, b, sizeof b));
     *g = (eg_window){ .groups = opt.groups ? opt.groups : 1 };
-    if (w->shape.dim[spatial + 1] != x->shape.dim[spatial + 1] || g->groups < 1 || x->shape.dim[spatial + 1] % g->groups)
-        return eg_fail(EG_E_SHAPE, "%s by %s: the kernel's last axis is %lld, the image has %lld channels in %lld groups",
-                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(w->shape, b, sizeof b),
-                       (long long)w->shape.dim[spatial + 1], (long long)x->shape.dim[spatial + 1], (long long)g->groups);
+    if (w->shape.dim[spatial + 1] != x->shape.dim[spatial + 1] || g->groups < 1 ||
+        x->shape.dim[spatial + 1] % g->groups)
+        return eg_fail(
+            EG_E_SHAPE, "%s by %s: the kernel's last axis is %lld, the image has %lld channels in %lld groups",
+            eg_shape_text(x->shape, a, sizeof a), eg_shape_text(w->shape, b, sizeof b),
+            (long long)w->shape.dim[spatial + 1], (long long)x->shape.dim[spatial + 1], (long long)g->groups);
     for (int s = 0; s < spatial; s++) {
         int d = s + EG_SPATIAL - spatial;
         g->positions[d] = x->shape.dim[1 + s], g->taps[d] = w->shape.dim[s];
         g->stride[d] = step_of(opt.stride, s), g->dilation[d] = step_of(opt.dilation, s), g->spread[d] = 1;
-        int64_t extent = eg_window_extent(g->taps[d], g->dilation[d]), whole = (g->positions[d] - 1) * g->stride[d] + extent;
+        int64_t extent = eg_window_extent(g->taps[d], g->dilation[d]),
+                whole = (g->positions[d] - 1) * g->stride[d] + extent;
         int64_t cut = opt.padding == EG_SAME ? whole - g->positions[d] * g->stride[d] : opt.low[s] + opt.high[s];
         g->image[d] = whole - cut + opt.extra[s];
         g->low[d] = opt.padding == EG_SAME ? (cut > 0 ? cut / 2 : 0) : opt.low[s];

@@ -55,8 +55,8 @@ static eg_status read_kernel(const eg_value *value, eg_window *w) {
     w->out = k->shape.dim[rank - 1];
     if (w->groups < 1 || w->channels % w->groups || w->out % w->groups)
         return eg_fail(EG_E_SHAPE, "%s by %s: %lld groups do not divide %lld channels into %lld",
-                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(k->shape, b, sizeof b), (long long)w->groups,
-                       (long long)w->channels, (long long)w->out);
+                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(k->shape, b, sizeof b),
+                       (long long)w->groups, (long long)w->channels, (long long)w->out);
     int64_t rows = is_result ? k->shape.dim[0] : k->shape.dim[rank - 2];
     if (rows != (is_result ? w->batch : w->channels / w->groups))
         return eg_fail(EG_E_SHAPE, "%s by %s: %s %lld, not %lld", eg_shape_text(x->shape, a, sizeof a),
@@ -144,7 +144,8 @@ typedef struct taps {
 } taps;
 
 static int64_t next_place(taps *t) {
-    int64_t y = eg_window_at(t->w, 0, t->p0, t->k / t->w->taps[1]), x = eg_window_at(t->w, 1, t->p1, t->k % t->w->taps[1]);
+    int64_t y = eg_window_at(t->w, 0, t->p0, t->k / t->w->taps[1]),
+            x = eg_window_at(t->w, 1, t->p1, t->k % t->w->taps[1]);
     t->k++;
     return y < 0 || x < 0 ? -1 : y * t->w->image[1] + x;
 }
@@ -160,7 +161,8 @@ static void ref_windows(const eg_ref_call *call, window_fn fold) {
         for (int64_t p0 = 0; p0 < w.positions[0]; p0++)
             for (int64_t p1 = 0; p1 < w.positions[1]; p1++)
                 for (int64_t c = 0; c < w.channels; c++)
-                    *out++ = fold(call, call->in[0] + n * w.image[0] * w.image[1] * w.channels + c, (taps){ &w, p0, p1, 0 });
+                    *out++ = fold(call, call->in[0] + n * w.image[0] * w.image[1] * w.channels + c,
+                                  (taps){ &w, p0, p1, 0 });
 }
 
 static double fold_sum(const eg_ref_call *call, const double *image, taps t) {
@@ -210,7 +212,18 @@ static void vjp_window_sum(eg_value *y, eg_value *dout, eg_value **din) {
     din[0] = eg_node1(EG_OP_WINDOW_SUM, dout, &attr);
 }
 
-const eg_op_def eg_op_window_sum = { .name = "window_sum", .arity = 1, .attr = EG_ATTR_WINDOW, .infer = infer_window,
-    .vjp = vjp_window_sum, .ref = ref_window_sum, .flops = flops_window, .draw = { EG_DRAW_REAL } };
-const eg_op_def eg_op_window_argmax = { .name = "window_argmax", .arity = 1, .attr = EG_ATTR_WINDOW,
-    .infer = infer_argmax, .ref = ref_window_argmax, .flops = flops_window, .draw = { EG_DRAW_DISTINCT } };
+const eg_op_def eg_op_window_sum = { .name = "window_sum",
+                                     .arity = 1,
+                                     .attr = EG_ATTR_WINDOW,
+                                     .infer = infer_window,
+                                     .vjp = vjp_window_sum,
+                                     .ref = ref_window_sum,
+                                     .flops = flops_window,
+                                     .draw = { EG_DRAW_REAL } };
+const eg_op_def eg_op_window_argmax = { .name = "window_argmax",
+                                        .arity = 1,
+                                        .attr = EG_ATTR_WINDOW,
+                                        .infer = infer_argmax,
+                                        .ref = ref_window_argmax,
+                                        .flops = flops_window,
+                                        .draw = { EG_DRAW_DISTINCT } };

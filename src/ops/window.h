@@ -17,8 +17,8 @@
 
 /* Two axes always; an image of one axis has a first one of length 1 in front. */
 typedef struct eg_window {
-    int64_t batch, channels;                             /* of the image */
-    int64_t out;                                         /* channels of the result (conv; else those of the image) */
+    int64_t batch, channels; /* of the image */
+    int64_t out;             /* channels of the result (conv; else those of the image) */
     int64_t groups;
     int64_t image[EG_SPATIAL], taps[EG_SPATIAL], positions[EG_SPATIAL];
     int64_t stride[EG_SPATIAL], low[EG_SPATIAL], high[EG_SPATIAL], spread[EG_SPATIAL], dilation[EG_SPATIAL];

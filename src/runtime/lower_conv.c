@@ -28,14 +28,14 @@ typedef struct conv_detail {
     const eg_kernels *kernels;
     eg_window w;
     image_view view;
-    eg_gemm g;                  /* what all products have in common */
-    int64_t inner, outer;       /* channels of one group, of x and of y */
+    eg_gemm g;            /* what all products have in common */
+    int64_t inner, outer; /* channels of one group, of x and of y */
     int64_t panels;
     const float *x, *kernel, *start;
     eg_conv_result result;
-    int by_images;              /* A's rows are images */
-    int64_t chunk, chunks;      /* position rows (of one image) or images of an item; items of one image or in all */
-    size_t padding;             /* floats of scratch for copies; then the strips' scratch */
+    int by_images;         /* A's rows are images */
+    int64_t chunk, chunks; /* position rows (of one image) or images of an item; items of one image or in all */
+    size_t padding;        /* floats of scratch for copies; then the strips' scratch */
 } conv_detail;
 
 enum {
@@ -67,7 +67,8 @@ static image_view view_of(const eg_window *w) {
 /* One row of an image as windows see it. */
 static void pad_row(const eg_window *w, const image_view *v, float *out, const float *row) {
     int64_t c = w->channels, spread = w->spread[1], low = w->low[1];
-    int64_t first = low >= 0 ? 0 : (-low + spread - 1) / spread; /* the first element that is seen, and behind the last */
+    int64_t first =
+        low >= 0 ? 0 : (-low + spread - 1) / spread; /* the first element that is seen, and behind the last */
     int64_t end = min64(w->image[1], (v->extent[1] - low + spread - 1) / spread);
     if (end <= first) {
         memset(out, 0, (size_t)v->pitch * sizeof *out);
@@ -78,16 +79,20 @@ static void pad_row(const eg_window *w, const image_view *v, float *out, const f
         memset(out + behind, 0, (size_t)(v->pitch - behind) * sizeof *out);
     } else {
         memset(out, 0, (size_t)v->pitch * sizeof *out);
-        for (int64_t i = first; i < end; i++) memcpy(out + (low + i * spread) * c, row + i * c, (size_t)c * sizeof *out);
+        for (int64_t i = first; i < end; i++)
+            memcpy(out + (low + i * spread) * c, row + i * c, (size_t)c * sizeof *out);
     }
 }
 
 /* Rows [e0, e1) of an image as windows see it. */
-static void pad_image(const eg_window *w, const image_view *v, float *out, const float *image, int64_t e0, int64_t e1) {
+static void pad_image(const eg_window *w, const image_view *v, float *out, const float *image, int64_t e0,
+                      int64_t e1) {
     for (int64_t e = e0; e < e1; e++, out += v->pitch) {
         int64_t at = e - w->low[0], i = at / w->spread[0];
-        if (at < 0 || at % w->spread[0] || i >= w->image[0]) memset(out, 0, (size_t)v->pitch * sizeof *out);
-        else pad_row(w, v, out, image + i * w->image[1] * w->channels);
+        if (at < 0 || at % w->spread[0] || i >= w->image[0])
+            memset(out, 0, (size_t)v->pitch * sizeof *out);
+        else
+            pad_row(w, v, out, image + i * w->image[1] * w->channels);
     }
 }
 
@@ -168,8 +173,10 @@ static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *s
         int64_t n = d->by_images ? i * d->chunk : i / d->chunks, p = d->by_images ? 0 : i % d->chunks * d->chunk;
         int64_t count = min64(d->chunk, d->by_images ? d->w.batch - n : d->w.positions[0] - p);
         int64_t first = n * positions + p * d->w.positions[1];
-        if (d->by_images) run_images(d, n, count, scratch);
-        else run_rows(d, n, p, count, scratch);
+        if (d->by_images)
+            run_images(d, n, count, scratch);
+        else
+            run_rows(d, n, p, count, scratch);
         eg_conv_finish(&d->result, first, first + count * (d->by_images ? positions : d->w.positions[1]),
                        scratch + d->padding);
     }
@@ -190,7 +197,7 @@ static void choose_chunks(conv_detail *d) {
         return;
     }
     int64_t chunk = max64(1, CHUNK_FLOATS / (w->positions[1] * w->out));
-    if (d->view.padded) chunk = max64(chunk, 2 * extent); /* else too many rows are copied twice */
+    if (d->view.padded) chunk = max64(chunk, 2 * extent);              /* else too many rows are copied twice */
     if (w->batch < 8) chunk = min64(chunk, (w->positions[0] + 7) / 8); /* something to share */
     chunk = min64(chunk, w->positions[0]);
     d->chunks = (w->positions[0] + chunk - 1) / chunk;
@@ -211,7 +218,8 @@ static eg_status lower_plain(eg_cpu_run *run, const eg_conv_request *r) {
     eg_window w;
     EG_TRY(eg_window_of(r->conv, &w));
     if (eg_is_depthwise(&w)) return eg_lower_depthwise(run, r, &w);
-    eg_cpu_step *step = eg_step_new(run, r->value, r->strips ? "conv + strips" : "conv", run_conv, sizeof(conv_detail));
+    eg_cpu_step *step =
+        eg_step_new(run, r->value, r->strips ? "conv + strips" : "conv", run_conv, sizeof(conv_detail));
     if (!step) return EG_E_MEMORY;
     conv_detail *d = step->detail;
     set_product(d, run->kernels, &w);
@@ -240,7 +248,8 @@ eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *r, eg_conv
     eg_shape shape = r->conv->shape;
     result->columns = shape.dim[shape.rank - 1];
     if (!r->strips) return eg_step_writes(run, r->value, &result->y);
-    int y = r->place >= 0 ? r->out[r->place] : eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, shape, EG_ROWS));
+    int y =
+        r->place >= 0 ? r->out[r->place] : eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, shape, EG_ROWS));
     result->strips = r->strips;
     result->is_flat = 1;
     for (int o = 0; o < r->strips->noperands; o++) {
@@ -274,8 +283,13 @@ eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *conv = eg_body_product(body);
     int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS];
-    eg_conv_request r = { .value = v, .conv = conv, .x = eg_outer_of(v, conv->in[0]), .w = eg_outer_of(v, conv->in[1]),
-                          .start = conv->nin > 2 ? eg_outer_of(v, conv->in[2]) : NULL, .in = in, .out = out };
+    eg_conv_request r = { .value = v,
+                          .conv = conv,
+                          .x = eg_outer_of(v, conv->in[0]),
+                          .w = eg_outer_of(v, conv->in[1]),
+                          .start = conv->nin > 2 ? eg_outer_of(v, conv->in[2]) : NULL,
+                          .in = in,
+                          .out = out };
     EG_TRY(eg_fused_storages(run, v, in, out));
     EG_TRY(eg_finish_strips(run, v, &r.strips));
     r.place = eg_finish_place(body, conv, r.strips);
@@ -293,18 +307,18 @@ typedef struct kernel_detail {
     const float *x, *dy;
     float *out;
     eg_partial_sums sums;
-    int64_t images;           /* at a time */
-    int64_t blocks;           /* items of one partial sum: kernel rows times pieces of its columns */
-    int64_t pieces, piece;    /* of the columns */
-    int whole_rows;           /* a kernel row is one product */
-    int64_t *runs;            /* where the position rows of `images` images begin */
+    int64_t images;        /* at a time */
+    int64_t blocks;        /* items of one partial sum: kernel rows times pieces of its columns */
+    int64_t pieces, piece; /* of the columns */
+    int whole_rows;        /* a kernel row is one product */
+    int64_t *runs;         /* where the position rows of `images` images begin */
 } kernel_detail;
 
 enum { PARTIAL_FLOATS = 1 << 20, CHAIN = 2048, MOST_SPLITS = 16, K_AT_ONCE = 1024, PIECE = 4 * EG_PANEL };
 
 /* The products of kernel row k0, columns [j0, j1) of each group, over `count` images; `a` is the first of them. */
-static void kernel_row(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j0, int64_t j1, const float *a, const float *dy,
-                       float *out) {
+static void kernel_row(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j0, int64_t j1, const float *a,
+                       const float *dy, float *out) {
     const eg_window *w = &d->w;
     g->n = j1 - j0;
     for (int64_t k1 = 0; k1 < (d->whole_rows ? 1 : w->taps[1]); k1++)
@@ -360,17 +374,27 @@ static eg_status lower_kernel(eg_cpu_run *run, const eg_value *v, const eg_windo
     eg_cpu_step *step = eg_step_new(run, v, "conv kernel", run_kernel, sizeof(kernel_detail));
     if (!step) return EG_E_MEMORY;
     kernel_detail *d = step->detail;
-    *d = (kernel_detail){ .kernels = run->kernels, .w = *w, .view = view_of(w), .inner = w->channels / w->groups,
-                          .outer = w->out / w->groups, .whole_rows = has_row_runs(w) };
+    *d = (kernel_detail){ .kernels = run->kernels,
+                          .w = *w,
+                          .view = view_of(w),
+                          .inner = w->channels / w->groups,
+                          .outer = w->out / w->groups,
+                          .whole_rows = has_row_runs(w) };
     EG_TRY(eg_partial_sums_new(run, v, w, &d->sums));
     choose_blocks(d);
     int64_t *runs = EG_ARENA_ARRAY(run->arena, int64_t, d->images * w->positions[0]);
     if (!runs) return EG_E_MEMORY;
     for (int64_t i = 0; i < d->images * w->positions[0]; i++)
         runs[i] = i / w->positions[0] * d->view.size + i % w->positions[0] * w->stride[0] * d->view.pitch;
-    d->g = (eg_gemm){ .m = d->whole_rows ? w->taps[1] * w->channels : d->inner, .a_row = 1,
-                      .a_k = w->stride[1] * w->channels, .a_runs = runs, .run = w->positions[1], .b_k = w->out,
-                      .b_panel = EG_PANEL, .c_row = w->out, .c_panel = EG_PANEL };
+    d->g = (eg_gemm){ .m = d->whole_rows ? w->taps[1] * w->channels : d->inner,
+                      .a_row = 1,
+                      .a_k = w->stride[1] * w->channels,
+                      .a_runs = runs,
+                      .run = w->positions[1],
+                      .b_k = w->out,
+                      .b_panel = EG_PANEL,
+                      .c_row = w->out,
+                      .c_panel = EG_PANEL };
     step->items = d->sums.splits * d->blocks;
     step->flops = eg_value_flops(v);
     step->work = step->flops / 150;
@@ -389,8 +413,10 @@ eg_status eg_partial_sums_new(eg_cpu_run *run, const eg_value *v, const eg_windo
     int64_t splits = w->batch * w->positions[0] * w->positions[1] / CHAIN;
     splits = min64(min64(splits, MOST_SPLITS), min64(w->batch, PARTIAL_FLOATS / size));
     *out = (eg_partial_sums){ .splits = max64(1, splits), .size = size };
-    if (out->splits == 1) out->storage = eg_storage_of(run, v);
-    else out->storage = eg_storage_new(run, EG_IN_ARENA, (size_t)(out->splits * size) * sizeof(float));
+    if (out->splits == 1)
+        out->storage = eg_storage_of(run, v);
+    else
+        out->storage = eg_storage_new(run, EG_IN_ARENA, (size_t)(out->splits * size) * sizeof(float));
     return out->storage < 0 ? EG_E_MEMORY : EG_OK;
 }
 
@@ -412,7 +438,8 @@ static void run_add(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
         float *p = d->parts + at;
         for (int64_t gap = 1; gap < d->splits; gap *= 2)
             for (int64_t s = 0; s + gap < d->splits; s += 2 * gap)
-                d->add(n, 2 * gap >= d->splits ? d->out + at : p + s * d->size, p + s * d->size, p + (s + gap) * d->size, NULL);
+                d->add(n, 2 * gap >= d->splits ? d->out + at : p + s * d->size, p + s * d->size,
+                       p + (s + gap) * d->size, NULL);
     }
 }
 
@@ -421,7 +448,9 @@ eg_status eg_partial_sums_add(eg_cpu_run *run, const eg_value *v, const eg_parti
     eg_cpu_step *step = eg_step_new(run, v, "add parts", run_add, sizeof(add_detail));
     if (!step) return EG_E_MEMORY;
     add_detail *d = step->detail;
-    *d = (add_detail){ .add = run->kernels->strip[EG_STRIP_ADD][0], .splits = sums->splits, .size = sums->size,
+    *d = (add_detail){ .add = run->kernels->strip[EG_STRIP_ADD][0],
+                       .splits = sums->splits,
+                       .size = sums->size,
                        .n = eg_shape_size(v->shape) };
     step->items = (d->n + ADD_FLOATS - 1) / ADD_FLOATS;
     step->work = .05 * (double)(d->n * sums->splits);
@@ -435,6 +464,7 @@ eg_status eg_lower_conv(eg_cpu_run *run, const eg_value *v) {
     if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || eg_shape_size(v->in[1]->shape) == 0)
         return eg_lower_reference(run, v);
     if (v->attr.window.kernel) return lower_kernel(run, v, &w);
-    return lower_plain(run, &(eg_conv_request){ .value = v, .conv = v, .x = v->in[0], .w = v->in[1],
-                                                .start = v->nin > 2 ? v->in[2] : NULL });
+    return lower_plain(
+        run, &(eg_conv_request){
+                 .value = v, .conv = v, .x = v->in[0], .w = v->in[1], .start = v->nin > 2 ? v->in[2] : NULL });
 }

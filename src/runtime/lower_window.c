@@ -60,7 +60,8 @@ static int lists_fit(const eg_window *w) {
     return w->taps[0] * w->taps[1] < INT32_MAX;
 }
 
-static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_window *w, const char *name, eg_step_fn fn) {
+static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_window *w, const char *name,
+                               eg_step_fn fn) {
     eg_cpu_step *step = eg_step_new(run, v, name, fn, sizeof(window_detail));
     if (!step) return NULL;
     window_detail *d = step->detail;
@@ -78,9 +79,14 @@ static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_wind
 /* The row of windows number p0. */
 static eg_windows windows_of(const window_detail *d, int64_t p0) {
     const axis_list *a = &d->axis[0], *b = &d->axis[1];
-    return (eg_windows){ .channels = d->w.channels, .positions = d->w.positions[1],
-                         .rows = a->first[p0 + 1] - a->first[p0], .row_pixel = a->at + a->first[p0],
-                         .row_tap = a->tap + a->first[p0], .first = b->first, .pixel = b->at, .tap = b->tap };
+    return (eg_windows){ .channels = d->w.channels,
+                         .positions = d->w.positions[1],
+                         .rows = a->first[p0 + 1] - a->first[p0],
+                         .row_pixel = a->at + a->first[p0],
+                         .row_tap = a->tap + a->first[p0],
+                         .first = b->first,
+                         .pixel = b->at,
+                         .tap = b->tap };
 }
 
 static int64_t image_floats(const window_detail *d) { return d->w.image[0] * d->w.image[1] * d->w.channels; }
@@ -100,7 +106,8 @@ static void run_sum(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
 eg_status eg_lower_window_sum(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
     EG_TRY(eg_window_of(v, &w));
-    if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || !lists_fit(&w)) return eg_lower_reference(run, v);
+    if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || !lists_fit(&w))
+        return eg_lower_reference(run, v);
     window_detail *d = new_step(run, v, &w, "window sum", run_sum);
     if (!d) return EG_E_MEMORY;
     EG_TRY(eg_step_reads(run, v->in[0], &d->x));
@@ -119,7 +126,8 @@ static const eg_value *behind_views(const eg_value *v) {
 static const eg_value *places_of(const eg_value *v, int64_t axis, eg_shape whole) {
     const eg_value *places = behind_views(v->in[1]);
     eg_window w;
-    if (places->op != EG_OP_WINDOW_ARGMAX || places->in[0]->dtype != EG_F32 || v->dtype != EG_F32 || axis != 1) return NULL;
+    if (places->op != EG_OP_WINDOW_ARGMAX || places->in[0]->dtype != EG_F32 || v->dtype != EG_F32 || axis != 1)
+        return NULL;
     if (eg_window_of(places, &w) != EG_OK || !lists_fit(&w) || eg_shape_size(places->in[0]->shape) == 0) return NULL;
     return eg_shape_equal(whole, EG_SHAPE(w.batch, w.image[0] * w.image[1], w.channels)) ? places : NULL;
 }
@@ -128,7 +136,8 @@ static const eg_value *places_of(const eg_value *v, int64_t axis, eg_shape whole
 static const eg_value *largest_at(const eg_cpu_run *run, const eg_value *places) {
     for (int id = places->id + 1; id < run->graph->n; id++) {
         const eg_value *v = run->graph->values[id];
-        if (v->op != EG_OP_TAKE_ALONG || !run->needed[id] || behind_views(v->in[0]) != behind_views(places->in[0])) continue;
+        if (v->op != EG_OP_TAKE_ALONG || !run->needed[id] || behind_views(v->in[0]) != behind_views(places->in[0]))
+            continue;
         if (places_of(v, v->attr.axis.axis, v->in[0]->shape) == places) return v;
     }
     return NULL;
@@ -147,7 +156,8 @@ static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float 
 eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
     EG_TRY(eg_window_of(v, &w));
-    if (v->in[0]->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || !lists_fit(&w)) return eg_lower_reference(run, v);
+    if (v->in[0]->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || !lists_fit(&w))
+        return eg_lower_reference(run, v);
     window_detail *d = new_step(run, v, &w, "window argmax", run_argmax);
     if (!d) return EG_E_MEMORY;
     const eg_value *largest = largest_at(run, v);

@@ -11,12 +11,12 @@
 
 /* A plain conv that is to be lowered: alone, or with the elementwise part of its group. */
 typedef struct eg_conv_request {
-    const eg_value *value;        /* whom the step is for: the conv, or its FUSED value */
-    const eg_value *conv;         /* its attributes and result; operands outside: */
+    const eg_value *value;         /* whom the step is for: the conv, or its FUSED value */
+    const eg_value *conv;          /* its attributes and result; operands outside: */
     const eg_value *x, *w, *start; /* start may be NULL */
-    const eg_strips *strips;      /* NULL: alone */
-    const int *in, *out;          /* storages of the group's params and outputs */
-    int place;                    /* eg_finish_place */
+    const eg_strips *strips;       /* NULL: alone */
+    const int *in, *out;           /* storages of the group's params and outputs */
+    int place;                     /* eg_finish_place */
 } eg_conv_request;
 
 /* Where the result goes and what is done with it: a matrix with a row for each position. */
@@ -24,7 +24,7 @@ typedef struct eg_conv_result {
     float *y;
     const eg_strips *strips;
     int64_t columns;
-    int is_flat;                  /* no operand varies over rows or columns alone: any run of floats is like another */
+    int is_flat; /* no operand varies over rows or columns alone: any run of floats is like another */
     eg_rect whole;
 } eg_conv_result;
 

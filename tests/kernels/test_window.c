@@ -16,8 +16,14 @@ static float got[PIXELS * MOST + 16], want[PIXELS * MOST + 16];
 static int32_t place[POSITIONS * MOST + 16], want_place[POSITIONS * MOST + 16];
 
 static eg_windows windows(int64_t channels) {
-    return (eg_windows){ .channels = channels, .positions = POSITIONS, .rows = ROWS, .row_pixel = row_pixel,
-                         .row_tap = row_tap, .first = first, .pixel = pixel, .tap = tap };
+    return (eg_windows){ .channels = channels,
+                         .positions = POSITIONS,
+                         .rows = ROWS,
+                         .row_pixel = row_pixel,
+                         .row_tap = row_tap,
+                         .first = first,
+                         .pixel = pixel,
+                         .tap = tap };
 }
 
 static void fill(float *x, size_t bytes) {
@@ -36,15 +42,17 @@ static void draw(void) {
 
 static void compare(const eg_kernels *k, const char *what, int64_t channels) {
     for (size_t i = 0; i < sizeof got / sizeof *got; i++)
-        if (!same(got[i], want[i])) fail_msg("%s, %s, %d channels: element %d is %g, not %g", k->name, what, (int)channels, (int)i, (double)got[i], (double)want[i]);
+        if (!same(got[i], want[i]))
+            fail_msg("%s, %s, %d channels: element %d is %g, not %g", k->name, what, (int)channels, (int)i,
+                     (double)got[i], (double)want[i]);
     assert_memory_equal(place, want_place, sizeof place);
 }
 
-#define EACH(c, p, x, t)                                                                  \
-    for (int64_t p = 0; p < POSITIONS; p++)                                               \
-        for (int64_t c = 0; c < channels; c++)                                            \
-            for (int r_ = 0; r_ < ROWS; r_++)                                             \
-                for (int j_ = first[p]; j_ < first[p + 1]; j_++)                          \
+#define EACH(c, p, x, t)                                         \
+    for (int64_t p = 0; p < POSITIONS; p++)                      \
+        for (int64_t c = 0; c < channels; c++)                   \
+            for (int r_ = 0; r_ < ROWS; r_++)                    \
+                for (int j_ = first[p]; j_ < first[p + 1]; j_++) \
                     for (int64_t x = row_pixel[r_] + pixel[j_], t = row_tap[r_] + tap[j_], o_ = 1; o_; o_ = 0)
 
 static void plain_argmax(int64_t channels) {
@@ -63,7 +71,7 @@ static void windows_agree_with_plain_loops(void **state) {
         eg_windows w = windows(channels);
         draw();
         for (int64_t i = 0; i < POSITIONS * channels; i++) want[i] = 0;
-        EACH(c, p, x, t) (void)t, want[p * channels + c] += image[x * channels + c];
+        EACH(c, p, x, t)(void) t, want[p * channels + c] += image[x * channels + c];
         k->window_sum(&w, got, image);
         compare(k, "sum", channels);
 
@@ -75,15 +83,20 @@ static void windows_agree_with_plain_loops(void **state) {
         k->window_argmax(&w, place, NULL, image);
         compare(k, "argmax without values", channels);
         k->window_put(&w, got, place, dy);
-        EACH(c, p, x, t) (void)t, want[x * channels + c] += want_place[p * channels + c] == x ? dy[p * channels + c] : 0;
+        EACH(c, p, x, t)
+        (void) t, want[x * channels + c] += want_place[p * channels + c] == x ? dy[p * channels + c] : 0;
         compare(k, "put", channels);
 
         draw();
         for (int64_t i = 0; i < POSITIONS * channels; i++) want[i] = start[i % channels];
-        EACH(c, p, x, t) want[p * channels + c] = multiply_add(k->fused, image[x * channels + c], kernel[t * channels + c], want[p * channels + c]);
+        EACH(c, p, x, t)
+        want[p * channels + c] =
+            multiply_add(k->fused, image[x * channels + c], kernel[t * channels + c], want[p * channels + c]);
         k->depthwise(&w, got, image, kernel, start);
         compare(k, "depthwise", channels);
-        EACH(c, p, x, t) want[t * channels + c] = multiply_add(k->fused, image[x * channels + c], dy[p * channels + c], want[t * channels + c]);
+        EACH(c, p, x, t)
+        want[t * channels + c] =
+            multiply_add(k->fused, image[x * channels + c], dy[p * channels + c], want[t * channels + c]);
         k->depthwise_kernel(&w, got, image, dy);
         compare(k, "depthwise kernel", channels);
     }

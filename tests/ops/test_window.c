@@ -36,7 +36,8 @@ static void a_kernel_slides_over_a_line(void **state) {
     IS(eg_conv(x, w, .low = { 2 }, .high = { -1 }), EG_SHAPE(1, 4, 1), 100, 210, 321, 432);
     IS(eg_conv_transpose(counted(EG_SHAPE(1, 2, 1)), w), EG_SHAPE(1, 4, 1), 1, 12, 120, 200);
     IS(eg_conv_transpose(counted(EG_SHAPE(1, 2, 1)), w, .stride = { 2 }), EG_SHAPE(1, 5, 1), 1, 10, 102, 20, 200);
-    IS(eg_conv_transpose(counted(EG_SHAPE(1, 2, 1)), w, .stride = { 2 }, .padding = EG_SAME), EG_SHAPE(1, 4, 1), 1, 10, 102, 20);
+    IS(eg_conv_transpose(counted(EG_SHAPE(1, 2, 1)), w, .stride = { 2 }, .padding = EG_SAME), EG_SHAPE(1, 4, 1), 1,
+       10, 102, 20);
 }
 
 /* An even kernel with "same" needs one zero more, at the right and at the bottom. */
@@ -71,8 +72,11 @@ static void convolution_is_its_sum(void **state) {
     for (int i = 0; i < 60; i++) {
 #define DRAW(n) ((int64_t)eg_rng_below(&random_seq, (n)))
         int64_t groups = 1 + DRAW(3), inner = 1 + DRAW(3);
-        eg_window_opt opt = { .stride = { 1 + DRAW(3), 1 + DRAW(3) }, .dilation = { 1 + DRAW(2), 1 + DRAW(2) },
-                              .low = { DRAW(3), DRAW(3) }, .high = { DRAW(3), DRAW(3) }, .groups = groups };
+        eg_window_opt opt = { .stride = { 1 + DRAW(3), 1 + DRAW(3) },
+                              .dilation = { 1 + DRAW(2), 1 + DRAW(2) },
+                              .low = { DRAW(3), DRAW(3) },
+                              .high = { DRAW(3), DRAW(3) },
+                              .groups = groups };
         check_conv(EG_SHAPE(1 + DRAW(3), 5 + DRAW(4), 5 + DRAW(4), groups * inner),
                    EG_SHAPE(1 + DRAW(3), 1 + DRAW(3), inner, groups * (1 + DRAW(3))), opt);
     }

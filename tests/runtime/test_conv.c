@@ -29,12 +29,18 @@ static const shape_case cases[] = {
     { { 4, { 2, 19, 23, 3 } }, { 4, { 3, 3, 3, 33 } }, { .stride = { 2, 3 }, .padding = EG_SAME }, "conv + strips" },
     { { 4, { 130, 4, 4, 20 } }, { 4, { 3, 3, 20, 8 } }, { .padding = EG_SAME }, "conv kernel" }, /* rows are images */
     { { 4, { 9, 5, 5, 16 } }, { 4, { 5, 5, 16, 120 } }, { 0 }, "conv + strips" },
-    { { 4, { 2, 9, 9, 300 } }, { 4, { 3, 3, 300, 260 } }, { .padding = EG_SAME }, "conv kernel" }, /* pieces of columns */
+    { { 4, { 2, 9, 9, 300 } },
+      { 4, { 3, 3, 300, 260 } },
+      { .padding = EG_SAME },
+      "conv kernel" }, /* pieces of columns */
     { { 4, { 5, 12, 11, 8 } }, { 4, { 1, 1, 8, 40 } }, { 0 }, "conv + strips" },
     { { 4, { 5, 12, 11, 8 } }, { 4, { 3, 2, 2, 12 } }, { .groups = 4, .dilation = { 2 } }, "conv + strips" },
     { { 4, { 40, 16, 15, 24 } }, { 4, { 3, 3, 1, 24 } }, { .groups = 24, .padding = EG_SAME }, "depthwise kernel" },
     { { 4, { 4, 15, 15, 24 } }, { 4, { 3, 3, 1, 48 } }, { .groups = 24, .stride = { 2 } }, "conv + strips" },
-    { { 4, { 3, 17, 17, 20 } }, { 4, { 5, 5, 1, 20 } }, { .groups = 20, .stride = { 2 }, .padding = EG_SAME }, "depthwise" },
+    { { 4, { 3, 17, 17, 20 } },
+      { 4, { 5, 5, 1, 20 } },
+      { .groups = 20, .stride = { 2 }, .padding = EG_SAME },
+      "depthwise" },
     { { 3, { 6, 200, 9 } }, { 3, { 7, 9, 17 } }, { .dilation = { 3 }, .padding = EG_SAME }, "conv + strips" },
     { { 3, { 2, 100, 5 } }, { 3, { 4, 5, 3 } }, { .low = { -7 }, .high = { -9 }, .stride = { 4 } }, "conv + strips" },
     { { 4, { 1, 40, 40, 4 } }, { 4, { 3, 3, 4, 4 } }, { .low = { 3, -2 }, .high = { -1, 4 } }, "conv + strips" },
@@ -44,11 +50,13 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 /* conv, bias, relu, a max pool and an avg pool beside it, and all gradients. */
 static int build(eg_graph *g, const shape_case *c, eg_value **root) {
     int64_t out = c->w.dim[c->w.rank - 1];
-    eg_value *x = eg_input(g, "x", EG_F32, c->x), *w = eg_var(g, "w", EG_F32, c->w), *b = eg_var(g, "b", EG_F32, EG_SHAPE(out));
+    eg_value *x = eg_input(g, "x", EG_F32, c->x), *w = eg_var(g, "w", EG_F32, c->w),
+             *b = eg_var(g, "b", EG_F32, EG_SHAPE(out));
     eg_value *h = eg_relu(eg_add(eg_conv_(x, w, c->opt), b));
     eg_value *wide = eg_max_pool(h, .size = { 3 }, .stride = { 1 }, .padding = EG_SAME);
     eg_value *mean = eg_avg_pool(h, .size = { 3 }, .stride = { 2 }, .padding = EG_SAME);
-    eg_value *loss = eg_add(eg_mean(eg_square(eg_max_pool(wide, .padding = EG_SAME))), eg_mean(eg_square(mean))), *d[3];
+    eg_value *loss = eg_add(eg_mean(eg_square(eg_max_pool(wide, .padding = EG_SAME))), eg_mean(eg_square(mean))),
+             *d[3];
     assert_int_equal(eg_grad(loss, (eg_value *[]){ x, w, b }, 3, d), EG_OK);
     eg_value *roots[] = { h, loss, d[0], d[1], d[2], wide, mean };
     memcpy(root, roots, sizeof roots);
@@ -96,8 +104,8 @@ static void close_to(const double *want, const double *got, int64_t n, int index
     for (int64_t i = 0; i < n; i++)
         if (!(fabs(want[i] - got[i]) <= 1e-5 * scale + 1e-9)) wrong++, at = i;
     if (wrong > n / 1000)
-        fail_msg("case %d, root %d: %lld of %lld elements, e.g. %lld: %g, not %g", index, root, (long long)wrong, (long long)n,
-                 (long long)at, got[at], want[at]);
+        fail_msg("case %d, root %d: %lld of %lld elements, e.g. %lld: %g, not %g", index, root, (long long)wrong,
+                 (long long)n, (long long)at, got[at], want[at]);
 }
 
 static void the_engine_agrees_with_the_oracle(void **unused) {
@@ -126,8 +134,10 @@ static void the_engine_agrees_with_the_oracle(void **unused) {
 
 static void all_ways_give_the_same_bits(void **unused) {
     static const eg_program_opt ways[] = {
-        { .executor = EG_CPU, .threads = 1, .no_fuse = 1 }, { .executor = EG_CPU, .threads = 2 },
-        { .executor = EG_CPU, .threads = 3 }, { .executor = EG_CPU, .threads = 1, .kernels = "avx2" },
+        { .executor = EG_CPU, .threads = 1, .no_fuse = 1 },
+        { .executor = EG_CPU, .threads = 2 },
+        { .executor = EG_CPU, .threads = 3 },
+        { .executor = EG_CPU, .threads = 1, .kernels = "avx2" },
     };
     (void)unused;
     eg_least_work_of_a_part = 0;
