@@ -154,15 +154,26 @@ static int lower_const(builder *b, const eg_value *v, const int *in) {
     return constant(b, v->attr.number.number);
 }
 
+/* All ramps of a space are one. */
+static int known_ramp(const builder *b, eg_extent extent) {
+    for (int r = 0; r < b->nv; r++) {
+        int operand = b->v[r].operand;
+        if (operand >= 0 && b->strips->operand[operand].table && b->v[r].extent == extent) return r;
+    }
+    return -1;
+}
+
 static int lower_iota(builder *b, const eg_value *v, const int *in) {
     (void)in;
-    int64_t n = eg_shape_size(v->shape);
-    float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);
-    if (!ramp || b->strips->noperands == EG_STRIP_OPERANDS) return fail(b, "no room for an index ramp");
-    for (int64_t i = 0; i < n; i++) ramp[i] = (float)i;
     eg_extent extent = extent_of(b, v->shape);
-    int operand = b->strips->noperands++;
+    int64_t n = eg_shape_size(v->shape);
+    int known = known_ramp(b, extent), operand = b->strips->noperands;
+    if (known >= 0) return known;
+    float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);
+    if (!ramp || operand == EG_STRIP_OPERANDS) return fail(b, "no room for an index ramp");
+    for (int64_t i = 0; i < n; i++) ramp[i] = (float)i;
     b->strips->operand[operand] = (eg_strip_operand){ .extent = extent, .dtype = EG_F32, .table = ramp };
+    b->strips->noperands++;
     return new_register(b, extent, operand);
 }
 

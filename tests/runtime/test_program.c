@@ -115,6 +115,23 @@ static void a_mask_of_one_element(void **unused) {
     eg_program_free(p);
 }
 
+/* More look-ups in one group than it has room for index ramps. */
+static void many_one_hots(void **unused) {
+    (void)unused;
+    eg_value *sum = NULL, *index = eg_input(graph, "i", EG_I32, EG_SHAPE(3));
+    for (int i = 0; i < 30; i++) {
+        eg_value *hot = eg_mul(eg_one_hot(index, 4, EG_F32), eg_const(graph, i + 1));
+        sum = sum ? eg_add(eg_tanh(sum), hot) : hot;
+    }
+    eg_program *p = eg_program_new(state, &sum, 1, .executor = EG_CPU);
+    if (!p) fail_msg("%s", eg_error());
+    eg_set(p, "i", (int32_t[]){ 2, 0, 9 }, 12);
+    eg_run(p);
+    const float *y = eg_get(p, 0);
+    assert_true(y[2] > 30 && y[4] > 30 && y[0] == 0 && y[11] == 0);
+    eg_program_free(p);
+}
+
 /* The same new value for two variables, and one that is fetched too: no storage may be shared wrongly. */
 static void one_value_for_two_variables(void **unused) {
     (void)unused;
@@ -379,6 +396,7 @@ int main(void) {
         CASE(two_variables_swap),
         CASE(swapped_matrices_in_panels),
         CASE(a_mask_of_one_element),
+        CASE(many_one_hots),
         CASE(one_value_for_two_variables),
         CASE(two_assigns_of_one_variable_are_an_error),
         CASE(programs_share_their_state),
