@@ -194,6 +194,37 @@ EG_API eg_value *eg_global_max_pool(eg_value *x); /* [batch, channels] */
 EG_API eg_value *eg_zero_pad(eg_value *x, const int64_t *low, const int64_t *high);
 EG_API eg_value *eg_upsample(eg_value *x, const int64_t *times); /* every element so many times: nearest neighbour */
 
+/* ---- loops ----------------------------------------------------------------------------------------------- */
+
+/* One step of a loop as a formula: from the carries and this step's slices x, the next carries (of the same dtypes and
+ * shapes) and this step's slices y of the results. Build in `body` (constants) or from the operands; any value of the
+ * graph outside may be used as it is: it is the same in every step. The callback is called once. */
+typedef void (*eg_body_fn)(void *user, eg_graph *body, eg_value *const *carry, eg_value *const *x, eg_value **next_carry,
+                           eg_value **y);
+
+typedef struct eg_scan_opt {
+    size_t size_;
+    eg_value *const *carry; /* [ncarry]: before the first step */
+    int ncarry;
+    eg_value *const *x;     /* [nx]: stacked, x[i][t] is what step t gets; their first axes are equally long */
+    int nx;
+    int ny;                 /* results that are stacked */
+    int64_t steps;          /* only needed where nx is 0 */
+    int reverse;            /* from the last slice to the first; y[t] still belongs to x[t] */
+} eg_scan_opt;
+
+/* last[ncarry]: the carries after the last step (the first ones, if there is no step); stacked[ny]: [steps, ...]. Either may be
+ * NULL. Differentiable again and again; the derivative is a loop the other way.
+ *
+ *     static void cell(void *w, eg_graph *body, eg_value *const *h, eg_value *const *x, eg_value **next, eg_value **y) {
+ *         next[0] = y[0] = eg_tanh(eg_add(x[0], eg_matmul(h[0], w)));
+ *     }
+ *     eg_scan(graph, cell, w, &h_last, &h_all, .carry = &h0, .ncarry = 1, .x = &x, .nx = 1, .ny = 1);
+ */
+EG_API void eg_scan_(eg_graph *graph, eg_body_fn fn, void *user, eg_value **last, eg_value **stacked, eg_scan_opt opt);
+#define eg_scan(graph, fn, user, last, stacked, ...) \
+    eg_scan_(graph, fn, user, last, stacked, (eg_scan_opt){ .size_ = sizeof(eg_scan_opt), __VA_ARGS__ })
+
 /* ---- random, state --------------------------------------------------------------------------------------- */
 
 /* Random tensors are pure functions of the state's seed, `step` (a scalar i32 value, usually the training step) and
@@ -305,6 +336,7 @@ EG_API eg_status eg_graph_verify(const eg_graph *graph);
 #define eg_global_max_pool(...) EG_HERE_(eg_global_max_pool(__VA_ARGS__))
 #define eg_zero_pad(...) EG_HERE_(eg_zero_pad(__VA_ARGS__))
 #define eg_upsample(...) EG_HERE_(eg_upsample(__VA_ARGS__))
+#define eg_scan_(...) EG_HERE_(eg_scan_(__VA_ARGS__))
 #define eg_random_uniform(...) EG_HERE_(eg_random_uniform(__VA_ARGS__))
 #define eg_random_normal(...) EG_HERE_(eg_random_normal(__VA_ARGS__))
 #define eg_dropout_mask(...) EG_HERE_(eg_dropout_mask(__VA_ARGS__))

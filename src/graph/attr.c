@@ -70,7 +70,11 @@ static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
     [EG_ATTR_LEAF] = { { "", LAYOUT, 1, AT(leaf.layout) },
                        { "shape", SHAPE, 0, AT(leaf.shape) },
                        { "dtype", DTYPE, 0, AT(leaf.dtype) } },
-    [EG_ATTR_BODY] = { { "", BODY, 0, AT(body.body) } },
+    [EG_ATTR_BODY] = { { "", BODY, 0, AT(body.body) },
+                       { "steps", INTEGER, 1, AT(body.steps) },
+                       { "carries", INTEGER, 1, AT(body.carries) },
+                       { "stacked", INTEGER, 1, AT(body.stacked) },
+                       { "reverse", FLAG, 1, AT(body.reverse) } },
     [EG_ATTR_INDEX] = { { "", INTEGER, 0, AT(index.index) },
                         { "shape", SHAPE, 0, AT(index.shape) },
                         { "dtype", DTYPE, 0, AT(index.dtype) } },
@@ -397,8 +401,13 @@ static int body_equal(const eg_body *a, const eg_body *b) {
     return 1;
 }
 
+static int same_loop(const eg_attr *a, const eg_attr *b) {
+    return a->body.steps == b->body.steps && a->body.carries == b->body.carries && a->body.stacked == b->body.stacked &&
+           a->body.reverse == b->body.reverse;
+}
+
 int eg_attr_equal(eg_attr_kind kind, const eg_attr *a, const eg_attr *b) {
-    if (kind == EG_ATTR_BODY) return body_equal(a->body.body, b->body.body);
+    if (kind == EG_ATTR_BODY) return same_loop(a, b) && body_equal(a->body.body, b->body.body);
     if (kind != EG_ATTR_DATA) return memcmp(a, b, sizeof *a) == 0;
     return a->data.dtype == b->data.dtype && eg_shape_equal(a->data.shape, b->data.shape) &&
            memcmp(a->data.bytes, b->data.bytes, data_size(a)) == 0;

@@ -2,7 +2,7 @@
  *
  * dot.c: draws a graph for Graphviz, data flowing downwards: inputs as ellipses, variables as boxes with a
  * coloured ground, everything else as round boxes, and around the values of one scope (a layer) a frame. A fused
- * group is one box that lists its ops. `dot -Tsvg` makes the picture.
+ * group, like a scan, is one box that lists its ops. `dot -Tsvg` makes the picture.
  */
 #include "graph/node.h"
 
@@ -44,13 +44,17 @@ static void label_attributes(eg_text *label, const eg_value *value) {
 }
 
 static void label_body(eg_text *label, const eg_body *body) {
+    unsigned char *needed = eg_alloc((size_t)body->graph->n + 1);
     int shown = 0;
-    for (int id = 0; id < body->graph->n && shown < BODY_OPS_SHOWN; id++) {
+    if (!needed) label->failed = 1;
+    else eg_mark_needed(body->out, body->nout, needed);
+    for (int id = 0; needed && id < body->graph->n && shown < BODY_OPS_SHOWN; id++) {
         const eg_value *value = body->graph->values[id];
-        if (value->op == EG_OP_PARAM) continue;
+        if (value->op == EG_OP_PARAM || !needed[id]) continue;
         eg_text_format(label, " %s", value->def->name);
         shown++;
     }
+    eg_free(needed);
 }
 
 /* Escapes what would end a label; \n starts a new line of it. */
@@ -63,10 +67,8 @@ static void draw_value(drawing *d, const eg_value *value, const char *margin) {
     eg_text what = { 0 }, type = { 0 };
     eg_text_add(&what, value->def->name);
     if (value->name[0]) eg_text_format(&what, " %s", value->name);
-    if (value->def->attr == EG_ATTR_BODY)
-        label_body(&what, value->attr.body.body);
-    else
-        label_attributes(&what, value);
+    label_attributes(&what, value);
+    if (value->def->attr == EG_ATTR_BODY) label_body(&what, value->attr.body.body);
     eg_text_type(&type, value);
     eg_text_format(&d->text, "%sv%d [%s, label=\"", margin, value->id, style_of(value->op));
     add_label(&d->text, what.data);

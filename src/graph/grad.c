@@ -8,6 +8,9 @@
  * broadcasting stretched, so that no rule has to. Since the derivatives are values of the same graph, they can be
  * differentiated again.
  *
+ * An op of several results (scan) gets the adjoints of all its parts at once, when the walk reaches it: they stand
+ * behind it.
+ *
  * Only floats carry gradients. A float op without a rule (floor, detach, random) has derivative 0; internal ops,
  * which passes make, cannot be differentiated: differentiate first, compile then.
  */
@@ -27,6 +30,8 @@ typedef struct walk {
     unsigned char *depends; /* [n]: it is or depends on some wrt, and can carry a gradient */
     eg_value **adjoint;     /* [n]: NULL while nothing arrived */
     eg_value **din;         /* [most inputs of any value]: what a rule writes into */
+    eg_value **dout;        /* [most results of any value] */
+    unsigned char *wanted;  /* [most inputs] */
 } walk;
 
 static int is_float(const eg_value *value) { return value->dtype == EG_F32 || value->dtype == EG_F64; }
@@ -62,16 +67,24 @@ static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
 
 /* ---- the walk -------------------------------------------------------------------------------------------------- */
 
+static int results_of(const eg_value *value) {
+    return value->def->attr == EG_ATTR_BODY ? value->attr.body.body->nout : 1;
+}
+
 static eg_status walk_start(walk *w, eg_graph *graph) {
-    int most = 1;
+    int most = 1, results = 1;
     *w = (walk){ .graph = graph, .n = graph->n };
-    for (int id = 0; id < w->n; id++)
+    for (int id = 0; id < w->n; id++) {
         if (graph->values[id]->nin > most) most = graph->values[id]->nin;
+        if (results_of(graph->values[id]) > results) results = results_of(graph->values[id]);
+    }
     w->needed = eg_calloc((size_t)w->n + 1, 1);
     w->depends = eg_calloc((size_t)w->n + 1, 1);
     w->adjoint = eg_calloc((size_t)w->n + 1, sizeof(eg_value *));
     w->din = eg_calloc((size_t)most, sizeof(eg_value *));
-    return w->needed && w->depends && w->adjoint && w->din ? EG_OK : EG_E_MEMORY;
+    w->dout = eg_calloc((size_t)results, sizeof(eg_value *));
+    w->wanted = eg_calloc((size_t)most, 1);
+    return w->needed && w->depends && w->adjoint && w->din && w->dout && w->wanted ? EG_OK : EG_E_MEMORY;
 }
 
 static void walk_end(walk *w) {
@@ -79,6 +92,8 @@ static void walk_end(walk *w) {
     eg_free(w->depends);
     eg_free(w->adjoint);
     eg_free(w->din);
+    eg_free(w->dout);
+    eg_free(w->wanted);
 }
 
 /* depends[id], from the first value to the last: a wrt, or a float with a rule and an input that depends. */
@@ -86,7 +101,7 @@ static void mark_depends(walk *w, eg_value *const *wrt, int n) {
     for (int i = 0; i < n; i++) w->depends[wrt[i]->id] = 1;
     for (int id = 0; id < w->n; id++) {
         const eg_value *value = w->graph->values[id];
-        int carries = is_float(value) && (value->def->vjp || value->def->flags & EG_INTERNAL);
+        int carries = (is_float(value) && (value->def->vjp || value->def->flags & EG_INTERNAL)) || value->def->vjp_parts;
         for (int i = 0; carries && i < value->nin; i++)
             if (w->depends[value->in[i]->id]) w->depends[id] = 1;
     }
@@ -94,23 +109,50 @@ static void mark_depends(walk *w, eg_value *const *wrt, int n) {
 
 /* Whether the walk must go behind this value: some input wants the adjoint. */
 static int goes_on(const walk *w, const eg_value *value) {
-    if (!w->needed[value->id] || !w->depends[value->id] || !w->adjoint[value->id]) return 0;
+    if (!w->needed[value->id] || !w->depends[value->id]) return 0;
+    if (!w->adjoint[value->id] && !value->def->vjp_parts) return 0;
     for (int i = 0; i < value->nin; i++)
         if (w->depends[value->in[i]->id]) return 1;
     return 0;
 }
 
+/* The adjoints of all results of a value; 0 if there is none. */
+static int gather_parts(walk *w, const eg_value *value) {
+    int any = w->adjoint[value->id] != NULL;
+    memset(w->dout, 0, sizeof(eg_value *) * (size_t)results_of(value));
+    w->dout[0] = w->adjoint[value->id];
+    for (int id = value->id + 1; id < w->n; id++) {
+        const eg_value *part = w->graph->values[id];
+        if (part->op != EG_OP_PART || part->in[0] != value || !w->adjoint[id]) continue;
+        eg_value **total = &w->dout[part->attr.index.index];
+        *total = *total ? eg_node2(EG_OP_ADD, *total, w->adjoint[id], NULL) : w->adjoint[id];
+        any = 1;
+    }
+    return any;
+}
+
+static void apply_parts_rule(walk *w, eg_value *value) {
+    for (int i = 0; i < value->nin; i++) w->wanted[i] = w->depends[value->in[i]->id] && is_float(value->in[i]);
+    if (gather_parts(w, value)) value->def->vjp_parts(value, w->dout, w->wanted, w->din);
+}
+
+/* A part hands nothing on: its whole collects it. */
+static int is_collected(const eg_value *value) { return value->op == EG_OP_PART && value->in[0]->def->vjp_parts; }
+
 /* One value's rule; the new values keep the place and scope of the one that they are the derivative of. */
 static void step_back(walk *w, eg_value *value) {
-    if (!value->def->vjp) {
-        if (value->def->flags & EG_INTERNAL)
+    if (!value->def->vjp && !value->def->vjp_parts) {
+        if ((value->def->flags & EG_INTERNAL) && !is_collected(value))
             eg_poison(w->graph, EG_E_UNSUPPORTED, value->def->name,
                       "has no derivative: differentiate before compiling");
         return;
     }
     eg_place was = eg_place_of(w->graph, value);
     memset(w->din, 0, sizeof(eg_value *) * (size_t)value->nin);
-    value->def->vjp(value, w->adjoint[value->id], w->din);
+    if (value->def->vjp)
+        value->def->vjp(value, w->adjoint[value->id], w->din);
+    else
+        apply_parts_rule(w, value);
     for (int i = 0; i < value->nin; i++)
         if (w->din[i] && w->depends[value->in[i]->id] && is_float(value->in[i]))
             add_adjoint(w, value->in[i], w->din[i]);

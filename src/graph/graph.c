@@ -228,8 +228,6 @@ static eg_status reserve(eg_value ***array, int n, int *capacity) {
     return EG_OK;
 }
 
-static eg_body *body_copy(eg_graph *outer, const eg_body *body);
-
 /* The attributes as the graph keeps them: normal form, and what they point to in the graph's own memory. */
 static eg_status attr_take(eg_value *value, const eg_attr *attr) {
     int rank = value->nin > 0 ? value->in[0]->shape.rank : 0;
@@ -240,7 +238,7 @@ static eg_status attr_take(eg_value *value, const eg_attr *attr) {
         if (!value->attr.data.bytes) return EG_E_MEMORY;
     }
     if (value->def->attr == EG_ATTR_BODY && attr->body.body->outer != value->graph) {
-        value->attr.body.body = body_copy(value->graph, attr->body.body);
+        value->attr.body.body = eg_body_copy(value->graph, attr->body.body);
         if (!value->attr.body.body) return eg_error_status();
     }
     return EG_OK;
@@ -286,15 +284,32 @@ static eg_value *value_new(eg_graph *graph, eg_op op, eg_value *const *in, int n
     return value;
 }
 
+/* The graph that a value of these operands belongs to: the innermost body that one of them is of. */
+static eg_graph *home_of(eg_graph *graph, eg_value *const *in, int nin) {
+    for (int i = 0; i < nin; i++)
+        if (in[i] && in[i]->graph != graph && eg_is_around(graph, in[i]->graph)) graph = in[i]->graph;
+    return graph;
+}
+
+static void capture_operands(eg_graph *graph, eg_value **in, int nin) {
+    for (int i = 0; i < nin && graph->is_open; i++)
+        if (in[i] && in[i]->graph != graph && in[i] != in[i]->graph->poison && eg_is_around(in[i]->graph, graph))
+            in[i] = eg_capture(graph, in[i]);
+}
+
 eg_value *eg_node(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr) {
     const eg_op_def *def = eg_op_table[op];
     if (!graph || graph == &nowhere)
         return eg_poison(NULL, EG_E_ARGUMENT, def->name, "there is no graph to build it in");
-    eg_value *bad = operands_check(graph, def, in, nin);
-    if (bad) return bad;
+    eg_graph *home = home_of(graph, in, nin);
+    if (home != graph && !home->is_open)
+        return eg_poison(graph, EG_E_ARGUMENT, def->name, "an operand is a value inside of a loop: let the loop return it");
+    graph = home;
     eg_value *value = value_new(graph, op, in, nin);
     if (!value) return eg_poison(graph, EG_E_MEMORY, def->name, "no memory");
-    bad = settle_weak(graph, def, value->in, nin);
+    capture_operands(graph, value->in, nin);
+    eg_value *bad = operands_check(graph, def, value->in, nin);
+    if (!bad) bad = settle_weak(graph, def, value->in, nin);
     if (bad) return bad;
     eg_status status = attr_take(value, attr);
     if (status == EG_OK) status = infer(value);
@@ -348,6 +363,11 @@ eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, e
     if (!graph || graph == &nowhere)
         return eg_poison(NULL, EG_E_ARGUMENT, op_name, "there is no graph to build it in");
     if (!name || name[0] == '\0') return eg_poison(graph, EG_E_NAME, op_name, "needs a name");
+    if (graph->is_open) { /* a loop has no leaves of its own */
+        eg_value *outer = eg_leaf(graph->body->outer, op, name, dtype, shape, layout);
+        return eg_value_is_poisoned(outer) ? eg_poison(graph, outer->graph->status, op_name, "%s", outer->graph->error)
+                                           : eg_capture(graph, outer);
+    }
     eg_value *leaf = eg_graph_find(graph, op, name);
     if (leaf) return leaf_again(leaf, dtype, shape);
     const char *kept = eg_arena_strdup(&graph->arena, name);
@@ -374,88 +394,6 @@ eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in)
     if (copy != to->poison) copy->layout = value->layout;
     eg_place_restore(to, was);
     return copy;
-}
-
-/* ---- bodies ---------------------------------------------------------------------------------------------------- */
-
-eg_body *eg_body_new(eg_graph *outer, int nin) {
-    eg_body *body = EG_ARENA_NEW(&outer->arena, eg_body);
-    if (body) body->param = EG_ARENA_ARRAY(&outer->arena, eg_value *, nin);
-    if (body && body->param) body->graph = eg_graph_new();
-    if (!body || !body->graph) {
-        eg_poison(outer, EG_E_MEMORY, "body", "no memory");
-        return NULL;
-    }
-    body->outer = outer;
-    body->nin = nin;
-    body->next = outer->bodies;
-    outer->bodies = body;
-    return body;
-}
-
-eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape) {
-    if (!body) return &nothing;
-    eg_attr attr = { .index = { .index = index, .shape = shape, .dtype = dtype } };
-    body->param[index] = eg_node(body->graph, EG_OP_PARAM, NULL, 0, &attr);
-    return body->param[index];
-}
-
-/* NULL if the results are values of the body's graph, and the graph has no error. */
-static const char *body_fault(const eg_body *body, eg_value *const *outs, int nout) {
-    if (body->graph->status != EG_OK) return body->graph->error;
-    if (nout < 1) return "a body needs a result";
-    for (int i = 0; i < body->nin; i++)
-        if (!body->param[i]) return "a parameter was never made";
-    for (int i = 0; i < nout; i++)
-        if (!outs[i] || outs[i]->graph != body->graph) return "a result is not a value of the body";
-    return NULL;
-}
-
-eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout) {
-    if (!body) return EG_E_MEMORY;
-    const char *fault = body_fault(body, outs, nout);
-    if (fault) {
-        eg_status status = body->graph->status != EG_OK ? body->graph->status : EG_E_ARGUMENT;
-        eg_poison(body->outer, status, "body", "%s", fault);
-        return status;
-    }
-    body->out = eg_arena_copy(&body->outer->arena, outs, sizeof(eg_value *) * (size_t)nout);
-    if (!body->out) {
-        eg_poison(body->outer, EG_E_MEMORY, "body", "no memory");
-        return EG_E_MEMORY;
-    }
-    body->nout = nout;
-    return EG_OK;
-}
-
-/* Copies every value of `from` into `copy`; map[old id] = new value. */
-static eg_status body_copy_values(eg_body *copy, const eg_graph *from, eg_value **map) {
-    for (int id = 0; id < from->n; id++) {
-        const eg_value *old = from->values[id];
-        eg_value **in = eg_alloc(sizeof(eg_value *) * (size_t)(old->nin + 1));
-        if (!in) return EG_E_MEMORY;
-        for (int i = 0; i < old->nin; i++) in[i] = map[old->in[i]->id];
-        map[id] = eg_node_copy(copy->graph, old, in);
-        eg_free(in);
-        if (old->op == EG_OP_PARAM) copy->param[old->attr.index.index] = map[id];
-    }
-    return copy->graph->status;
-}
-
-/* A body of another graph as one of `outer`; NULL on failure (eg_error_status). */
-static eg_body *body_copy(eg_graph *outer, const eg_body *body) {
-    eg_body *copy = eg_body_new(outer, body->nin);
-    eg_value **map = eg_calloc((size_t)body->graph->n + 1, sizeof *map);
-    eg_value **outs = eg_calloc((size_t)body->nout + 1, sizeof *outs);
-    eg_status status = copy && map && outs ? EG_OK : EG_E_MEMORY;
-    if (status == EG_OK) status = body_copy_values(copy, body->graph, map);
-    if (status == EG_OK) {
-        for (int i = 0; i < body->nout; i++) outs[i] = map[body->out[i]->id];
-        status = eg_body_finish(copy, outs, body->nout);
-    }
-    eg_free(map);
-    eg_free(outs);
-    return status == EG_OK ? copy : NULL;
 }
 
 /* ---- what roots need ------------------------------------------------------------------------------------------- */

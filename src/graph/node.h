@@ -53,7 +53,7 @@ typedef union eg_attr {
     struct { int64_t dtype; } dtype;                                        /* cast                            */
     struct { eg_shape shape; uint32_t site; int32_t dtype; } random;
     struct { eg_shape shape; int32_t dtype, layout; } leaf;                 /* input, var (name: eg_value.name)*/
-    struct { eg_body *body; } body;                                         /* fused (later: scan)             */
+    struct { eg_body *body; int64_t steps; int32_t carries, stacked, reverse; } body; /* fused: body only; scan    */
     struct { int64_t index; eg_shape shape; int64_t dtype; } index;         /* part; param also shape, dtype   */
     struct { int64_t transpose; } pack;                                     /* pack: also swaps the two axes   */
     struct {                                                                /* conv, window ops: ops/window.h  */
@@ -92,11 +92,19 @@ struct eg_graph {
     struct eg_scope *scopes, *scope_top;
     int scopes_lost;     /* pushes without memory: their pops do nothing */
     eg_body *bodies;     /* all that this graph owns */
+    eg_body *body;       /* whose graph this is; NULL: nobody's */
+    int is_open;         /* a body under construction: values of the graphs around it become parameters by themselves */
     eg_value *poison;    /* handed out after a mistake; shape [], f32 */
 };
 
 /* A graph used as a function by a node: its params (op PARAM, attr.index) stand for the node's inputs in order.
- * A node of several outputs has the first as its own shape; PART nodes give the others. */
+ * A node of several outputs has the first as its own shape; PART nodes give the others.
+ *
+ * FUSED: each param is of its input's type, the outputs are the body's. SCAN runs the body `steps` times: the first
+ * attr.body.carries params are what the step before made of them (at first, the node's inputs), the next attr.body.stacked
+ * are slices of inputs with `steps` as an axis more in front, the others are captured: the same in every step. The body's
+ * first outputs are the next carries, which the node gives as they are after the last step; those behind are stacked
+ * along a new first axis. `reverse`: the steps walk from the last slice to the first. */
 struct eg_body {
     eg_graph *outer;     /* owns the body */
     eg_body *next;       /* of outer->bodies */
@@ -104,6 +112,8 @@ struct eg_body {
     int nin, nout;
     eg_value **param;    /* [nin] */
     eg_value **out;      /* [nout] */
+    eg_value **in;       /* [nin]: of a body that may capture: the outer values that params stand for */
+    int capacity;        /* of param and in */
 };
 
 /* ---- building -------------------------------------------------------------------------------------------------- */
@@ -134,6 +144,19 @@ eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const cha
 eg_body *eg_body_new(eg_graph *outer, int nin);
 eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape); /* call once for each, in order */
 eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout);
+/* Opens a body (all its params are there): from now on an operand of a graph around it becomes one more param. Closed
+ * by eg_body_finish. `inner` is the body's graph. */
+void eg_body_open(eg_body *body);
+int eg_is_around(const eg_graph *graph, const eg_graph *inner); /* does `inner` lie in a body of `graph`, at any depth? */
+eg_value *eg_capture(eg_graph *inner, eg_value *outer);         /* a value of a graph around `inner` as one of `inner` */
+/* One more output, of a scan's body that may be in use already; returns its number, or -1 without memory (and poisons). */
+int eg_body_add_out(eg_body *body, eg_value *out);
+/* A body of another graph as one of `outer`: what its outputs need. NULL on failure (eg_error_status). */
+eg_body *eg_body_copy(eg_graph *outer, const eg_body *body);
+/* Result `index` of a node with a body: the node itself, or a PART. */
+eg_value *eg_part(eg_value *whole, int index);
+/* The shape that a scan's input or output has for a body's param or output of shape `inner`; `stacked`: one axis more. */
+eg_shape eg_stacked_shape(eg_shape inner, int64_t steps);
 
 /* Filled constant of a value's dtype and shape. */
 eg_value *eg_fill_like(eg_value *like, double number);

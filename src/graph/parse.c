@@ -3,7 +3,7 @@
  * parse.c: reads what text.c prints.
  *
  *     graph  = { value } "return" %n { "," %n }
- *     value  = %n "=" op [ "name" ] [ %n { "," %n } ] [ "{" attributes "}" | "{" graph "}" ] ":" type
+ *     value  = %n "=" op [ "name" ] [ %n { "," %n } ] [ "{" attributes "}" ] [ "{" graph "}" ] ":" type
  *     type   = dtype "[" [ dim { "," dim } ] "]" [ "{panels}" ]
  *
  * Numbers may come in any order, each once and before it is used. Blanks, newlines and # comments mean nothing.
@@ -33,7 +33,7 @@ typedef struct reader {
     eg_lexer *lexer; /* shared with the bodies inside */
     eg_graph *graph;
     eg_body *body; /* NULL for the outer graph */
-    int depth, nparams;
+    int depth;
     list numbered; /* numbered.at[i]: what %i stands for, or NULL */
 } reader;
 
@@ -139,6 +139,13 @@ static eg_status read_body(reader *r, statement *s) {
     return status == EG_OK ? eg_lex_need(r->lexer, "}") : status;
 }
 
+/* Is what stands in braces "key=", rather than a graph? */
+static int sees_attributes(const reader *r) {
+    eg_lexer ahead = *r->lexer;
+    char word[EG_LEX_WORD];
+    return eg_lex_is(&ahead, "{") && eg_lex_word(&ahead, word) && eg_lex_is(&ahead, "=");
+}
+
 /* ---- one value ------------------------------------------------------------------------------------------------- */
 
 /* The elements of a literal in their dtype. */
@@ -155,9 +162,10 @@ static eg_status read_literal(const reader *r, const statement *s, void **bytes)
 
 static eg_value *build_param(reader *r, const statement *s) {
     if (!r->body) return eg_poison(r->graph, EG_E_DATA, "param", "stands outside of a body");
-    if (s->attr.attr.index.index != r->nparams || r->nparams == r->body->nin)
-        return eg_poison(r->graph, EG_E_DATA, "param", "expected number %d of %d", r->nparams, r->body->nin);
-    return eg_body_param(r->body, r->nparams++, s->dtype, s->shape);
+    int64_t index = s->attr.attr.index.index;
+    if (index < 0 || index >= r->body->nin || r->body->param[index])
+        return eg_poison(r->graph, EG_E_DATA, "param", "number %lld of %d, once each", (long long)index, r->body->nin);
+    return eg_body_param(r->body, (int)index, s->dtype, s->shape);
 }
 
 static eg_value *build_leaf(reader *r, const statement *s) {
@@ -207,7 +215,8 @@ static eg_status read_parts(reader *r, statement *s) {
     if (s->def->attr == EG_ATTR_LEAF) EG_TRY(eg_lex_string(r->lexer, &s->name));
     if (eg_lex_sees(r->lexer, '%')) EG_TRY(read_references(r, &s->in));
     int rank = s->in.n > 0 ? s->in.at[0]->shape.rank : 0;
-    EG_TRY(s->def->attr == EG_ATTR_BODY ? read_body(r, s) : eg_attr_parse(r->lexer, s->def, rank, &s->attr));
+    if (s->def->attr != EG_ATTR_BODY || sees_attributes(r)) EG_TRY(eg_attr_parse(r->lexer, s->def, rank, &s->attr));
+    if (s->def->attr == EG_ATTR_BODY) EG_TRY(read_body(r, s));
     EG_TRY(read_type(r, s));
     return build_statement(r, s);
 }

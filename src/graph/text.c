@@ -14,6 +14,7 @@
  *     } : f32[32,10]
  *     return %4
  *
+ * A scan has attributes before its body:  %5 = scan %1, %0 {steps=32, carries=1, stacked=1} { ... } : f32[784,10]
  * Behind the colon stands the result: dtype, shape, and the layout if it is not rows. Attributes that the result
  * shows anyway (the shape of a reshape, the dtype of a cast) are not repeated. parse.c reads it back; numbers come
  * back exactly.
@@ -80,10 +81,8 @@ static void print_value(printer *p, const eg_value *value, const int *number) {
         eg_text_quoted(&p->text, value->name);
     }
     print_references(p, value->in, value->nin, number);
-    if (value->def->attr == EG_ATTR_BODY)
-        print_body(p, value->attr.body.body);
-    else
-        eg_attr_print(&p->text, value);
+    eg_attr_print(&p->text, value);
+    if (value->def->attr == EG_ATTR_BODY) print_body(p, value->attr.body.body);
     eg_text_add(&p->text, " : ");
     eg_text_type(&p->text, value);
     eg_text_add(&p->text, "\n");

@@ -60,9 +60,11 @@ typedef struct eg_op_def {
     /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays so where there is no
      * gradient. The shapes may still be broadcast ones: eg_vjp sums them to the inputs'. NULL: no gradient. */
     void (*vjp)(eg_value *value, eg_value *dout, eg_value **din);
+    /* The same for an op of several results: dout[k] is the adjoint of result k, or NULL; what nobody wants may be left. */
+    void (*vjp_parts)(eg_value *value, eg_value *const *dout, const unsigned char *wanted, eg_value **din);
     double (*scalar)(double a, double b, double c); /* ELEMENTWISE only */
     double (*kink)(double a, double b);             /* its distance to the nearest jump or bend; NULL: smooth */
-    void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED and PART */
+    void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED, SCAN, PART */
     double (*flops)(const eg_value *value);         /* NULL: work x elements */
     eg_draw draw[3];
 } eg_op_def;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * structure.c: ops that say how a program is made rather than what a number is: assign (the only effect),
- * fused groups and their further results, and the steps between layouts. All but assign are made by passes
- * only.
+ * fused groups, further results of what has several, and the steps between layouts. All but assign are made by
+ * passes only (a part also by scan).
  *
  * pack and unpack mean the same matrix in another layout, so their reference copies; the pass that makes
  * them sets value->layout. pack with `transpose` also swaps the two axes, because packing reads by strides
@@ -42,13 +42,15 @@ static eg_status infer_fused(const eg_value *value, eg_inferred *out) {
 }
 
 static eg_status infer_part(const eg_value *value, eg_inferred *out) {
-    const eg_value *fused = value->in[0];
+    const eg_value *whole = value->in[0];
     int64_t index = value->attr.index.index;
-    if (fused->op != EG_OP_FUSED) return eg_fail(EG_E_INTERNAL, "%s has one result only", fused->def->name);
-    const eg_body *body = fused->attr.body.body;
+    if (whole->def->attr != EG_ATTR_BODY) return eg_fail(EG_E_INTERNAL, "%s has one result only", whole->def->name);
+    const eg_body *body = whole->attr.body.body;
     if (index < 0 || index >= body->nout)
         return eg_fail(EG_E_INTERNAL, "result %lld of a body that has %d", (long long)index, body->nout);
     *out = (eg_inferred){ body->out[index]->dtype, body->out[index]->shape };
+    if (whole->op == EG_OP_SCAN && index >= whole->attr.body.carries)
+        out->shape = eg_stacked_shape(out->shape, whole->attr.body.steps);
     return EG_OK;
 }
 

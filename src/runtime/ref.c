@@ -3,7 +3,7 @@
  * ref.c: the oracle. Every value is a dense row-major array of doubles, whatever its dtype; every op runs its
  * own naive reference. One block of memory is laid out at the start and nothing is allocated afterwards. Fused
  * groups are interpreted value by value, so that the same code also checks what the passes made. No speed is
- * wanted here.
+ * wanted here. A scan copies slices into its body's parameters and results out of it, step by step.
  *
  * State stays in its declared dtype: variables are read into doubles at the start of a run and rounded when an
  * assign commits at its end.
@@ -22,7 +22,9 @@ typedef struct ref_frame {
     unsigned char *needed;    /* [graph->n] */
     double **at;              /* [graph->n]: the elements */
     double *kink;             /* [graph->n]: smallest distance to a kink of the last run */
-    struct ref_frame **body;  /* [graph->n]: of FUSED values */
+    struct ref_frame **body;  /* [graph->n]: of FUSED and SCAN values */
+    int is_loop;              /* of a SCAN: params have memory of their own */
+    double **result;          /* of a SCAN: [outputs of the body] */
 } ref_frame;
 
 typedef struct ref_run {
@@ -39,14 +41,38 @@ typedef struct ref_run {
 
 /* ---- laying out ------------------------------------------------------------------------------------------ */
 
-/* PART and FUSED values are their body's outputs, PARAM values their node's inputs: no memory of their own. */
-static int owns_memory(const eg_value *v) {
-    return v->op != EG_OP_PART && v->op != EG_OP_FUSED && v->op != EG_OP_PARAM && v->op != EG_OP_ASSIGN;
+/* The values of a FUSED node are its body's outputs and, inside, its inputs: no memory of their own. */
+static int owns_memory(const ref_frame *frame, const eg_value *v) {
+    if (v->op == EG_OP_PARAM) return frame->is_loop;
+    return v->def->attr != EG_ATTR_BODY && v->op != EG_OP_PART && v->op != EG_OP_ASSIGN;
 }
 
 static int is_computed(const eg_value *v) {
-    return owns_memory(v) && v->op != EG_OP_INPUT && v->op != EG_OP_VAR && v->op != EG_OP_CONST &&
-           v->op != EG_OP_DATA;
+    return !(v->def->flags & (EG_LEAF | EG_EFFECT)) && v->op != EG_OP_PART && v->op != EG_OP_FUSED &&
+           v->op != EG_OP_CONST && v->op != EG_OP_DATA;
+}
+
+static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, eg_value *const *roots, int nroots);
+
+/* Doubles of result k of a scan. */
+static int64_t result_size(const eg_value *scan, int k) {
+    int64_t n = eg_shape_size(scan->attr.body.body->out[k]->shape);
+    return k < scan->attr.body.carries ? n : n * scan->attr.body.steps;
+}
+
+static ref_frame *body_frame_new(eg_program *p, ref_run *run, const eg_value *v) {
+    const eg_body *body = v->attr.body.body;
+    ref_frame *frame = frame_new(p, run, body->graph, body->out, body->nout);
+    if (!frame || v->op != EG_OP_SCAN) return frame;
+    frame->is_loop = 1;
+    frame->result = EG_ARENA_ARRAY(&p->arena, double *, body->nout);
+    if (!frame->result) return NULL;
+    for (int k = 0; k < body->nout; k++) run->block_size += result_size(v, k) + 1;
+    for (int i = 0; i < body->nin; i++) { /* those that nobody reads get their slices too */
+        frame->needed[body->param[i]->id] = 1;
+        run->block_size += eg_shape_size(body->param[i]->shape) + 1;
+    }
+    return frame;
 }
 
 static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, eg_value *const *roots, int nroots) {
@@ -61,14 +87,23 @@ static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, 
     for (int i = 0; i < graph->n; i++) {
         const eg_value *v = graph->values[i];
         if (!frame->needed[i]) continue;
-        if (owns_memory(v)) run->block_size += eg_shape_size(v->shape) + 1; /* never empty */
+        if (owns_memory(frame, v)) run->block_size += eg_shape_size(v->shape) + 1; /* never empty */
         run->steps += is_computed(v);
-        if (v->op != EG_OP_FUSED) continue;
-        const eg_body *body = v->attr.body.body;
-        frame->body[i] = frame_new(p, run, body->graph, body->out, body->nout);
+        if (v->def->attr != EG_ATTR_BODY) continue;
+        frame->body[i] = body_frame_new(p, run, v);
         if (!frame->body[i]) return NULL;
     }
     return frame;
+}
+
+static double *frame_place(ref_frame *frame, double *next);
+
+static double *loop_place(ref_frame *frame, const eg_value *scan, double *next) {
+    for (int k = 0; k < scan->attr.body.body->nout; k++) {
+        frame->result[k] = next;
+        next += result_size(scan, k) + 1;
+    }
+    return frame_place(frame, next);
 }
 
 /* Hands out the block in the order of the values; a body's params and outputs are tied to the outer values. */
@@ -76,9 +111,14 @@ static double *frame_place(ref_frame *frame, double *next) {
     for (int i = 0; i < frame->graph->n; i++) {
         const eg_value *v = frame->graph->values[i];
         if (!frame->needed[i]) continue;
-        if (owns_memory(v)) {
+        if (owns_memory(frame, v)) {
             frame->at[i] = next;
             next += eg_shape_size(v->shape) + 1;
+        } else if (v->op == EG_OP_SCAN) {
+            next = loop_place(frame->body[i], v, next);
+            frame->at[i] = frame->body[i]->result[0];
+        } else if (v->op == EG_OP_PART && v->in[0]->op == EG_OP_SCAN) {
+            frame->at[i] = frame->body[v->in[0]->id]->result[v->attr.index.index];
         } else if (v->op == EG_OP_FUSED) {
             const eg_body *body = v->attr.body.body;
             ref_frame *inner = frame->body[i];
@@ -104,7 +144,7 @@ static void fill_constants(ref_frame *frame) {
             for (int64_t k = 0; k < n; k++) frame->at[i][k] = v->attr.number.number;
         } else if (v->op == EG_OP_DATA) {
             eg_convert(EG_F64, frame->at[i], v->dtype, v->attr.data.bytes, n);
-        } else if (v->op == EG_OP_FUSED) {
+        } else if (frame->body[i]) {
             fill_constants(frame->body[i]);
         }
     }
@@ -181,11 +221,60 @@ static void run_value(eg_program *p, ref_frame *frame, const eg_value *v) {
     eg_ref_run(&(eg_ref_call){ v, operand, frame->at[v->id], p->state->seed, &run->margin });
 }
 
+static void run_frame(eg_program *p, ref_frame *frame);
+
+static void copy(double *to, const double *from, int64_t n) {
+    if (n > 0) memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+/* The operands that stay, and the carries before the first step. */
+static void enter_scan(const ref_frame *frame, const eg_value *v) {
+    const eg_body *body = v->attr.body.body;
+    int first = v->attr.body.carries, end = first + v->attr.body.stacked;
+    for (int i = 0; i < v->nin; i++) {
+        const eg_value *param = body->param[i];
+        if (i < first || i >= end)
+            copy(frame->body[v->id]->at[param->id], frame->at[v->in[i]->id], eg_shape_size(param->shape));
+    }
+}
+
+/* What step t leaves: slices of the stacked results, then the carries. All of these are taken before any is handed on,
+ * as one may be another's next one. */
+static void leave_step(const ref_frame *inner, const eg_value *v, int64_t t) {
+    const eg_body *body = v->attr.body.body;
+    for (int k = 0; k < body->nout; k++) {
+        int64_t n = eg_shape_size(body->out[k]->shape);
+        copy(inner->result[k] + (k < v->attr.body.carries ? 0 : t * n), inner->at[body->out[k]->id], n);
+    }
+    for (int k = 0; k < v->attr.body.carries; k++)
+        copy(inner->at[body->param[k]->id], inner->result[k], eg_shape_size(body->out[k]->shape));
+}
+
+static void run_scan(eg_program *p, ref_frame *frame, const eg_value *v) {
+    const eg_body *body = v->attr.body.body;
+    ref_frame *inner = frame->body[v->id];
+    int64_t steps = v->attr.body.steps;
+    int first = v->attr.body.carries;
+    enter_scan(frame, v);
+    for (int64_t step = 0; step < steps; step++) {
+        int64_t t = v->attr.body.reverse ? steps - 1 - step : step;
+        for (int i = first; i < first + v->attr.body.stacked; i++) {
+            int64_t n = eg_shape_size(body->param[i]->shape);
+            copy(inner->at[body->param[i]->id], frame->at[v->in[i]->id] + t * n, n);
+        }
+        run_frame(p, inner);
+        leave_step(inner, v, t);
+    }
+    for (int k = 0; k < first && steps == 0; k++)
+        copy(inner->result[k], inner->at[body->param[k]->id], eg_shape_size(body->param[k]->shape));
+}
+
 static void run_frame(eg_program *p, ref_frame *frame) {
     for (int i = 0; i < frame->graph->n; i++) {
         const eg_value *v = frame->graph->values[i];
         if (!frame->needed[i]) continue;
         if (v->op == EG_OP_FUSED) run_frame(p, frame->body[i]);
+        else if (v->op == EG_OP_SCAN) run_scan(p, frame, v);
         else if (is_computed(v)) run_value(p, frame, v);
     }
 }

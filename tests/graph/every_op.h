@@ -38,6 +38,18 @@ static inline eg_value *every_fused(eg_value *x, eg_value *y) {
     return eg_node2(EG_OP_FUSED, x, y, &(eg_attr){ .body = { body } });
 }
 
+/* h = h x + x, backwards. */
+static inline void every_step(void *user, eg_graph *body, eg_value *const *h, eg_value *const *x, eg_value **next, eg_value **y) {
+    (void)body;
+    next[0] = eg_add(eg_mul(h[0], x[0]), user);
+    y[0] = eg_neg(h[0]);
+}
+
+static inline int every_scan(eg_value **root, int n, eg_value *x, eg_value *b) {
+    eg_scan(x->graph, every_step, b, &root[n], &root[n + 1], .carry = &b, .ncarry = 1, .x = &x, .nx = 1, .ny = 1, .reverse = 1);
+    return n + 2;
+}
+
 /* Elementwise and reductions. */
 static inline int every_arithmetic(eg_value **root, int n, eg_value *x, eg_value *b) {
     for (int i = 0; i < EVERY_UNARY; i++) root[n++] = every_unary[i](x);
@@ -123,6 +135,7 @@ static inline eg_graph *every_op(eg_value **root, int *n) {
     m = every_arithmetic(root, m, x, b);
     m = every_movement(root, m, x, w, index, step);
     m = every_window(root, m, g);
+    m = every_scan(root, m, x, b);
     eg_value *group = every_fused(x, b);
     root[m++] = group;
     root[m++] = eg_node1(EG_OP_PART, group, &(eg_attr){ .index = { .index = 1 } });

@@ -30,7 +30,7 @@ static int is_named(const char *name, const char *const *list) {
 
 /* No op is without numbers: a scalar function, a reference, or a reason not to have one. */
 static void each_op_can_be_computed(void **state) {
-    static const char *const elsewhere[] = { "poison", "input", "var", "param", "assign", "fused", "part", NULL };
+    static const char *const elsewhere[] = { "poison", "input", "var", "param", "assign", "fused", "part", "scan", NULL };
     (void)state;
     for (int i = 0; i < EG_OP_COUNT; i++) {
         const eg_op_def *op = op_at(i);
@@ -50,7 +50,7 @@ static void each_op_has_a_derivative_or_a_reason(void **state) {
     };
     (void)state;
     for (int i = 0; i < EG_OP_COUNT; i++)
-        if ((op_at(i)->vjp == NULL) != is_named(op_at(i)->name, without)) fail_msg("%s: vjp", op_at(i)->name);
+        if ((op_at(i)->vjp == NULL && op_at(i)->vjp_parts == NULL) != is_named(op_at(i)->name, without)) fail_msg("%s: vjp", op_at(i)->name);
 }
 
 static void each_op_can_be_drawn(void **state) {
@@ -58,7 +58,7 @@ static void each_op_can_be_drawn(void **state) {
     for (int i = 0; i < EG_OP_COUNT; i++) {
         const eg_op_def *op = op_at(i);
         int not_drawn = i == EG_OP_ASSIGN || i == EG_OP_FUSED || i == EG_OP_PART || i == EG_OP_PACK ||
-                        i == EG_OP_UNPACK || op->attr == EG_ATTR_RANDOM;
+                        i == EG_OP_UNPACK || i == EG_OP_SCAN || op->attr == EG_ATTR_RANDOM;
         for (int q = 0; q < abs(op->arity) && !not_drawn; q++)
             if (op->draw[q] == EG_DRAW_NONE) fail_msg("%s: input %d is not drawn", op->name, q);
     }

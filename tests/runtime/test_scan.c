@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_scan.c: loops. What a scan gives equals what its unrolled body gives: values, derivatives, second derivatives.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/status.h"
+#include "runtime/random_scan.h"
+
+enum { MOST_ROOTS = SCAN_ROOTS + 2 * SCAN_LEAVES + 2, MOST = 1000 };
+
+/* The results, d loss / d leaves, and d |first derivatives|^2 / d leaves. */
+static int roots_of(random_scan *s, eg_value **root, int order) {
+    eg_value *loss = scan_loss(s, s->root, s->nroots);
+    int n = 0;
+    for (int i = 0; i < s->nroots; i++) root[n++] = s->root[i];
+    if (order > 0) {
+        if (eg_grad(loss, s->leaf, s->nleaves, root + n) != EG_OK) fail_msg("seed %d: %s", (int)s->seed, eg_error());
+        n += s->nleaves;
+    }
+    if (order > 1) {
+        loss = scan_loss(s, root + n - s->nleaves, s->nleaves);
+        if (eg_grad(loss, s->leaf, s->nleaves, root + n) != EG_OK) fail_msg("seed %d: %s", (int)s->seed, eg_error());
+        n += s->nleaves;
+    }
+    if (eg_graph_status(s->graph) != EG_OK) fail_msg("seed %d: %s", (int)s->seed, eg_graph_error(s->graph));
+    return n;
+}
+
+static eg_program *program_of(const random_scan *s, eg_state *state, eg_value *const *root, int n, eg_program_opt opt) {
+    eg_program *p = eg_program_new_(state, root, n, opt);
+    if (!p) fail_msg("seed %d: %s", (int)s->seed, eg_error());
+    if (random_scan_feed(s, p) != EG_OK || eg_run(p) != EG_OK) fail_msg("seed %d: %s", (int)s->seed, eg_error());
+    return p;
+}
+
+static void assert_same(uint64_t seed, const eg_program *a, const eg_program *b, eg_value *const *root, int n, double tolerance) {
+    for (int i = 0; i < n; i++) {
+        double x[MOST], y[MOST];
+        int64_t size = eg_shape_size(root[i]->shape);
+        assert_true(size <= MOST);
+        assert_int_equal(eg_fetch(a, i, x, MOST), EG_OK);
+        assert_int_equal(eg_fetch(b, i, y, MOST), EG_OK);
+        for (int64_t k = 0; k < size; k++)
+            if (!(fabs(x[k] - y[k]) <= tolerance * (1 + fabs(y[k]))))
+                fail_msg("seed %d, root %d, element %d: %.12g, not %.12g", (int)seed, i, (int)k, x[k], y[k]);
+    }
+}
+
+static void scan_equals_its_unrolled_body(void **unused) {
+    (void)unused;
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        random_scan a = random_scan_new(seed, 0), b = random_scan_new(seed, 1);
+        eg_value *loop_root[MOST_ROOTS], *flat_root[MOST_ROOTS];
+        int order = seed % 3 == 0 ? 2 : 1, n = roots_of(&a, loop_root, order), m = roots_of(&b, flat_root, order);
+        assert_int_equal(n, m);
+        assert_int_equal(eg_graph_verify(a.graph), EG_OK);
+        eg_state *state = eg_state_new(1);
+        eg_program *p = program_of(&a, state, loop_root, n, (eg_program_opt){ .executor = EG_REF });
+        eg_program *q = program_of(&b, state, flat_root, n, (eg_program_opt){ .executor = EG_REF });
+        assert_same(seed, p, q, loop_root, n, 1e-9);
+        eg_program_free(p);
+        eg_program_free(q);
+        eg_state_free(state);
+        eg_graph_free(a.graph);
+        eg_graph_free(b.graph);
+    }
+}
+
+static void text_comes_back(void **unused) {
+    (void)unused;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        random_scan s = random_scan_new(seed, 0);
+        eg_value *root[MOST_ROOTS], *again[MOST_ROOTS];
+        int n = roots_of(&s, root, 2), m;
+        char *text = eg_graph_text(root, n);
+        eg_graph *read = eg_graph_parse(text, again, MOST_ROOTS, &m);
+        if (!read) fail_msg("%s in\n%s", eg_error(), text);
+        char *second = eg_graph_text(again, m), *drawing = eg_graph_dot(root, n);
+        assert_string_equal(text, second);
+        assert_int_equal(strstr(text, "= scan") != NULL, strstr(drawing, "label=\"scan {") != NULL);
+        eg_string_free(text);
+        eg_string_free(second);
+        eg_string_free(drawing);
+        eg_graph_free(read);
+        eg_graph_free(s.graph);
+    }
+}
+
+/* ---- mistakes -------------------------------------------------------------------------------------------------------------- */
+
+static eg_value *kept;
+
+static void keeps_a_value(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next, eg_value **y) {
+    (void)user, (void)graph, (void)y;
+    next[0] = kept = eg_add(carry[0], x[0]);
+}
+
+static void changes_its_carry(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next,
+                              eg_value **y) {
+    (void)user, (void)graph, (void)carry, (void)y;
+    next[0] = eg_sum(x[0]);
+}
+
+static void multiplies_wrongly(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next,
+                               eg_value **y) {
+    (void)graph, (void)carry, (void)y;
+    next[0] = eg_matmul(x[0], user);
+}
+
+static void forgets_a_result(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next,
+                             eg_value **y) {
+    (void)user, (void)graph, (void)x, (void)y;
+    next[0] = carry[0];
+}
+
+static void assert_mistake(eg_body_fn fn, int ny, eg_shape x_shape, const char *message) {
+    eg_graph *g = eg_graph_new();
+    eg_value *h = eg_input(g, "h", EG_F32, EG_SHAPE(2, 3)), *x = eg_input(g, "x", EG_F32, x_shape), *last, *y[2];
+    eg_value *w = eg_input(g, "w", EG_F32, EG_SHAPE(4, 3));
+    eg_scan(g, fn, w, &last, y, .carry = &h, .ncarry = 1, .x = &x, .nx = 1, .ny = ny);
+    assert_true(eg_value_is_poisoned(last));
+    if (!strstr(eg_graph_error(g), message)) fail_msg("%s: %s", message, eg_graph_error(g));
+    eg_graph_free(g);
+}
+
+static void mistakes_are_named(void **unused) {
+    (void)unused;
+    assert_mistake(changes_its_carry, 0, EG_SHAPE(5, 2, 3), "scan: carry 0 is f32[2,3], the next one f32[] (test_scan.c:");
+    assert_mistake(multiplies_wrongly, 0, EG_SHAPE(5, 2, 3), "matmul: [2,3] x [4,3]: inner dimensions 3 and 4 differ");
+    assert_mistake(forgets_a_result, 1, EG_SHAPE(5, 2, 3), "result 1 of the body was not given");
+    assert_mistake(changes_its_carry, 0, EG_SCALAR, "no axis to walk along");
+}
+
+static void a_value_of_the_body_stays_inside(void **unused) {
+    (void)unused;
+    eg_graph *g = eg_graph_new();
+    eg_value *h = eg_input(g, "h", EG_F32, EG_SCALAR), *x = eg_input(g, "x", EG_F32, EG_SHAPE(4)), *last;
+    eg_scan(g, keeps_a_value, NULL, &last, NULL, .carry = &h, .ncarry = 1, .x = &x, .nx = 1);
+    assert_int_equal(eg_graph_status(g), EG_OK);
+    assert_true(eg_value_is_poisoned(eg_add(h, kept)));
+    assert_non_null(strstr(eg_graph_error(g), "inside of a loop"));
+    eg_graph_free(g);
+}
+
+/* ---- captures --------------------------------------------------------------------------------------------------------------- */
+
+static void makes_its_own_variable(void *user, eg_graph *body, eg_value *const *carry, eg_value *const *x, eg_value **next,
+                                   eg_value **y) {
+    (void)user;
+    eg_value *w = eg_weight(body, "w", EG_F32, EG_SHAPE(3, 3));
+    y[0] = next[0] = eg_tanh(eg_add(x[0], eg_matmul(carry[0], w)));
+}
+
+static void variables_of_a_body_belong_to_the_graph(void **unused) {
+    (void)unused;
+    eg_graph *g = eg_graph_new();
+    eg_value *h = eg_full(g, EG_F32, EG_SHAPE(2, 3), 0), *x = eg_input(g, "x", EG_F32, EG_SHAPE(4, 2, 3)), *y;
+    eg_scope_push(g, "cell");
+    eg_scan(g, makes_its_own_variable, NULL, NULL, &y, .carry = &h, .ncarry = 1, .x = &x, .nx = 1, .ny = 1);
+    eg_scope_pop(g);
+    assert_int_equal(eg_graph_status(g), EG_OK);
+    assert_non_null(eg_graph_find(g, EG_OP_VAR, "cell/w"));
+    char *text = eg_graph_text(&y, 1);
+    assert_string_equal(text, "%0 = const {0} : f32[2,3]\n"
+                              "%1 = input \"x\" : f32[4,2,3]\n"
+                              "%2 = var \"cell/w\" {panels} : f32[3,3]{panels}\n"
+                              "%3 = scan %0, %1, %2 {steps=4, carries=1, stacked=1} {\n"
+                              "  %0 = param {0} : f32[2,3]\n"
+                              "  %1 = param {1} : f32[2,3]\n"
+                              "  %2 = param {2} : f32[3,3]{panels}\n"
+                              "  %3 = matmul %0, %2 : f32[2,3]\n"
+                              "  %4 = add %1, %3 : f32[2,3]\n"
+                              "  %5 = tanh %4 : f32[2,3]\n"
+                              "  return %5, %5\n"
+                              "} : f32[2,3]\n"
+                              "%4 = part %3 {1} : f32[4,2,3]\n"
+                              "return %4\n");
+    eg_string_free(text);
+    eg_graph_free(g);
+}
+
+/* ---- no memory --------------------------------------------------------------------------------------------------------------- */
+
+static eg_status build_and_run(uint64_t seed) {
+    random_scan s = random_scan_new(seed, 0);
+    eg_value *grad[SCAN_LEAVES], *loss = s.graph ? scan_loss(&s, s.root, s.nroots) : NULL;
+    eg_state *state = eg_state_new(1);
+    eg_status status = loss && state ? eg_grad(loss, s.leaf, s.nleaves, grad) : EG_E_MEMORY;
+    eg_program *p = status == EG_OK ? eg_program_new_(state, grad, s.nleaves, (eg_program_opt){ .executor = EG_REF }) : NULL;
+    if (status == EG_OK) status = p ? random_scan_feed(&s, p) : eg_error_status();
+    if (status == EG_OK) status = eg_run(p);
+    eg_program_free(p);
+    eg_state_free(state);
+    eg_graph_free(s.graph);
+    return status;
+}
+
+static void no_memory_is_an_error(void **unused) {
+    (void)unused;
+    static const uint64_t seeds[] = { 3, 7 };
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(build_and_run(seeds[i]), EG_OK);
+        eg_status status = EG_E_MEMORY;
+        for (uint64_t n = 1; status != EG_OK; n++) {
+            eg_alloc_fail_at(n, 0);
+            status = build_and_run(seeds[i]);
+            eg_alloc_fail_at(0, 0);
+            if (status != EG_OK) assert_int_equal(status, EG_E_MEMORY);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scan_equals_its_unrolled_body),
+        cmocka_unit_test(text_comes_back),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(a_value_of_the_body_stays_inside),
+        cmocka_unit_test(variables_of_a_body_belong_to_the_graph),
+        cmocka_unit_test(no_memory_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
