@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 10
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build bench check check-long demo asan ubsan tsan hostile fuzz amalgamation layers size fmt clean help
+.PHONY: build bench check check-long demo asan ubsan tsan hostile fuzz amalgamation ports layers size fmt clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ fuzz: ## each fuzz target for FUZZ_SECONDS=10 from its seeds (needs clang)
 amalgamation: ## the library as elegans.c and elegans.h in build/amalgamation, compiled and tested as one object
 	@tools/install_missing.sh check
 	@tools/check_amalgamation.sh $(BUILD)/amalgamation
+
+ports: ## compile the kernels for AArch64 and WebAssembly with the cross compilers that are here
+	@tools/ports.sh
 
 layers: ## check that every file includes only what its layer may see
 	@tools/check_layers

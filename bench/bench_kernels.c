@@ -83,7 +83,13 @@ static volatile float sink;
 #if defined(__x86_64__)
 PEAK(avx512, __attribute__((target("avx512f"))), __m512, _mm512_set1_ps, _mm512_fmadd_ps(r[i], x, y))
 PEAK(avx2, __attribute__((target("avx2,fma"))), __m256, _mm256_set1_ps, _mm256_fmadd_ps(r[i], x, y))
-PEAK(portable, , __m128, _mm_set1_ps, r[i] * x + y)
+static inline __m128 multiply_then_add(__m128 a, __m128 x, __m128 y)
+{
+    __m128 product = a * x;
+    __asm__("" : "+x"(product)); /* keeps the compiler from fusing the two */
+    return product + y;
+}
+PEAK(portable, , __m128, _mm_set1_ps, multiply_then_add(r[i], x, y))
 #endif
 
 static double peak_flops(const eg_kernels *k)

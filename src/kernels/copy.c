@@ -7,6 +7,7 @@
 #include "kernels/kernels.h"
 
 #include <string.h>
+#include "kernels/simd.h"
 
 enum { MAX_RANK = 16, TILE = 16 };
 
@@ -69,16 +70,34 @@ static void copy_line(const walk *w, int64_t n, int axis, char *out, const char 
     else line_uint64_t(n, out, out_step, in, in_step);
 }
 
+/* A whole tile of 32-bit elements, both sides contiguous in one direction, by 4x4 transposes in registers. */
+static void transpose_tile(float *out, int64_t out_step, const float *in, int64_t in_step)
+{
+    for (int i = 0; i < TILE; i += 4)
+        for (int j = 0; j < TILE; j += 4) {
+            eg_vf r[4];
+            for (int q = 0; q < 4; q++) r[q] = v_load(in + (j + q) * in_step + i);
+            v_transpose4(r);
+            for (int q = 0; q < 4; q++) v_store(out + (i + q) * out_step + j, r[q]);
+        }
+}
+
 /* The last two dimensions, where the input runs along the outer one. */
 static void copy_tiled(const walk *w, int axis, char *out, const char *in)
 {
     int64_t size = (int64_t)w->size, rows = w->dim[axis], columns = w->dim[axis + 1];
+    int by_vectors = size == 4 && w->out[axis + 1] == 1 && w->in[axis] == 1;
     for (int64_t i0 = 0; i0 < rows; i0 += TILE)
-        for (int64_t j0 = 0; j0 < columns; j0 += TILE)
-            for (int64_t i = i0; i < i0 + TILE && i < rows; i++)
-                copy_line(w, columns - j0 < TILE ? columns - j0 : TILE, axis + 1,
-                          out + (i * w->out[axis] + j0 * w->out[axis + 1]) * size,
-                          in + (i * w->in[axis] + j0 * w->in[axis + 1]) * size);
+        for (int64_t j0 = 0; j0 < columns; j0 += TILE) {
+            int64_t height = rows - i0 < TILE ? rows - i0 : TILE, width = columns - j0 < TILE ? columns - j0 : TILE;
+            char *to = out + (i0 * w->out[axis] + j0 * w->out[axis + 1]) * size;
+            const char *from = in + (i0 * w->in[axis] + j0 * w->in[axis + 1]) * size;
+            if (by_vectors && height == TILE && width == TILE)
+                transpose_tile((float *)(void *)to, w->out[axis], (const float *)(const void *)from, w->in[axis + 1]);
+            else
+                for (int64_t i = 0; i < height; i++)
+                    copy_line(w, width, axis + 1, to + i * w->out[axis] * size, from + i * w->in[axis] * size);
+        }
 }
 
 static void copy_from(const walk *w, int axis, char *out, const char *in)

@@ -59,9 +59,12 @@ void EG_FN(unpack)(float *out, int64_t out_row, const float *panels, int64_t k, 
     for (int64_t p = p0; p < p1; p++) {
         const float *from = panels + p * k * EG_PANEL;
         int64_t width = min64(n - p * EG_PANEL, EG_PANEL);
-        for (int64_t q = 0; q < k; q++, from += EG_PANEL)
-            for (int64_t j = 0; j < width; j += EG_W)
-                v_store_tail(out + q * out_row + p * EG_PANEL + j, v_load(from + j), v_tail(min64(width - j, EG_W)));
+        float *to = out + p * EG_PANEL;
+        for (int64_t q = 0; q < k; q++, from += EG_PANEL, to += out_row) {
+            int64_t j = 0;
+            for (; j + EG_W <= width; j += EG_W) v_store(to + j, v_load(from + j));
+            if (j < width) v_store_tail(to + j, v_load(from + j), v_tail(width - j));
+        }
     }
 }
 

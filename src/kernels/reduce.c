@@ -51,8 +51,13 @@ EG_INLINE float chunk(combine f, float start, int64_t n, const float *s)
         EG_UNROLL for (int v = 0; v < PER_LANES; v++) r[v] = f(r[v], v_load(s + i + v * EG_W));
     }
     float lane[LANES];
-    EG_UNROLL for (int v = 0; v < PER_LANES; v++) v_store(lane + v * EG_W, r[v]);
-    for (int l = 0; i < n; i++, l++) lane[l] = combine1(f, lane[l], s[i]);
+    EG_UNROLL for (int v = 0; v < PER_LANES; v++) { /* lanes beyond the end get what changes nothing */
+        int64_t left = n - i - v * EG_W;
+        eg_tail tail = v_tail(left < 0 ? 0 : left < EG_W ? left : EG_W);
+        if (left > 0)
+            r[v] = f(r[v], v_select(v_tail_mask(tail), v_load_tail(s + i + v * EG_W, tail), v_set(start)));
+        v_store(lane + v * EG_W, r[v]);
+    }
     return tree(f, lane);
 }
 

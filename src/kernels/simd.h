@@ -167,6 +167,7 @@ EG_INLINE eg_tail v_tail(int64_t n) { return (eg_tail)((1u << n) - 1u); }
 EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm512_maskz_loadu_ps(t, p); }
 EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) { _mm512_mask_storeu_ps(p, t, (__m512)v); }
 EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return (eg_vf)_mm512_maskz_mov_ps(t, (__m512)v); }
+EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }
 
 #else
 
@@ -194,6 +195,7 @@ EG_INLINE eg_tail v_tail(int64_t n)
 EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm256_maskload_ps(p, (__m256i)t); }
 EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) { _mm256_maskstore_ps(p, (__m256i)t, (__m256)v); }
 EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return v_keep(t, v); }
+EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }
 
 #else
 
@@ -223,7 +225,8 @@ EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail n)
     if (n == EG_W) v_store(p, v);
     else v_store_part(p, v, n);
 }
-EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep((eg_vm)(v_iota() < (int32_t)n), v); }
+EG_INLINE eg_vm v_tail_mask(eg_tail n) { return (eg_vm)(v_iota() < (int32_t)n); }
+EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep(v_tail_mask(n), v); }
 
 #endif
 #endif
@@ -344,6 +347,21 @@ EG_INLINE void v_mul_wide(eg_vu a, uint32_t m, eg_vu *high, eg_vu *low)
     __m256i even = _mm256_mul_epu32((__m256i)a, k), odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), k);
     *high = (eg_vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
     *low = (eg_vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+#elif defined(__x86_64__)
+    __m128i k = _mm_set1_epi32((int32_t)m);
+    eg_vu even = (eg_vu)_mm_mul_epu32((__m128i)a, k), odd = (eg_vu)_mm_mul_epu32(_mm_srli_epi64((__m128i)a, 32), k);
+    *high = __builtin_shufflevector(even, odd, 1, 5, 3, 7);
+    *low = __builtin_shufflevector(even, odd, 0, 4, 2, 6);
+#elif defined(__aarch64__) || defined(__wasm_simd128__)
+#if defined(__aarch64__)
+    uint32x2_t k = vdup_n_u32(m);
+    eg_vu p = (eg_vu)vmull_u32(vget_low_u32((uint32x4_t)a), k), q = (eg_vu)vmull_u32(vget_high_u32((uint32x4_t)a), k);
+#else
+    v128_t k = wasm_i32x4_splat((int32_t)m);
+    eg_vu p = (eg_vu)wasm_u64x2_extmul_low_u32x4((v128_t)a, k), q = (eg_vu)wasm_u64x2_extmul_high_u32x4((v128_t)a, k);
+#endif
+    *high = __builtin_shufflevector(p, q, 1, 3, 5, 7);
+    *low = __builtin_shufflevector(p, q, 0, 2, 4, 6);
 #else
     for (int i = 0; i < EG_W; i++) {
         uint64_t p = (uint64_t)a[i] * m;
