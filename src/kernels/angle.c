@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * angle.c: huge arguments of sine and cosine, in integers: the quarter turns of x are x 2/pi mod 4, and of 2/pi only the
- * bits matter that x's exponent moves around the point (Payne and Hanek). Rare, hence one float at a time.
+ * angle.c: huge arguments of sine and cosine, in integers: the quarter turns of x are x 2/pi mod 4, and of 2/pi only
+ * the bits matter that x's exponent moves around the point (Payne and Hanek). Rare, hence one float at a time.
  */
 #include "kernels/isa.h"
 
@@ -19,8 +19,7 @@ static uint64_t bits_at(int position) /* 32 bits from there on */
     return (uint32_t)(pair >> (32 - shift));
 }
 
-float eg_reduce_huge(float x, int32_t *quarter)
-{
+float eg_reduce_huge(float x, int32_t *quarter) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     int exponent = (int)(bits >> 23 & 255) - 150; /* |x| = mantissa * 2^exponent */

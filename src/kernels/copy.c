@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * copy.c: moves an array between two strided layouts: reshape, permute, slice, expand made real. Dimensions are put in
- * the order of the output's strides and merged where both sides allow it; the innermost two are then a run of copies or
- * a transpose, which goes in tiles so that both sides use their cache lines whole.
+ * copy.c: moves an array between two strided layouts: reshape, permute, slice, expand made real. Dimensions are put
+ * in the order of the output's strides and merged where both sides allow it; the innermost two are then a run of
+ * copies or a transpose, which goes in tiles so that both sides use their cache lines whole.
  */
 #include "kernels/kernels.h"
 
@@ -20,8 +20,7 @@ typedef struct walk {
 static int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 /* Output stride falling, so that the last dimension is the one to write along. */
-static void sort_dims(walk *w)
-{
+static void sort_dims(walk *w) {
     for (int i = 1; i < w->rank; i++)
         for (int j = i; j > 0 && magnitude(w->out[j]) > magnitude(w->out[j - 1]); j--) {
             int64_t d = w->dim[j], o = w->out[j], n = w->in[j];
@@ -30,8 +29,7 @@ static void sort_dims(walk *w)
         }
 }
 
-static void merge_dims(walk *w)
-{
+static void merge_dims(walk *w) {
     int last = 0;
     for (int i = 1; i < w->rank; i++) {
         if (w->out[last] == w->out[i] * w->dim[i] && w->in[last] == w->in[i] * w->dim[i]) {
@@ -46,8 +44,7 @@ static void merge_dims(walk *w)
 }
 
 #define LINE(type)                                                                                     \
-    static void line_##type(int64_t n, void *out, int64_t out_step, const void *in, int64_t in_step)  \
-    {                                                                                                  \
+    static void line_##type(int64_t n, void *out, int64_t out_step, const void *in, int64_t in_step) { \
         type *restrict o = out;                                                                        \
         const type *restrict s = in;                                                                   \
         if (out_step == 1 && in_step == 0) {                                                           \
@@ -61,18 +58,20 @@ LINE(uint8_t)
 LINE(uint32_t)
 LINE(uint64_t)
 
-static void copy_line(const walk *w, int64_t n, int axis, char *out, const char *in)
-{
+static void copy_line(const walk *w, int64_t n, int axis, char *out, const char *in) {
     int64_t out_step = w->out[axis], in_step = w->in[axis];
-    if (out_step == 1 && in_step == 1) memcpy(out, in, (size_t)n * w->size);
-    else if (w->size == 1) line_uint8_t(n, out, out_step, in, in_step);
-    else if (w->size == 4) line_uint32_t(n, out, out_step, in, in_step);
-    else line_uint64_t(n, out, out_step, in, in_step);
+    if (out_step == 1 && in_step == 1)
+        memcpy(out, in, (size_t)n * w->size);
+    else if (w->size == 1)
+        line_uint8_t(n, out, out_step, in, in_step);
+    else if (w->size == 4)
+        line_uint32_t(n, out, out_step, in, in_step);
+    else
+        line_uint64_t(n, out, out_step, in, in_step);
 }
 
 /* A whole tile of 32-bit elements, both sides contiguous in one direction, by 4x4 transposes in registers. */
-static void transpose_tile(float *out, int64_t out_step, const float *in, int64_t in_step)
-{
+static void transpose_tile(float *out, int64_t out_step, const float *in, int64_t in_step) {
     for (int i = 0; i < TILE; i += 4)
         for (int j = 0; j < TILE; j += 4) {
             eg_vf r[4];
@@ -83,8 +82,7 @@ static void transpose_tile(float *out, int64_t out_step, const float *in, int64_
 }
 
 /* The last two dimensions, where the input runs along the outer one. */
-static void copy_tiled(const walk *w, int axis, char *out, const char *in)
-{
+static void copy_tiled(const walk *w, int axis, char *out, const char *in) {
     int64_t size = (int64_t)w->size, rows = w->dim[axis], columns = w->dim[axis + 1];
     int by_vectors = size == 4 && w->out[axis + 1] == 1 && w->in[axis] == 1;
     for (int64_t i0 = 0; i0 < rows; i0 += TILE)
@@ -100,19 +98,19 @@ static void copy_tiled(const walk *w, int axis, char *out, const char *in)
         }
 }
 
-static void copy_from(const walk *w, int axis, char *out, const char *in)
-{
+static void copy_from(const walk *w, int axis, char *out, const char *in) {
     int64_t size = (int64_t)w->size;
-    if (axis == w->rank - 1) copy_line(w, w->dim[axis], axis, out, in);
-    else if (axis == w->rank - 2 && magnitude(w->in[axis]) < magnitude(w->in[axis + 1])) copy_tiled(w, axis, out, in);
+    if (axis == w->rank - 1)
+        copy_line(w, w->dim[axis], axis, out, in);
+    else if (axis == w->rank - 2 && magnitude(w->in[axis]) < magnitude(w->in[axis + 1]))
+        copy_tiled(w, axis, out, in);
     else
         for (int64_t i = 0; i < w->dim[axis]; i++)
             copy_from(w, axis + 1, out + i * w->out[axis] * size, in + i * w->in[axis] * size);
 }
 
 void eg_copy_strided(int rank, const int64_t *dim, void *out, const int64_t *out_stride, const void *in,
-                     const int64_t *in_stride, int size)
-{
+                     const int64_t *in_stride, int size) {
     walk w = { .size = (size_t)size };
     for (int i = 0; i < rank; i++) {
         if (dim[i] == 0) return;

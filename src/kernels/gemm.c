@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * gemm.c: the matrix product. Each element of C is one chain of multiply-adds in k, so that no way of cutting the work
- * changes a bit of the result; everything below is only about feeding the chains.
+ * gemm.c: the matrix product. Each element of C is one chain of multiply-adds in k, so that no way of cutting the
+ * work changes a bit of the result; everything below is only about feeding the chains.
  *
- *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float of A
- *           per row. Rows are dealt evenly to tiles (128 rows: 10 tiles of 12 or 13, not 9 of 14 and one of 2).
+ *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
+ *           of A per row. Rows are dealt evenly to tiles (128 rows: 10 tiles of 12 or 13, not 9 of 14 and one of 2).
  *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
  *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
- *   few rows  (<= 3) have too few chains in a tile; they take several panels at once.
+ *   few rows     (<= 3) have too few chains in a tile; they take several panels at once.
  *   few columns  leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
 #include "kernels/isa.h"
 
 enum {
-    VECTORS = 2,                 /* of a tile */
-    STEP = VECTORS * EG_W,       /* its columns */
-    ROWS = EG_W == 16 ? 14 : 6,  /* its most rows: accumulators + B + one broadcast fill the register file */
+    VECTORS = 2,                /* of a tile */
+    STEP = VECTORS * EG_W,      /* its columns */
+    ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the register file */
     K_BLOCK = EG_W == 16 ? 1024 : 512,
-    GROUP_FLOATS = 65536,        /* of B in a group of panels: 256 KB, a part of L2 */
+    GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     PANEL_VECTORS = EG_PANEL / EG_W,
-    FEW = 3,                     /* rows, for wide tiles: panels at once for one row, for more */
+    FEW = 3, /* rows, for wide tiles: panels at once for one row, for more */
     WIDE = EG_W == 16 ? 4 : 2,
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -56,13 +56,14 @@ static const int64_t no_offset = 0;
 
 EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* ---- the inner loops ---------------------------------------------------------------------------------------------- */
+/* ---- the inner loops ------------------------------------------------------------------------- */
 
-EG_INLINE eg_vf load_vector(const float *p, int last, eg_tail tail) { return last ? v_load_tail(p, tail) : v_load(p); }
+EG_INLINE eg_vf load_vector(const float *p, int last, eg_tail tail) {
+    return last ? v_load_tail(p, tail) : v_load(p);
+}
 
 /* rows x vectors of C. */
-EG_INLINE void multiply(int rows, int vectors, const tile *t)
-{
+EG_INLINE void multiply(int rows, int vectors, const tile *t) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row;
     eg_tail tail = t->tail, stored = t->padded ? v_tail(EG_W) : tail;
@@ -75,12 +76,14 @@ EG_INLINE void multiply(int rows, int vectors, const tile *t)
         }
     }
     for (int64_t s = 0; s < t->count; s++) {
-        const float *p[(ROWS + 2) / 3]; /* every third row has a pointer: its neighbours are in reach of x86 addressing */
+        /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
+        const float *p[(ROWS + 2) / 3];
         EG_UNROLL for (int i = 0; i < rows; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
-            EG_UNROLL for (int v = 0; v < vectors; v++)
+            EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+            }
             EG_UNROLL for (int i = 0; i < rows; i++) {
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
                 EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_fma(x, bv[v], r[i][v]);
@@ -92,23 +95,26 @@ EG_INLINE void multiply(int rows, int vectors, const tile *t)
     EG_UNROLL for (int i = 0; i < rows; i++) {
         EG_UNROLL for (int v = 0; v < vectors; v++) {
             float *to = c + i * c_row + v * EG_W;
-            if (v < vectors - 1) v_store(to, r[i][v]);
-            else v_store_tail(to, v_keep_tail(r[i][v], tail), stored);
+            if (v < vectors - 1)
+                v_store(to, r[i][v]);
+            else
+                v_store_tail(to, v_keep_tail(r[i][v], tail), stored);
         }
     }
 }
 
 /* A few rows against `panels` whole panels. */
-EG_INLINE void multiply_wide(int rows, int panels, const tile *t)
-{
+EG_INLINE void multiply_wide(int rows, int panels, const tile *t) {
     eg_vf r[FEW][WIDE * PANEL_VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k;
     int vectors = panels * PANEL_VECTORS;
     const float *b[WIDE];
     EG_UNROLL for (int p = 0; p < panels; p++) b[p] = t->b + p * t->b_panel;
     EG_UNROLL for (int i = 0; i < rows; i++) {
-        EG_UNROLL for (int v = 0; v < vectors; v++)
-            r[i][v] = v_load(t->start + i * t->start_row + v / PANEL_VECTORS * t->start_panel + v % PANEL_VECTORS * EG_W);
+        const float *start = t->start + i * t->start_row;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            r[i][v] = v_load(start + v / PANEL_VECTORS * t->start_panel + v % PANEL_VECTORS * EG_W);
+        }
     }
     for (int64_t s = 0; s < t->count; s++) {
         const float *a = t->a + t->runs[s];
@@ -131,8 +137,8 @@ EG_INLINE void multiply_wide(int rows, int panels, const tile *t)
 
 typedef void (*tile_fn)(const tile *t);
 
-#define TILE(m)                                                     \
-    static void tile_##m##_1(const tile *t) { multiply(m, 1, t); }  \
+#define TILE(m)                                                    \
+    static void tile_##m##_1(const tile *t) { multiply(m, 1, t); } \
     static void tile_##m##_2(const tile *t) { multiply(m, 2, t); }
 #define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
 #define UP_TO_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
@@ -149,11 +155,10 @@ static void wide_2(const tile *t) { multiply_wide(2, LESS_WIDE, t); }
 static void wide_3(const tile *t) { multiply_wide(3, LESS_WIDE, t); }
 static const tile_fn wide_of[FEW] = { wide_1, wide_2, wide_3 };
 
-/* ---- the nest ------------------------------------------------------------------------------------------------------- */
+/* ---- the nest -------------------------------------------------------------------------------- */
 
 /* Points the tile at the columns from j on of the rows from i on. */
-EG_INLINE void aim(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t j)
-{
+EG_INLINE void aim(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t j) {
     int64_t panel = j / EG_PANEL, lane = j % EG_PANEL;
     t->b = g->b + panel * g->b_panel + k->first * g->b_k + lane, t->b_k = g->b_k;
     t->c = g->c + panel * g->c_panel + i * g->c_row + lane;
@@ -165,8 +170,7 @@ EG_INLINE void aim(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64
 }
 
 /* `rows` rows from i on against one panel. */
-static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p)
-{
+static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p) {
     int64_t j = p * EG_PANEL, end = min64(g->n, j + EG_PANEL);
     for (; j < end; j += STEP) {
         int64_t width = min64(end - j, STEP);
@@ -183,8 +187,7 @@ static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
 }
 
 /* `rows` rows from i on against panels p0..p1. */
-static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p0, int64_t p1)
-{
+static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p0, int64_t p1) {
     if (rows <= FEW) {
         int at_once = rows == 1 ? WIDE : LESS_WIDE;
         int64_t whole = min64(p1, g->n / EG_PANEL);
@@ -197,11 +200,18 @@ static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
 }
 
 /* All rows for one block of k and one group of panels. */
-static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
-{
+static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     const float *a = g->a + k->a_offset;
-    tile t = { .a_row = g->a_row, .a_k = g->a_k, .runs = k->runs, .count = k->count, .run = k->run, .last = k->last,
-               .b_panel = g->b_panel, .c_row = g->c_row, .c_panel = g->c_panel, .padded = g->c_padded };
+    tile t = { .a_row = g->a_row,
+               .a_k = g->a_k,
+               .runs = k->runs,
+               .count = k->count,
+               .run = k->run,
+               .last = k->last,
+               .b_panel = g->b_panel,
+               .c_row = g->c_row,
+               .c_panel = g->c_panel,
+               .padded = g->c_padded };
     for (int64_t i = i0, tiles = (i1 - i0 + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         int rows = (int)(tiles == 1 ? i1 - i : (i1 - i + tiles - 1) / tiles);
         t.a = a + i * g->a_row;
@@ -212,9 +222,12 @@ static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1
 }
 
 /* The block of k that starts at `first`: without runs, k is cut evenly. */
-EG_INLINE k_block block_at(const eg_gemm *g, int64_t first)
-{
-    k_block k = { .first = first, .length = g->k, .a_offset = first * g->a_k, .runs = &no_offset, .count = 1,
+EG_INLINE k_block block_at(const eg_gemm *g, int64_t first) {
+    k_block k = { .first = first,
+                  .length = g->k,
+                  .a_offset = first * g->a_k,
+                  .runs = &no_offset,
+                  .count = 1,
                   .is_first = first == 0 };
     if (g->a_runs) {
         int64_t within = first % g->run, whole = g->run < K_BLOCK ? K_BLOCK / g->run * g->run : K_BLOCK;
@@ -231,53 +244,63 @@ EG_INLINE k_block block_at(const eg_gemm *g, int64_t first)
     return k;
 }
 
-/* B's last columns, fewer than a vector, as whole vectors with zeros: only where masked loads cost, and B ends there. */
-static const float *whole_edge(const eg_gemm *g, int64_t first, int64_t length, int64_t p1, float *edge)
-{
+/* B's last columns as whole vectors with zeros: only where masked loads cost, and B ends there. */
+static const float *whole_edge(const eg_gemm *g, int64_t first, int64_t length, int64_t p1, float *edge) {
     int64_t j = g->n / STEP * STEP, width = g->n - j;
     if (EG_MASKS_ARE_FREE || width % EG_W == 0 || g->b_panel != EG_PANEL || p1 * EG_PANEL < g->n) return NULL;
     const float *b = g->b + first * g->b_k + j;
     eg_tail tail = v_tail(width % EG_W);
     for (int64_t q = 0; q < length; q++, b += g->b_k) {
         float *out = edge + q * STEP;
-        if (width > EG_W) v_store(out, v_load(b)), v_store(out + EG_W, v_load_tail(b + EG_W, tail));
-        else v_store(out, v_load_tail(b, tail));
+        if (width > EG_W)
+            v_store(out, v_load(b)), v_store(out + EG_W, v_load_tail(b + EG_W, tail));
+        else
+            v_store(out, v_load_tail(b, tail));
     }
     return edge;
 }
 
-static void nest(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
-{
+static void nest(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     int64_t first = 0;
     do {
         float edge[EG_MASKS_ARE_FREE ? 1 : K_BLOCK * STEP] __attribute__((aligned(64)));
         k_block k = block_at(g, first);
         k.edge = whole_edge(g, first, k.length, p1, edge);
-        int64_t group = (p1 - p0) * k.length * EG_PANEL <= GROUP_FLOATS ? p1 - p0 : GROUP_FLOATS / EG_PANEL / k.length + 1;
+        int64_t group =
+            (p1 - p0) * k.length * EG_PANEL <= GROUP_FLOATS ? p1 - p0 : GROUP_FLOATS / EG_PANEL / k.length + 1;
         for (int64_t p = p0; p < p1; p += group) row_tiles(g, &k, i0, i1, p, min64(p1, p + group));
         first += k.length;
     } while (first < g->k);
 }
 
-/* ---- small products: one tile wide ------------------------------------------------------------------------------------ */
+/* ---- small products: one tile wide ----------------------------------------------------------- */
 
-static int is_small(const eg_gemm *g, int64_t p0, int64_t p1)
-{
+static int is_small(const eg_gemm *g, int64_t p0, int64_t p1) {
     return p1 - p0 == 1 && g->n - p0 * EG_PANEL <= STEP && g->k <= K_BLOCK && !g->a_runs && !g->c_padded;
 }
 
 /* The nest without its loops, whose bookkeeping would take longer than the product. */
-static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p)
-{
+static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
     int64_t width = g->n - p * EG_PANEL, c_row = g->c_row;
     int vectors = width > EG_W ? 2 : 1;
     float whole[EG_MASKS_ARE_FREE ? 1 : K_BLOCK * STEP] __attribute__((aligned(64)));
     const float *edge = whole_edge(g, 0, g->k, p + 1, whole);
-    tile t = { .a = g->a + i0 * g->a_row, .a_row = g->a_row, .a_k = g->a_k, .runs = &no_offset, .count = 1, .last = g->k,
-               .b = edge ? edge : g->b + p * g->b_panel, .b_k = edge ? STEP : g->b_k, .start = zeros, .c = g->c + p * g->c_panel + i0 * c_row,
-               .c_row = c_row, .tail = v_tail(width - (vectors - 1) * EG_W) };
-    if (g->accumulate) t.start = t.c, t.start_row = c_row;
-    else if (g->bias) t.start = g->bias + p * EG_PANEL;
+    tile t = { .a = g->a + i0 * g->a_row,
+               .a_row = g->a_row,
+               .a_k = g->a_k,
+               .runs = &no_offset,
+               .count = 1,
+               .last = g->k,
+               .b = edge ? edge : g->b + p * g->b_panel,
+               .b_k = edge ? STEP : g->b_k,
+               .start = zeros,
+               .c = g->c + p * g->c_panel + i0 * c_row,
+               .c_row = c_row,
+               .tail = v_tail(width - (vectors - 1) * EG_W) };
+    if (g->accumulate)
+        t.start = t.c, t.start_row = c_row;
+    else if (g->bias)
+        t.start = g->bias + p * EG_PANEL;
     for (int64_t left = i1 - i0, tiles = (left + ROWS - 1) / ROWS; tiles > 0; tiles--) {
         int64_t rows = tiles == 1 ? left : (left + tiles - 1) / tiles;
         tile_of[rows - 1][vectors - 1](&t);
@@ -287,7 +310,7 @@ static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p)
     if (g->finish) g->finish(g->context, i0, i1, p * EG_PANEL, g->n);
 }
 
-/* ---- few columns ------------------------------------------------------------------------------------------------------ */
+/* ---- few columns ----------------------------------------------------------------------------- */
 
 enum {
     TURN_ROWS = 4 * EG_PANEL, /* of C at a time */
@@ -295,36 +318,46 @@ enum {
     TURN_K = 64               /* A's rows are transposed in pieces of so many k */
 };
 
-/* Fewer than two thirds of the lanes used, and enough work to pay for transposing C, and A where its rows run along k. */
-static int worth_turning(const eg_gemm *g, int64_t rows)
-{
+/* Fewer than two thirds of the lanes used, and enough work to pay for transposing C, and A where its rows run along
+ * k. */
+static int worth_turning(const eg_gemm *g, int64_t rows) {
     int64_t n = g->n, lanes = (n + EG_W - 1) / EG_W * EG_W;
     if (n > TURN_COLUMNS || 3 * n >= 2 * lanes || g->accumulate || g->a_runs || g->c_padded) return 0;
     return (g->a_row == 1 && rows >= EG_W && g->k >= n) || (g->a_k == 1 && rows >= 2 * EG_W && g->k >= 4 * n + 4);
 }
 
 /* s[columns][TURN_ROWS], lanes along the rows, into rows of C. */
-static void store_turned(float *c, int64_t c_row, const float *s, int64_t rows, int64_t columns)
-{
+static void store_turned(float *c, int64_t c_row, const float *s, int64_t rows, int64_t columns) {
     for (int64_t i = 0; i < rows; i += EG_W)
         for (int64_t j = 0; j < columns; j += EG_W) {
             eg_vf r[EG_W];
             eg_tail tail = v_tail(min64(columns - j, EG_W));
-            EG_UNROLL for (int v = 0; v < EG_W; v++) r[v] = j + v < columns ? v_load(s + (j + v) * TURN_ROWS + i) : v_set(0.f);
+            EG_UNROLL for (int v = 0; v < EG_W; v++) {
+                r[v] = j + v < columns ? v_load(s + (j + v) * TURN_ROWS + i) : v_set(0.f);
+            }
             v_transpose(r);
-            EG_UNROLL for (int v = 0; v < EG_W; v++)
-                if (i + v < rows) v_store_tail(c + (i + v) * c_row + j, r[v], tail);
+            EG_UNROLL for (int v = 0; v < EG_W; v++) if (i + v < rows)
+                v_store_tail(c + (i + v) * c_row + j, r[v], tail);
         }
 }
 
 /* Rows i..i+rows of C, at most TURN_ROWS, by way of C'[n][TURN_ROWS] = B' A'. */
-static void turned(const eg_gemm *g, int64_t i, int64_t rows)
-{
+static void turned(const eg_gemm *g, int64_t i, int64_t rows) {
     float out[TURN_COLUMNS * TURN_ROWS] __attribute__((aligned(64)));
     float packed[TURN_K * TURN_ROWS] __attribute__((aligned(64)));
     const float *a = g->a + i * g->a_row;
-    eg_gemm h = { .m = g->n, .n = rows, .k = g->k, .a = g->b, .a_row = 1, .a_k = g->b_k, .b = a, .b_k = g->a_k,
-                  .b_panel = EG_PANEL, .c = out, .c_row = TURN_ROWS, .c_panel = EG_PANEL };
+    eg_gemm h = { .m = g->n,
+                  .n = rows,
+                  .k = g->k,
+                  .a = g->b,
+                  .a_row = 1,
+                  .a_k = g->b_k,
+                  .b = a,
+                  .b_k = g->a_k,
+                  .b_panel = EG_PANEL,
+                  .c = out,
+                  .c_row = TURN_ROWS,
+                  .c_panel = EG_PANEL };
     int64_t panels = (rows + EG_PANEL - 1) / EG_PANEL;
     if (g->bias) {
         h.accumulate = 1;
@@ -345,11 +378,10 @@ static void turned(const eg_gemm *g, int64_t i, int64_t rows)
     if (g->finish) g->finish(g->context, i, i + rows, 0, g->n);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Sums of the columns of `vectors` vectors of B, the last one partial. */
-EG_INLINE void sum_vectors(const eg_gemm *g, int64_t j, int vectors, eg_tail tail)
-{
+EG_INLINE void sum_vectors(const eg_gemm *g, int64_t j, int vectors, eg_tail tail) {
     const float *b = g->b + j / EG_PANEL * g->b_panel + j % EG_PANEL;
     float *out = g->column_sums + j;
     eg_vf s[VECTORS];
@@ -361,21 +393,23 @@ EG_INLINE void sum_vectors(const eg_gemm *g, int64_t j, int vectors, eg_tail tai
     v_store_tail(out + (vectors - 1) * EG_W, s[vectors - 1], tail);
 }
 
-static void sum_columns(const eg_gemm *g, int64_t j0, int64_t j1)
-{
+static void sum_columns(const eg_gemm *g, int64_t j0, int64_t j1) {
     for (int64_t j = j0; j < j1; j += STEP) {
         int64_t width = min64(j1 - j, STEP);
-        if (width > EG_W) sum_vectors(g, j, 2, v_tail(width - EG_W));
-        else sum_vectors(g, j, 1, v_tail(width));
+        if (width > EG_W)
+            sum_vectors(g, j, 2, v_tail(width - EG_W));
+        else
+            sum_vectors(g, j, 1, v_tail(width));
     }
 }
 
-void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1)
-{
+void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     if (i1 <= i0 || p1 <= p0) return;
     if (worth_turning(g, i1 - i0))
         for (int64_t i = i0; i < i1; i += TURN_ROWS) turned(g, i, min64(TURN_ROWS, i1 - i));
-    else if (is_small(g, p0, p1)) small(g, i0, i1, p0);
-    else nest(g, i0, i1, p0, p1);
+    else if (is_small(g, p0, p1))
+        small(g, i0, i1, p0);
+    else
+        nest(g, i0, i1, p0, p1);
     if (g->column_sums && i0 == 0) sum_columns(g, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
 }

@@ -15,7 +15,7 @@ void EG_FN(unpack)(float *out, int64_t out_row, const float *panels, int64_t k, 
 void EG_FN(block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
 void EG_FN(block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
 
-#define EG_DECLARE_REDUCE_(kind)                                  \
+#define EG_DECLARE_REDUCE_(kind)                                         \
     void EG_FN(block_##kind)(int64_t columns, float *d, const float *s); \
     void EG_FN(row_##kind)(int64_t n, float *d, const float *s);         \
     void EG_FN(column_##kind)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);

@@ -1,15 +1,19 @@
-# The numeric sources of this folder are built once per instruction set. src/kernels as a layer (see CMakeLists.txt) is the
-# portable build with table.c, copy.c and angle.c; the others come from here.
+# The numeric sources of this folder are built once per instruction set. src/kernels as a layer (see CMakeLists.txt)
+# is the portable build with table.c, copy.c and angle.c; the others come from here.
 set(EG_ISA_SOURCES gemm strip reduce convert random pack window isa)
 list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
 list(TRANSFORM EG_ISA_SOURCES APPEND .c)
+
+# Speed is their purpose, whatever the rest is optimised for; and nothing is ever unwound through them.
+set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-O2> -fno-asynchronous-unwind-tables)
+target_compile_options(eg_kernels PRIVATE ${EG_ISA_OPTIONS})
 
 function(eg_kernels_build isa)
   string(TOUPPER ${isa} ISA)
   add_library(eg_kernels_${isa} OBJECT ${EG_ISA_SOURCES})
   target_include_directories(eg_kernels_${isa} PRIVATE include src)
   target_compile_definitions(eg_kernels_${isa} PRIVATE EG_ISA_${ISA})
-  target_compile_options(eg_kernels_${isa} PRIVATE ${ARGN})
+  target_compile_options(eg_kernels_${isa} PRIVATE ${EG_ISA_OPTIONS} ${ARGN})
   list(APPEND EG_ALL_OBJECTS $<TARGET_OBJECTS:eg_kernels_${isa}>)
   set(EG_ALL_OBJECTS ${EG_ALL_OBJECTS} PARENT_SCOPE)
 endfunction()
@@ -21,3 +25,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   eg_kernels_build(neon)
 endif()
+
+# On demand: how fast they are.
+add_executable(bench_kernels EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench/bench_kernels.c)
+target_include_directories(bench_kernels PRIVATE include src)
+target_link_libraries(bench_kernels elegans_static)

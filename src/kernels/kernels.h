@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernels.h: the numeric loops. A kernel knows pointers, sizes and strides (in floats, unless said), nothing of graphs.
+ * kernels.h: the numeric loops. A kernel knows pointers, sizes and strides (in floats, unless said), nothing of
+ * graphs.
  *
- * The same sources are built once per instruction set (portable C, AVX2+FMA, AVX-512, NEON, WebAssembly SIMD) into one
- * eg_kernels table each; eg_kernels_best() picks at start by cpuid. The portable table rounds a multiply-add
- * twice, the others once; tables that agree in `fused` agree bit for bit, because every order of summation is fixed here:
+ * The same sources are built once per instruction set (portable C, AVX2+FMA, AVX-512, NEON, WebAssembly SIMD) into
+ * one eg_kernels table each; eg_kernels_best() picks at start by cpuid. The portable table rounds a multiply-add
+ * twice, the others once; tables that agree in `fused` agree bit for bit, because every order of summation is fixed
+ * here:
  *
- *   gemm            each output is ONE chain in k = 0, 1, 2, ..., started from its bias (or 0, or the old C): blocking,
- *                   tiling, threads and the orientation of lanes cannot change a bit of it.
- *   reduce_rows     a row of n <= 32 elements is summed in order; a longer one by 64 virtual lanes (lane l takes elements
- *                   l, l+64, ...) and a fixed tree over the lanes: l += l+32, l+16, l+8, l+4, l+2, l+1. Rows longer
- *                   than EG_REDUCE_CHUNK are cut into chunks of that length whose results are reduced by the same rule.
+ *   gemm            each output is ONE chain in k = 0, 1, 2, ..., started from its bias (or 0, or the old C):
+ *                   blocking, tiling, threads and the orientation of lanes cannot change a bit of it.
+ *   reduce_rows     a row of n <= 32 elements is summed in order; a longer one by 64 virtual lanes (lane l takes
+ *                   elements l, l+64, ...) and a fixed tree over the lanes: l += l+32, l+16, l+8, l+4, l+2, l+1. Rows
+ *                   longer than EG_REDUCE_CHUNK are cut into chunks of that length whose results are reduced by the
+ *                   same rule.
  *   reduce_columns  in order of the rows.
  *   max, min        a NaN wins; the order, which decides only the sign of a zero, is the same.
  *
  * Sums start from +0, maxima from -inf, minima from +inf.
  *
- * Alignment: buffers start at 64 bytes and are padded to 64, padding readable. Kernels may read up to 15 floats past a row's
- * end, and store exactly what they are asked to (masked last vector).
+ * Alignment: buffers start at 64 bytes and are padded to 64, padding readable. Kernels may read up to 15 floats past
+ * a row's end, and store exactly what they are asked to (masked last vector).
  */
 #ifndef EG_KERNELS_H
 #define EG_KERNELS_H
@@ -26,10 +29,10 @@
 #include "base/rng.h"
 
 enum {
-    EG_PANEL = 32,          /* columns of a weight panel */
-    EG_BLOCK = 16,          /* rows of a transposed block in strip programs */
-    EG_BLOCK_COLUMNS = 32,  /* rows up to this length are summed in order and run in block form */
-    EG_STRIP = 1024,        /* floats a strip instruction is given at once */
+    EG_PANEL = 32,         /* columns of a weight panel */
+    EG_BLOCK = 16,         /* rows of a transposed block in strip programs */
+    EG_BLOCK_COLUMNS = 32, /* rows up to this length are summed in order and run in block form */
+    EG_STRIP = 1024,       /* floats a strip instruction is given at once */
     EG_REDUCE_CHUNK = 8192
 };
 
@@ -39,10 +42,10 @@ enum {
  *
  * A (i, q) lies at a[i * a_row + q * a_k], or, when a_runs is set, k is cut into runs of `run` elements
  *          and (i, q) lies at a[a_runs[q / run] + i * a_row + (q % run) * a_k]. Read in place.
- * B (q, j) lies at b[(j / 32) * b_panel + q * b_k + j % 32]. A panel operand [ceil(n/32)][k][32]: b_k = 32, b_panel = 32 k.
- *          Rows in place: b_k = row stride, b_panel = 32. Padding lanes of panels hold zeros.
- * C (i, j) lies at c[(j / 32) * c_panel + i * c_row + j % 32]. Rows: c_row = row stride, c_panel = 32. Panels: c_row = 32,
- *          c_panel = 32 m; their padding lanes are written as zeros.
+ * B (q, j) lies at b[(j / 32) * b_panel + q * b_k + j % 32]. A panel operand [ceil(n/32)][k][32]: b_k = 32,
+ *          b_panel = 32 k. Rows in place: b_k = row stride, b_panel = 32. Padding lanes of panels hold zeros.
+ * C (i, j) lies at c[(j / 32) * c_panel + i * c_row + j % 32]. Rows: c_row = row stride, c_panel = 32. Panels:
+ *          c_row = 32, c_panel = 32 m; their padding lanes are written as zeros.
  */
 typedef struct eg_gemm {
     int64_t m, n, k;
@@ -54,10 +57,10 @@ typedef struct eg_gemm {
     int64_t b_k, b_panel;
     float *c;
     int64_t c_row, c_panel;
-    int c_padded;          /* C is in panels: write the padding lanes too */
-    const float *bias;     /* [n] or NULL */
-    int accumulate;        /* start from C (bias must be NULL) */
-    float *column_sums;    /* [n] or NULL: sums of B's columns in order of k, by whoever computes row 0 */
+    int c_padded;       /* C is in panels: write the padding lanes too */
+    const float *bias;  /* [n] or NULL */
+    int accumulate;     /* start from C (bias must be NULL) */
+    float *column_sums; /* [n] or NULL: sums of B's columns in order of k, by whoever computes row 0 */
     /* Called when the block of C with rows [i0,i1) and columns [j0,j1) is final and still in cache; NULL: nothing. */
     void (*finish)(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1);
     void *context;
@@ -70,43 +73,43 @@ typedef struct eg_gemm {
  * d, a, b, c may be the same pointer, but must not overlap otherwise. n is arbitrary; stores are masked at the end.
  * In X(NAME, ARITY, expression): the meaning. Masks are floats 0 and 1; any non-zero counts as true.
  */
-#define EG_STRIP_LIST(X)                                            \
-    X(COPY, 1, "a")                                                 \
-    X(NEG, 1, "-a")                                                 \
-    X(ABS, 1, "|a|")                                                \
-    X(EXP, 1, "e^a")                                                \
-    X(LOG, 1, "ln a")                                               \
-    X(SQRT, 1, "sqrt a")                                            \
-    X(RSQRT, 1, "1 / sqrt a")                                       \
-    X(TANH, 1, "tanh a")                                            \
-    X(SIGMOID, 1, "1 / (1 + e^-a)")                                 \
-    X(RELU, 1, "a > 0 ? a : 0, but NaN and -0 stay")               \
-    X(ERF, 1, "erf a")                                              \
-    X(SOFTPLUS, 1, "ln(1 + e^a), stable")                           \
-    X(SIN, 1, "sin a")                                              \
-    X(COS, 1, "cos a")                                              \
-    X(FLOOR, 1, "floor a")                                          \
-    X(ADD, 2, "a + b")                                              \
-    X(SUB, 2, "a - b")                                              \
-    X(MUL, 2, "a * b")                                              \
-    X(DIV, 2, "a / b")                                              \
-    X(POW, 2, "a^b as C's powf")                                    \
-    X(MAX, 2, "larger, a NaN wins")                                 \
-    X(MIN, 2, "smaller, a NaN wins")                                \
-    X(EQ, 2, "a == b")                                              \
-    X(NE, 2, "a != b")                                              \
-    X(LT, 2, "a < b")                                               \
-    X(LE, 2, "a <= b")                                              \
-    X(GT, 2, "a > b")                                               \
-    X(GE, 2, "a >= b")                                              \
-    X(SELECT, 3, "a ? b : c")                                       \
+#define EG_STRIP_LIST(X)                             \
+    X(COPY, 1, "a")                                  \
+    X(NEG, 1, "-a")                                  \
+    X(ABS, 1, "|a|")                                 \
+    X(EXP, 1, "e^a")                                 \
+    X(LOG, 1, "ln a")                                \
+    X(SQRT, 1, "sqrt a")                             \
+    X(RSQRT, 1, "1 / sqrt a")                        \
+    X(TANH, 1, "tanh a")                             \
+    X(SIGMOID, 1, "1 / (1 + e^-a)")                  \
+    X(RELU, 1, "a > 0 ? a : 0, but NaN and -0 stay") \
+    X(ERF, 1, "erf a")                               \
+    X(SOFTPLUS, 1, "ln(1 + e^a), stable")            \
+    X(SIN, 1, "sin a")                               \
+    X(COS, 1, "cos a")                               \
+    X(FLOOR, 1, "floor a")                           \
+    X(ADD, 2, "a + b")                               \
+    X(SUB, 2, "a - b")                               \
+    X(MUL, 2, "a * b")                               \
+    X(DIV, 2, "a / b")                               \
+    X(POW, 2, "a^b as C's powf")                     \
+    X(MAX, 2, "larger, a NaN wins")                  \
+    X(MIN, 2, "smaller, a NaN wins")                 \
+    X(EQ, 2, "a == b")                               \
+    X(NE, 2, "a != b")                               \
+    X(LT, 2, "a < b")                                \
+    X(LE, 2, "a <= b")                               \
+    X(GT, 2, "a > b")                                \
+    X(GE, 2, "a >= b")                               \
+    X(SELECT, 3, "a ? b : c")                        \
     X(MULADD, 3, "a * b + c, rounded once or twice by the table")
 
 typedef enum eg_strip_op {
 #define EG_STRIP_ENUM_(name, arity, text) EG_STRIP_##name,
     EG_STRIP_LIST(EG_STRIP_ENUM_)
 #undef EG_STRIP_ENUM_
-    EG_STRIP_COUNT
+        EG_STRIP_COUNT
 } eg_strip_op;
 
 typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b, const float *c);
@@ -129,7 +132,7 @@ typedef struct eg_windows {
     const int32_t *first, *pixel, *tap;
 } eg_windows;
 
-/* ---- the table -------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 typedef struct eg_kernels {
     const char *name;
@@ -138,15 +141,16 @@ typedef struct eg_kernels {
     /* Rows [i0, i1) and panels [p0, p1) of the product; any partition over callers gives the same bits. */
     void (*gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
 
-    /* B[k,n] by strides (element (q,j) at b[q*b_k + j*b_n]) into panels [p0,p1) of out[ceil(n/32)][k][32]; pads with 0.
-     * Fast for b_n == 1 and for b_k == 1. */
+    /* B[k,n] by strides (element (q,j) at b[q*b_k + j*b_n]) into panels [p0,p1) of out[ceil(n/32)][k][32]; pads with
+     * 0. Fast for b_n == 1 and for b_k == 1. */
     void (*pack)(float *out, const float *b, int64_t k, int64_t n, int64_t b_k, int64_t b_n, int64_t p0, int64_t p1);
     /* Panels [p0,p1) back to rows: out[q*out_row + j]. */
     void (*unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
 
     eg_strip_fn strip[EG_STRIP_COUNT][EG_STRIP_FORMS]; /* NULL where the form does not exist */
 
-    /* Block form: 16 rows of `columns` <= 32 floats, transposed to d[columns][16]; rows beyond `rows` are read as 0. */
+    /* Block form: 16 rows of `columns` <= 32 floats, transposed to d[columns][16]; rows beyond `rows` are read as 0.
+     */
     void (*block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
     void (*block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
     /* d[16] = s[0..columns)[16] reduced over the columns, in order. */
@@ -155,12 +159,13 @@ typedef struct eg_kernels {
     void (*row_reduce[EG_REDUCE_KINDS])(int64_t n, float *d, const float *s);
 
     /* d[n] = reduction over the rows of s[rows][n], in order; columns [j0, j1). */
-    void (*column_reduce[EG_REDUCE_KINDS])(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
+    void (*column_reduce[EG_REDUCE_KINDS])(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0,
+                                           int64_t j1);
 
     /* Conversions used at a strip's border. */
     void (*from_u8)(int64_t n, float *d, const uint8_t *s);
     void (*from_i32)(int64_t n, float *d, const int32_t *s);
-    void (*to_u8)(int64_t n, uint8_t *d, const float *s);   /* both truncate, clamp into the range, NaN to 0 */
+    void (*to_u8)(int64_t n, uint8_t *d, const float *s); /* both truncate, clamp into the range, NaN to 0 */
     void (*to_i32)(int64_t n, int32_t *d, const float *s);
 
     void (*window_sum)(const eg_windows *w, float *out, const float *x);
@@ -178,20 +183,21 @@ typedef struct eg_kernels {
     void (*normal)(int64_t n, float *d, eg_rng_key key, uint64_t first);
 } eg_kernels;
 
-/* The tables of this build: eg_kernels_table(0) is portable, NULL ends the list; unusable ones on this processor are left out. */
+/* The tables of this build: eg_kernels_table(0) is portable, NULL ends the list; unusable ones on this processor are
+ * left out. */
 const eg_kernels *eg_kernels_table(int i);
 const eg_kernels *eg_kernels_named(const char *name); /* NULL if unknown or unusable */
 const eg_kernels *eg_kernels_best(void);
 
-/* ---- plain loops that need no instruction set -------------------------------------------------------------------- */
+/* ---- plain loops that need no instruction set ------------------------------------------------ */
 
 /* out[index] = in[index] over `rank` dims with strides in elements of `size` bytes (1, 4 or 8); in strides may be 0.
  * Innermost contiguous runs are copied whole, 2-D transposes are tiled. */
 void eg_copy_strided(int rank, const int64_t *dim, void *out, const int64_t *out_stride, const void *in,
                      const int64_t *in_stride, int size);
 
-/* |x| > 2^20 as quarter pi/2 + r: gives r, |r| <= pi/4, and the quarter mod 4. In integers: 96 bits of 2/pi from where the whole
- * quarters end. Once for all builds, in angle.c. */
+/* |x| > 2^20 as quarter pi/2 + r: gives r, |r| <= pi/4, and the quarter mod 4. In integers: 96 bits of 2/pi from
+ * where the whole quarters end. Once for all builds, in angle.c. */
 float eg_reduce_huge(float x, int32_t *quarter);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * math.h: the transcendental functions on one vector. Largest errors, found by the sweeps of tests/kernels/test_math.c
- * (denormals, zeros of both signs, infinities and NaN behave as in C; `portable` is the build that rounds a
- * multiply-add twice):
+ * math.h: the transcendental functions on one vector. Largest errors, found by the sweeps of
+ * tests/kernels/test_math.c (denormals, zeros of both signs, infinities and NaN behave as in C; `portable` is the
+ * build that rounds a multiply-add twice):
  *
  *   exp 1.5 ulp   log 1.5   tanh 2   sigmoid 3   softplus 3   erf 3   sin, cos 2   pow 2
  *
- * Every function is a fixed sequence of operations, so that builds with equal EG_FUSED give equal bits; nothing calls libm.
- * exp, log, tanh, sin and cos use the polynomials of the Cephes library (S. L. Moshier), whose single-precision forms
- * are minimax on their ranges; erf's are Chebyshev fits of our own; what needs more than 24 bits (pow, and the
+ * Every function is a fixed sequence of operations, so that builds with equal EG_FUSED give equal bits; nothing calls
+ * libm. exp, log, tanh, sin and cos use the polynomials of the Cephes library (S. L. Moshier), whose single-precision
+ * forms are minimax on their ranges; erf's are Chebyshev fits of our own; what needs more than 24 bits (pow, and the
  * arguments of sin and cos) is done in double with plain multiplies and adds, the same in all builds.
  */
 #ifndef EG_KERNELS_MATH_H
@@ -22,8 +22,7 @@
 #define EG_ROUND 12582912.f /* 1.5 * 2^23: x + EG_ROUND - EG_ROUND rounds to a whole number */
 
 /* Horner's rule, highest coefficient first. */
-EG_INLINE eg_vf v_poly(eg_vf x, int n, const float *c)
-{
+EG_INLINE eg_vf v_poly(eg_vf x, int n, const float *c) {
     eg_vf p = v_set(c[0]);
     EG_UNROLL for (int i = 1; i < n; i++) p = v_fma(p, x, v_set(c[i]));
     return p;
@@ -32,8 +31,7 @@ EG_INLINE eg_vf v_poly(eg_vf x, int n, const float *c)
     v_poly(x, (int)(sizeof((const float[]){ __VA_ARGS__ }) / sizeof(float)), (const float[]){ __VA_ARGS__ })
 
 /* e^x = 2^n e^r with |r| <= ln 2 / 2. The bounds are just beyond overflow and beyond half the least denormal. */
-EG_INLINE eg_vf v_exp(eg_vf x)
-{
+EG_INLINE eg_vf v_exp(eg_vf x) {
     x = v_min(v_set(89.f), v_max(v_set(-104.f), x)); /* in this order a NaN stays */
     eg_vf n = v_fma(x, v_set(1.44269504f), v_set(EG_ROUND)) - EG_ROUND;
     eg_vf r = v_fma(n, v_set(-EG_LN2_HI), x);
@@ -44,8 +42,7 @@ EG_INLINE eg_vf v_exp(eg_vf x)
 }
 
 /* ln((1 + f) 2^e) for 1 + f in [sqrt 1/2, sqrt 2]; relative to a small f when e = 0. */
-EG_INLINE eg_vf v_log_parts(eg_vf f, eg_vf e)
-{
+EG_INLINE eg_vf v_log_parts(eg_vf f, eg_vf e) {
     eg_vf z = f * f;
     eg_vf p = EG_POLY(f, 7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
                       -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f);
@@ -56,8 +53,7 @@ EG_INLINE eg_vf v_log_parts(eg_vf f, eg_vf e)
 }
 
 /* A positive finite x as (m, e) with x = m 2^e and m in [sqrt 1/2, sqrt 2). */
-EG_INLINE eg_vf v_split(eg_vf x, eg_vf *e)
-{
+EG_INLINE eg_vf v_split(eg_vf x, eg_vf *e) {
     eg_vm tiny = v_lt(x, v_set(1.17549435e-38f));
     eg_vi i = (eg_vi)v_select(tiny, x * 8388608.f, x);
     eg_vi k = (eg_vi)((eg_vu)i - 0x3f3504f3u) >> 23; /* from the bits of sqrt 1/2 */
@@ -65,33 +61,29 @@ EG_INLINE eg_vf v_split(eg_vf x, eg_vf *e)
     return (eg_vf)((eg_vu)i - ((eg_vu)k << 23));
 }
 
-EG_INLINE eg_vf v_log(eg_vf x)
-{
+EG_INLINE eg_vf v_log(eg_vf x) {
     eg_vf e, m = v_split(x, &e), y = v_log_parts(m - 1.f, e), zero = v_set(0.f), inf = v_set(INFINITY);
     eg_vf special = v_select(v_eq(x, zero), -inf, v_select(v_lt(x, zero), v_set(NAN), x)); /* else inf or NaN: x */
     return v_select(v_and(v_lt(zero, x), v_lt(x, inf)), y, special);
 }
 
 /* tanh |x| = 1 - 2 / (e^2|x| + 1); an odd polynomial near 0, where that cancels. */
-EG_INLINE eg_vf v_tanh(eg_vf x)
-{
+EG_INLINE eg_vf v_tanh(eg_vf x) {
     eg_vf a = v_abs(x), s = x * x;
-    eg_vf p = EG_POLY(s, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f,
-                      -3.33332819422e-1f);
+    eg_vf p =
+        EG_POLY(s, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f);
     eg_vf small = v_fma(p * s, a, a), large = 1.f - 2.f / (v_exp(a + a) + 1.f);
     return v_flip_sign(v_select(v_lt(a, v_set(0.625f)), small, large), x);
 }
 
 /* Of e = e^-|x|: 1 / (1 + e) or e / (1 + e), so that the left tail keeps its relative precision. */
-EG_INLINE eg_vf v_sigmoid(eg_vf x)
-{
+EG_INLINE eg_vf v_sigmoid(eg_vf x) {
     eg_vf e = v_exp(-v_abs(x));
     return v_select(v_lt(x, v_set(0.f)), e, v_set(1.f)) / (1.f + e);
 }
 
 /* max(x, 0) + ln(1 + e), e = e^-|x|; what 1 + e rounds away is put back into the logarithm's argument. */
-EG_INLINE eg_vf v_softplus(eg_vf x)
-{
+EG_INLINE eg_vf v_softplus(eg_vf x) {
     eg_vf e = v_exp(-v_abs(x)), u = 1.f + e, lost = e - (u - 1.f);
     eg_vm big = v_lt(v_set(1.41421356f), u);
     eg_vf scale = v_select(big, v_set(0.5f), v_set(1.f));
@@ -100,8 +92,7 @@ EG_INLINE eg_vf v_softplus(eg_vf x)
 }
 
 /* x + x Q(x^2) below 0.93, 1 - e^(-|x| P(|x|)) above. */
-EG_INLINE eg_vf v_erf(eg_vf x)
-{
+EG_INLINE eg_vf v_erf(eg_vf x) {
     eg_vf a = v_abs(x), s = x * x;
     eg_vf q = EG_POLY(s, 8.316879718e-5f, -8.13044467e-4f, 5.199989255e-3f, -2.685899742e-2f, 1.128368872e-1f,
                       -3.761263333e-1f, 1.283791666e-1f);
@@ -112,11 +103,10 @@ EG_INLINE eg_vf v_erf(eg_vf x)
     return v_select(v_lt(a, v_set(0.93f)), v_fma(q, x, x), v_flip_sign(large, x));
 }
 
-/* ---- sine and cosine ---------------------------------------------------------------------------------------------- */
+/* ---- sine and cosine ------------------------------------------------------------------------- */
 
 /* sin and cos of r, |r| <= pi/4. */
-EG_INLINE void v_sincos_small(eg_vf r, eg_vf *sine, eg_vf *cosine)
-{
+EG_INLINE void v_sincos_small(eg_vf r, eg_vf *sine, eg_vf *cosine) {
     eg_vf z = r * r, a = v_abs(r); /* by |r|, for the sake of -0 */
     eg_vf s = EG_POLY(z, -1.9515295891e-4f, 8.3321608736e-3f, -1.6666654611e-1f);
     eg_vf c = EG_POLY(z, 2.443315711809948e-5f, -1.388731625493765e-3f, 4.166664568298827e-2f);
@@ -125,23 +115,20 @@ EG_INLINE void v_sincos_small(eg_vf r, eg_vf *sine, eg_vf *cosine)
 }
 
 /* sin(r + quarter pi/2); cosine: quarter + 1. */
-EG_INLINE eg_vf v_sin_quarter(eg_vf r, eg_vi quarter)
-{
+EG_INLINE eg_vf v_sin_quarter(eg_vf r, eg_vi quarter) {
     eg_vf s, c;
     v_sincos_small(r, &s, &c);
     return (eg_vf)((eg_vu)v_select(v_odd(quarter), c, s) ^ ((eg_vu)(quarter & 2) << 30));
 }
 
-/* x - n pi/2 with n the nearest whole number, in double: pi/2 in parts of 33 bits, products exact up to |n| = 2^20. */
-EG_INLINE eg_vd v_reduce(eg_vd x, eg_vd *n)
-{
+/* x - n pi/2, n the nearest whole number, in double: pi/2 in parts of 33 bits, exact products up to |n| = 2^20. */
+EG_INLINE eg_vd v_reduce(eg_vd x, eg_vd *n) {
     const double round = 6755399441055744.0; /* 1.5 * 2^52 */
     *n = (x * 0.63661977236758134308 + round) - round;
     return ((x - *n * 1.57079632673412561417) - *n * 6.07710050630396597660e-11) - *n * 2.02226624879595063154e-21;
 }
 
-EG_INLINE eg_vf v_sin_shifted(eg_vf x, int32_t shift)
-{
+EG_INLINE eg_vf v_sin_shifted(eg_vf x, int32_t shift) {
     eg_vd n0, n1, r0 = v_reduce(__builtin_convertvector(v_low(x), eg_vd), &n0);
     eg_vd r1 = v_reduce(__builtin_convertvector(v_high(x), eg_vd), &n1);
     eg_vf r = v_join(__builtin_convertvector(r0, eg_vh), __builtin_convertvector(r1, eg_vh));
@@ -161,11 +148,10 @@ EG_INLINE eg_vf v_sin_shifted(eg_vf x, int32_t shift)
 EG_INLINE eg_vf v_sin(eg_vf x) { return v_sin_shifted(x, 0); }
 EG_INLINE eg_vf v_cos(eg_vf x) { return v_sin_shifted(x, 1); }
 
-/* ---- power --------------------------------------------------------------------------------------------------------- */
+/* ---- power ----------------------------------------------------------------------------------- */
 
 /* y log2(m 2^e) for m in [sqrt 1/2, sqrt 2): the series of 2 atanh(s), s = (m-1)/(m+1), to 1e-12. */
-EG_INLINE eg_vd v_log2_times(eg_vh m, eg_vh e, eg_vh y)
-{
+EG_INLINE eg_vd v_log2_times(eg_vh m, eg_vh e, eg_vh y) {
     eg_vd d = __builtin_convertvector(m, eg_vd);
     eg_vd s = (d - 1.) / (d + 1.), z = s * s;
     eg_vd p = z * (1. / 15) + 1. / 13;
@@ -179,8 +165,7 @@ EG_INLINE eg_vd v_log2_times(eg_vh m, eg_vh e, eg_vh y)
 }
 
 /* 2^f for |f| <= 1/2 by the series of e^(f ln 2), to 1e-10. */
-EG_INLINE eg_vh v_exp2_small(eg_vd f)
-{
+EG_INLINE eg_vh v_exp2_small(eg_vd f) {
     eg_vd t = f * 0.69314718055994530942;
     eg_vd p = t * (1. / 362880) + 1. / 40320;
     p = p * t + 1. / 5040;
@@ -194,8 +179,7 @@ EG_INLINE eg_vh v_exp2_small(eg_vd f)
 }
 
 /* 2^t = 2^n 2^f: gives 2^f and n. t is clamped to where 2^t has long been 0 or infinite; a NaN comes out in 2^f. */
-EG_INLINE eg_vh v_exp2_split(eg_vd t, eg_vh *n)
-{
+EG_INLINE eg_vh v_exp2_split(eg_vd t, eg_vh *n) {
     const double round = 6755399441055744.0;
     typedef int64_t vl __attribute__((vector_size(4 * EG_W)));
     eg_vd low = { 0 }, high = { 0 };
@@ -209,8 +193,7 @@ EG_INLINE eg_vh v_exp2_split(eg_vd t, eg_vh *n)
 }
 
 /* x^y = 2^(y log2 |x|) in double, then C's special cases. */
-EG_INLINE eg_vf v_pow(eg_vf x, eg_vf y)
-{
+EG_INLINE eg_vf v_pow(eg_vf x, eg_vf y) {
     eg_vf zero = v_set(0.f), one = v_set(1.f), inf = v_set(INFINITY), a = v_abs(x), ay = v_abs(y), e;
     eg_vf m = v_split(a, &e);
     e = v_select(v_eq(a, zero), -inf, e); /* log2 0 = -inf, log2 inf = inf */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * simd.h: the vector of this build. Every numeric source of this folder is compiled once per instruction set; this header
- * gives it the native vector of floats (EG_W = 16, 8 or 4 lanes) through compiler vector extensions, and the few things
- * they cannot say: a fused multiply-add, a square root, masks, a partial vector, transposes. It is the only file with
- * intrinsics. Lane by lane every operation here gives the same bits in all builds; EG_FUSED alone tells whether v_fma
- * rounds once or twice.
+ * simd.h: the vector of this build. Every numeric source of this folder is compiled once per instruction set; this
+ * header gives it the native vector of floats (EG_W = 16, 8 or 4 lanes) through compiler vector extensions, and the
+ * few things they cannot say: a fused multiply-add, a square root, masks, a partial vector, transposes. It is the
+ * only file with intrinsics. Lane by lane every operation here gives the same bits in all builds; EG_FUSED alone
+ * tells whether v_fma rounds once or twice.
  *
  * The build is chosen by EG_ISA_AVX512, EG_ISA_AVX2 or EG_ISA_NEON; without one it is `portable`: the 128-bit vectors
  * that every x86-64, AArch64 or WebAssembly SIMD machine has, and a multiply-add that rounds twice.
@@ -62,7 +62,7 @@ typedef float eg_vh __attribute__((vector_size(2 * EG_W)));  /* half as many flo
 EG_INLINE eg_vf v_load(const float *p) { return (eg_vf) * (const eg_vf_at *)p; }
 EG_INLINE void v_store(float *p, eg_vf v) { *(eg_vf_at *)p = (eg_vf_at)v; }
 
-/* ---- by width: splat, indices, halves, transposes --------------------------------------------------------------- */
+/* ---- by width: splat, indices, halves, transposes -------------------------------------------- */
 
 #if defined(EG_ISA_AVX512)
 
@@ -70,16 +70,13 @@ EG_INLINE eg_vf v_set(float s) { return (eg_vf)_mm512_set1_ps(s); }
 EG_INLINE eg_vi v_iota(void) { return (eg_vi){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }; }
 EG_INLINE eg_vh v_low(eg_vf v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
 EG_INLINE eg_vh v_high(eg_vf v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }
-EG_INLINE eg_vf v_join(eg_vh a, eg_vh b)
-{
+EG_INLINE eg_vf v_join(eg_vh a, eg_vh b) {
     return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
 /* Within each 128-bit part: pairs of the low (high) floats of a and b; low (high) pairs. */
-#define EG_UNPACK_LO(a, b) \
-    __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
-#define EG_UNPACK_HI(a, b) \
-    __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define EG_UNPACK_LO(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define EG_UNPACK_HI(a, b) __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
 #define EG_PAIRS_LO(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
 #define EG_PAIRS_HI(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
 #define EG_QUADS_02(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
@@ -114,8 +111,7 @@ EG_INLINE eg_vf v_join(eg_vh a, eg_vh b) { return __builtin_shufflevector(a, b, 
 #endif
 
 /* Four vectors, each 128-bit part a 4x4 matrix on its own: r[c], part q <- column c of rows r[0..3], part q. */
-EG_INLINE void v_transpose4(eg_vf *r)
-{
+EG_INLINE void v_transpose4(eg_vf *r) {
     eg_vf a = EG_UNPACK_LO(r[0], r[1]), b = EG_UNPACK_HI(r[0], r[1]);
     eg_vf c = EG_UNPACK_LO(r[2], r[3]), d = EG_UNPACK_HI(r[2], r[3]);
     r[0] = EG_PAIRS_LO(a, c);
@@ -125,8 +121,7 @@ EG_INLINE void v_transpose4(eg_vf *r)
 }
 
 /* r[EG_W]: the square matrix of rows becomes that of columns. */
-EG_INLINE void v_transpose(eg_vf *r)
-{
+EG_INLINE void v_transpose(eg_vf *r) {
     EG_UNROLL for (int i = 0; i < EG_W; i += 4) v_transpose4(r + i);
 #if defined(EG_ISA_AVX512)
     EG_UNROLL for (int c = 0; c < 4; c++) { /* r[4g + c], part q: rows 4g..4g+3 of column 4q + c */
@@ -146,7 +141,7 @@ EG_INLINE void v_transpose(eg_vf *r)
 #endif
 }
 
-/* ---- masks, selection, partial vectors -------------------------------------------------------------------------- */
+/* ---- masks, selection, partial vectors ------------------------------------------------------- */
 
 #if defined(EG_ISA_AVX512)
 
@@ -187,8 +182,7 @@ EG_INLINE eg_vf v_keep(eg_vm m, eg_vf a) { return (eg_vf)((eg_vi)a & m); }
 typedef eg_vi eg_tail;
 
 EG_INLINE int v_any(eg_vm m) { return _mm256_movemask_ps((__m256)m) != 0; }
-EG_INLINE eg_tail v_tail(int64_t n)
-{
+EG_INLINE eg_tail v_tail(int64_t n) {
     static const int32_t window[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
     return (eg_tail) * (const eg_vi_at *)(window + 8 - n);
 }
@@ -201,29 +195,27 @@ EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }
 
 typedef int64_t eg_tail;
 
-EG_INLINE int v_any(eg_vm m)
-{
+EG_INLINE int v_any(eg_vm m) {
     typedef int64_t pair __attribute__((vector_size(16)));
     pair p = (pair)m;
     return (p[0] | p[1]) != 0;
 }
 EG_INLINE eg_tail v_tail(int64_t n) { return n; }
-static __attribute__((noinline, unused)) eg_vf v_load_part(const float *p, eg_tail n)
-{
+static __attribute__((noinline, unused)) eg_vf v_load_part(const float *p, eg_tail n) {
     eg_vf v = { n > 0 ? p[0] : 0.f, n > 1 ? p[1] : 0.f, n > 2 ? p[2] : 0.f, 0.f };
     return v;
 }
-static __attribute__((noinline, unused)) void v_store_part(float *p, eg_vf v, eg_tail n)
-{
+static __attribute__((noinline, unused)) void v_store_part(float *p, eg_vf v, eg_tail n) {
     if (n > 0) p[0] = v[0];
     if (n > 1) p[1] = v[1];
     if (n > 2) p[2] = v[2];
 }
 EG_INLINE eg_vf v_load_tail(const float *p, eg_tail n) { return n == EG_W ? v_load(p) : v_load_part(p, n); }
-EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail n)
-{
-    if (n == EG_W) v_store(p, v);
-    else v_store_part(p, v, n);
+EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail n) {
+    if (n == EG_W)
+        v_store(p, v);
+    else
+        v_store_part(p, v, n);
 }
 EG_INLINE eg_vm v_tail_mask(eg_tail n) { return (eg_vm)(v_iota() < (int32_t)n); }
 EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep(v_tail_mask(n), v); }
@@ -235,11 +227,10 @@ EG_INLINE eg_vm v_and(eg_vm a, eg_vm b) { return (eg_vm)(a & b); }
 EG_INLINE eg_vm v_or(eg_vm a, eg_vm b) { return (eg_vm)(a | b); }
 EG_INLINE eg_vm v_not(eg_vm a) { return (eg_vm)~a; }
 
-/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 /* The one multiply-add of the kernels. */
-EG_INLINE eg_vf v_fma(eg_vf a, eg_vf b, eg_vf c)
-{
+EG_INLINE eg_vf v_fma(eg_vf a, eg_vf b, eg_vf c) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(EG_ISA_AVX2)
@@ -251,8 +242,7 @@ EG_INLINE eg_vf v_fma(eg_vf a, eg_vf b, eg_vf c)
 #endif
 }
 
-EG_INLINE eg_vf v_sqrt(eg_vf a)
-{
+EG_INLINE eg_vf v_sqrt(eg_vf a) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_sqrt_ps((__m512)a);
 #elif defined(EG_ISA_AVX2)
@@ -270,8 +260,7 @@ EG_INLINE eg_vf v_sqrt(eg_vf a)
 }
 
 /* a < b ? a : b and a > b ? a : b: the second operand when either is a NaN. */
-EG_INLINE eg_vf v_min(eg_vf a, eg_vf b)
-{
+EG_INLINE eg_vf v_min(eg_vf a, eg_vf b) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_min_ps((__m512)a, (__m512)b);
 #elif defined(EG_ISA_AVX2)
@@ -282,8 +271,7 @@ EG_INLINE eg_vf v_min(eg_vf a, eg_vf b)
     return v_select(v_lt(a, b), a, b);
 #endif
 }
-EG_INLINE eg_vf v_max(eg_vf a, eg_vf b)
-{
+EG_INLINE eg_vf v_max(eg_vf a, eg_vf b) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_max_ps((__m512)a, (__m512)b);
 #elif defined(EG_ISA_AVX2)
@@ -305,8 +293,7 @@ EG_INLINE eg_vf v_flip_sign(eg_vf a, eg_vf s) { return (eg_vf)((eg_vi)a ^ ((eg_v
 EG_INLINE eg_vf v_from_int(eg_vi a) { return __builtin_convertvector(a, eg_vf); }
 EG_INLINE eg_vi v_to_int(eg_vf a) { return __builtin_convertvector(a, eg_vi); } /* truncates; |a| < 2^31 */
 
-EG_INLINE eg_vf v_floor(eg_vf a)
-{
+EG_INLINE eg_vf v_floor(eg_vf a) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 #elif defined(EG_ISA_AVX2)
@@ -324,8 +311,7 @@ EG_INLINE eg_vf v_floor(eg_vf a)
 }
 
 /* a * 2^n for a whole number n in [-300, 300], rounded once when the result is denormal. */
-EG_INLINE eg_vf v_scale(eg_vf a, eg_vf n)
-{
+EG_INLINE eg_vf v_scale(eg_vf a, eg_vf n) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_scalef_ps((__m512)a, (__m512)n);
 #else
@@ -335,8 +321,7 @@ EG_INLINE eg_vf v_scale(eg_vf a, eg_vf n)
 }
 
 /* The halves of the 64-bit products a * m, lane by lane. */
-EG_INLINE void v_mul_wide(eg_vu a, uint32_t m, eg_vu *high, eg_vu *low)
-{
+EG_INLINE void v_mul_wide(eg_vu a, uint32_t m, eg_vu *high, eg_vu *low) {
 #if defined(EG_ISA_AVX512)
     __m512i k = _mm512_set1_epi32((int32_t)m);
     __m512i even = _mm512_mul_epu32((__m512i)a, k), odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), k);

@@ -15,8 +15,7 @@ extern const eg_kernels eg_kernels_neon;
 #endif
 
 /* From the slowest to the fastest. */
-const eg_kernels *eg_kernels_table(int i)
-{
+const eg_kernels *eg_kernels_table(int i) {
     const eg_kernels *usable[4] = { &eg_kernels_portable };
     int n = 1;
 #if defined(__x86_64__)
@@ -28,16 +27,14 @@ const eg_kernels *eg_kernels_table(int i)
     return i >= 0 && i < n ? usable[i] : NULL;
 }
 
-const eg_kernels *eg_kernels_named(const char *name)
-{
+const eg_kernels *eg_kernels_named(const char *name) {
     const eg_kernels *k;
     for (int i = 0; (k = eg_kernels_table(i)); i++)
         if (strcmp(k->name, name) == 0) return k;
     return NULL;
 }
 
-const eg_kernels *eg_kernels_best(void)
-{
+const eg_kernels *eg_kernels_best(void) {
     const eg_kernels *k, *best = NULL;
     for (int i = 0; (k = eg_kernels_table(i)); i++) best = k;
     return best;

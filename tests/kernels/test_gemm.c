@@ -20,15 +20,14 @@ typedef struct product {
     int finish_saw_unfinished;
 } product;
 
-static float a_at(const eg_gemm *g, int64_t i, int64_t q)
-{
-    return g->a_runs ? g->a[g->a_runs[q / g->run] + i * g->a_row + q % g->run * g->a_k] : g->a[i * g->a_row + q * g->a_k];
+static float a_at(const eg_gemm *g, int64_t i, int64_t q) {
+    return g->a_runs ? g->a[g->a_runs[q / g->run] + i * g->a_row + q % g->run * g->a_k]
+                     : g->a[i * g->a_row + q * g->a_k];
 }
 static float b_at(const eg_gemm *g, int64_t q, int64_t j) { return g->b[j / 32 * g->b_panel + q * g->b_k + j % 32]; }
 static int64_t c_index(const eg_gemm *g, int64_t i, int64_t j) { return j / 32 * g->c_panel + i * g->c_row + j % 32; }
 
-static void on_finish(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
-{
+static void on_finish(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
     product *p = context;
     for (int64_t i = i0; i < i1; i++)
         for (int64_t j = j0; j < j1; j++) {
@@ -37,8 +36,7 @@ static void on_finish(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t
         }
 }
 
-static void lay_out_a(product *p, a_layout layout)
-{
+static void lay_out_a(product *p, a_layout layout) {
     eg_gemm *g = &p->g;
     int64_t m = g->m, k = g->k;
     if (layout == A_ROWS) g->a_row = k + random_below(3), g->a_k = 1;
@@ -46,7 +44,10 @@ static void lay_out_a(product *p, a_layout layout)
     if (layout == A_STRIDED) g->a_k = 3, g->a_row = 3 * k + 1;
     p->a_size = m && k ? (m - 1) * g->a_row + (k - 1) * g->a_k + 1 : 0;
     if (layout == A_RUNS) { /* images: rows overlap, runs lie apart in any order */
-        g->run = random_between(1, k > 2000 ? k : k < 20 ? k + 1 : 20), g->a_k = random_between(1, 2), g->a_row = random_between(1, 4);
+        g->run = random_between(1, k > 2000 ? k
+                                   : k < 20 ? k + 1
+                                            : 20),
+        g->a_k = random_between(1, 2), g->a_row = random_between(1, 4);
         int64_t count = k / g->run + 1, apart = g->run * g->a_k + 5;
         p->runs = eg_alloc((size_t)count * sizeof *p->runs);
         for (int64_t r = 0; r < count; r++) p->runs[r] = (count - 1 - r) * apart;
@@ -56,8 +57,7 @@ static void lay_out_a(product *p, a_layout layout)
     g->a = p->a = random_floats(p->a_size);
 }
 
-static void lay_out_b(product *p, int panels)
-{
+static void lay_out_b(product *p, int panels) {
     eg_gemm *g = &p->g;
     int64_t count = (g->n + 31) / 32;
     g->b_k = panels ? 32 : g->n + random_below(3);
@@ -68,8 +68,7 @@ static void lay_out_b(product *p, int panels)
             for (int64_t j = g->n; j < count * 32; j++) p->b[j / 32 * g->b_panel + q * 32 + j % 32] = 0;
 }
 
-static void lay_out_c(product *p, c_layout layout, first_value first)
-{
+static void lay_out_c(product *p, c_layout layout, first_value first) {
     eg_gemm *g = &p->g;
     int64_t count = (g->n + 31) / 32;
     g->c_row = layout == C_PANELS ? 32 : g->n + (layout == C_WIDE_ROWS ? 7 : 0);
@@ -84,8 +83,7 @@ static void lay_out_c(product *p, c_layout layout, first_value first)
             for (int64_t j = 0; j < g->n; j++) g->c[c_index(g, i, j)] = random_float();
 }
 
-static void compute_wanted(product *p, int fused)
-{
+static void compute_wanted(product *p, int fused) {
     const eg_gemm *g = &p->g;
     p->want = random_floats(g->m * g->n);
     p->want_sums = random_floats(g->n);
@@ -102,8 +100,7 @@ static void compute_wanted(product *p, int fused)
 }
 
 static product product_new(int fused, int64_t m, int64_t n, int64_t k, a_layout a, int b_panels, c_layout c,
-                           first_value first, int sums, int finish)
-{
+                           first_value first, int sums, int finish) {
     product p = { .g = { .m = m, .n = n, .k = k } };
     lay_out_a(&p, a);
     lay_out_b(&p, b_panels);
@@ -116,8 +113,7 @@ static product product_new(int fused, int64_t m, int64_t n, int64_t k, a_layout 
     return p;
 }
 
-static void check_c(const product *p)
-{
+static void check_c(const product *p) {
     const eg_gemm *g = &p->g;
     int64_t written = 0, count = (g->n + 31) / 32;
     for (int64_t i = 0; i < g->m; i++)
@@ -129,26 +125,27 @@ static void check_c(const product *p)
         }
     if (g->c_padded)
         for (int64_t i = 0; i < g->m; i++)
-            for (int64_t j = g->n; j < count * 32; j++, written++) assert_int_equal(float_bits(g->c[c_index(g, i, j)]), 0);
+            for (int64_t j = g->n; j < count * 32; j++, written++)
+                assert_int_equal(float_bits(g->c[c_index(g, i, j)]), 0);
     for (int64_t q = 0; q < p->c_size; q++) written -= !untouched(g->c[q]);
     assert_int_equal(written, 0);
 }
 
-static void check(const product *p)
-{
+static void check(const product *p) {
     const eg_gemm *g = &p->g;
     check_c(p);
     for (int64_t j = 0; j < g->n; j++) {
-        if (g->column_sums && g->m) assert_true(same(p->sums[j], p->want_sums[j]));
-        else assert_true(untouched(p->sums[j]));
+        if (g->column_sums && g->m)
+            assert_true(same(p->sums[j], p->want_sums[j]));
+        else
+            assert_true(untouched(p->sums[j]));
     }
     assert_false(p->finish_saw_unfinished);
     if (g->finish)
         for (int64_t q = 0; q < g->m * g->n; q++) assert_int_equal(p->covered[q], 1);
 }
 
-static void product_free(product *p)
-{
+static void product_free(product *p) {
     guarded_free(p->c, p->c_size);
     guarded_free(p->sums, p->g.n);
     eg_free(p->a), eg_free(p->b), eg_free(p->bias), eg_free(p->runs);
@@ -156,8 +153,7 @@ static void product_free(product *p)
 }
 
 /* Rows and panels cut at random places, the pieces in no particular order. */
-static void run_in_pieces(const eg_kernels *k, product *p, int pieces)
-{
+static void run_in_pieces(const eg_kernels *k, product *p, int pieces) {
     int64_t m = p->g.m, panels = (p->g.n + 31) / 32;
     p->g.context = p;
     if (pieces == 1) {
@@ -171,15 +167,15 @@ static void run_in_pieces(const eg_kernels *k, product *p, int pieces)
     k->gemm(&p->g, 0, row, 0, panel);
 }
 
-static void test_random_products(void **state)
-{
+static void test_random_products(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int round = 0; round < 600; round++) {
             int64_t limit = round % 3 == 0 ? 12 : 70;
-            product p = product_new(k->fused, random_between(0, limit), random_between(0, limit), random_between(0, limit),
-                                    (a_layout)random_below(A_LAYOUTS), (int)random_below(2), (c_layout)random_below(C_LAYOUTS),
-                                    (first_value)random_below(FIRST_VALUES), (int)random_below(2), (int)random_below(2));
+            product p = product_new(k->fused, random_between(0, limit), random_between(0, limit),
+                                    random_between(0, limit), (a_layout)random_below(A_LAYOUTS), (int)random_below(2),
+                                    (c_layout)random_below(C_LAYOUTS), (first_value)random_below(FIRST_VALUES),
+                                    (int)random_below(2), (int)random_below(2));
             run_in_pieces(k, &p, round % 2 ? 4 : 1);
             check(&p);
             product_free(&p);
@@ -188,8 +184,7 @@ static void test_random_products(void **state)
 }
 
 /* Every number of rows against every width: all tile shapes and their tails. */
-static void test_every_tile(void **state)
-{
+static void test_every_tile(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int64_t m = 1; m <= 30; m++)
@@ -204,15 +199,14 @@ static void test_every_tile(void **state)
 }
 
 /* The shapes of training, and k so long that it is cut. */
-static void test_large_products(void **state)
-{
+static void test_large_products(void **state) {
     static const struct {
         int64_t m, n, k;
         a_layout a;
         int b_panels;
         c_layout c;
     } cases[] = {
-        { 128, 512, 784, A_ROWS, 1, C_ROWS },    { 128, 10, 512, A_ROWS, 1, C_ROWS },
+        { 128, 512, 784, A_ROWS, 1, C_ROWS },     { 128, 10, 512, A_ROWS, 1, C_ROWS },
         { 784, 96, 128, A_COLUMNS, 0, C_PANELS }, { 20, 40, 5000, A_ROWS, 0, C_ROWS },
         { 33, 70, 3000, A_COLUMNS, 1, C_PANELS }, { 19, 33, 2600, A_RUNS, 1, C_ROWS },
         { 9, 11, 4600, A_RUNS, 0, C_ROWS },       { 17, 5, 6000, A_RUNS, 0, C_ROWS },
@@ -224,8 +218,8 @@ static void test_large_products(void **state)
     (void)state;
     FOR_TABLES(k) {
         for (size_t q = 0; q < sizeof cases / sizeof *cases; q++) {
-            product p = product_new(k->fused, cases[q].m, cases[q].n, cases[q].k, cases[q].a, cases[q].b_panels, cases[q].c,
-                                    (first_value)(q % FIRST_VALUES), 1, 1);
+            product p = product_new(k->fused, cases[q].m, cases[q].n, cases[q].k, cases[q].a, cases[q].b_panels,
+                                    cases[q].c, (first_value)(q % FIRST_VALUES), 1, 1);
             run_in_pieces(k, &p, q % 2 ? 4 : 1);
             check(&p);
             product_free(&p);
@@ -234,8 +228,7 @@ static void test_large_products(void **state)
 }
 
 /* An infinite A would turn the zeros of the padding lanes into NaN. */
-static void test_padding_stays_zero(void **state)
-{
+static void test_padding_stays_zero(void **state) {
     (void)state;
     FOR_TABLES(k) {
         product p = product_new(k->fused, 9, 21, 4, A_ROWS, 1, C_PANELS, FROM_ZERO, 0, 0);
@@ -248,8 +241,7 @@ static void test_padding_stays_zero(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_products),
         cmocka_unit_test(test_every_tile),

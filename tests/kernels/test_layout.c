@@ -4,10 +4,10 @@
  */
 #include "kernels/kernel_test.h"
 
-static void check_pack(const eg_kernels *k, int64_t rows, int64_t n, int64_t b_k, int64_t b_n)
-{
+static void check_pack(const eg_kernels *k, int64_t rows, int64_t n, int64_t b_k, int64_t b_n) {
     int64_t panels = (n + 31) / 32, size = panels * rows * 32;
-    float *b = random_floats(rows && n ? (rows - 1) * b_k + (n - 1) * b_n + 1 : 0), *out = guarded(size), *back = guarded(rows * n);
+    float *b = random_floats(rows && n ? (rows - 1) * b_k + (n - 1) * b_n + 1 : 0), *out = guarded(size),
+          *back = guarded(rows * n);
     int64_t cut = random_below(panels + 1);
     k->pack(out, b, rows, n, b_k, b_n, cut, panels);
     for (int64_t q = 0; q < cut * rows * 32; q++) assert_true(untouched(out[q]));
@@ -24,8 +24,7 @@ static void check_pack(const eg_kernels *k, int64_t rows, int64_t n, int64_t b_k
     eg_free(b);
 }
 
-static void test_panels(void **state)
-{
+static void test_panels(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int round = 0; round < 150; round++) {
@@ -37,8 +36,7 @@ static void test_panels(void **state)
     }
 }
 
-static void test_blocks(void **state)
-{
+static void test_blocks(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int64_t rows = 0; rows <= 16; rows++)
@@ -59,13 +57,17 @@ static void test_blocks(void **state)
     }
 }
 
-static void test_conversions(void **state)
-{
-    static const float x[] = { 0,   -0.f, 0.9f, -0.9f, 1.5f, 254.9f, 255, 255.5f, 256, -1, -255.5f, 1e9f, 2147483520.f,
-                               2147483648.f, -2147483648.f, 3e9f, -3e9f, INFINITY, -INFINITY, NAN, 7 };
-    static const uint8_t bytes[] = { 0, 0, 0, 0, 1, 254, 255, 255, 255, 0, 0, 255, 255, 255, 0, 255, 0, 255, 0, 0, 7 };
-    static const int32_t ints[] = { 0, 0, 0, 0, 1, 254, 255, 255, 256, -1, -255, 1000000000, 2147483520, INT32_MAX,
-                                    INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, 0, 7 };
+static void test_conversions(void **state) {
+    static const float x[] = {
+        0,    -0.f,         0.9f,         -0.9f,         1.5f, 254.9f, 255,      255.5f,    256, -1, -255.5f,
+        1e9f, 2147483520.f, 2147483648.f, -2147483648.f, 3e9f, -3e9f,  INFINITY, -INFINITY, NAN, 7
+    };
+    static const uint8_t bytes[] = {
+        0, 0, 0, 0, 1, 254, 255, 255, 255, 0, 0, 255, 255, 255, 0, 255, 0, 255, 0, 0, 7
+    };
+    static const int32_t ints[] = { 0,         0,         0,         0,         1,          254,        255,
+                                    255,       256,       -1,        -255,      1000000000, 2147483520, INT32_MAX,
+                                    INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN,  0,          7 };
     enum { N = sizeof x / sizeof *x };
     (void)state;
     FOR_TABLES(k) {
@@ -90,7 +92,7 @@ static void test_conversions(void **state)
     }
 }
 
-/* ---- strided copies ---- */
+/* ---- strided copies -------------------------------------------------------------------------- */
 
 typedef struct layout {
     int rank;
@@ -98,8 +100,7 @@ typedef struct layout {
 } layout;
 
 /* Strides of a dense array whose axes lie in a random order, with gaps; zeros where an input repeats. */
-static int64_t random_strides(int rank, const int64_t *dim, int64_t *stride, int may_repeat)
-{
+static int64_t random_strides(int rank, const int64_t *dim, int64_t *stride, int may_repeat) {
     int order[6] = { 0, 1, 2, 3, 4, 5 };
     int64_t size = 1;
     for (int i = rank - 1; i > 0; i--) {
@@ -108,15 +109,17 @@ static int64_t random_strides(int rank, const int64_t *dim, int64_t *stride, int
     }
     for (int i = 0; i < rank; i++) {
         int axis = order[i];
-        if (may_repeat && random_below(4) == 0) stride[axis] = 0;
-        else stride[axis] = size, size *= dim[axis] + (random_below(3) == 0);
+        if (may_repeat && random_below(4) == 0)
+            stride[axis] = 0;
+        else
+            stride[axis] = size, size *= dim[axis] + (random_below(3) == 0);
     }
     return size;
 }
 
-static void check_copy(const layout *l, int size)
-{
-    unsigned char *in = eg_alloc((size_t)(l->in_size * size) + 1), *out = eg_calloc((size_t)(l->out_size * size) + 1, 1);
+static void check_copy(const layout *l, int size) {
+    unsigned char *in = eg_alloc((size_t)(l->in_size * size) + 1),
+                  *out = eg_calloc((size_t)(l->out_size * size) + 1, 1);
     unsigned char *want = eg_calloc((size_t)(l->out_size * size) + 1, 1);
     for (int64_t i = 0; i < l->in_size * size; i++) in[i] = (unsigned char)(random_word() | 1);
     int64_t total = 1;
@@ -134,8 +137,7 @@ static void check_copy(const layout *l, int size)
     eg_free(in), eg_free(out), eg_free(want);
 }
 
-static void test_strided_copies(void **state)
-{
+static void test_strided_copies(void **state) {
     static const int sizes[] = { 1, 4, 8 };
     (void)state;
     for (int round = 0; round < 2000; round++) {
@@ -148,8 +150,7 @@ static void test_strided_copies(void **state)
 }
 
 /* A reversed axis has a negative stride. */
-static void test_reversed_copy(void **state)
-{
+static void test_reversed_copy(void **state) {
     int64_t dim[] = { 3, 4 }, out_stride[] = { 4, 1 }, in_stride[] = { 4, -1 };
     float in[12], out[12];
     (void)state;
@@ -158,11 +159,11 @@ static void test_reversed_copy(void **state)
     for (int i = 0; i < 12; i++) assert_true(out[i] == (float)(i / 4 * 4 + 3 - i % 4));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_panels),         cmocka_unit_test(test_blocks),        cmocka_unit_test(test_conversions),
-        cmocka_unit_test(test_strided_copies), cmocka_unit_test(test_reversed_copy),
+        cmocka_unit_test(test_panels),        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_conversions),   cmocka_unit_test(test_strided_copies),
+        cmocka_unit_test(test_reversed_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The transcendental functions against libm's doubles, in units of the last place: over all of the floats in even steps,
- * and densely where each function turns. The bounds are those that math.h states.
+ * The transcendental functions against libm's doubles, in units of the last place: over all of the floats in even
+ * steps, and densely where each function turns. The bounds are those that math.h states.
  */
 #include "kernels/kernel_test.h"
 
@@ -17,19 +17,14 @@ typedef struct function {
 } function;
 
 static const function functions[] = {
-    { "exp", EG_STRIP_EXP, exp, 1.5, -105, 90 },
-    { "log", EG_STRIP_LOG, log, 1.5, 0.3f, 3 },
-    { "tanh", EG_STRIP_TANH, tanh, 2, -10, 10 },
-    { "sigmoid", EG_STRIP_SIGMOID, true_sigmoid, 3, -110, 20 },
-    { "erf", EG_STRIP_ERF, erf, 3, -4.5f, 4.5f },
-    { "softplus", EG_STRIP_SOFTPLUS, true_softplus, 3, -110, 20 },
-    { "sin", EG_STRIP_SIN, sin, 2, -10000, 10000 },
-    { "cos", EG_STRIP_COS, cos, 2, -10000, 10000 },
+    { "exp", EG_STRIP_EXP, exp, 1.5, -105, 90 },    { "log", EG_STRIP_LOG, log, 1.5, 0.3f, 3 },
+    { "tanh", EG_STRIP_TANH, tanh, 2, -10, 10 },    { "sigmoid", EG_STRIP_SIGMOID, true_sigmoid, 3, -110, 20 },
+    { "erf", EG_STRIP_ERF, erf, 3, -4.5f, 4.5f },   { "softplus", EG_STRIP_SOFTPLUS, true_softplus, 3, -110, 20 },
+    { "sin", EG_STRIP_SIN, sin, 2, -10000, 10000 }, { "cos", EG_STRIP_COS, cos, 2, -10000, 10000 },
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions, BATCH = 1000 };
 
-static void check_batch(const eg_kernels *k, const function *f, const float *x)
-{
+static void check_batch(const eg_kernels *k, const function *f, const float *x) {
     float y[BATCH];
     k->strip[f->op][0](BATCH, y, x, NULL, NULL);
     for (int i = 0; i < BATCH; i++) {
@@ -40,8 +35,7 @@ static void check_batch(const eg_kernels *k, const function *f, const float *x)
     }
 }
 
-static void test_all_floats(void **state)
-{
+static void test_all_floats(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int f = 0; f < FUNCTIONS; f++) {
@@ -55,8 +49,7 @@ static void test_all_floats(void **state)
     }
 }
 
-static void test_dense_ranges(void **state)
-{
+static void test_dense_ranges(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int f = 0; f < FUNCTIONS; f++)
@@ -71,8 +64,7 @@ static void test_dense_ranges(void **state)
 }
 
 /* The neighbours of multiples of pi/2, where a careless reduction loses everything. */
-static void test_zeros_of_sine_and_cosine(void **state)
-{
+static void test_zeros_of_sine_and_cosine(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int f = 6; f < 8; f++)
@@ -87,29 +79,47 @@ static void test_zeros_of_sine_and_cosine(void **state)
     }
 }
 
-static float call1(const eg_kernels *k, eg_strip_op op, float x)
-{
+static float call1(const eg_kernels *k, eg_strip_op op, float x) {
     float y[1];
     k->strip[op][0](1, y, &x, NULL, NULL);
     return y[0];
 }
 
-static void test_special_values(void **state)
-{
+static void test_special_values(void **state) {
     static const struct {
         eg_strip_op op;
         float x, y;
     } cases[] = {
-        { EG_STRIP_EXP, -0.f, 1 },          { EG_STRIP_EXP, -INFINITY, 0 },    { EG_STRIP_EXP, INFINITY, INFINITY },
-        { EG_STRIP_EXP, 88.8f, INFINITY },  { EG_STRIP_EXP, -104, 0 },         { EG_STRIP_LOG, 0, -INFINITY },
-        { EG_STRIP_LOG, -0.f, -INFINITY },  { EG_STRIP_LOG, -1, NAN },         { EG_STRIP_LOG, 1, 0 },
-        { EG_STRIP_LOG, INFINITY, INFINITY }, { EG_STRIP_LOG, -INFINITY, NAN }, { EG_STRIP_TANH, -0.f, -0.f },
-        { EG_STRIP_TANH, INFINITY, 1 },     { EG_STRIP_TANH, -INFINITY, -1 },  { EG_STRIP_SIGMOID, INFINITY, 1 },
-        { EG_STRIP_SIGMOID, -INFINITY, 0 }, { EG_STRIP_SIGMOID, 0, 0.5f },     { EG_STRIP_ERF, -0.f, -0.f },
-        { EG_STRIP_ERF, INFINITY, 1 },      { EG_STRIP_ERF, -INFINITY, -1 },   { EG_STRIP_SOFTPLUS, -INFINITY, 0 },
-        { EG_STRIP_SOFTPLUS, INFINITY, INFINITY }, { EG_STRIP_SIN, -0.f, -0.f }, { EG_STRIP_SIN, INFINITY, NAN },
-        { EG_STRIP_COS, 0, 1 },             { EG_STRIP_COS, -INFINITY, NAN },  { EG_STRIP_RSQRT, 4, 0.5f },
-        { EG_STRIP_RSQRT, 0, INFINITY },    { EG_STRIP_SQRT, -1, NAN },        { EG_STRIP_FLOOR, -0.5f, -1 },
+        { EG_STRIP_EXP, -0.f, 1 },
+        { EG_STRIP_EXP, -INFINITY, 0 },
+        { EG_STRIP_EXP, INFINITY, INFINITY },
+        { EG_STRIP_EXP, 88.8f, INFINITY },
+        { EG_STRIP_EXP, -104, 0 },
+        { EG_STRIP_LOG, 0, -INFINITY },
+        { EG_STRIP_LOG, -0.f, -INFINITY },
+        { EG_STRIP_LOG, -1, NAN },
+        { EG_STRIP_LOG, 1, 0 },
+        { EG_STRIP_LOG, INFINITY, INFINITY },
+        { EG_STRIP_LOG, -INFINITY, NAN },
+        { EG_STRIP_TANH, -0.f, -0.f },
+        { EG_STRIP_TANH, INFINITY, 1 },
+        { EG_STRIP_TANH, -INFINITY, -1 },
+        { EG_STRIP_SIGMOID, INFINITY, 1 },
+        { EG_STRIP_SIGMOID, -INFINITY, 0 },
+        { EG_STRIP_SIGMOID, 0, 0.5f },
+        { EG_STRIP_ERF, -0.f, -0.f },
+        { EG_STRIP_ERF, INFINITY, 1 },
+        { EG_STRIP_ERF, -INFINITY, -1 },
+        { EG_STRIP_SOFTPLUS, -INFINITY, 0 },
+        { EG_STRIP_SOFTPLUS, INFINITY, INFINITY },
+        { EG_STRIP_SIN, -0.f, -0.f },
+        { EG_STRIP_SIN, INFINITY, NAN },
+        { EG_STRIP_COS, 0, 1 },
+        { EG_STRIP_COS, -INFINITY, NAN },
+        { EG_STRIP_RSQRT, 4, 0.5f },
+        { EG_STRIP_RSQRT, 0, INFINITY },
+        { EG_STRIP_SQRT, -1, NAN },
+        { EG_STRIP_FLOOR, -0.5f, -1 },
     };
     (void)state;
     FOR_TABLES(k) {
@@ -123,21 +133,21 @@ static void test_special_values(void **state)
     }
 }
 
-static void check_pow(const eg_kernels *k, float x, float y)
-{
+static void check_pow(const eg_kernels *k, float x, float y) {
     float z[1];
     k->strip[EG_STRIP_POW][0](1, z, &x, &y, NULL);
     double truth = pow(x, y), error = ulps(z[0], truth);
     int zero_sign = truth == 0 && !signbit(truth) != !signbit(z[0]);
     if (!(error <= 2) || zero_sign)
-        fail_msg("%s: pow(%.9g, %.9g) = %.9g, %.2f ulp from %.9g", k->name, (double)x, (double)y, (double)z[0], error, truth);
+        fail_msg("%s: pow(%.9g, %.9g) = %.9g, %.2f ulp from %.9g", k->name, (double)x, (double)y, (double)z[0], error,
+                 truth);
 }
 
-static void test_pow(void **state)
-{
-    static const float special[] = { 0,     -0.f,  1,     -1,        2,     -2,    3,          -3,         0.5f,
-                                     -0.5f, 1.5f,  1e-40f, -1e-40f,  1e38f, -1e38f, 16777215.f, 16777216.f, -16777215.f,
-                                     33554432.f, 0.99999994f, 1.0000001f, INFINITY, -INFINITY, NAN };
+static void test_pow(void **state) {
+    static const float special[] = { 0,          -0.f,        1,          -1,         2,          -2,
+                                     3,          -3,          0.5f,       -0.5f,      1.5f,       1e-40f,
+                                     -1e-40f,    1e38f,       -1e38f,     16777215.f, 16777216.f, -16777215.f,
+                                     33554432.f, 0.99999994f, 1.0000001f, INFINITY,   -INFINITY,  NAN };
     enum { N = sizeof special / sizeof *special };
     (void)state;
     FOR_TABLES(k) {
@@ -152,8 +162,7 @@ static void test_pow(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_floats),
         cmocka_unit_test(test_dense_ranges),

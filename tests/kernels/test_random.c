@@ -5,16 +5,18 @@
 #include "kernels/kernel_test.h"
 #include "base/rng.h"
 
-static eg_rng_key any_key(void)
-{
-    return (eg_rng_key){ .seed = (uint64_t)random_word() << 32 | random_word(), .step = random_word(), .site = random_word() };
+static eg_rng_key any_key(void) {
+    return (eg_rng_key){ .seed = (uint64_t)random_word() << 32 | random_word(),
+                         .step = random_word(),
+                         .site = random_word() };
 }
 
 /* Starts before the low half of the block counter wraps, as well as at 0. */
-static uint64_t any_first(int round) { return round % 2 ? 4 * (0xffffffffull - (uint64_t)random_below(40)) : 4 * random_word(); }
+static uint64_t any_first(int round) {
+    return round % 2 ? 4 * (0xffffffffull - (uint64_t)random_below(40)) : 4 * random_word();
+}
 
-static void test_uniform(void **state)
-{
+static void test_uniform(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int round = 0; round < 60; round++) {
@@ -29,8 +31,7 @@ static void test_uniform(void **state)
     }
 }
 
-static void test_normal(void **state)
-{
+static void test_normal(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int round = 0; round < 200; round++) {
@@ -48,8 +49,7 @@ static void test_normal(void **state)
     }
 }
 
-static void test_tables_agree(void **state)
-{
+static void test_tables_agree(void **state) {
     enum { N = 10000 };
     float *a = random_floats(N), *b = random_floats(N);
     (void)state;
@@ -65,8 +65,7 @@ static void test_tables_agree(void **state)
     eg_free(a), eg_free(b);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_normal),

@@ -6,15 +6,13 @@
 
 static float start_of(int kind) { return kind == EG_REDUCE_SUM ? 0 : kind == EG_REDUCE_MAX ? -INFINITY : INFINITY; }
 
-static float combine(int kind, float a, float b)
-{
+static float combine(int kind, float a, float b) {
     if (kind == EG_REDUCE_SUM) return a + b;
     if (isnan(a) || isnan(b)) return NAN;
     return kind == EG_REDUCE_MAX ? (a > b ? a : b) : (a < b ? a : b);
 }
 
-static float plain_row(int kind, int64_t n, const float *s)
-{
+static float plain_row(int kind, int64_t n, const float *s) {
     float lane[64], r = start_of(kind);
     if (n <= 32) {
         for (int64_t i = 0; i < n; i++) r = combine(kind, r, s[i]);
@@ -38,8 +36,7 @@ static float plain_row(int kind, int64_t n, const float *s)
     return lane[0];
 }
 
-static void check_row(const eg_kernels *k, int64_t n, int with_nan)
-{
+static void check_row(const eg_kernels *k, int64_t n, int with_nan) {
     float *s = random_floats(n);
     if (with_nan && n) s[random_below(n)] = NAN;
     for (int kind = 0; kind < EG_REDUCE_KINDS; kind++) {
@@ -51,8 +48,7 @@ static void check_row(const eg_kernels *k, int64_t n, int with_nan)
     eg_free(s);
 }
 
-static void test_rows(void **state)
-{
+static void test_rows(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int64_t n = 0; n < 400; n++) check_row(k, n, n % 5 == 0);
@@ -62,8 +58,7 @@ static void test_rows(void **state)
 }
 
 /* Past 8192 chunks the results are themselves cut into chunks. */
-static void test_a_huge_row(void **state)
-{
+static void test_a_huge_row(void **state) {
     int64_t n = (int64_t)EG_REDUCE_CHUNK * EG_REDUCE_CHUNK + 3 * EG_REDUCE_CHUNK + 5;
     float *s = random_floats(n), d[16], want = plain_row(EG_REDUCE_SUM, n, s);
     const eg_kernels *k = eg_kernels_best();
@@ -73,8 +68,7 @@ static void test_a_huge_row(void **state)
     eg_free(s);
 }
 
-static void test_columns(void **state)
-{
+static void test_columns(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int round = 0; round < 300; round++) {
@@ -96,8 +90,7 @@ static void test_columns(void **state)
 }
 
 /* A row in block form gives the bits of the row by itself. */
-static void test_blocks(void **state)
-{
+static void test_blocks(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int64_t columns = 0; columns <= EG_BLOCK_COLUMNS; columns++) {
@@ -117,8 +110,7 @@ static void test_blocks(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_a_huge_row),

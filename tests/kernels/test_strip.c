@@ -16,24 +16,27 @@ static const char *const names[] = {
 #undef NAME
 };
 
-static int has_form(int op, int form)
-{
+static int has_form(int op, int form) {
     return form == 0 || (arity[op] == 2 && form < 3) || (arity[op] == 3 && form < 7);
 }
 
-/* Random bits: all exponents, denormals, infinities, NaN; and small whole numbers, so that comparisons are ever equal. */
-static float any_float(void)
-{
+/* Random bits: all exponents, denormals, infinities, NaN; and small whole numbers, so that comparisons are ever
+ * equal. */
+static float any_float(void) {
     switch (random_below(4)) {
-    case 0: return bits_float(random_word());
-    case 1: return (float)random_between(-3, 3);
-    case 2: return random_below(2) ? -0.f : NAN;
-    default: return 4 * random_float();
+    case 0:
+        return bits_float(random_word());
+    case 1:
+        return (float)random_between(-3, 3);
+    case 2:
+        return random_below(2) ? -0.f : NAN;
+    default:
+        return 4 * random_float();
     }
 }
 
-static int is_plain(int op, int fused, float a, float b, float c, float *y)
-{
+static int is_plain(int op, int fused, float a, float b, float c, float *y) {
+    /* clang-format off */
     switch (op) {
     case EG_STRIP_COPY: *y = a; return 1;
     case EG_STRIP_NEG: *y = -a; return 1;
@@ -58,11 +61,11 @@ static int is_plain(int op, int fused, float a, float b, float c, float *y)
     case EG_STRIP_MULADD: *y = multiply_add(fused, a, b, c); return 1;
     default: return 0;
     }
+    /* clang-format on */
 }
 
 /* Operands a, b, c of n floats, or 16 for a constant; the result may be put over one of the vectors. */
-static void check_form(const eg_kernels *k, int op, int form, int64_t n, int alias)
-{
+static void check_form(const eg_kernels *k, int op, int form, int64_t n, int alias) {
     int64_t size = n > 16 ? n : 16;
     float *in[3], *d = guarded(n), *target = d;
     for (int q = 0; q < 3; q++) {
@@ -92,8 +95,7 @@ static void check_form(const eg_kernels *k, int op, int form, int64_t n, int ali
     eg_free(kept);
 }
 
-static void test_every_form(void **state)
-{
+static void test_every_form(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int op = 0; op < EG_STRIP_COUNT; op++)
@@ -109,8 +111,7 @@ static void test_every_form(void **state)
 }
 
 /* Tables that round a multiply-add alike agree bit for bit. */
-static void test_tables_agree(void **state)
-{
+static void test_tables_agree(void **state) {
     enum { N = 20000 };
     float *in[3], *d[2] = { random_floats(N), random_floats(N) };
     (void)state;
@@ -126,8 +127,8 @@ static void test_tables_agree(void **state)
                 other->strip[op][0](N, d[1], in[0], in[1], in[2]);
                 for (int i = 0; i < N; i++)
                     if (!same(d[0][i], d[1][i]))
-                        fail_msg("%s: %.9g from %s, %.9g from %s", names[op], (double)d[0][i], k->name, (double)d[1][i],
-                                 other->name);
+                        fail_msg("%s: %.9g from %s, %.9g from %s", names[op], (double)d[0][i], k->name,
+                                 (double)d[1][i], other->name);
             }
         }
     }
@@ -135,8 +136,7 @@ static void test_tables_agree(void **state)
     eg_free(d[0]), eg_free(d[1]);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form),
         cmocka_unit_test(test_tables_agree),

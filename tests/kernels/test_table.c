@@ -4,8 +4,7 @@
  */
 #include "kernels/kernel_test.h"
 
-static void test_the_list(void **state)
-{
+static void test_the_list(void **state) {
     (void)state;
     assert_string_equal(eg_kernels_table(0)->name, "portable");
     assert_false(eg_kernels_table(0)->fused);
@@ -15,8 +14,7 @@ static void test_the_list(void **state)
     FOR_TABLES(k) assert_ptr_equal(eg_kernels_named(k->name), k);
 }
 
-static void test_every_table_is_whole(void **state)
-{
+static void test_every_table_is_whole(void **state) {
     (void)state;
     FOR_TABLES(k) {
         for (int op = 0; op < EG_STRIP_COUNT; op++) assert_non_null(k->strip[op][0]);
@@ -27,8 +25,7 @@ static void test_every_table_is_whole(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_list),
         cmocka_unit_test(test_every_table_is_whole),
