@@ -90,13 +90,13 @@ EG_INLINE void strip(vector_op op, int arity, int form, int cheap, int64_t n, fl
             }
         }
     }
-    for (; i < n; i += EG_W) {
-        eg_tail tail = v_tail(n - i < EG_W ? n - i : EG_W);
-        v_store_tail(d + i,
-                     op(operand_tail(0, arity, form, a, i, tail), operand_tail(1, arity, form, b, i, tail),
-                        operand_tail(2, arity, form, c, i, tail)),
-                     tail);
-    }
+    if (i >= n) return;
+    do {
+        eg_tail tail = v_tail(cheap && PER_GROUP == 1 ? n - i : n - i < EG_W ? n - i : EG_W);
+        eg_vf x = operand_tail(0, arity, form, a, i, tail), y = operand_tail(1, arity, form, b, i, tail);
+        v_store_tail(d + i, op(x, y, operand_tail(2, arity, form, c, i, tail)), tail);
+        i += EG_W;
+    } while (!(cheap && PER_GROUP == 1) && i < n);
 }
 
 #define LOOP_(NAME, FORM, ARITY)                                                                             \
