@@ -15,11 +15,11 @@ enum { GROUP = 16, PER_GROUP = GROUP / EG_W };
 #define MASK(condition) v_keep(condition, v_set(1.f))
 
 /* `cheap`: worth a loop of its own for whole groups. */
-#define OP(NAME, cheap, result)                            \
-    enum { CHEAP_##NAME = cheap };                         \
-    EG_INLINE eg_vf op_##NAME(eg_vf a, eg_vf b, eg_vf c) { \
-        (void)b, (void)c;                                  \
-        return result;                                     \
+#define OP(NAME, cheap, result)                                   \
+    enum { EG_FN(cheap_##NAME) = cheap };                         \
+    EG_INLINE eg_vf EG_FN(op_##NAME)(eg_vf a, eg_vf b, eg_vf c) { \
+        (void)b, (void)c;                                         \
+        return result;                                            \
     }
 
 static __attribute__((noinline)) eg_vf power(eg_vf a, eg_vf b) { return v_pow(a, b); }
@@ -101,7 +101,7 @@ EG_INLINE void strip(vector_op op, int arity, int form, int cheap, int64_t n, fl
 
 #define LOOP_(NAME, FORM, ARITY)                                                                             \
     void EG_FN(strip_##NAME##_##FORM)(int64_t n, float *d, const float *a, const float *b, const float *c) { \
-        strip(op_##NAME, ARITY, FORM, CHEAP_##NAME, n, d, a, b, c);                                          \
+        strip(EG_FN(op_##NAME), ARITY, FORM, EG_FN(cheap_##NAME), n, d, a, b, c);                            \
     }
 #define LOOP_1(NAME, FORM) LOOP_(NAME, FORM, 1)
 #define LOOP_2(NAME, FORM) LOOP_(NAME, FORM, 2)
