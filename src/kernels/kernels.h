@@ -172,8 +172,9 @@ typedef struct eg_kernels {
     /* The pixel of each window's first largest element (the first NaN's; -1 of an empty window), and that element (0): the
      * latter only if `largest` is given. */
     void (*window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x);
-    /* x[place] += dy. */
-    void (*window_put)(const eg_windows *w, float *x, const int32_t *place, const float *dy);
+    /* The other way: positions are pixels (the first has number `pixel`), windows cover the positions that may have found
+     * them, and each pixel gets the sum of dy where it was the place. */
+    void (*window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy);
     /* out = start + sum over the taps of x kernel;  kernel[tap] += x dy, in order of the positions. */
     void (*depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start);
     void (*depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy);

@@ -1,86 +1,145 @@
 /* SPDX-License-Identifier: MIT
  *
  * window.c: windows over channels-last images where no product is worth its while, because channels do not mix:
- * sums, maxima with their places, and depthwise convolution with the gradient of its kernel. Lanes run along the
- * channels; each element is one chain over the window's taps in order (for the kernel's gradient: over the
- * positions in order). / */
-#include <math.h>
+ * sums, largest elements and their places, depthwise convolution and the gradient of its kernel. Lanes run along
+ * the channels, up to four vectors at a time, so that finding a pixel is paid once for 64 of them. Each element is
+ * one chain over the window's taps in order (of a kernel's gradient: over the positions in order). / */
 #include "kernels/isa.h"
 
-EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+enum { VECTORS = 4 };
 
-EG_INLINE eg_tail tail_from(const eg_windows *w, int64_t c) { return v_tail(min64(w->channels - c, EG_W)); }
+/* `vectors` vectors of channels from c on; the last one may be partial. */
+typedef struct slice {
+    int64_t c;
+    eg_tail tail;
+} slice;
 
-/* For position p and channels from c on: `x` is each element under the window, at `tap` of the kernel. */
-#define EACH_TAP(w, p)                      \
-    for (int64_t r = 0; r < (w)->rows; r++) \
-        for (int64_t j = (w)->first[p]; j < (w)->first[(p) + 1]; j++)
-#define PIXEL(w) ((int64_t)(w)->row_pixel[r] + (w)->pixel[j])
+EG_INLINE eg_vf load(const float *p, int v, int vectors, eg_tail tail) {
+    return v == vectors - 1 ? v_load_tail(p + v * EG_W, tail) : v_load(p + v * EG_W);
+}
+EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
+    if (v == vectors - 1)
+        v_store_tail(p + v * EG_W, x, tail);
+    else
+        v_store(p + v * EG_W, x);
+}
+
+/* Each pixel under window p, and the tap it meets. */
+#define EACH_TAP(w, p)                                                                                              \
+    for (int64_t r = 0; r < (w)->rows; r++)                                                                         \
+        for (int64_t j = (w)->first[p], at; j < (w)->first[(p) + 1] && (at = (w)->row_pixel[r] + (w)->pixel[j], 1); \
+             j++)
 #define TAP(w) ((int64_t)(w)->row_tap[r] + (w)->tap[j])
+#define EACH_VECTOR EG_UNROLL for (int v = 0; v < vectors; v++)
 
-void EG_FN(window_sum)(const eg_windows *w, float *out, const float *x) {
-    for (int64_t p = 0; p < w->positions; p++, out += w->channels)
-        for (int64_t c = 0; c < w->channels; c += EG_W) {
-            eg_tail tail = tail_from(w, c);
-            eg_vf sum = v_set(0.f);
-            EACH_TAP(w, p) sum = sum + v_load_tail(x + PIXEL(w) * w->channels + c, tail);
-            v_store_tail(out + c, sum, tail);
+/* All positions and all channels: f(vectors) does one slice of one position. */
+#define EACH_SLICE(w, call)                                                                               \
+    for (int64_t p = 0; p < (w)->positions; p++)                                                          \
+        for (slice s = { .c = 0 }; s.c < (w)->channels; s.c += VECTORS * EG_W) {                          \
+            int64_t left = (w)->channels - s.c, vectors = left > 3 * EG_W ? 4 : (left + EG_W - 1) / EG_W; \
+            s.tail = v_tail(left >= vectors * EG_W ? EG_W : left - (vectors - 1) * EG_W);                 \
+            if (vectors == 1)                                                                             \
+                call(1);                                                                                  \
+            else if (vectors == 2)                                                                        \
+                call(2);                                                                                  \
+            else if (vectors == 3)                                                                        \
+                call(3);                                                                                  \
+            else                                                                                          \
+                call(4);                                                                                  \
         }
+
+EG_INLINE void sum(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x) {
+    eg_vf sums[VECTORS];
+    EACH_VECTOR sums[v] = v_set(0.f);
+    EACH_TAP(w, p) EACH_VECTOR sums[v] = sums[v] + load(x + at * w->channels + s.c, v, vectors, s.tail);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
 }
 
-void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x) {
-    for (int64_t p = 0; p < w->positions; p++, place += w->channels, largest += largest ? w->channels : 0)
-        for (int64_t c = 0; c < w->channels; c += EG_W) {
-            eg_tail tail = tail_from(w, c);
-            eg_vf best = v_set(0.f);
-            eg_vi at = (eg_vi){ 0 } - 1;
-            EACH_TAP(w, p) {
-                eg_vf now = v_load_tail(x + PIXEL(w) * w->channels + c, tail);
-                eg_vm none = v_lt(v_from_int(at), v_set(0.f)), is_nan = v_ne(now, now);
-                eg_vm wins = v_or(none, v_or(v_lt(best, now), v_and(is_nan, v_not(v_ne(best, best)))));
-                best = v_select(wins, now, best);
-                at = (eg_vi)v_select(wins, (eg_vf)((eg_vi){ 0 } + (int32_t)PIXEL(w)), (eg_vf)at);
-            }
-            v_store_tail((float *)place + c, (eg_vf)at, tail);
-            if (largest) v_store_tail(largest + c, best, tail);
-        }
+void EG_FN(window_sum)(const eg_windows *w, float *out, const float *x){
+#define CALL(vectors) sum(vectors, w, p, s, out, x)
+    EACH_SLICE(w, CALL)
+#undef CALL
 }
 
-void EG_FN(window_put)(const eg_windows *w, float *x, const int32_t *place, const float *dy) {
-    for (int64_t p = 0; p < w->positions; p++, place += w->channels, dy += w->channels)
-        for (int64_t c = 0; c < w->channels; c += EG_W) {
-            eg_tail tail = tail_from(w, c);
-            eg_vf d = v_load_tail(dy + c, tail);
-            eg_vi at = (eg_vi)v_load_tail((const float *)place + c, tail);
-            EACH_TAP(w, p) {
-                float *to = x + PIXEL(w) * w->channels + c;
-                eg_vf old = v_load_tail(to, tail);
-                v_store_tail(to, v_select(v_same(at, (int32_t)PIXEL(w)), old + d, old), tail);
-            }
-        }
+/* A NaN is larger than all but a NaN; the first of equals stays. */
+EG_INLINE eg_vm is_larger(eg_vf now, eg_vf best) {
+    return v_or(v_lt(best, now), v_and(v_ne(now, now), v_eq(best, best)));
 }
 
-void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start) {
-    for (int64_t p = 0; p < w->positions; p++, out += w->channels)
-        for (int64_t c = 0; c < w->channels; c += EG_W) {
-            eg_tail tail = tail_from(w, c);
-            eg_vf sum = start ? v_load_tail(start + c, tail) : v_set(0.f);
-            EACH_TAP(w, p)
-            sum = v_fma(v_load_tail(x + PIXEL(w) * w->channels + c, tail),
-                        v_load_tail(kernel + TAP(w) * w->channels + c, tail), sum);
-            v_store_tail(out + c, sum, tail);
+EG_INLINE void argmax(int vectors, const eg_windows *w, int64_t p, slice s, int32_t *place, float *largest,
+                      const float *x) {
+    eg_vf best[VECTORS], where[VECTORS]; /* places are integers in float registers */
+    int is_first = 1;
+    EACH_VECTOR best[v] = v_set(0.f), where[v] = (eg_vf)((eg_vi){ 0 } - 1);
+    EACH_TAP(w, p) {
+        eg_vf pixel = (eg_vf)((eg_vi){ 0 } + (int32_t)at);
+        EACH_VECTOR {
+            eg_vf now = load(x + at * w->channels + s.c, v, vectors, s.tail);
+            eg_vm wins = is_larger(now, best[v]);
+            best[v] = is_first ? now : v_select(wins, now, best[v]);
+            where[v] = is_first ? pixel : v_select(wins, pixel, where[v]);
         }
+        is_first = 0;
+    }
+    EACH_VECTOR store((float *)place + p * w->channels + s.c, where[v], v, vectors, s.tail);
+    if (largest) EACH_VECTOR store(largest + p * w->channels + s.c, best[v], v, vectors, s.tail);
+}
+
+void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x){
+#define CALL(vectors) argmax(vectors, w, p, s, place, largest, x)
+    EACH_SLICE(w, CALL)
+#undef CALL
+}
+
+EG_INLINE void put(int vectors, const eg_windows *w, int64_t p, slice s, float *out, int32_t pixel,
+                   const int32_t *place, const float *dy) {
+    eg_vf sums[VECTORS];
+    EACH_VECTOR sums[v] = v_set(0.f);
+    EACH_TAP(w, p) {
+        int64_t from = at * w->channels + s.c;
+        EACH_VECTOR {
+            eg_vm hit = v_same((eg_vi)load((const float *)place + from, v, vectors, s.tail), pixel + (int32_t)p);
+            sums[v] = v_select(hit, sums[v] + load(dy + from, v, vectors, s.tail), sums[v]);
+        }
+    }
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+}
+
+void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy){
+#define CALL(vectors) put(vectors, w, p, s, out, pixel, place, dy)
+    EACH_SLICE(w, CALL)
+#undef CALL
+}
+
+EG_INLINE void convolve(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x,
+                        const float *kernel, const float *start) {
+    eg_vf sums[VECTORS];
+    EACH_VECTOR sums[v] = start ? load(start + s.c, v, vectors, s.tail) : v_set(0.f);
+    EACH_TAP(w, p)
+    EACH_VECTOR sums[v] = v_fma(load(x + at * w->channels + s.c, v, vectors, s.tail),
+                                load(kernel + TAP(w) * w->channels + s.c, v, vectors, s.tail), sums[v]);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+}
+
+void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start){
+#define CALL(vectors) convolve(vectors, w, p, s, out, x, kernel, start)
+    EACH_SLICE(w, CALL)
+#undef CALL
+}
+
+EG_INLINE void gradient(int vectors, const eg_windows *w, int64_t p, slice s, float *kernel, const float *x,
+                        const float *dy) {
+    eg_vf d[VECTORS];
+    EACH_VECTOR d[v] = load(dy + p * w->channels + s.c, v, vectors, s.tail);
+    EACH_TAP(w, p) EACH_VECTOR {
+        float *to = kernel + TAP(w) * w->channels + s.c;
+        eg_vf old = load(to, v, vectors, s.tail);
+        store(to, v_fma(load(x + at * w->channels + s.c, v, vectors, s.tail), d[v], old), v, vectors, s.tail);
+    }
 }
 
 void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy) {
-    for (int64_t p = 0; p < w->positions; p++, dy += w->channels)
-        for (int64_t c = 0; c < w->channels; c += EG_W) {
-            eg_tail tail = tail_from(w, c);
-            eg_vf d = v_load_tail(dy + c, tail);
-            EACH_TAP(w, p) {
-                float *to = kernel + TAP(w) * w->channels + c;
-                v_store_tail(to, v_fma(v_load_tail(x + PIXEL(w) * w->channels + c, tail), d, v_load_tail(to, tail)),
-                             tail);
-            }
-        }
+#define CALL(vectors) gradient(vectors, w, p, s, kernel, x, dy)
+    EACH_SLICE(w, CALL)
+#undef CALL
 }

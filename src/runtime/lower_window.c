@@ -5,7 +5,7 @@
  * axis, made once; so padding, strides, dilation and spread cost nothing at run time and nothing is copied.
  *
  * Max pooling is window_argmax and take_along: both results come out of one step. Its derivative, put_along at
- * such places, visits the windows again instead of jumping to places. / */
+ * such places, visits, for each pixel, the windows over it instead of jumping to places. / */
 #include <string.h>
 #include "base/status.h"
 #include "ops/op.h"
@@ -223,19 +223,27 @@ eg_status eg_lower_take_along(eg_cpu_run *run, const eg_value *v) {
     return lower_along(run, v, v->in[0]->shape, axis, run_take);
 }
 
-/* Items are images. */
+/* Items are rows of the images. */
 static void run_window_put(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const window_detail *d = step->detail;
     (void)scratch;
-    for (int64_t n = from; n < to; n++) {
-        float *image = d->out + n * image_floats(d);
-        memset(image, 0, (size_t)image_floats(d) * sizeof *image);
-        for (int64_t p = 0; p < d->w.positions[0]; p++) {
-            eg_windows w = windows_of(d, p);
-            int64_t row = (n * d->w.positions[0] + p) * row_floats(d);
-            d->kernels->window_put(&w, image, d->place + row, d->dy + row);
-        }
+    for (int64_t i = from; i < to; i++) {
+        int64_t row = i % d->w.positions[0], windows = i / d->w.positions[0] * image_floats(d);
+        eg_windows w = windows_of(d, row);
+        d->kernels->window_put(&w, d->out + i * row_floats(d), (int32_t)(row * d->w.positions[1]), d->place + windows,
+                               d->dy + windows);
     }
+}
+
+/* The windows that cover a pixel: positions and pixels change places, as in the derivative of a window sum. */
+static eg_window turned(const eg_window *w) {
+    eg_window t = *w;
+    for (int d = 0; d < EG_SPATIAL; d++) {
+        t.image[d] = w->positions[d], t.positions[d] = w->image[d];
+        t.stride[d] = w->spread[d], t.spread[d] = w->stride[d];
+        t.low[d] = eg_window_extent(w->taps[d], w->dilation[d]) - 1 - w->low[d];
+    }
+    return t;
 }
 
 eg_status eg_lower_put_along(eg_cpu_run *run, const eg_value *v) {
@@ -243,9 +251,10 @@ eg_status eg_lower_put_along(eg_cpu_run *run, const eg_value *v) {
     const eg_value *places = places_of(v, axis, v->shape);
     eg_window w;
     if (!places || eg_window_of(places, &w) != EG_OK) return lower_along(run, v, v->shape, axis, run_put);
-    window_detail *d = new_step(run, v, &w, "window put", run_window_put);
+    eg_window t = turned(&w);
+    if (!lists_fit(&t)) return lower_along(run, v, v->shape, axis, run_put);
+    window_detail *d = new_step(run, v, &t, "window put", run_window_put);
     if (!d) return EG_E_MEMORY;
-    run->step[run->nstep - 1].items = w.batch;
     EG_TRY(eg_step_reads(run, v->in[0], &d->dy));
     EG_TRY(eg_step_reads(run, v->in[1], &d->place));
     return eg_step_writes(run, v, &d->out);

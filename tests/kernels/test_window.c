@@ -4,7 +4,7 @@
  * written behind the ends. / */
 #include "kernels/kernel_test.h"
 
-enum { MOST = 40, POSITIONS = 5, ROWS = 3, PIXELS = 64, TAPS = 12 };
+enum { MOST = 70, POSITIONS = 5, ROWS = 3, PIXELS = 64, TAPS = 12 };
 
 /* Three image rows of 16 pixels, five positions with 3, 0, 1, 4 and 2 pixels in a row. */
 static const int32_t row_pixel[] = { 0, 16, 48 }, row_tap[] = { 0, 4, 8 };
@@ -13,7 +13,7 @@ static const int32_t pixel[] = { 0, 1, 2, 5, 4, 6, 8, 10, 14, 15 }, tap[] = { 1,
 
 static float image[PIXELS * MOST + 16], kernel[TAPS * MOST + 16], dy[POSITIONS * MOST + 16], start[MOST + 16];
 static float got[PIXELS * MOST + 16], want[PIXELS * MOST + 16];
-static int32_t place[POSITIONS * MOST + 16], want_place[POSITIONS * MOST + 16];
+static int32_t place[PIXELS * MOST + 16], want_place[PIXELS * MOST + 16];
 
 static eg_windows windows(int64_t channels) {
     return (eg_windows){ .channels = channels,
@@ -82,9 +82,12 @@ static void windows_agree_with_plain_loops(void **state) {
         memcpy(got, want, sizeof got);
         k->window_argmax(&w, place, NULL, image);
         compare(k, "argmax without values", channels);
-        k->window_put(&w, got, place, dy);
+        for (int64_t i = 0; i < PIXELS * channels; i++) place[i] = (int32_t)random_below(3) + 100;
+        memcpy(want_place, place, sizeof place);
+        for (int64_t i = 0; i < POSITIONS * channels; i++) want[i] = 0;
         EACH(c, p, x, t)
-        (void) t, want[x * channels + c] += want_place[p * channels + c] == x ? dy[p * channels + c] : 0;
+        (void)t, want[p * channels + c] += place[x * channels + c] == p + 100 ? image[x * channels + c] : 0;
+        k->window_put(&w, got, 100, place, image);
         compare(k, "put", channels);
 
         draw();
