@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include "cli.h"
 
-const cli_command *const cli_commands[] = { &cli_train, &cli_evaluate, &cli_predict, &cli_inspect,
-                                            &cli_check, &cli_help,     &cli_version, NULL };
+const cli_command *const cli_commands[] = { &cli_train, &cli_evaluate, &cli_predict, &cli_inspect, &cli_check,
+                                            &cli_race,  &cli_help,     &cli_version, NULL };
 
 const cli_command *cli_find(const char *name) {
     for (int i = 0; cli_commands[i]; i++)
@@ -18,9 +18,9 @@ const cli_command *cli_find(const char *name) {
 }
 
 int cli_unknown_command(const char *name) {
-    const char *names[16];
+    const char *names[32];
     int n = 0;
-    for (; cli_commands[n] && n < 16; n++) names[n] = cli_commands[n]->name;
+    for (; cli_commands[n] && n < 32; n++) names[n] = cli_commands[n]->name;
     const char *meant = eg_did_you_mean(name, names, n);
     if (meant) return cli_error(CLI_USAGE, "unknown command '%s'; did you mean '%s'?", name, meant);
     return cli_error(CLI_USAGE, "unknown command '%s'; see: elegans help", name);

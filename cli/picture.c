@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * picture.c: shapes as SVG elements, with two decimals, so that the same picture is the same bytes everywhere. Images
+ * picture.c: shapes as SVG elements, with a decimal or two, so that the same picture is the same bytes everywhere. Images
  * go in as PNG with stored (uncompressed) blocks.
  */
 #include <math.h>
@@ -54,7 +54,7 @@ void picture_drop(picture *p) {
 }
 
 int picture_save(picture *p, const char *path) {
-    int good = p->stream && fputs("</svg>\n", p->stream) >= 0 && fflush(p->stream) == 0 && !ferror(p->stream);
+    int good = p->stream && !p->no_memory && fputs("</svg>\n", p->stream) >= 0 && fflush(p->stream) == 0 && !ferror(p->stream);
     int code = good ? cli_write_text(path, p->text, p->size) : cli_no_memory();
     picture_drop(p);
     return code;
@@ -81,7 +81,7 @@ void picture_path(picture *p, const double *xy, int n, int closed, pen pen) {
     fputs("<path d=\"", p->stream);
     for (int i = 0, down = 0; i < n; i++) {
         int here = isfinite(xy[2 * i]) && isfinite(xy[2 * i + 1]);
-        if (here) fprintf(p->stream, "%c%.2f %.2f", down ? 'L' : 'M', xy[2 * i], xy[2 * i + 1]);
+        if (here) fprintf(p->stream, "%c%.1f %.1f", down ? 'L' : 'M', xy[2 * i], xy[2 * i + 1]);
         down = here;
     }
     fputs(closed ? "Z\"" : "\"", p->stream);

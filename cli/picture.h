@@ -38,6 +38,7 @@ typedef struct picture {
     char *text;
     size_t size;
     double width, height;
+    int no_memory; /* something could not be drawn */
 } picture;
 
 /* How a shape is drawn: "none" where absent. */

@@ -148,16 +148,23 @@ plot plot_begin(picture *p, plot_opt o) {
     return c;
 }
 
+/* Memory for what is to be drawn; NULL spoils the picture, which picture_save tells. */
+static void *scratch(const plot *c, size_t bytes) {
+    void *block = malloc(bytes);
+    if (!block) c->picture->no_memory = 1;
+    return block;
+}
+
 /* ---- curves -------------------------------------------------------------------------------------------- */
 
 static void clip(const plot *c) { picture_clip(c->picture, c->left, c->top, c->width, c->height); }
 
 void plot_curve(const plot *c, const double *x, const double *y, int n, pen pen) {
-    double *xy = malloc(sizeof *xy * 2 * (size_t)(n > 0 ? n : 1));
+    double *xy = scratch(c, sizeof *xy * 2 * (size_t)(n > 0 ? n : 1));
     int used = 0;
     for (int i = 0; xy && i < n; i++) {
         double px = plot_x(c, x ? x[i] : i + 1), py = isfinite(y[i]) ? plot_y(c, y[i]) : NAN;
-        int near = used > 0 && hypot(px - xy[2 * used - 2], py - xy[2 * used - 1]) < 1. / 3;
+        int near = used > 0 && hypot(px - xy[2 * used - 2], py - xy[2 * used - 1]) < .7;
         if (near && i < n - 1) continue;
         xy[2 * used] = px;
         xy[2 * used++ + 1] = py;
@@ -241,7 +248,7 @@ static void contour(const plot *c, const double *z, double level, double *xy, pe
 }
 
 void plot_contours(const plot *c, const double *z, const double *levels, int n, pen pen) {
-    double *xy = malloc(sizeof *xy * 12 * PLOT_CELLS); /* two pieces of three points a cell */
+    double *xy = scratch(c, sizeof *xy * 12 * PLOT_CELLS); /* two pieces of three points a cell */
     clip(c);
     for (int i = 0; xy && i < n; i++) contour(c, z, levels[i], xy, pen);
     picture_unclip(c->picture);
@@ -257,7 +264,7 @@ static void mix(unsigned char *rgb, const char *colour, double share) {
 /* rgb runs from the bottom row up; images from the top down. */
 static void draw_cells(const plot *c, const unsigned char *rgb) {
     enum { ROW = 3 * PLOT_COLUMNS };
-    unsigned char *turned = malloc(ROW * PLOT_ROWS);
+    unsigned char *turned = scratch(c, ROW * PLOT_ROWS);
     for (int row = 0; turned && row < PLOT_ROWS; row++)
         memcpy(turned + row * ROW, rgb + (PLOT_ROWS - 1 - row) * ROW, ROW);
     if (turned) picture_image(c->picture, c->left, c->top, c->width, c->height, turned, PLOT_COLUMNS, PLOT_ROWS);
@@ -266,7 +273,7 @@ static void draw_cells(const plot *c, const unsigned char *rgb) {
 }
 
 void plot_shade(const plot *c, const double *share, const char *colour) {
-    unsigned char *rgb = malloc(3 * PLOT_CELLS);
+    unsigned char *rgb = scratch(c, 3 * PLOT_CELLS);
     for (int i = 0; rgb && i < PLOT_CELLS; i++)
         mix(rgb + 3 * i, colour, isfinite(share[i]) ? fmin(fmax(share[i], 0), 1) : 0);
     if (rgb) draw_cells(c, rgb);
@@ -274,7 +281,7 @@ void plot_shade(const plot *c, const double *share, const char *colour) {
 }
 
 void plot_regions(const plot *c, const int *class, const double *strength) {
-    unsigned char *rgb = malloc(3 * PLOT_CELLS);
+    unsigned char *rgb = scratch(c, 3 * PLOT_CELLS);
     for (int i = 0; rgb && i < PLOT_CELLS; i++)
         mix(rgb + 3 * i, picture_colour(class[i]), strength ? fmin(fmax(strength[i], 0), 1) : 1);
     if (rgb) draw_cells(c, rgb);

@@ -44,7 +44,7 @@ plot plot_begin(picture *p, plot_opt opt);
 double plot_x(const plot *c, double x);
 double plot_y(const plot *c, double y);
 
-/* x NULL: 1, 2, ... A line breaks at values that are not finite; points closer than a third of a pixel are left out.
+/* x NULL: 1, 2, ... A line breaks at values that are not finite; points closer than .7 pixels are left out.
  */
 void plot_curve(const plot *c, const double *x, const double *y, int n, pen pen);
 void plot_points(const plot *c, const double *x, const double *y, int n, double radius, pen pen);

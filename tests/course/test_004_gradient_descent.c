@@ -3,6 +3,7 @@
  * test_004_gradient_descent.c: deck 004, "guess what number I'm thinking of", the learning rate, momentum in both
  * lecture forms, and the figures of "Why Momentum Really Works".
  */
+#include "../../cli/surface.h"
 #include "course/descent.h"
 
 static eg_value *parabola(eg_value *theta) { return eg_sum(eg_square(eg_sub(theta, eg_const(graph, 7)))); }
@@ -107,11 +108,7 @@ static void sum_with_lr_over_n_is_mean_with_lr(void **state) {
 }
 
 /* The article's figure: (1-x)^2 + 20 (3y - x^2)^2 from (-1.21, .853), step .003, 150 steps; distance to (1, 1/3). */
-static eg_value *article(eg_value *w) {
-    eg_value *x = eg_at(w, 0), *y = eg_at(w, 1);
-    eg_value *valley = eg_sub(eg_mul(y, eg_const(graph, 3)), eg_square(x));
-    return eg_add(eg_square(eg_sub(eg_const(graph, 1), x)), eg_mul(eg_square(valley), eg_const(graph, 20)));
-}
+static eg_value *article(eg_value *w) { return surface_article(eg_at(w, 0), eg_at(w, 1)); }
 
 static void why_momentum_really_works(void **state) {
     static const struct {
@@ -136,7 +133,7 @@ static void why_momentum_really_works(void **state) {
 
 /* Ravine .5 (x^2 + 100 y^2): with the best alpha and beta 95 steps to |w| < 1e-6, plain descent with its best rate
  * 709. */
-static eg_value *ravine(eg_value *w) { return eg_sum(eg_mul(VECTOR(.5, 50), eg_square(w))); }
+static eg_value *ravine(eg_value *w) { return surface_ravine(eg_at(w, 0), eg_at(w, 1)); }
 
 static int steps_down_the_ravine(double lr, double momentum) {
     double w[DIMS] = { 1, 1 };

@@ -5,18 +5,11 @@
  */
 #include <stdlib.h>
 
+#include "../../cli/surface.h"
 #include "course/descent.h"
 
-static eg_value *saddle(eg_value *w) {
-    eg_value *x = eg_at(w, 0), *y2 = eg_square(eg_at(w, 1));
-    return eg_add(eg_sub(eg_square(x), y2), eg_mul(eg_square(y2), eg_const(graph, .25)));
-}
-
-static eg_value *rosenbrock(eg_value *w) {
-    eg_value *x = eg_at(w, 0), *y = eg_at(w, 1), *valley = eg_sub(y, eg_square(x));
-    return eg_add(eg_square(eg_sub(eg_const(graph, 1), x)), eg_mul(eg_square(valley), eg_const(graph, 100)));
-}
-
+static eg_value *saddle(eg_value *w) { return surface_saddle(eg_at(w, 0), eg_at(w, 1)); }
+static eg_value *rosenbrock(eg_value *w) { return surface_rosenbrock(eg_at(w, 0), eg_at(w, 1)); }
 static int off_the_saddle(const double *w) { return fabs(fabs(w[1]) - sqrt(2)) < .05; }
 static int at_one_one(const double *w) { return hypot(w[0] - 1, w[1] - 1) < .05; }
 
