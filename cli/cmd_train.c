@@ -263,39 +263,75 @@ static int open_sets(train_options *o, sets *s) {
 
 /* ---- what was not said --------------------------------------------------------------------------------- */
 
-enum { NET_TEXT = 96 };
+enum { NET_TEXT = 192 };
 
-/* A network that suits the data: one hidden layer, the output by the task. */
-static void choose_net(const eg_data *data, char text[NET_TEXT]) {
-    int classes = eg_data_classes(data);
-    int hidden = eg_shape_size(eg_data_sample_shape(data)) < 256 ? 64 : 512;
-    if (classes > 2)
-        snprintf(text, NET_TEXT, "dense %d relu; dense %d softmax", hidden, classes);
-    else if (classes)
-        snprintf(text, NET_TEXT, "dense %d relu; dense 1 sigmoid", hidden);
-    else
-        snprintf(text, NET_TEXT, "dense %d relu; dense %d", hidden, eg_data_outputs(data));
+typedef struct recipe {
+    const char *optimizer;
+    double lr, weight_decay; /* decay NAN: none */
+    eg_schedule schedule;
+    int64_t batch, epochs;
+} recipe;
+
+/* What suits the data if nothing is said. The numbers were chosen on validation rows: docs/recipe.md. */
+static const recipe *choose_recipe(const eg_data *data) {
+    static const recipe many = { "adamw", .003, .05, EG_SCHEDULE_LINEAR, 64, 5 };
+    static const recipe some = { "adamw", .003, .5, EG_SCHEDULE_LINEAR, 32, 60 };
+    static const recipe table = { "adamw", .003, 1, EG_SCHEDULE_LINEAR, 16, 100 };
+    static const recipe points = { "adam", .01, (double)NAN, EG_SCHEDULE_LINEAR, 16, 200 };
+    int64_t rows = eg_data_rows(data);
+    if (rows >= 10000) return &many;
+    if (rows >= 1000) return &some;
+    return is_table(data) || eg_data_sample_shape(data).rank > 1 ? &table : &points;
 }
 
-/* Fills in what was left open, and names it in `chosen`. The numbers were chosen on validation splits
- * (docs/recipe.md). */
+/* Mean and standard deviation of the targets; a deviation of 0 becomes 1. */
+static void target_scale(const eg_data *data, double *mean, double *deviation) {
+    const eg_tensor *y = eg_data_y(data);
+    const float *values = eg_tensor_data(y);
+    int64_t n = eg_tensor_size(y);
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)values[i];
+    *mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++) squares += ((double)values[i] - *mean) * ((double)values[i] - *mean);
+    *deviation = squares > 0 ? sqrt(squares / (double)n) : 1;
+}
+
+/* A network that suits the data: one hidden layer, the output by the task. A column of numbers may be of any size: a
+ * last layer that is not trained scales a standardised answer to it. */
+static void choose_net(const eg_data *data, char text[NET_TEXT]) {
+    int classes = eg_data_classes(data), hidden = eg_shape_size(eg_data_sample_shape(data)) < 256 ? 64 : 512;
+    double mean, deviation;
+    if (classes > 2) {
+        snprintf(text, NET_TEXT, "dense %d relu; dense %d softmax", hidden, classes);
+    } else if (classes) {
+        snprintf(text, NET_TEXT, "dense %d relu; dense 1 sigmoid", hidden);
+    } else if (!is_table(data)) {
+        snprintf(text, NET_TEXT, "dense %d relu; dense %d", hidden, eg_data_outputs(data));
+    } else {
+        target_scale(data, &mean, &deviation);
+        snprintf(text, NET_TEXT,
+                 "dense %d relu; dense 1; dense 1 init=constant(%.6g) bias_init=constant(%.6g) frozen name=scale",
+                 hidden, deviation, mean);
+    }
+}
+
+/* Fills in what was left open, and names it in `chosen`. */
 static void choose(train_options *o, const sets *s, char net[NET_TEXT], char *chosen, size_t size) {
-    int own_recipe = !o->optimizer && isnan(o->lr) && o->schedule == CLI_ABSENT;
-    const eg_data *data = s->train;
-    int64_t rows = eg_data_rows(data);
+    const recipe *r = choose_recipe(s->train);
     snprintf(chosen, size, "%s%s%s%s%s%s", s->chose_test ? ", test rows" : "",
-             o->task == CLI_ABSENT && is_table(data) ? ", task" : "", o->net ? "" : ", net",
+             o->task == CLI_ABSENT && is_table(s->train) ? ", task" : "", o->net ? "" : ", net",
              o->optimizer ? "" : ", optimizer", o->batch == CLI_ABSENT ? ", batch" : "",
              o->epochs == CLI_ABSENT ? ", epochs" : "");
-    choose_net(data, net);
+    choose_net(s->train, net);
     if (!o->net) o->net = net;
-    if (!o->optimizer) o->optimizer = "adam";
-    if (own_recipe) {
-        o->lr = 2e-3;
-        o->schedule = EG_SCHEDULE_COSINE;
-    }
-    if (o->batch == CLI_ABSENT) o->batch = rows >= 10000 ? 64 : rows >= 1000 ? 32 : 16;
-    if (o->epochs == CLI_ABSENT) o->epochs = rows >= 10000 ? 5 : rows >= 1000 ? 50 : 100;
+    if (o->batch == CLI_ABSENT) o->batch = r->batch;
+    if (o->epochs == CLI_ABSENT) o->epochs = r->epochs;
+    if (o->optimizer) return;
+    o->optimizer = r->optimizer;
+    if (!isnan(o->lr) || !isnan(o->weight_decay) || o->schedule != CLI_ABSENT) return;
+    o->lr = r->lr;
+    o->weight_decay = r->weight_decay;
+    o->schedule = r->schedule;
 }
 
 /* ---- telling ------------------------------------------------------------------------------------------- */
@@ -317,12 +353,13 @@ static void tell_data(const sets *s, const eg_model *model) {
 }
 
 static void tell_recipe(const train_options *o, const char *chosen) {
-    char lr[40] = "", schedule[40] = "", batch[24] = "all";
+    char lr[40] = "", decay[40] = "", schedule[40] = "", batch[24] = "all";
     if (!isnan(o->lr)) snprintf(lr, sizeof lr, ", lr %g", o->lr);
+    if (!isnan(o->weight_decay)) snprintf(decay, sizeof decay, ", weight decay %g", o->weight_decay);
     if (o->schedule != CLI_ABSENT) snprintf(schedule, sizeof schedule, ", %s schedule", schedules[o->schedule]);
     if (o->batch != EG_BATCH_ALL) snprintf(batch, sizeof batch, "%lld", (long long)o->batch);
     cli_tell("net", "%s", o->net);
-    cli_tell("optimizer", "%s%s%s", o->optimizer, lr, schedule);
+    cli_tell("optimizer", "%s%s%s%s", o->optimizer, lr, decay, schedule);
     cli_tell("training", "batch %s, %lld epoch%s, seed %lld", batch, (long long)o->epochs, o->epochs == 1 ? "" : "s",
              (long long)o->seed);
     if (*chosen) cli_tell("chosen", "%s", chosen + 2);
@@ -339,7 +376,7 @@ static void tell(const train_options *o, const sets *s, const eg_model *model, c
 
 /* ---- the model ----------------------------------------------------------------------------------------- */
 
-static int read_metrics(const train_options *o, eg_metric *out) {
+static int read_metrics(const train_options *o, int classes, eg_metric *out) {
     static const char *const names[] = { "accuracy", "top_k", "mse", "mae", "r2", NULL };
     enum { NAMES = sizeof names / sizeof *names - 1 };
     char *list = strdup(o->metrics ? o->metrics : ""), *rest = list;
@@ -352,6 +389,8 @@ static int read_metrics(const train_options *o, eg_metric *out) {
             code = cli_error(CLI_USAGE, "train: --metrics: unknown metric '%s'; did you mean '%s'?", name, meant);
         else if (found == NAMES)
             code = cli_error(CLI_USAGE, "train: --metrics takes some of accuracy,top_k,mse,mae,r2, not '%s'", name);
+        else if (!classes && found <= EG_METRIC_TOP_K - EG_METRIC_ACCURACY)
+            code = cli_error(CLI_USAGE, "train: --metrics: %s needs classes, the targets are numbers", name);
         else if (n == EG_MAX_METRICS)
             code = cli_error(CLI_USAGE, "train: --metrics takes at most %d", EG_MAX_METRICS);
         else
@@ -377,7 +416,7 @@ static eg_optimizer *make_optimizer(const train_options *o, eg_dialect dialect) 
                                                               .dialect = dialect });
 }
 
-static int make_recipe(const train_options *o, eg_recipe *r) {
+static int make_recipe(const train_options *o, int classes, eg_recipe *r) {
     *r = (eg_recipe){ .size_ = sizeof *r,
                       .seed = (uint64_t)o->seed,
                       .maximize = o->maximize,
@@ -387,7 +426,7 @@ static int make_recipe(const train_options *o, eg_recipe *r) {
                       .scaling = (eg_scaling)cli_or(o->scaling, EG_SCALING_AUTO),
                       .reduction = (eg_reduction_kind)cli_or(o->reduction, EG_REDUCTION_MEAN),
                       .dialect = (eg_dialect)cli_or(o->dialect, EG_KERAS) };
-    int code = read_metrics(o, r->metrics);
+    int code = read_metrics(o, classes, r->metrics);
     if (code < 0 && o->loss && eg_loss_named(o->loss, &r->loss) != EG_OK) code = cli_fail(eg_error_status());
     if (code >= 0) return code;
     r->optimizer = make_optimizer(o, r->dialect);
@@ -408,7 +447,7 @@ static int make_model(const train_options *o, const sets *s, eg_model **out) {
     if (o->init && eg_init_named(o->init, &init) != EG_OK) return cli_fail(eg_error_status());
     if (o->init) eg_model_set_init(model, init);
     eg_recipe recipe;
-    int code = make_recipe(o, &recipe);
+    int code = make_recipe(o, eg_data_classes(s->train), &recipe);
     if (code >= 0) return code;
     return eg_model_compile_(model, recipe) == EG_OK ? CLI_GO_ON : cli_model_error(model);
 }

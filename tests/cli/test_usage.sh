@@ -44,4 +44,5 @@ refuse 2 'a model file is needed' inspect
 refuse 2 'not both' predict m --data gen:xor --classes --proba
 refuse 2 'are needed' check --net 'dense 3'
 refuse 2 'a shape such as' check --net 'dense 3' --input 4y4
+refuse 2 'needs classes' train --data gen:sine --metrics mse,accuracy
 only
