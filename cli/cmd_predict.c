@@ -138,11 +138,22 @@ static void draw_line(const picture *p, int64_t line, int64_t columns) {
     if (colour) fputs("\033[0m", stdout);
 }
 
-static void draw_bar(const outcome *r, int64_t i, int64_t class) {
+/* Columns that the classes' names take, at most as many as leave room for a bar. */
+static int name_width(const outcome *r) {
+    enum { MOST = 12 };
+    int width = 1;
+    for (int64_t j = 0; j < r->width; j++) {
+        int length = (int)strlen(class_name(r, (int)j));
+        if (length > width) width = length;
+    }
+    return width < MOST ? width : MOST;
+}
+
+static void draw_bar(const outcome *r, int64_t i, int64_t class, int width) {
     enum { BAR = 12 };
     double p = (double)r->p[i * r->width + class];
     const char *style = r->classes[i] == class ? "1" : "2";
-    printf("  %s%8.8s %5.1f%%", cli_style(stdout, style), class_name(r, (int)class), 100 * p);
+    printf("  %s%*.*s %5.1f%%", cli_style(stdout, style), width, width, class_name(r, (int)class), 100 * p);
     for (int k = 0, n = (int)(p * BAR + .5); k < n; k++) fputs(k ? "\u2588" : " \u2588", stdout);
     fputs(cli_style(stdout, "0"), stdout);
 }
@@ -178,6 +189,7 @@ static void draw(const outcome *r, int64_t i) {
     int64_t columns = (s.dim[1] + scale - 1) / scale, lines = ((s.dim[0] + scale - 1) / scale + 1) / 2;
     int64_t class[MOST], shown = r->width <= lines || r->width <= 10 ? r->width : lines;
     if (shown > MOST) shown = MOST;
+    int names = name_width(r);
     likely_classes(r->p + i * r->width, r->width, shown, class);
     draw_title(r, i);
     for (int64_t line = 0; line < lines || line < shown; line++) {
@@ -185,7 +197,7 @@ static void draw(const outcome *r, int64_t i) {
             draw_line(&p, line, columns);
         else
             printf("%*s", (int)columns, "");
-        if (line < shown) draw_bar(r, i, class[line]);
+        if (line < shown) draw_bar(r, i, class[line], names);
         putchar('\n');
     }
 }
@@ -194,7 +206,10 @@ static int show(const outcome *r, int64_t n) {
     if (eg_data_sample_shape(r->data).rank != 2 || eg_model_classes(r->model) == 0 || r->width < 2)
         return cli_error(CLI_BAD_DATA,
                          "--show draws grey images and the probabilities of their classes; this model has none");
-    for (int64_t i = 0; i < n && i < r->rows; i++) draw(r, i);
+    for (int64_t i = 0; i < n && i < r->rows; i++) {
+        if (i) putchar('\n');
+        draw(r, i);
+    }
     return CLI_OK;
 }
 
