@@ -274,7 +274,7 @@ typedef struct recipe {
 
 /* What suits the data if nothing is said. The numbers were chosen on validation rows: docs/recipe.md. */
 static const recipe *choose_recipe(const eg_data *data) {
-    static const recipe many = { "adamw", .003, .05, EG_SCHEDULE_LINEAR, 64, 5 };
+    static const recipe many = { "adamw", .004, .1, EG_SCHEDULE_LINEAR, 64, 5 };
     static const recipe some = { "adamw", .003, .5, EG_SCHEDULE_LINEAR, 32, 60 };
     static const recipe table = { "adamw", .003, 1, EG_SCHEDULE_LINEAR, 16, 100 };
     static const recipe points = { "adam", .01, (double)NAN, EG_SCHEDULE_LINEAR, 16, 200 };
