@@ -90,8 +90,8 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
-extern const cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_check, cli_race, cli_help,
-    cli_version;
+extern const cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_check, cli_race, cli_momentum,
+    cli_help, cli_version;
 
 /* Sets every field of `target` to "absent". */
 void cli_defaults(const cli_command *command, void *target);
