@@ -178,7 +178,7 @@ typedef struct instruction {
 
 static void run_instruction(void *context) {
     instruction *s = context;
-    s->f(s->n, s->d, s->a, s->b, s->c);
+    s->f(s->n, s->d, s->a, s->b, s->c, 0);
 }
 
 static void bench_strip(const eg_kernels *k) {
@@ -190,7 +190,7 @@ static void bench_strip(const eg_kernels *k) {
     static const int64_t lengths[] = { 16, 40, 64, 1024 };
     printf("%s: strip instructions, ns a call for 16, 40, 64 and 1024 floats; ns per 16 floats at 1024\n", k->name);
     for (int op = 0; op < EG_STRIP_COUNT; op++) {
-        instruction s = { k->strip[op][0], 0, floats(1024), floats(1024), floats(1024), floats(1024) };
+        instruction s = { k->strip[op], 0, floats(1024), floats(1024), floats(1024), floats(1024) };
         double ns = 0;
         printf("  %-9s", names[op]);
         for (size_t q = 0; q < sizeof lengths / sizeof *lengths; q++) {

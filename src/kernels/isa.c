@@ -6,8 +6,7 @@
 
 #define EG_TEXT2(name) #name
 #define EG_TEXT(name) EG_TEXT2(name)
-#define EG_ENTRY(NAME, FORM) [EG_STRIP_##NAME][FORM] = EG_FN(strip_##NAME##_##FORM),
-#define EG_ENTRIES(NAME, ARITY, TEXT) EG_FORMS_##ARITY(EG_ENTRY, NAME)
+#define EG_ENTRY(NAME, ARITY, TEXT) [EG_STRIP_##NAME] = EG_FN(strip_##NAME),
 
 const eg_kernels EG_FN(kernels) = {
     .name = EG_TEXT(EG_ISA),
@@ -15,7 +14,7 @@ const eg_kernels EG_FN(kernels) = {
     .gemm = EG_FN(gemm),
     .pack = EG_FN(pack),
     .unpack = EG_FN(unpack),
-    .strip = { EG_STRIP_LIST(EG_ENTRIES) },
+    .strip = { EG_STRIP_LIST(EG_ENTRY) },
     .block_load = EG_FN(block_load),
     .block_store = EG_FN(block_store),
     .block_reduce = { EG_FN(block_sum), EG_FN(block_max), EG_FN(block_min) },

@@ -38,17 +38,11 @@ void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x,
 void EG_FN(uniform)(int64_t n, float *d, eg_rng_key key, uint64_t first);
 void EG_FN(normal)(int64_t n, float *d, eg_rng_key key, uint64_t first);
 
-/* X(NAME, FORM) for each form of a strip op of one, two or three operands. */
-#define EG_FORMS_1(X, NAME) X(NAME, 0)
-#define EG_FORMS_2(X, NAME) X(NAME, 0) X(NAME, 1) X(NAME, 2)
-#define EG_FORMS_3(X, NAME) X(NAME, 0) X(NAME, 1) X(NAME, 2) X(NAME, 3) X(NAME, 4) X(NAME, 5) X(NAME, 6)
-
-#define EG_DECLARE_FORM_(NAME, FORM) \
-    void EG_FN(strip_##NAME##_##FORM)(int64_t n, float *d, const float *a, const float *b, const float *c);
-#define EG_DECLARE_STRIP_(NAME, ARITY, TEXT) EG_FORMS_##ARITY(EG_DECLARE_FORM_, NAME)
+#define EG_DECLARE_STRIP_(NAME, ARITY, TEXT)                                                          \
+    void EG_FN(strip_##NAME)(int64_t n, float *d, const float *a, const float *b, const float *c, \
+                             unsigned constants);
 EG_STRIP_LIST(EG_DECLARE_STRIP_)
 #undef EG_DECLARE_STRIP_
-#undef EG_DECLARE_FORM_
 
 extern const eg_kernels EG_FN(kernels);
 

@@ -68,7 +68,7 @@ typedef struct eg_gemm {
 
 /* ---- strip programs ---------------------------------------------------------------------------------------------
  *
- * One instruction = one function over n floats. An operand is a vector (n floats, form V) or a constant (form C: 16
+ * One instruction = one function over n floats. An operand is a vector (n floats) or a constant (16
  * floats that are used for every group of 16: a splatted scalar in strip form, a column of 16 rows in block form).
  * d, a, b, c may be the same pointer, but must not overlap otherwise. n is arbitrary; stores are masked at the end.
  * In X(NAME, ARITY, expression): the meaning. Masks are floats 0 and 1; any non-zero counts as true.
@@ -112,11 +112,8 @@ typedef enum eg_strip_op {
         EG_STRIP_COUNT
 } eg_strip_op;
 
-typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b, const float *c);
-
-/* Forms: bit q set means operand q is a constant (a: 1, b: 2, c: 4). All operands constant is not a form:
- * give n = 16 and treat them as vectors. */
-enum { EG_STRIP_FORMS = 8 };
+/* `constants`: bit q set means operand q is a constant (a: 1, b: 2, c: 4). */
+typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants);
 
 typedef enum eg_reduction { EG_REDUCE_SUM, EG_REDUCE_MAX, EG_REDUCE_MIN, EG_REDUCE_KINDS } eg_reduction;
 
@@ -147,7 +144,7 @@ typedef struct eg_kernels {
     /* Panels [p0,p1) back to rows: out[q*out_row + j]. */
     void (*unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
 
-    eg_strip_fn strip[EG_STRIP_COUNT][EG_STRIP_FORMS]; /* NULL where the form does not exist */
+    eg_strip_fn strip[EG_STRIP_COUNT];
 
     /* Block form: 16 rows of `columns` <= 32 floats, transposed to d[columns][16]; rows beyond `rows` are read as 0.
      */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * strip.c: the instructions of strip programs. One inline function per op says what it does to a vector; macros make
- * a loop for every (op, form) of EG_STRIP_LIST. Cheap ops have a loop over whole groups of 16 and one over the rest;
- * costly ones have a single loop whose last vector is partial, so that their code is there once.
+ * strip.c: the instructions of strip programs. One inline function per op says what it does to a vector; a macro
+ * makes a loop for every op of EG_STRIP_LIST. Operands move in groups of 16 floats, a constant by none. Cheap ops
+ * have a loop over whole groups and one over the rest; costly ones only the second, so that their code is there once.
  */
 #include "kernels/isa.h"
 #include "kernels/math.h"
@@ -61,50 +61,48 @@ OP(MULADD,   1, v_fma(a, b, c))
 
 typedef eg_vf (*vector_op)(eg_vf a, eg_vf b, eg_vf c);
 
-/* Lanes i.. of operand q; a constant repeats every 16 floats. */
-EG_INLINE eg_vf operand(int q, int arity, int form, const float *p, int64_t i) {
-    if (q >= arity) return ZERO;
-    return v_load(p + (form >> q & 1 ? i % GROUP : i));
-}
-EG_INLINE eg_vf operand_tail(int q, int arity, int form, const float *p, int64_t i, eg_tail tail) {
-    if (q >= arity) return ZERO;
-    return form >> q & 1 ? v_load(p + i % GROUP) : v_load_tail(p + i, tail);
+/* Where the operands are; an operand that the op does not have is NULL and never moves. */
+typedef struct cursor {
+    float *d;
+    const float *in[3];
+    int64_t step[3]; /* floats to the next group: 0 for a constant */
+} cursor;
+
+EG_INLINE cursor start(int arity, float *d, const float *a, const float *b, const float *c, unsigned constants) {
+    cursor at = { d, { a, b, c }, { 0, 0, 0 } };
+    EG_UNROLL for (int q = 0; q < 3; q++) at.step[q] = q < arity && !(constants >> q & 1) ? GROUP : 0;
+    return at;
 }
 
-EG_INLINE void strip(vector_op op, int arity, int form, int cheap, int64_t n, float *d, const float *a,
-                     const float *b, const float *c) {
-    int64_t i = 0;
-    if (cheap) {
-        eg_vf ca[PER_GROUP], cb[PER_GROUP], cc[PER_GROUP];
-        EG_UNROLL for (int v = 0; v < PER_GROUP; v++) {
-            if (form & 1) ca[v] = v_load(a + v * EG_W);
-            if (form & 2) cb[v] = v_load(b + v * EG_W);
-            if (form & 4) cc[v] = v_load(c + v * EG_W);
-        }
-        for (; i + GROUP <= n; i += GROUP) {
-            EG_UNROLL for (int v = 0; v < PER_GROUP; v++) {
-                int64_t at = i + v * EG_W;
-                v_store(d + at, op(form & 1 ? ca[v] : operand(0, arity, 0, a, at),
-                                   form & 2 ? cb[v] : operand(1, arity, 0, b, at),
-                                   form & 4 ? cc[v] : operand(2, arity, 0, c, at)));
-            }
-        }
-    }
-    if (i >= n) return;
-    do {
-        eg_tail tail = v_tail(cheap && PER_GROUP == 1 ? n - i : n - i < EG_W ? n - i : EG_W);
-        eg_vf x = operand_tail(0, arity, form, a, i, tail), y = operand_tail(1, arity, form, b, i, tail);
-        v_store_tail(d + i, op(x, y, operand_tail(2, arity, form, c, i, tail)), tail);
-        i += EG_W;
-    } while (!(cheap && PER_GROUP == 1) && i < n);
+EG_INLINE void next_group(cursor *at, int arity) {
+    EG_UNROLL for (int q = 0; q < 3; q++) if (q < arity) at->in[q] += at->step[q];
+    at->d += GROUP;
 }
 
-#define LOOP_(NAME, FORM, ARITY)                                                                             \
-    void EG_FN(strip_##NAME##_##FORM)(int64_t n, float *d, const float *a, const float *b, const float *c) { \
-        strip(EG_FN(op_##NAME), ARITY, FORM, EG_FN(cheap_##NAME), n, d, a, b, c);                            \
+EG_INLINE eg_vf load(const cursor *at, int q, int arity, int64_t i) {
+    return q < arity ? v_load(at->in[q] + i) : ZERO;
+}
+EG_INLINE eg_vf load_tail(const cursor *at, int q, int arity, int64_t i, eg_tail tail) {
+    return q < arity ? v_load_tail(at->in[q] + i, tail) : ZERO;
+}
+
+EG_INLINE void strip(vector_op op, int arity, int cheap, int64_t n, cursor at) {
+    for (; cheap && n >= GROUP; n -= GROUP, next_group(&at, arity)) {
+        EG_UNROLL for (int64_t i = 0; i < GROUP; i += EG_W)
+            v_store(at.d + i, op(load(&at, 0, arity, i), load(&at, 1, arity, i), load(&at, 2, arity, i)));
     }
-#define LOOP_1(NAME, FORM) LOOP_(NAME, FORM, 1)
-#define LOOP_2(NAME, FORM) LOOP_(NAME, FORM, 2)
-#define LOOP_3(NAME, FORM) LOOP_(NAME, FORM, 3)
-#define LOOPS(NAME, ARITY, TEXT) EG_FORMS_##ARITY(LOOP_##ARITY, NAME)
-EG_STRIP_LIST(LOOPS)
+    for (; n > 0; n -= GROUP, next_group(&at, arity)) {
+        for (int64_t i = 0; i < GROUP && i < n; i += EG_W) {
+            eg_tail tail = v_tail(n - i < EG_W ? n - i : EG_W);
+            eg_vf x = load_tail(&at, 0, arity, i, tail), y = load_tail(&at, 1, arity, i, tail);
+            v_store_tail(at.d + i, op(x, y, load_tail(&at, 2, arity, i, tail)), tail);
+        }
+    }
+}
+
+#define LOOP(NAME, ARITY, TEXT)                                                                      \
+    void EG_FN(strip_##NAME)(int64_t n, float *d, const float *a, const float *b, const float *c,    \
+                             unsigned constants) {                                                   \
+        strip(EG_FN(op_##NAME), ARITY, EG_FN(cheap_##NAME), n, start(ARITY, d, a, b, c, constants)); \
+    }
+EG_STRIP_LIST(LOOP)

@@ -439,7 +439,7 @@ static void run_add(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
         for (int64_t gap = 1; gap < d->splits; gap *= 2)
             for (int64_t s = 0; s + gap < d->splits; s += 2 * gap)
                 d->add(n, 2 * gap >= d->splits ? d->out + at : p + s * d->size, p + s * d->size,
-                       p + (s + gap) * d->size, NULL);
+                       p + (s + gap) * d->size, NULL, 0);
     }
 }
 
@@ -448,7 +448,7 @@ eg_status eg_partial_sums_add(eg_cpu_run *run, const eg_value *v, const eg_parti
     eg_cpu_step *step = eg_step_new(run, v, "add parts", run_add, sizeof(add_detail));
     if (!step) return EG_E_MEMORY;
     add_detail *d = step->detail;
-    *d = (add_detail){ .add = run->kernels->strip[EG_STRIP_ADD][0],
+    *d = (add_detail){ .add = run->kernels->strip[EG_STRIP_ADD],
                        .splits = sums->splits,
                        .size = sums->size,
                        .n = eg_shape_size(v->shape) };

@@ -16,13 +16,13 @@
 enum { PER_NODE = 10, AT_THE_END = 1 << 20, STAGGER = 16 }; /* a logsumexp takes nine instructions */
 
 typedef struct virtual_register {
-    eg_extent extent;   /* over all or columns: wide, over rows or none: narrow */
-    int operand;        /* -1, or its memory */
+    eg_extent extent; /* over all or columns: wide, over rows or none: narrow */
+    int operand;      /* -1, or its memory */
     int is_constant;
     float number;
-    int defined, last;  /* instructions; last may be AT_THE_END */
+    int defined, last; /* instructions; last may be AT_THE_END */
     int physical;
-    int is_zero;        /* for sure, where all full operands are */
+    int is_zero; /* for sure, where all full operands are */
 } virtual_register;
 
 typedef struct draft_instruction {
@@ -32,14 +32,14 @@ typedef struct draft_instruction {
 } draft_instruction;
 
 typedef struct builder {
-    eg_arena *arena, scratch;  /* what stays, and what is freed when the program is made */
+    eg_arena *arena, scratch; /* what stays, and what is freed when the program is made */
     const eg_strips_request *request;
     eg_strips *strips;
-    int64_t rows, columns;     /* of the body's space; strips->rows and ->columns may be flattened */
-    virtual_register *v;       /* [most] */
-    draft_instruction *i;      /* [most] */
+    int64_t rows, columns; /* of the body's space; strips->rows and ->columns may be flattened */
+    virtual_register *v;   /* [most] */
+    draft_instruction *i;  /* [most] */
     int nv, ni, most;
-    int *virtual_of;           /* [body->graph->n] */
+    int *virtual_of; /* [body->graph->n] */
     eg_status status;
 } builder;
 
@@ -85,32 +85,33 @@ static int append(builder *b, eg_strip_instruction code, int op, eg_extent exten
     return d;
 }
 
-/* A narrow value across a strip; an instruction's own constant form does the same for an operand. */
-static void spread(int64_t n, float *d, const float *a, const float *b, const float *c) {
-    (void)b, (void)c;
-    for (int64_t i = 0; i < n; i++) d[i] = a[i % EG_BLOCK];
-}
-
+/* A narrow value across a strip; an instruction's constants do the same for an operand. */
 static int widen(builder *b, int a) {
     if (is_wide(b->v[a].extent)) return a;
-    return append(b, (eg_strip_instruction){ .fn = spread, .length = EG_LENGTH_STRIP }, -1, EG_OVER_ALL, a, -1, -1);
+    eg_strip_instruction copy = { .fn = b->request->kernels->strip[EG_STRIP_COPY],
+                                  .length = EG_LENGTH_STRIP,
+                                  .constants = 1 };
+    return append(b, copy, -1, EG_OVER_ALL, a, -1, -1);
 }
 
-/* One instruction of the kernel table: wide if an operand is, the narrow ones then in constant form. */
+/* One instruction of the kernel table: wide if an operand is, the narrow ones then constants. */
 static int emit(builder *b, eg_strip_op op, int a, int p, int c) {
-    int in[3] = { a, p, c }, form = 0;
+    int in[3] = { a, p, c };
+    unsigned narrow = 0;
     eg_extent extent = EG_OVER_NONE;
     for (int q = 0; q < 3; q++) {
         if (in[q] < 0) continue;
         eg_extent e = b->v[in[q]].extent;
-        if (is_wide(e)) extent = EG_OVER_ALL;
-        else form |= 1 << q;
+        if (is_wide(e))
+            extent = EG_OVER_ALL;
+        else
+            narrow |= 1u << q;
         if (e == EG_OVER_ROWS && extent == EG_OVER_NONE) extent = EG_OVER_ROWS;
     }
     int wide = extent == EG_OVER_ALL;
-    eg_strip_fn fn = b->request->kernels->strip[op][wide ? form : 0];
-    if (!fn) return fail(b, "a kernel is missing");
-    eg_strip_instruction code = { .fn = fn, .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16 };
+    eg_strip_instruction code = { .fn = b->request->kernels->strip[op],
+                                  .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16,
+                                  .constants = (unsigned char)(wide ? narrow : 0) };
     return append(b, code, (int)op, extent, a, p, c);
 }
 
@@ -205,9 +206,12 @@ static void lower_value(builder *b, const eg_value *v) {
     int in[3] = { -1, -1, -1 };
     for (int q = 0; q < v->nin && q < 3 && !eg_is_product(v); q++) in[q] = b->virtual_of[v->in[q]->id];
     int r;
-    if (lowerings[v->op]) r = lowerings[v->op](b, v, in);
-    else if (v->def->strip) r = emit(b, (eg_strip_op)(v->def->strip - 1), in[0], in[1], in[2]);
-    else r = fail(b, v->def->name);
+    if (lowerings[v->op])
+        r = lowerings[v->op](b, v, in);
+    else if (v->def->strip)
+        r = emit(b, (eg_strip_op)(v->def->strip - 1), in[0], in[1], in[2]);
+    else
+        r = fail(b, v->def->name);
     b->virtual_of[v->id] = r;
 }
 
@@ -231,10 +235,13 @@ static void finish_output(builder *b, int index) {
     int r = b->virtual_of[v->id];
     if (!fits(b, r, operand->extent)) {
         int wide = is_wide(operand->extent), narrow = !is_wide(b->v[r].extent);
-        if (wide && narrow) r = widen(b, r);
-        else r = append(b, (eg_strip_instruction){ .fn = b->request->kernels->strip[EG_STRIP_COPY][0],
-                                                   .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16 },
-                        EG_STRIP_COPY, wide ? EG_OVER_ALL : operand->extent, r, -1, -1);
+        if (wide && narrow)
+            r = widen(b, r);
+        else
+            r = append(b,
+                       (eg_strip_instruction){ .fn = b->request->kernels->strip[EG_STRIP_COPY],
+                                               .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16 },
+                       EG_STRIP_COPY, wide ? EG_OVER_ALL : operand->extent, r, -1, -1);
     }
     b->v[r].operand = b->strips->nparams + index;
     b->v[r].last = AT_THE_END;
@@ -313,11 +320,13 @@ static void place_fixed(builder *b) {
     for (int r = 0; r < b->nv; r++) {
         virtual_register *v = &b->v[r];
         if (v->last < 0) continue;
-        if (v->is_constant) v->physical = splatted(b, v->number);
+        if (v->is_constant)
+            v->physical = splatted(b, v->number);
         else if (v->operand >= 0) {
             const eg_strip_operand *o = &b->strips->operand[v->operand];
             v->physical = new_physical(b, is_wide(v->extent) && !is_direct(b, o));
-        } else if (v->extent == EG_OVER_NONE) v->physical = new_physical(b, 0);
+        } else if (v->extent == EG_OVER_NONE)
+            v->physical = new_physical(b, 0);
     }
 }
 
@@ -369,10 +378,14 @@ static int handling_of(const builder *b, const eg_strip_operand *o) {
     if (is_direct(b, o)) return EG_DIRECT;
     int by_block = b->strips->form == EG_BY_BLOCK;
     switch (o->extent) {
-    case EG_OVER_ROWS: return o->output ? EG_STORE_ROW : EG_FETCH_ROW;
-    case EG_OVER_NONE: return o->output ? EG_STORE_ONCE : EG_FETCH_ONCE;
-    case EG_OVER_COLUMNS: return o->output ? EG_STORE_ONCE : by_block ? EG_FETCH_ONCE : EG_FETCH;
-    case EG_OVER_ALL: break;
+    case EG_OVER_ROWS:
+        return o->output ? EG_STORE_ROW : EG_FETCH_ROW;
+    case EG_OVER_NONE:
+        return o->output ? EG_STORE_ONCE : EG_FETCH_ONCE;
+    case EG_OVER_COLUMNS:
+        return o->output ? EG_STORE_ONCE : by_block ? EG_FETCH_ONCE : EG_FETCH;
+    case EG_OVER_ALL:
+        break;
     }
     return o->output ? EG_STORE : EG_FETCH;
 }
@@ -426,16 +439,21 @@ static void estimate(builder *b) {
 /* Is f(0) = 0 for sure? Divisors and conditions are taken to be usable numbers. */
 typedef enum zero_rule { NEVER, UNARY, BOTH, EITHER, FIRST, LAST_TWO, PRODUCT_SUM } zero_rule;
 static const unsigned char zero_rules[EG_STRIP_COUNT] = {
-    [EG_STRIP_COPY] = UNARY, [EG_STRIP_NEG] = UNARY,   [EG_STRIP_ABS] = UNARY,  [EG_STRIP_SQRT] = UNARY,
-    [EG_STRIP_TANH] = UNARY, [EG_STRIP_RELU] = UNARY,  [EG_STRIP_ERF] = UNARY,  [EG_STRIP_SIN] = UNARY,
-    [EG_STRIP_FLOOR] = UNARY, [EG_STRIP_ADD] = BOTH,   [EG_STRIP_SUB] = BOTH,   [EG_STRIP_MAX] = BOTH,
-    [EG_STRIP_MIN] = BOTH,   [EG_STRIP_NE] = BOTH,     [EG_STRIP_LT] = BOTH,    [EG_STRIP_GT] = BOTH,
-    [EG_STRIP_MUL] = EITHER, [EG_STRIP_DIV] = FIRST,   [EG_STRIP_SELECT] = LAST_TWO, [EG_STRIP_MULADD] = PRODUCT_SUM,
+    [EG_STRIP_COPY] = UNARY,  [EG_STRIP_NEG] = UNARY,  [EG_STRIP_ABS] = UNARY,       [EG_STRIP_SQRT] = UNARY,
+    [EG_STRIP_TANH] = UNARY,  [EG_STRIP_RELU] = UNARY, [EG_STRIP_ERF] = UNARY,       [EG_STRIP_SIN] = UNARY,
+    [EG_STRIP_FLOOR] = UNARY, [EG_STRIP_ADD] = BOTH,   [EG_STRIP_SUB] = BOTH,        [EG_STRIP_MAX] = BOTH,
+    [EG_STRIP_MIN] = BOTH,    [EG_STRIP_NE] = BOTH,    [EG_STRIP_LT] = BOTH,         [EG_STRIP_GT] = BOTH,
+    [EG_STRIP_MUL] = EITHER,  [EG_STRIP_DIV] = FIRST,  [EG_STRIP_SELECT] = LAST_TWO, [EG_STRIP_MULADD] = PRODUCT_SUM,
 };
 
 static int gives_zero(zero_rule rule, int a, int b, int c) {
-    const int answer[] = { [NEVER] = 0,     [UNARY] = a,      [BOTH] = a && b, [EITHER] = a || b,
-                           [FIRST] = a,     [LAST_TWO] = b && c, [PRODUCT_SUM] = (a || b) && c };
+    const int answer[] = { [NEVER] = 0,
+                           [UNARY] = a,
+                           [BOTH] = a && b,
+                           [EITHER] = a || b,
+                           [FIRST] = a,
+                           [LAST_TWO] = b && c,
+                           [PRODUCT_SUM] = (a || b) && c };
     return answer[rule];
 }
 
@@ -554,8 +572,8 @@ int eg_strips_equal(const eg_strips *a, const eg_strips *b) {
         return 0;
     for (int i = 0; i < a->ninstructions; i++) {
         const eg_strip_instruction *x = &a->instruction[i], *y = &b->instruction[i];
-        if (x->fn != y->fn || x->reduce != y->reduce || x->d != y->d || x->a != y->a || x->b != y->b ||
-            x->c != y->c || x->length != y->length)
+        if (x->fn != y->fn || x->constants != y->constants || x->reduce != y->reduce || x->d != y->d ||
+            x->a != y->a || x->b != y->b || x->c != y->c || x->length != y->length)
             return 0;
     }
     return operands_equal(a, b) && constants_equal(a, b);

@@ -40,6 +40,7 @@ typedef struct eg_strip_instruction {
     void (*reduce)(int64_t n, float *d, const float *s);
     unsigned char d, a, b, c;
     unsigned char length;                                 /* which of the EG_LENGTHS */
+    unsigned char constants;                              /* operands of 16 floats: bit q for operand q */
 } eg_strip_instruction;
 
 /* How many floats an instruction is given: 16 (a value per row or less), the strip's, the reduced row's. */

@@ -40,7 +40,7 @@ static void splat(float *d, float value) {
 
 static inline void execute(const eg_strip_instruction *code, int n, float **p, const int64_t *length) {
     for (const eg_strip_instruction *end = code + n; code < end; code++) {
-        if (code->fn) code->fn(length[code->length], p[code->d], p[code->a], p[code->b], p[code->c]);
+        if (code->fn) code->fn(length[code->length], p[code->d], p[code->a], p[code->b], p[code->c], code->constants);
         else code->reduce(length[code->length], p[code->d], p[code->a]);
     }
 }
