@@ -6,7 +6,8 @@ list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 
 # Speed is their purpose, whatever the rest is optimised for; and nothing is ever unwound through them.
 set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-O2> -fno-asynchronous-unwind-tables)
-target_compile_options(eg_kernels PRIVATE ${EG_ISA_OPTIONS})
+# The portable table is for machines without better, and for the same bits everywhere: small before fast.
+target_compile_options(eg_kernels PRIVATE -fno-asynchronous-unwind-tables)
 
 function(eg_kernels_build isa)
   string(TOUPPER ${isa} ISA)
