@@ -337,17 +337,17 @@ static void choose(train_options *o, const sets *s, char net[NET_TEXT], char *ch
 /* ---- telling ------------------------------------------------------------------------------------------- */
 
 static void tell_data(const sets *s, const eg_model *model) {
-    char shape[160], classes[40] = "", parts[120];
     const eg_data *d = s->train;
-    if (eg_data_classes(d)) snprintf(classes, sizeof classes, ", %d classes", eg_data_classes(d));
-    int used = snprintf(parts, sizeof parts, "%lld rows to train on", (long long)eg_data_rows(d));
+    const char *source = eg_data_source(s->whole);
+    char shape[160], samples[200] = "", classes[40] = "", validation[40] = "", test[40] = "";
+    eg_shape_text(eg_data_sample_shape(d), shape, sizeof shape);
+    if (!strstr(source, shape)) snprintf(samples, sizeof samples, " samples %s,", shape);
+    if (eg_data_classes(d)) snprintf(classes, sizeof classes, " %d classes,", eg_data_classes(d));
     if (s->validation)
-        used += snprintf(parts + used, sizeof parts - (size_t)used, ", %lld to validate",
-                         (long long)eg_data_rows(s->validation));
-    if (s->test)
-        snprintf(parts + used, sizeof parts - (size_t)used, ", %lld to test", (long long)eg_data_rows(s->test));
-    cli_tell("data", "%s: samples %s%s; %s", eg_data_source(s->whole),
-             eg_shape_text(eg_data_sample_shape(d), shape, sizeof shape), classes, parts);
+        snprintf(validation, sizeof validation, ", %lld to validate", (long long)eg_data_rows(s->validation));
+    if (s->test) snprintf(test, sizeof test, ", %lld to test", (long long)eg_data_rows(s->test));
+    cli_tell("data", "%s:%s%s %lld rows to train on%s%s", source, samples, classes, (long long)eg_data_rows(d),
+             validation, test);
     if (is_table(d)) cli_tell("task", "%s of '%s'", tasks[eg_data_task(d) - 1], eg_data_target_name(d));
     cli_tell("scaling", "%s", eg_scaling_name(eg_model_scaling(model)));
 }
@@ -370,7 +370,7 @@ static void tell(const train_options *o, const sets *s, const eg_model *model, c
     tell_data(s, model);
     tell_recipe(o, chosen);
     char *summary = eg_model_summary(model);
-    if (summary) fputs(summary, stderr);
+    if (summary) fprintf(stderr, "\n%s\n", summary);
     eg_string_free(summary);
 }
 
