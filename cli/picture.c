@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * picture.c: shapes as SVG elements, with a decimal or two, so that the same picture is the same bytes everywhere. Images
- * go in as PNG with stored (uncompressed) blocks.
+ * picture.c: shapes as SVG elements, with a decimal or two, so that the same picture is the same bytes everywhere.
+ * Images go in as PNG with stored (uncompressed) blocks.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -54,7 +54,8 @@ void picture_drop(picture *p) {
 }
 
 int picture_save(picture *p, const char *path) {
-    int good = p->stream && !p->no_memory && fputs("</svg>\n", p->stream) >= 0 && fflush(p->stream) == 0 && !ferror(p->stream);
+    int good = p->stream && !p->no_memory && fputs("</svg>\n", p->stream) >= 0 && fflush(p->stream) == 0 &&
+               !ferror(p->stream);
     int code = good ? cli_write_text(path, p->text, p->size) : cli_no_memory();
     picture_drop(p);
     return code;

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * training.c: settings become data, a recipe, a model and a fit. What is not said is chosen from the data.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "training.h"
+
+const char *const training_tasks[] = { "classification", "regression", NULL };
+const char *const training_scalings[] = { "auto", "none", "bytes", "standardise", "min_max", NULL };
+const char *const training_reductions[] = { "mean", "sum", NULL };
+const char *const training_dialects[] = { "keras", "torch", "keras2", NULL };
+const char *const training_shuffles[] = { "epoch", "off", "replacement", NULL };
+const char *const training_schedules[] = { "constant", "linear", "cosine", NULL };
+
+/* An option's number for a struct in which 0 means "the default". */
+static double given(double value) { return isnan(value) ? 0 : value == 0 ? EG_ZERO : value; }
+static double or_zero(double value) { return isnan(value) ? 0 : value; }
+
+/* ---- settings ------------------------------------------------------------------------------------------ */
+
+int training_set(train_options *o, const char *pair) {
+    const char *equals = strchr(pair, '=');
+    if (!equals) return cli_error(CLI_USAGE, "train: --set takes KEY=VALUE, not '%s'", pair);
+    char *key = strndup(pair, (size_t)(equals - pair));
+    if (!key) return cli_no_memory();
+    int code = cli_assign(&cli_train, "train: --set: ", o, key, equals + 1);
+    free(key);
+    return code;
+}
+
+/* ---- data ---------------------------------------------------------------------------------------------- */
+
+void training_free_sets(sets *s) {
+    eg_data *all[] = { s->train, s->validation, s->rest, s->test, s->whole };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) eg_data_free(all[i]);
+}
+
+int training_is_table(const eg_data *data) { return eg_data_columns(data) > 0; }
+
+/* A test set, with the columns and classes of the training set. */
+static eg_data *open_test(const train_options *o, const eg_data *train, const char *source) {
+    int n_columns = eg_data_columns(train), n_classes = eg_data_classes(train);
+    const char **names = calloc((size_t)(n_columns + n_classes) + 1, sizeof *names), **classes = names + n_columns;
+    if (!names) return NULL;
+    for (int i = 0; i < n_columns; i++) names[i] = eg_data_column_name(train, i);
+    for (int i = 0; i < n_classes; i++) classes[i] = eg_data_class_name(train, i);
+    eg_data *data = eg_data_open(source, eg_data_has_part(source, "test") ? "test" : NULL, .target = o->target,
+                                 .task = eg_data_task(train), .no_header = o->no_header, .seed = (uint64_t)o->seed,
+                                 .columns = n_columns ? names : NULL, .n_columns = n_columns,
+                                 .classes = n_classes ? classes : NULL, .n_classes = n_classes, .allow_download = 1);
+    free(names);
+    return data;
+}
+
+static int split_last(const train_options *o, sets *s) {
+    int64_t rows = eg_data_rows(s->whole), train = rows - o->test_last;
+    if (train < 1)
+        return cli_error(CLI_BAD_DATA, "--test-last %lld leaves no rows of %lld", (long long)o->test_last,
+                         (long long)rows);
+    s->rest = eg_data_range(s->whole, 0, train);
+    s->test = eg_data_range(s->whole, train, rows);
+    return CLI_GO_ON;
+}
+
+/* The test set: given, the last rows, the source's own, or a share; *rest is what is left. */
+static int split_test(const train_options *o, sets *s) {
+    int code = CLI_GO_ON;
+    if (o->test)
+        s->test = open_test(o, s->whole, o->test);
+    else if (o->test_last != CLI_ABSENT)
+        code = split_last(o, s);
+    else if (o->test_share > 0)
+        code = eg_data_split(s->whole, 1 - o->test_share, (uint64_t)o->seed, &s->rest, &s->test) == EG_OK
+                   ? CLI_GO_ON
+                   : cli_fail(eg_error_status());
+    else if (eg_data_has_part(o->data, "test"))
+        s->test = open_test(o, s->whole, o->data);
+    if (code >= 0) return code;
+    if (!s->rest) s->rest = eg_data_range(s->whole, 0, eg_data_rows(s->whole));
+    if (!s->rest || eg_data_status(s->rest) != EG_OK) return cli_data_error(s->rest);
+    if (s->test && eg_data_status(s->test) != EG_OK) return cli_data_error(s->test);
+    return CLI_GO_ON;
+}
+
+static int split_validation(const train_options *o, sets *s) {
+    if (!(o->validation > 0))
+        s->train = eg_data_range(s->rest, 0, eg_data_rows(s->rest));
+    else if (eg_data_split(s->rest, 1 - o->validation, (uint64_t)o->seed, &s->train, &s->validation) != EG_OK)
+        return cli_fail(eg_error_status());
+    return s->train ? CLI_GO_ON : cli_no_memory();
+}
+
+static int check_share(const char *name, double share) {
+    if (isnan(share) || (share >= 0 && share < 1)) return CLI_GO_ON;
+    return cli_error(CLI_USAGE, "train: --%s takes a share from 0 to below 1, not %g", name, share);
+}
+
+int training_open(train_options *o, sets *s) {
+    int code = check_share("validation", o->validation);
+    if (code < 0) code = check_share("test-share", o->test_share);
+    if (code >= 0) return code;
+    s->whole = eg_data_open(o->data, NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
+                            .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1);
+    if (!s->whole || eg_data_status(s->whole) != EG_OK) return cli_data_error(s->whole);
+    if (!eg_data_y(s->whole)) return cli_error(CLI_BAD_DATA, "%s: there are no targets to learn", o->data);
+    s->chose_test = isnan(o->test_share) && !o->test && o->test_last == CLI_ABSENT && training_is_table(s->whole);
+    if (s->chose_test) o->test_share = .2;
+    if ((code = split_test(o, s)) >= 0) return code;
+    return split_validation(o, s);
+}
+
+/* ---- what was not said --------------------------------------------------------------------------------- */
+
+typedef struct recipe {
+    const char *optimizer;
+    double lr, weight_decay; /* decay NAN: none */
+    eg_schedule schedule;
+    int64_t batch, epochs;
+} recipe;
+
+/* What suits the data if nothing is said. The numbers were chosen on validation rows: docs/recipe.md. */
+static const recipe *choose_recipe(const eg_data *data) {
+    static const recipe many = { "adamw", .004, .1, EG_SCHEDULE_LINEAR, 64, 5 };
+    static const recipe some = { "adamw", .003, .5, EG_SCHEDULE_LINEAR, 32, 60 };
+    static const recipe table = { "adamw", .003, 1, EG_SCHEDULE_LINEAR, 16, 100 };
+    static const recipe points = { "adam", .01, (double)NAN, EG_SCHEDULE_LINEAR, 16, 200 };
+    int64_t rows = eg_data_rows(data);
+    if (rows >= 10000) return &many;
+    if (rows >= 1000) return &some;
+    return training_is_table(data) || eg_data_sample_shape(data).rank > 1 ? &table : &points;
+}
+
+/* Mean and standard deviation of the targets; a deviation of 0 becomes 1. */
+static void target_scale(const eg_data *data, double *mean, double *deviation) {
+    const eg_tensor *y = eg_data_y(data);
+    const float *values = eg_tensor_data(y);
+    int64_t n = eg_tensor_size(y);
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)values[i];
+    *mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++) squares += ((double)values[i] - *mean) * ((double)values[i] - *mean);
+    *deviation = squares > 0 ? sqrt(squares / (double)n) : 1;
+}
+
+/* A network that suits the data: one hidden layer, the output by the task. A column of numbers may be of any size: a
+ * last layer that is not trained scales a standardised answer to it. */
+static void choose_net(const eg_data *data, char text[TRAINING_NET]) {
+    int classes = eg_data_classes(data), hidden = eg_shape_size(eg_data_sample_shape(data)) < 256 ? 64 : 512;
+    double mean, deviation;
+    if (classes > 2) {
+        snprintf(text, TRAINING_NET, "dense %d relu; dense %d softmax", hidden, classes);
+    } else if (classes) {
+        snprintf(text, TRAINING_NET, "dense %d relu; dense 1 sigmoid", hidden);
+    } else if (!training_is_table(data)) {
+        snprintf(text, TRAINING_NET, "dense %d relu; dense %d", hidden, eg_data_outputs(data));
+    } else {
+        target_scale(data, &mean, &deviation);
+        snprintf(text, TRAINING_NET,
+                 "dense %d relu; dense 1; dense 1 init=constant(%.6g) bias_init=constant(%.6g) frozen name=scale",
+                 hidden, deviation, mean);
+    }
+}
+
+/* Fills in what was left open, and names it in `chosen`. */
+void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size) {
+    const recipe *r = choose_recipe(s->train);
+    snprintf(chosen, size, "%s%s%s%s%s%s", s->chose_test ? ", test rows" : "",
+             o->task == CLI_ABSENT && training_is_table(s->train) ? ", task" : "", o->net ? "" : ", net",
+             o->optimizer ? "" : ", optimizer", o->batch == CLI_ABSENT ? ", batch" : "",
+             o->epochs == CLI_ABSENT ? ", epochs" : "");
+    choose_net(s->train, net);
+    if (!o->net) o->net = net;
+    if (o->batch == CLI_ABSENT) o->batch = r->batch;
+    if (o->epochs == CLI_ABSENT) o->epochs = r->epochs;
+    if (o->optimizer) return;
+    o->optimizer = r->optimizer;
+    if (!isnan(o->lr) || !isnan(o->weight_decay) || o->schedule != CLI_ABSENT) return;
+    o->lr = r->lr;
+    o->weight_decay = r->weight_decay;
+    o->schedule = r->schedule;
+}
+
+/* ---- the model ----------------------------------------------------------------------------------------- */
+
+static int read_metrics(const train_options *o, int classes, eg_metric *out) {
+    static const char *const names[] = { "accuracy", "top_k", "mse", "mae", "r2", NULL };
+    enum { NAMES = sizeof names / sizeof *names - 1 };
+    char *list = strdup(o->metrics ? o->metrics : ""), *rest = list;
+    int code = list ? CLI_GO_ON : cli_no_memory(), n = 0;
+    for (char *name; code < 0 && o->metrics && (name = strsep(&rest, ","));) {
+        int found = 0;
+        while (found < NAMES && strcmp(names[found], name) != 0) found++;
+        const char *meant = eg_did_you_mean(name, names, NAMES);
+        if (found == NAMES && meant)
+            code = cli_error(CLI_USAGE, "train: --metrics: unknown metric '%s'; did you mean '%s'?", name, meant);
+        else if (found == NAMES)
+            code = cli_error(CLI_USAGE, "train: --metrics takes some of accuracy,top_k,mse,mae,r2, not '%s'", name);
+        else if (!classes && found <= EG_METRIC_TOP_K - EG_METRIC_ACCURACY)
+            code = cli_error(CLI_USAGE, "train: --metrics: %s needs classes, the targets are numbers", name);
+        else if (n == EG_MAX_METRICS)
+            code = cli_error(CLI_USAGE, "train: --metrics takes at most %d", EG_MAX_METRICS);
+        else
+            out[n++] = (eg_metric)(EG_METRIC_ACCURACY + found);
+    }
+    free(list);
+    return code;
+}
+
+static eg_optimizer *make_optimizer(const train_options *o, eg_dialect dialect) {
+    return eg_optimizer_new(o->optimizer, (eg_optimizer_opt){ .size_ = sizeof(eg_optimizer_opt),
+                                                              .lr = given(o->lr),
+                                                              .momentum = given(o->momentum),
+                                                              .rho = given(o->rho),
+                                                              .beta1 = given(o->beta1),
+                                                              .beta2 = given(o->beta2),
+                                                              .epsilon = given(o->epsilon),
+                                                              .weight_decay = given(o->weight_decay),
+                                                              .clip_value = given(o->clip_value),
+                                                              .clip_norm = given(o->clip_norm),
+                                                              .clip_global_norm = given(o->clip_global_norm),
+                                                              .nesterov = o->nesterov,
+                                                              .dialect = dialect });
+}
+
+static int make_recipe(const train_options *o, int classes, eg_recipe *r) {
+    *r = (eg_recipe){ .size_ = sizeof *r,
+                      .seed = (uint64_t)o->seed,
+                      .maximize = o->maximize,
+                      .l1 = or_zero(o->l1),
+                      .l2 = or_zero(o->l2),
+                      .huber_delta = given(o->delta),
+                      .scaling = (eg_scaling)cli_or(o->scaling, EG_SCALING_AUTO),
+                      .reduction = (eg_reduction_kind)cli_or(o->reduction, EG_REDUCTION_MEAN),
+                      .dialect = (eg_dialect)cli_or(o->dialect, EG_KERAS) };
+    int code = read_metrics(o, classes, r->metrics);
+    if (code < 0 && o->loss && eg_loss_named(o->loss, &r->loss) != EG_OK) code = cli_fail(eg_error_status());
+    if (code >= 0) return code;
+    r->optimizer = make_optimizer(o, r->dialect);
+    return r->optimizer ? CLI_GO_ON : cli_fail(eg_error_status());
+}
+
+/* A mistake in the words of the network is one of usage; one in its shapes is one of data. */
+static int net_error(const eg_model *model) {
+    eg_status status = eg_model_status(model);
+    return cli_error(status == EG_E_DATA ? CLI_USAGE : cli_exit_code(status), "--net: %s", eg_model_error(model));
+}
+
+int training_model(const train_options *o, const eg_data *data, eg_model **out) {
+    eg_model *model = *out = eg_model_parse(eg_data_sample_shape(data), o->net);
+    if (!model) return cli_no_memory();
+    if (eg_model_status(model) != EG_OK) return net_error(model);
+    eg_init init;
+    if (o->init && eg_init_named(o->init, &init) != EG_OK) return cli_fail(eg_error_status());
+    if (o->init) eg_model_set_init(model, init);
+    eg_recipe recipe;
+    int code = make_recipe(o, eg_data_classes(data), &recipe);
+    if (code >= 0) return code;
+    return eg_model_compile_(model, recipe) == EG_OK ? CLI_GO_ON : cli_model_error(model);
+}
+
+/* ---- the fit ------------------------------------------------------------------------------------------- */
+
+eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
+                       const eg_callback *callbacks, int n) {
+    return eg_model_fit(model, train, .validation = validation, .epochs = (int)o->epochs, .batch = o->batch,
+                        .shuffle = (eg_shuffle)cli_or(o->shuffle, EG_SHUFFLE_EACH_EPOCH),
+                        .schedule = (eg_schedule)cli_or(o->schedule, EG_SCHEDULE_CONSTANT),
+                        .tolerance = or_zero(o->tolerance), .max_steps = cli_or(o->steps, 0), .callbacks = callbacks,
+                        .n_callbacks = n, .progress = o->quiet ? NULL : stderr, .stop = &cli_signal,
+                        .checkpoint = o->checkpoint && !o->dry_run ? o->out : NULL, .resume = o->resume);
+}

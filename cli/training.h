@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * training.h: a training as settings: what `elegans train` does once and `elegans tune` many times. Settings become
+ * data, a recipe, a model and a fit; messages of mistakes are printed here.
+ */
+#ifndef ELEGANS_CLI_TRAINING_H
+#define ELEGANS_CLI_TRAINING_H
+
+#include "cli.h"
+
+typedef struct train_options {
+    const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config;
+    double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
+        validation, test_share, tolerance, delta;
+    int64_t task, scaling, reduction, dialect, shuffle, schedule; /* words */
+    int64_t batch, epochs, seed, threads, test_last, steps;
+    int nesterov, no_header, maximize, json, quiet, resume, checkpoint, dry_run;
+    cli_list set;
+} train_options;
+
+/* Words in the order of their enums (tasks from 1). */
+extern const char *const training_tasks[], *const training_scalings[];
+extern const char *const training_reductions[], *const training_dialects[];
+extern const char *const training_shuffles[], *const training_schedules[];
+
+/* "key=value" of --set over the settings. */
+int training_set(train_options *o, const char *pair);
+
+typedef struct sets {
+    eg_data *whole, *rest, *train, *validation, *test; /* whole: all that was read; rest: without the test rows */
+    int chose_test;                                    /* nobody said which rows test */
+} sets;
+/* Opens the data and splits it as the settings say; CLI_GO_ON or an exit code. */
+int training_open(train_options *o, sets *s);
+void training_free_sets(sets *s);
+int training_is_table(const eg_data *data);
+
+enum { TRAINING_NET = 192 };
+/* Fills in what was left open, and names it in `chosen` (", net, epochs"); `net` holds a chosen network. */
+void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size);
+/* A compiled model for this data; free it also after a mistake. */
+int training_model(const train_options *o, const eg_data *data, eg_model **out);
+eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
+                       const eg_callback *callbacks, int n);
+
+#endif
