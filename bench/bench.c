@@ -48,7 +48,7 @@ double bench_median(void (*call)(void *user), void *user) {
 typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
 
 /* CHAINS independent chains of multiply-adds in registers. */
-static void *peak_loop(void *out) {
+static __attribute__((noinline)) void *peak_loop(void *out) {
     vector x[CHAINS], a = { 0 }, b = { 0 };
     a += .999999f;
     b += 1e-7f;

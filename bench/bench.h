@@ -10,7 +10,7 @@
 double bench_median(void (*call)(void *user), void *user);
 
 /* Microseconds in which each of `threads` threads makes BENCH_PEAK_FLOPS float operations from registers. */
-#define BENCH_PEAK_FLOPS 3.2e7
+#define BENCH_PEAK_FLOPS 6.4e8
 double bench_fma_peak(int threads);
 
 /* {"name": ..., "side": ..., "threads": ..., "us": ..., "flops": ...} */

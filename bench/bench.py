@@ -25,7 +25,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def lines_of(command, **environment):
     """The JSON lines that a program prints; none if it cannot run."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600)
+        # A forced core type would halve OpenBLAS: peers choose for themselves.
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+        done = subprocess.run(command, capture_output=True, text=True, env={**clean, **environment}, timeout=600)
     except (OSError, subprocess.TimeoutExpired):
         return []
     if done.returncode != 0:
