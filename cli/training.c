@@ -8,7 +8,12 @@
 #include "training.h"
 
 const char *const training_tasks[] = { "classification", "regression", NULL };
-const char *const training_scalings[] = { "auto", "none", "bytes", "standardise", "min_max", NULL };
+const char *const training_scalings[] = {
+#define SCALING_NAME(NAME, name, formula) name,
+    EG_SCALING_LIST(SCALING_NAME)
+#undef SCALING_NAME
+        NULL
+};
 const char *const training_reductions[] = { "mean", "sum", NULL };
 const char *const training_dialects[] = { "keras", "torch", "keras2", NULL };
 const char *const training_shuffles[] = { "epoch", "off", "replacement", NULL };

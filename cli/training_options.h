@@ -20,7 +20,7 @@
     { "validation", 'v', CLI_REAL, FIELD(validation), "SHARE",
       .help = "hold out a random share of the training rows, and score it after each epoch" },
     { "scaling", 0, CLI_WORD, FIELD(scaling), "KIND",
-      .help = "auto, none, bytes (1/255), standardise or min_max; fitted to the training rows, stored in the model",
+      .help = "how samples are preprocessed; fitted to the training rows, stored in the model",
       .words = training_scalings },
 
     { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS",

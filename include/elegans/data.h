@@ -91,16 +91,53 @@ EG_API eg_status eg_data_fold(const eg_data *data, int folds, int fold, uint64_t
 
 /* ---- preprocessing: fitted on training data, stored with the model --------------------------------------- */
 
-/* x' = (x - shift) * scale for each element of a sample. standardise: mean and 1/standard deviation (ddof 0; a constant column is
- * left at 0, not divided); min_max: to [0, 1]; scale_bytes: 1/255 for u8 data. */
+/* X(NAME, "name", what it does with a sample x). Percentiles are interpolated linearly; variances have ddof 0; a column
+ * without spread is left at 0, not divided. */
+#define EG_SCALING_LIST(X)                                                                                      \
+    X(AUTO, "auto", "bytes for u8, standardise for CSV columns, none otherwise")                                \
+    X(NONE, "none", "x")                                                                                        \
+    X(BYTES, "bytes", "x / 255")                                                                                \
+    X(STANDARDISE, "standardise", "(x - mean) / standard deviation")                                            \
+    X(MIN_MAX, "min_max", "(x - least) / (greatest - least): to [0, 1]")                                        \
+    X(ROBUST, "robust", "(x - median) / (third - first quartile)")                                              \
+    X(QUANTILE, "quantile", "the share of training values below x, piecewise linear between percentiles")       \
+    X(QUANTILE_NORMAL, "quantile_normal", "the normal deviate of that share, kept within +-5.17")                \
+    X(PCA, "pca", "(x - mean) U: the coordinates along the k directions of largest variance")                   \
+    X(WHITEN, "whiten", "(x - mean) U / sqrt(variance + epsilon): PCA whitening")                               \
+    X(ZCA, "zca", "(x - mean) U / sqrt(variance + epsilon) U': whitened and turned back, closest to x")
+
 typedef enum eg_scaling {
-    EG_SCALING_AUTO, EG_SCALING_NONE, EG_SCALING_BYTES, EG_SCALING_STANDARDISE, EG_SCALING_MIN_MAX, EG_SCALING_KINDS
+#define EG_SCALING_ENUM_(NAME, name, formula) EG_SCALING_##NAME,
+    EG_SCALING_LIST(EG_SCALING_ENUM_)
+#undef EG_SCALING_ENUM_
+    EG_SCALING_KINDS
 } eg_scaling;
-/* AUTO: BYTES for u8, STANDARDISE for CSV columns, NONE otherwise. Writes shift and scale (size of one sample each);
- * `chosen` may be NULL. DATA error where a value is not finite. */
+/* The scalings that are (x - shift) * scale for each element (none to robust): writes shift and scale (size of one
+ * sample each); `chosen`, what AUTO became, may be NULL. DATA error where a value is not finite. */
 EG_API eg_status eg_scaling_fit(eg_scaling kind, const eg_data *data, float *shift, float *scale, eg_scaling *chosen);
 EG_API const char *eg_scaling_name(eg_scaling kind);
 EG_API eg_status eg_scaling_named(const char *name, eg_scaling *out);
+
+typedef struct eg_scaling_opt {
+    size_t size_;
+    int64_t components; /* pca, whiten, zca: how many directions are kept; 0: all */
+    double variance;    /* the fewest that hold this share of the variance (and at most `components`); 0: all */
+    double epsilon;     /* whiten, zca: added to the variances (1e-5; EG_ZERO: none) */
+    int quantiles;      /* quantile: points of the table (100, but no more than rows) */
+} eg_scaling_opt;
+
+/* A fitted scaling of any kind, to use by itself; eg_model_fit makes its own and keeps it in the model. */
+typedef struct eg_preprocess eg_preprocess;
+EG_API eg_preprocess *eg_preprocess_fit_(eg_scaling kind, const eg_data *data, eg_scaling_opt opt); /* NULL on failure */
+#define eg_preprocess_fit(...) EG_PREPROCESS_FIT_(__VA_ARGS__, .size_ = sizeof(eg_scaling_opt))
+#define EG_PREPROCESS_FIT_(kind, data, ...) eg_preprocess_fit_(kind, data, (eg_scaling_opt){ __VA_ARGS__ })
+EG_API void eg_preprocess_free(eg_preprocess *fitted);
+EG_API eg_scaling eg_preprocess_kind(const eg_preprocess *fitted);
+/* What was fitted, f32, NULL if the kind has no such part: "shift" and "scale" (of a sample's shape), "matrix" [d,k],
+ * "variance" [k] (of each direction), "quantiles" [points,d]. d: elements of a sample. Borrowed. */
+EG_API const eg_tensor *eg_preprocess_part(const eg_preprocess *fitted, const char *name);
+/* Samples x [n, ...] (f32 or u8) as f32 [n, d], or [n, k] after pca and whiten; computed in float64. */
+EG_API eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x);
 
 /* How a program fetches a file from a network (the library has no network of its own): writes the content of `url` to
  * `path`, returns a status (eg_data_open goes on with the next mirror unless it is STOPPED). NULL, the default: none. */

@@ -53,6 +53,7 @@ typedef struct eg_recipe {
     uint64_t seed;
     int threads; /* 0: the process default */
     eg_executor executor;
+    eg_scaling_opt scaling_opt; /* pca, whiten: components 0 is as many as the model has inputs */
 } eg_recipe;
 EG_API eg_status eg_model_compile_(eg_model *model, eg_recipe recipe);
 #define eg_model_compile(m, ...) eg_model_compile_(m, (eg_recipe){ .size_ = sizeof(eg_recipe), __VA_ARGS__ })

@@ -5,14 +5,19 @@
  * work.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "data/set.h"
+#include "data/preprocess.h"
 
-static const char *const names[EG_SCALING_KINDS] = { "auto", "none", "bytes", "standardise", "min_max" };
+static const char *const names[EG_SCALING_KINDS] = {
+#define NAME(NAME, name, formula) name,
+    EG_SCALING_LIST(NAME)
+#undef NAME
+};
 
 const char *eg_scaling_name(eg_scaling kind) { return (unsigned)kind < EG_SCALING_KINDS ? names[kind] : "?"; }
 
@@ -22,7 +27,8 @@ eg_status eg_scaling_named(const char *name, eg_scaling *out) {
         eg_scaling kind;
     } aliases[] = { { "standardize", EG_SCALING_STANDARDISE },
                     { "standard", EG_SCALING_STANDARDISE },
-                    { "minmax", EG_SCALING_MIN_MAX } };
+                    { "minmax", EG_SCALING_MIN_MAX },
+                    { "whitening", EG_SCALING_WHITEN } };
     for (int i = 0; i < EG_SCALING_KINDS; i++)
         if (strcmp(name, names[i]) == 0) return *out = (eg_scaling)i, EG_OK;
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
@@ -36,33 +42,19 @@ typedef struct column_facts {
     double least, greatest, sum, squares; /* squares: of the distance to the mean */
 } column_facts;
 
-/* The samples' elements, of one of the two types. */
-typedef struct elements {
-    const unsigned char *u8;
-    const float *f32;
-} elements;
-
-static elements elements_of(const eg_tensor *x) {
-    const void *first = eg_tensor_data(x);
-    int bytes = eg_tensor_dtype(x) == EG_U8;
-    return (elements){ .u8 = bytes ? first : NULL, .f32 = bytes ? NULL : first };
-}
-
-static double element(elements x, int64_t i) { return x.u8 ? x.u8[i] : (double)x.f32[i]; }
-
-static void gather_facts(elements x, int64_t rows, int64_t width, column_facts *facts) {
+static void gather_facts(eg_elements x, int64_t rows, int64_t width, column_facts *facts) {
     for (int64_t j = 0; j < width; j++)
         facts[j] = (column_facts){ .least = (double)INFINITY, .greatest = -(double)INFINITY };
     for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < width; j++) {
-            double v = element(x, r * width + j);
+            double v = eg_element(x, r * width + j);
             if (v < facts[j].least) facts[j].least = v;
             if (v > facts[j].greatest) facts[j].greatest = v;
             facts[j].sum += v;
         }
     for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < width; j++) {
-            double distance = element(x, r * width + j) - facts[j].sum / (double)rows;
+            double distance = eg_element(x, r * width + j) - facts[j].sum / (double)rows;
             facts[j].squares += distance * distance;
         }
 }
@@ -79,40 +71,94 @@ static void min_max(const column_facts *facts, int64_t rows, float *shift, float
     *scale = facts->least == facts->greatest ? 1 : (float)(1 / (facts->greatest - facts->least));
 }
 
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double eg_quantile(const double *sorted, int64_t n, double share) {
+    double place = share * (double)(n - 1);
+    int64_t below = (int64_t)floor(place);
+    if (below >= n - 1) return sorted[n - 1];
+    return sorted[below] + (sorted[below + 1] - sorted[below]) * (place - (double)below);
+}
+
+void eg_sort_element(eg_elements x, int64_t rows, int64_t width, int64_t j, double *sorted) {
+    for (int64_t r = 0; r < rows; r++) sorted[r] = eg_element(x, r * width + j);
+    qsort(sorted, (size_t)rows, sizeof *sorted, compare_doubles);
+}
+
+static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
+    int64_t rows = eg_data_rows(data), width = eg_shape_size(eg_data_sample_shape(data));
+    double *sorted = eg_alloc((size_t)rows * sizeof *sorted);
+    if (!sorted) return EG_E_MEMORY;
+    for (int64_t j = 0; j < width; j++) {
+        eg_sort_element(eg_elements_of(eg_data_x(data)), rows, width, j, sorted);
+        double spread = eg_quantile(sorted, rows, .75) - eg_quantile(sorted, rows, .25);
+        shift[j] = (float)eg_quantile(sorted, rows, .5);
+        scale[j] = spread > 0 ? (float)(1 / spread) : 1;
+    }
+    eg_free(sorted);
+    return EG_OK;
+}
+
 typedef void (*facts_rule)(const column_facts *facts, int64_t rows, float *shift, float *scale);
 
 static eg_status fit_facts(facts_rule rule, const eg_data *data, float *shift, float *scale) {
-    int64_t rows = eg_data_rows(data), width = eg_shape_size(eg_data_sample_shape(data)),
-            bad = eg_data_first_bad_row(data);
-    if (rows == 0) return eg_fail(EG_E_DATA, "no rows to fit the scaling on");
-    if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a value that is not finite", (long long)bad + 1);
+    int64_t rows = eg_data_rows(data), width = eg_shape_size(eg_data_sample_shape(data));
     column_facts *facts = eg_calloc(width > 0 ? (size_t)width : 1, sizeof *facts);
     if (!facts) return EG_E_MEMORY;
-    gather_facts(elements_of(eg_data_x(data)), rows, width, facts);
+    gather_facts(eg_elements_of(eg_data_x(data)), rows, width, facts);
     for (int64_t j = 0; j < width; j++) rule(&facts[j], rows, &shift[j], &scale[j]);
     eg_free(facts);
     return EG_OK;
 }
 
-static eg_scaling resolve(eg_scaling kind, const eg_data *data) {
-    if (kind != EG_SCALING_AUTO) return kind;
-    if (eg_tensor_dtype(eg_data_x(data)) == EG_U8) return EG_SCALING_BYTES;
-    return eg_data_columns(data) > 0 ? EG_SCALING_STANDARDISE : EG_SCALING_NONE;
+static eg_status fit_standardise(const eg_data *data, float *shift, float *scale) {
+    return fit_facts(standardise, data, shift, scale);
+}
+
+static eg_status fit_min_max(const eg_data *data, float *shift, float *scale) {
+    return fit_facts(min_max, data, shift, scale);
+}
+
+static eg_status fit_fixed(const eg_data *data, float *shift, float *scale, float factor) {
+    int64_t width = eg_shape_size(eg_data_sample_shape(data));
+    for (int64_t j = 0; j < width; j++) shift[j] = 0, scale[j] = factor;
+    return EG_OK;
+}
+
+static eg_status fit_none(const eg_data *data, float *shift, float *scale) { return fit_fixed(data, shift, scale, 1); }
+
+static eg_status fit_bytes(const eg_data *data, float *shift, float *scale) {
+    return fit_fixed(data, shift, scale, 1.0f / 255);
+}
+
+eg_status eg_scaling_resolve(eg_scaling kind, const eg_data *data, eg_scaling *out) {
+    if (eg_data_status(data) != EG_OK) return eg_fail(eg_data_status(data), "%s", eg_data_error(data));
+    if ((unsigned)kind >= EG_SCALING_KINDS) return eg_fail(EG_E_ARGUMENT, "%d is no scaling", (int)kind);
+    *out = kind;
+    if (kind == EG_SCALING_AUTO && eg_tensor_dtype(eg_data_x(data)) == EG_U8)
+        *out = EG_SCALING_BYTES;
+    else if (kind == EG_SCALING_AUTO)
+        *out = eg_data_columns(data) > 0 ? EG_SCALING_STANDARDISE : EG_SCALING_NONE;
+    if (*out == EG_SCALING_NONE || *out == EG_SCALING_BYTES) return EG_OK;
+    int64_t bad = eg_data_first_bad_row(data);
+    if (eg_data_rows(data) == 0) return eg_fail(EG_E_DATA, "no rows to fit the scaling on");
+    if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a value that is not finite", (long long)bad + 1);
+    return EG_OK;
 }
 
 eg_status eg_scaling_fit(eg_scaling kind, const eg_data *data, float *shift, float *scale, eg_scaling *chosen) {
-    static const facts_rule rules[EG_SCALING_KINDS] = {
-        [EG_SCALING_STANDARDISE] = standardise, [EG_SCALING_MIN_MAX] = min_max
+    static eg_status (*const rules[EG_SCALING_KINDS])(const eg_data *data, float *shift, float *scale) = {
+        [EG_SCALING_NONE] = fit_none,
+        [EG_SCALING_BYTES] = fit_bytes,
+        [EG_SCALING_STANDARDISE] = fit_standardise,
+        [EG_SCALING_MIN_MAX] = fit_min_max,
+        [EG_SCALING_ROBUST] = fit_robust
     };
-    if (eg_data_status(data) != EG_OK) return eg_fail(eg_data_status(data), "%s", eg_data_error(data));
-    if ((unsigned)kind >= EG_SCALING_KINDS) return eg_fail(EG_E_ARGUMENT, "%d is no scaling", (int)kind);
-    kind = resolve(kind, data);
+    EG_TRY(eg_scaling_resolve(kind, data, &kind));
     if (chosen) *chosen = kind;
-    if (rules[kind]) return fit_facts(rules[kind], data, shift, scale);
-    int64_t width = eg_shape_size(eg_data_sample_shape(data));
-    for (int64_t j = 0; j < width; j++) {
-        shift[j] = 0;
-        scale[j] = kind == EG_SCALING_BYTES ? 1.0f / 255 : 1;
-    }
-    return EG_OK;
+    if (!rules[kind]) return eg_fail(EG_E_ARGUMENT, "%s is more than a shift and a scale", names[kind]);
+    return rules[kind](data, shift, scale);
 }

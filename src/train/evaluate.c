@@ -59,7 +59,7 @@ eg_scores eg_model_evaluate(eg_model *model, const eg_data *data) {
 static eg_status check_x(eg_model *model, const eg_tensor *x) {
     EG_TRY(eg_model_status(model));
     if (!x) return eg_fail(EG_E_ARGUMENT, "predict: no samples");
-    eg_shape have = eg_tensor_shape(x), want = eg_model_input_shape(model);
+    eg_shape have = eg_tensor_shape(x), want = eg_prepare_shape(model);
     if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
         return eg_fail(EG_E_DTYPE, "predict: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
     if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_shape_size(want)) return EG_OK;
@@ -69,7 +69,7 @@ static eg_status check_x(eg_model *model, const eg_tensor *x) {
 }
 
 static eg_status predict_rows(eg_model *model, const eg_tensor *x, int64_t rows, float *out) {
-    int64_t width = eg_shape_size(eg_model_output_shape(model)), sample = eg_shape_size(eg_model_input_shape(model));
+    int64_t width = eg_shape_size(eg_model_output_shape(model)), sample = eg_shape_size(eg_prepare_shape(model));
     size_t row_bytes = (size_t)sample * eg_dtype_size(eg_tensor_dtype(x));
     int64_t batch = rows < EVALUATE_BATCH ? rows : EVALUATE_BATCH;
     double *wide = eg_alloc((size_t)(batch * width) * sizeof *wide + 1);

@@ -413,27 +413,13 @@ static eg_status check_complete(const loader *l) {
     for (int i = 0; i < l->model->state->n; i++)
         if (!eg_safetensors_find(l->file, l->model->state->variable[i].name))
             return eg_fail(EG_E_DATA, "tensor '%s' is missing", l->model->state->variable[i].name);
-    eg_scaling scaling = eg_model_scaling(l->model);
-    if ((scaling == EG_SCALING_STANDARDISE || scaling == EG_SCALING_MIN_MAX) &&
-        !eg_state_get(l->model->state, "preprocess/scale"))
-        return eg_fail(EG_E_DATA, "tensor 'preprocess/scale' is missing");
-    return EG_OK;
-}
-
-static eg_status check_preprocess(const loader *l) {
-    static const char *const names[] = { "preprocess/shift", "preprocess/scale" };
-    for (int i = 0; i < 2; i++) {
-        const eg_variable *v = eg_state_get(l->model->state, names[i]);
-        if (v && (v->dtype != EG_F32 || !eg_shape_equal(v->shape, eg_model_input_shape(l->model))))
-            return eg_fail(EG_E_DATA, "tensor '%s' does not have the shape of a sample", names[i]);
-    }
     return EG_OK;
 }
 
 static eg_status load_tensors(loader *l) {
     for (int i = 0; i < eg_safetensors_count(l->file); i++) EG_TRY(load_tensor(l, eg_safetensors_at(l->file, i)));
     EG_TRY(check_complete(l));
-    return check_preprocess(l);
+    return eg_prepare_check(l->model);
 }
 
 static eg_status load_run(loader *l) {

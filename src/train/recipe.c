@@ -58,6 +58,8 @@ static eg_status check_recipe(const eg_model *model, const eg_recipe *recipe) {
         return eg_fail(EG_E_ARGUMENT, "compile: a model's dtype is f32 or f64");
     if (recipe->reduction == EG_REDUCTION_NONE)
         return eg_fail(EG_E_ARGUMENT, "compile: a training loss is a mean or a sum");
+    if ((unsigned)recipe->scaling >= EG_SCALING_KINDS)
+        return eg_fail(EG_E_ARGUMENT, "compile: %d is no scaling", (int)recipe->scaling);
     if (recipe->l1 < 0 || recipe->l2 < 0) return eg_fail(EG_E_ARGUMENT, "compile: penalties are not negative");
     return eg_model_status(model);
 }
@@ -149,8 +151,8 @@ eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
 /* ---- does a data set fit the model? ---------------------------------------------------------------------- */
 
 static eg_status check_samples(const eg_model *model, const eg_data *data) {
-    eg_shape want = eg_model_input_shape(model), have = eg_data_sample_shape(data);
-    if (eg_shape_size(want) == eg_shape_size(have)) return EG_OK;
+    eg_shape want = eg_prepare_shape(model), have = eg_data_sample_shape(data);
+    if (eg_prepare_takes(model, have)) return EG_OK;
     char a[160], b[160];
     return eg_fail(EG_E_SHAPE, "the model takes samples of shape %s, the data has %s",
                    eg_shape_text(want, a, sizeof a), eg_shape_text(have, b, sizeof b));
@@ -185,40 +187,6 @@ eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targe
     if (!needs_targets) return EG_OK;
     if (!eg_data_y(data)) return eg_fail(EG_E_DATA, "the data set has no targets");
     return eg_tensor_dtype(eg_data_y(data)) == EG_I32 ? check_classes(model, data) : check_outputs(model, data);
-}
-
-/* ---- scaling --------------------------------------------------------------------------------------------- */
-
-/* Shift and scale are variables "preprocess/shift" and "preprocess/scale" of the model's state: saved and loaded as
- * all others. */
-static eg_status store_scaling(eg_model *model, const float *shift, const float *scale) {
-    eg_state *state = eg_model_state(model);
-    eg_shape shape = eg_model_input_shape(model);
-    size_t bytes = (size_t)eg_shape_size(shape) * sizeof(float);
-    eg_graph *graph = eg_graph_new();
-    if (!graph) return EG_E_MEMORY;
-    eg_status status = eg_state_add(state, eg_var(graph, "preprocess/shift", EG_F32, shape));
-    if (status == EG_OK) status = eg_state_add(state, eg_var(graph, "preprocess/scale", EG_F32, shape));
-    if (status == EG_OK) status = eg_state_write(state, "preprocess/shift", shift, bytes);
-    if (status == EG_OK) status = eg_state_write(state, "preprocess/scale", scale, bytes);
-    eg_graph_free(graph);
-    return status;
-}
-
-eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
-    eg_trainer *trainer = model->train;
-    if (trainer->scaling_fitted) return EG_OK;
-    size_t n = (size_t)eg_shape_size(eg_data_sample_shape(data));
-    float *shift = eg_calloc(n + 1, sizeof *shift), *scale = eg_calloc(n + 1, sizeof *scale);
-    eg_status status = shift && scale ? EG_OK : EG_E_MEMORY;
-    if (status == EG_OK) status = eg_scaling_fit(trainer->recipe.scaling, data, shift, scale, &trainer->scaling);
-    /* Bytes are divided by 255 with a constant: nothing to store. */
-    if (status == EG_OK && trainer->scaling != EG_SCALING_NONE && trainer->scaling != EG_SCALING_BYTES)
-        status = store_scaling(model, shift, scale);
-    if (status == EG_OK) trainer->scaling_fitted = 1;
-    eg_free(shift);
-    eg_free(scale);
-    return status;
 }
 
 /* ---- what a model knows of its data ---------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * penalties, gradients, clipping, update, and the sums that metrics need. Programs are kept for each batch size they
  * were asked for.
  *
- *     x (bytes or floats) --scale--> model --> p, logits --> loss + penalty --grad--> update (assigns)
+ *     x (bytes or floats) --prepare--> model --> p, logits --> loss + penalty --grad--> update (assigns)
  *                                              p, y --> sums
  */
 #include <string.h>
@@ -31,29 +31,9 @@ static eg_shape with_batch(int64_t batch, eg_shape sample) {
     return shape;
 }
 
-/* (x - shift) * scale in the recipe's dtype. */
-static eg_value *preprocess(const builder *b, eg_value *x) {
-    eg_dtype dtype = b->trainer->recipe.dtype;
-    eg_value *value = eg_value_dtype(x) == dtype ? x : eg_cast(x, dtype);
-    switch (b->trainer->scaling) {
-    case EG_SCALING_BYTES:
-        return eg_mul(value, eg_const(b->graph, 1.0 / 255));
-    case EG_SCALING_STANDARDISE:
-    case EG_SCALING_MIN_MAX: {
-        eg_shape shape = eg_model_input_shape(b->model);
-        eg_value *shift = eg_var(b->graph, "preprocess/shift", EG_F32, shape);
-        eg_value *scale = eg_var(b->graph, "preprocess/scale", EG_F32, shape);
-        if (dtype != EG_F32) shift = eg_cast(shift, dtype), scale = eg_cast(scale, dtype);
-        return eg_mul(eg_sub(value, shift), scale);
-    }
-    default:
-        return value;
-    }
-}
-
 static void build_inputs(builder *b, eg_program_kind kind, int64_t batch, eg_dtype x_dtype, const eg_data *data,
                          int weighted) {
-    b->x = eg_input(b->graph, "x", x_dtype, with_batch(batch, eg_model_input_shape(b->model)));
+    b->x = eg_input(b->graph, "x", x_dtype, with_batch(batch, eg_prepare_shape(b->model)));
     if (data && kind != EG_PROGRAM_PREDICT) {
         eg_shape y = eg_tensor_shape(eg_data_y(data));
         y.dim[0] = batch;
@@ -163,7 +143,7 @@ static eg_status build(builder *b, eg_program_kind kind) {
     b->capacity = 2 + EG_SUM_KINDS + (variables + 1) * (1 + EG_OPTIMIZER_SLOTS) + 8;
     b->root = eg_calloc((size_t)b->capacity, sizeof *b->root);
     if (!b->root) return EG_E_MEMORY;
-    EG_TRY(eg_model_build(b->model, preprocess(b, b->x), b->step, &b->p, &b->logits, NULL));
+    EG_TRY(eg_model_build(b->model, eg_prepare_build(b->model, b->x), b->step, &b->p, &b->logits, NULL));
     if (kind != EG_PROGRAM_PREDICT) return build_training_roots(b, kind);
     add_root(b, b->p);
     return EG_OK;
@@ -190,6 +170,7 @@ static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg
         status = eg_optimizer_init_slots(b.trainer->recipe.optimizer, eg_model_state(model));
         b.trainer->slots_ready = status == EG_OK;
     }
+    if (status != EG_OK) eg_program_free(wanted->program);
     eg_free(b.root);
     eg_graph_free(b.graph);
     return status;

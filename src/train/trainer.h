@@ -3,7 +3,8 @@
  * trainer.h: what compile / fit / evaluate / predict keep beside a model: the recipe, the programs for each batch
  * size, the scores and the place of a run. It hangs in the model's `train` slot and is freed with it.
  *
- *     recipe.c    recipe -> loss, metrics, defaults          batch.c    rows of a data set -> input buffers
+ *     recipe.c    recipe -> loss, metrics, defaults          prepare.c  preprocessing: fitted, stored, built
+ *     batch.c    rows of a data set -> input buffers
  *     step.c      recipe + model -> graph -> program         fit.c      the loop
  *     score.c     sums of a program -> scores                progress.c the bar
  *     evaluate.c  evaluate, predict                          file.c     save, load, resume
@@ -104,9 +105,18 @@ eg_status eg_model_fail(eg_model *model, eg_status status);
 eg_status eg_trainer_meet(eg_model *model, const eg_data *data);
 /* Checks one data set against what the model expects (sample shape, classes, width of y, finite numbers). */
 eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targets);
-/* Fits shift and scale to the training part and stores them in the model's state, once. */
-eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data);
 void eg_trainer_drop_programs(eg_trainer *trainer);
+
+/* prepare.c */
+/* Fits the recipe's scaling to the training part and stores it in the model's state, once. */
+eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data);
+/* The shape of raw samples: the model's input, but for pca and whiten of wider ones. */
+eg_shape eg_prepare_shape(const eg_model *model);
+int eg_prepare_takes(const eg_model *model, eg_shape sample);
+/* Raw samples x [batch, ...] as the model's input, in the recipe's dtype. */
+eg_value *eg_prepare_build(const eg_model *model, eg_value *x);
+/* DATA error if the state does not hold what the scaling needs, in the right shapes. */
+eg_status eg_prepare_check(const eg_model *model);
 
 /* step.c */
 eg_status eg_step_program_get(eg_model *model, eg_program_kind kind, int64_t batch, const eg_data *data, int weighted,

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Preprocessing inside the model: each kind is fitted on the training data, applied by every program to raw samples as
+ * the fitted scaling does by itself, and comes back from a file.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <elegans.h>
+#include "../fault.h"
+
+enum { ROWS = 40, WIDTH = 5 };
+
+/* Correlated numbers with ties; targets as wide as the model. */
+static eg_data *numbers(int outputs) {
+    float x[ROWS * WIDTH], y[ROWS * WIDTH] = { 0 };
+    for (int i = 0; i < ROWS * WIDTH; i++)
+        x[i] = (float)((i * 37 % 61) * (i % WIDTH + 1)) / 7 + (float)(i / WIDTH % 8) * 3;
+    eg_tensor *tx = eg_tensor_from(EG_F32, EG_SHAPE(ROWS, WIDTH), x);
+    eg_tensor *ty = eg_tensor_from(EG_F32, EG_SHAPE(ROWS, outputs), y);
+    eg_data *data = eg_data_from(tx, ty, 0);
+    eg_tensor_free(tx);
+    eg_tensor_free(ty);
+    return data;
+}
+
+static void assert_same(const eg_tensor *a, const eg_tensor *b, double tolerance) {
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(eg_tensor_size(a), eg_tensor_size(b));
+    const float *p = eg_tensor_data(a), *q = eg_tensor_data(b);
+    for (int64_t i = 0; i < eg_tensor_size(a); i++)
+        if (!(fabs((double)p[i] - (double)q[i]) <= tolerance * (1 + fabs((double)q[i]))))
+            fail_msg("element %lld: %.9g in the model, %.9g outside", (long long)i, (double)p[i], (double)q[i]);
+}
+
+/* A model that gives its input back shows what it is fed. */
+static void show_what_a_model_sees(eg_scaling kind, int width, eg_dtype dtype) {
+    char path[] = "/tmp/elegans-prepare-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    eg_data *data = numbers(width);
+    eg_model *model = eg_sequential(EG_SHAPE(width), eg_activation(EG_LINEAR, 0)), *back;
+    eg_model_compile(model, .scaling = kind, .dtype = dtype);
+    eg_model_evaluate(model, data);
+    if (eg_model_status(model) != EG_OK) fail_msg("%s", eg_model_error(model));
+    eg_preprocess *fitted = eg_preprocess_fit(kind, data, .components = width < WIDTH ? width : 0);
+    eg_tensor *want = eg_preprocess_apply(fitted, eg_data_x(data)), *have = eg_model_predict(model, eg_data_x(data));
+    assert_same(have, want, kind == EG_SCALING_QUANTILE_NORMAL ? 1e-4 : 1e-5);
+    assert_int_equal(eg_model_save(model, path), EG_OK);
+    back = eg_model_load(path);
+    if (eg_model_status(back) != EG_OK) fail_msg("%s", eg_model_error(back));
+    assert_int_equal(eg_model_scaling(back), kind);
+    eg_tensor *again = eg_model_predict(back, eg_data_x(data));
+    assert_same(again, have, 0);
+    eg_tensor_free(again);
+    eg_tensor_free(have);
+    eg_tensor_free(want);
+    eg_preprocess_free(fitted);
+    eg_model_free(back);
+    eg_model_free(model);
+    eg_data_free(data);
+    unlink(path);
+}
+
+static void test_every_kind(void **state) {
+    (void)state;
+    for (eg_scaling kind = EG_SCALING_NONE; kind < EG_SCALING_KINDS; kind++) {
+        show_what_a_model_sees(kind, WIDTH, EG_F32);
+        show_what_a_model_sees(kind, WIDTH, EG_F64);
+    }
+}
+
+static void test_narrow_models(void **state) {
+    (void)state;
+    show_what_a_model_sees(EG_SCALING_PCA, 2, EG_F32);
+    show_what_a_model_sees(EG_SCALING_WHITEN, 3, EG_F32);
+    eg_data *data = numbers(2);
+    eg_model *model = eg_sequential(EG_SHAPE(2), eg_activation(EG_LINEAR, 0));
+    eg_model_compile(model, .scaling = EG_SCALING_ZCA);
+    eg_model_evaluate(model, data);
+    assert_string_equal(eg_model_error(model), "the model takes samples of shape [2], the data has [5]");
+    eg_model_free(model);
+    eg_data_free(data);
+}
+
+/* Directions beyond the share come to the model as zeros. */
+static void test_share_of_variance(void **state) {
+    (void)state;
+    eg_data *data = numbers(WIDTH);
+    eg_model *model = eg_sequential(EG_SHAPE(WIDTH), eg_activation(EG_LINEAR, 0));
+    eg_model_compile(model, .scaling = EG_SCALING_PCA, .scaling_opt = { .variance = .5 });
+    eg_model_evaluate(model, data);
+    eg_tensor *y = eg_model_predict(model, eg_data_x(data));
+    assert_non_null(y);
+    const float *v = eg_tensor_data(y);
+    for (int r = 0; r < ROWS; r++) assert_true(v[r * WIDTH] != 0 && v[r * WIDTH + WIDTH - 1] == 0);
+    eg_tensor_free(y);
+    eg_model_free(model);
+    eg_data_free(data);
+}
+
+static eg_status train_with_pca(void *context) {
+    eg_model *model = eg_model_parse(EG_SHAPE(2), "dense 1 name=only");
+    if (!model) return eg_error_status();
+    eg_status status = eg_model_compile(model, .scaling = EG_SCALING_PCA);
+    if (status == EG_OK) status = eg_model_fit(model, context);
+    eg_model_free(model);
+    return status;
+}
+
+static void test_without_memory(void **state) {
+    (void)state;
+    eg_data *data = numbers(1);
+    assert_int_equal(train_with_pca(data), EG_OK);
+    assert_true(fault_loop(train_with_pca, data) > 20);
+    eg_data_free(data);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_narrow_models),
+        cmocka_unit_test(test_share_of_variance),
+        cmocka_unit_test(test_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
