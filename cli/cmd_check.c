@@ -108,9 +108,9 @@ static int build(const check_options *o, eg_shape input, problem *p) {
 
 static void print_result(const check_options *o, const char *name, const eg_check_result *result) {
     if (!o->json) {
-        printf("%-4s  %-24s %6lld checked  worst error %.1e%s%s\n", result->passed ? "ok" : "FAIL", name,
+        printf("%-4s  %-24s %6lld checked  worst error %.1e%s%s%s\n", result->passed ? "ok" : "FAIL", name,
                (long long)result->checked, result->worst_error, result->passed ? "" : "  at ",
-               result->passed ? "" : result->worst);
+               result->passed ? "" : result->worst, result->nonzero ? "" : "  all are 0, which proves nothing");
         return;
     }
     cli_json json = { .stream = stdout };

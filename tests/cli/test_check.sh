@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+#
+# check: a line for each parameter; zeros are named; JSON lines.
+. "$(dirname "$0")/lib.sh"
+
+run 0 check --net 'dense 5 tanh; dense 3 softmax' --input 4
+same "$(grep -c '^ok ' out)" 4
+run 0 check --net 'dense 8 gelu; dropout .2; dense 1 sigmoid' --input 3x3 --json
+same "$(field parameter out)" dense_1/bias
+same "$(field result out)" ok
+python3 -c "assert $(field worst_error out) < 1e-6" || fail "the error is large"
+run 0 check --net 'dense 3 step; dense 2' --input 4
+says out 'dense/kernel .*proves nothing'
+refuse 2 'unknown loss' check --net 'dense 3' --input 4 --loss foo
+refuse 2 "did you mean 'dense'" check --net 'dnse 3' --input 4
