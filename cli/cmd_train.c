@@ -298,7 +298,10 @@ static int run(int argc, char **argv) {
 static const char *const notes[] = {
     "A network is one line, its layers apart by ';': dense UNITS [ACTIVATION] [no_bias] [init=..] [l2=..] [name=..], "
     "dropout RATE, flatten, reshape 4,7, or an activation by itself: relu tanh sigmoid softmax leaky_relu elu gelu "
-    "softplus step linear.",
+    "softplus step linear; over images conv FILTERS SIZE [STRIDE] [same] [ACTIVATION], depthwise_conv, conv_transpose, "
+    "max_pool [SIZE [STRIDE]], avg_pool, global_avg_pool, upsample, zero_pad, spatial_dropout; batch_norm, layer_norm, "
+    "group_norm. LeNet-5: 'conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 120 relu; dense 84 relu; "
+    "dense 10 softmax'.",
     "Generated sets, gen:NAME?key=value,...: xor spiral circles moons gauss linear sine digits; keys n, classes, "
     "noise, seed, dims.",
     "Ctrl-C (or SIGTERM) stops after the current batch and saves the run in --out; --resume goes on and ends in the "

@@ -165,6 +165,82 @@ EG_API eg_layer *eg_dense_(eg_dense_opt opt);
 #define eg_dense(...) /* eg_dense(512, .act = EG_RELU) */ \
     eg_dense_((eg_dense_opt){ .size_ = sizeof(eg_dense_opt), .units = __VA_ARGS__ })
 
+/* ---- layers over images: channels-last, [height, width, channels] or [length, channels] without the batch axis */
+
+/* y = act(conv(x, W) + b): W [height, width, in / groups, filters] (Keras' order), the kernel not turned round. Lists have a
+ * number for each axis; {5} is 5 for all. An image without channels, [height, width], has one. conv2d_transpose
+ * (W [height, width, filters, in]) is the gradient of a convolution used forward, with the result of eg_conv_transpose;
+ * depthwise_conv2d has `filters` (1) for each channel of its own. */
+typedef struct eg_conv_opt {
+    size_t size_;
+    int64_t filters;
+    int64_t size[2];     /* of the window */
+    int64_t stride[2];   /* 1 */
+    eg_padding padding;  /* EG_VALID, EG_SAME */
+    int64_t pad[2];      /* or so many zeros on both sides */
+    int64_t dilation[2]; /* 1 */
+    int64_t groups;      /* 1 */
+    int64_t extra[2];    /* transposed: so much longer at the end */
+    eg_activation_kind act;
+    int no_bias;
+    eg_init kernel_init, bias_init;
+    double l1, l2;       /* as of dense layers */
+    int frozen;
+    const char *name;
+} eg_conv_opt;
+EG_API eg_layer *eg_conv2d_(eg_conv_opt opt);
+EG_API eg_layer *eg_conv1d_(eg_conv_opt opt);
+EG_API eg_layer *eg_conv2d_transpose_(eg_conv_opt opt);
+EG_API eg_layer *eg_conv1d_transpose_(eg_conv_opt opt);
+EG_API eg_layer *eg_depthwise_conv2d_(eg_conv_opt opt);
+#define EG_CONV_OPT_(...) ((eg_conv_opt){ .size_ = sizeof(eg_conv_opt), .filters = __VA_ARGS__ })
+#define eg_conv2d(...) eg_conv2d_(EG_CONV_OPT_(__VA_ARGS__)) /* eg_conv2d(6, .size = { 5 }, .act = EG_RELU) */
+#define eg_conv1d(...) eg_conv1d_(EG_CONV_OPT_(__VA_ARGS__))
+#define eg_conv2d_transpose(...) eg_conv2d_transpose_(EG_CONV_OPT_(__VA_ARGS__))
+#define eg_conv1d_transpose(...) eg_conv1d_transpose_(EG_CONV_OPT_(__VA_ARGS__))
+#define eg_depthwise_conv2d(...) eg_depthwise_conv2d_(EG_CONV_OPT_(__VA_ARGS__)) /* eg_depthwise_conv2d(1, .size = { 3 }) */
+
+typedef struct eg_pool_opt {
+    size_t size_;
+    int64_t size[2];     /* 2 */
+    int64_t stride[2];   /* the size */
+    eg_padding padding;
+    int64_t pad[2];
+    int count_padding;   /* average: padding counts as zeros (torch); else it is left out (Keras) */
+    const char *name;
+} eg_pool_opt;
+EG_API eg_layer *eg_max_pooling_(eg_pool_opt opt); /* a tie gives the gradient to the first in the window */
+EG_API eg_layer *eg_avg_pooling_(eg_pool_opt opt);
+#define eg_max_pooling(...) eg_max_pooling_((eg_pool_opt){ .size_ = sizeof(eg_pool_opt), __VA_ARGS__ })
+#define eg_avg_pooling(...) eg_avg_pooling_((eg_pool_opt){ .size_ = sizeof(eg_pool_opt), __VA_ARGS__ })
+EG_API eg_layer *eg_global_max_pooling(void); /* [channels] */
+EG_API eg_layer *eg_global_avg_pooling(void);
+EG_API eg_layer *eg_zero_padding(int64_t height, int64_t width); /* so many zeros on both sides */
+EG_API eg_layer *eg_upsampling(int64_t height, int64_t width);   /* so many times: nearest neighbour */
+EG_API eg_layer *eg_spatial_dropout(double rate);                /* drops whole channels */
+
+/* y = (x - mean) / sqrt(variance + epsilon) gamma + beta. batch_norm: statistics of each channel over the batch while
+ * training, running averages afterwards and when frozen. layer_norm: over the last `axes` axes of each sample;
+ * group_norm: over positions and groups of channels of each sample. */
+typedef struct eg_norm_opt {
+    size_t size_;
+    eg_dialect dialect;  /* keras: momentum .99 (the old's share), epsilon 1e-3; torch: .1 (the new's share), 1e-5, and
+                            the running variance is unbiased */
+    double momentum, epsilon; /* 0: the default, EG_ZERO: zero */
+    int64_t axes;        /* layer_norm: 1 */
+    int64_t groups;      /* group_norm: 32 */
+    int no_scale, no_shift, frozen;
+    const char *name;
+} eg_norm_opt;
+EG_API eg_layer *eg_batch_norm_(eg_norm_opt opt);
+EG_API eg_layer *eg_layer_norm_(eg_norm_opt opt);
+EG_API eg_layer *eg_group_norm_(eg_norm_opt opt);
+#define eg_batch_norm(...) eg_batch_norm_((eg_norm_opt){ .size_ = sizeof(eg_norm_opt), __VA_ARGS__ })
+#define eg_layer_norm(...) eg_layer_norm_((eg_norm_opt){ .size_ = sizeof(eg_norm_opt), __VA_ARGS__ })
+#define eg_group_norm(...) eg_group_norm_((eg_norm_opt){ .size_ = sizeof(eg_norm_opt), __VA_ARGS__ })
+
+/* ---- layers without parameters */
+
 EG_API eg_layer *eg_activation(eg_activation_kind kind, double parameter);
 EG_API eg_layer *eg_dropout(double rate);       /* training only: 0 with probability rate, else x/(1-rate) */
 EG_API eg_layer *eg_flatten(void);
@@ -225,6 +301,9 @@ EG_API eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg
 /* The parameters as variables of a graph, in order of the summary; trainable ones only if asked. Returns how many
  * there are; out gets at most max of them. */
 EG_API int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_only, eg_value **out, int max);
+/* The assigns that the last eg_model_build for training made beside the optimizer's (running statistics): roots of the
+ * training program. Returns how many there are; out gets at most max of them. */
+EG_API int eg_model_changes(const eg_model *model, eg_value **out, int max);
 /* The variables' values live here; parameters are initialised by eg_model_init (eg_model_compile calls it). */
 EG_API eg_state *eg_model_state(eg_model *model);
 /* EG_F32 (the default) or EG_F64, before the parameters have values. */

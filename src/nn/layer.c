@@ -14,12 +14,18 @@
 #include "nn/words.h"
 
 const eg_layer_kind *const eg_layer_kinds[] = {
-    &eg_kind_dense,   &eg_kind_activation, &eg_kind_dropout,
-    &eg_kind_flatten, &eg_kind_reshape,    &eg_kind_join,
-    &eg_kind_model,   &eg_kind_lambda,     NULL,
+    &eg_kind_dense,           &eg_kind_activation,  &eg_kind_dropout,
+    &eg_kind_flatten,         &eg_kind_reshape,     &eg_kind_join,
+    &eg_kind_model,           &eg_kind_lambda,      &eg_kind_conv,
+    &eg_kind_conv1d,          &eg_kind_conv_transpose, &eg_kind_conv1d_transpose,
+    &eg_kind_depthwise_conv,  &eg_kind_max_pool,    &eg_kind_avg_pool,
+    &eg_kind_global_max_pool, &eg_kind_global_avg_pool, &eg_kind_zero_pad,
+    &eg_kind_upsample,        &eg_kind_batch_norm,  &eg_kind_layer_norm,
+    &eg_kind_group_norm,      &eg_kind_spatial_dropout, NULL,
 };
 
 const eg_layer_kind *eg_layer_kind_named(const char *name) {
+    if (strcmp(name, "conv2d") == 0) name = eg_kind_conv.name; /* as it is often called */
     for (int i = 0; eg_layer_kinds[i]; i++)
         if (strcmp(eg_layer_kinds[i]->name, name) == 0) return eg_layer_kinds[i];
     return NULL;
@@ -85,6 +91,35 @@ eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter)
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index) {
     return eg_model_variable(b->graph, &layer->model->parameters[layer->first_parameter + index], b->prefix,
                              b->dtype);
+}
+
+/* ---- what training changes --------------------------------------------------------------------- */
+
+static eg_change *find_change(const eg_building *b, const eg_value *variable) {
+    eg_change *u = b->changes ? *b->changes : NULL;
+    while (u && u->variable != variable) u = u->next;
+    return u;
+}
+
+eg_value *eg_layer_current(const eg_building *b, eg_value *variable) {
+    const eg_change *known = find_change(b, variable);
+    return known ? known->now : variable;
+}
+
+void eg_layer_change(eg_building *b, eg_value *variable, eg_value *now) {
+    eg_change *u = find_change(b, variable);
+    if (!b->changes || eg_value_is_poisoned(variable)) return;
+    if (!u) {
+        u = EG_ARENA_NEW(&b->graph->arena, eg_change);
+        if (!u) {
+            eg_poison(b->graph, EG_E_MEMORY, "update", "no memory");
+            return;
+        }
+        u->next = *b->changes;
+        *b->changes = u;
+    }
+    u->variable = variable;
+    u->now = now;
 }
 
 eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind, double parameter) {
@@ -161,44 +196,63 @@ static eg_status parse_shape(const eg_option *option, void *at, const char *word
     return not_a(option, "a shape as in 28x28");
 }
 
-static const char *const join_names[] = { "add", "multiply", "maximum", "average", "concat" };
+static const char *const joins[] = { "add", "multiply", "maximum", "average", "concat", NULL };
+static const char *const paddings[] = { "valid", "same", NULL };
 
-static eg_status parse_join(const eg_option *option, void *at, const char *word) {
-    int index;
-    EG_TRY(eg_word_index(option->name, word, join_names, EG_COUNT(join_names), NULL, 0, &index));
-    *(eg_join_kind *)at = (eg_join_kind)index;
-    return EG_OK;
+const char *const *eg_option_choices(const eg_option *option) {
+    return option->type == EG_OPTION_JOIN ? joins : option->type == EG_OPTION_PADDING ? paddings : NULL;
 }
 
-static void text_int(eg_text *out, const void *at) { eg_text_format(out, "%lld", (long long)*(const int64_t *)at); }
-static void text_number(eg_text *out, const void *at) {
+static eg_status parse_choice(const eg_option *option, void *at, const char *word) {
+    const char *const *choices = eg_option_choices(option);
+    int n = 0;
+    while (choices[n]) n++;
+    return eg_word_index(option->name, word, choices, n, NULL, 0, at);
+}
+
+static void text_int(const eg_option *option, eg_text *out, const void *at) {
+    (void)option;
+    eg_text_format(out, "%lld", (long long)*(const int64_t *)at);
+}
+
+static void text_number(const eg_option *option, eg_text *out, const void *at) {
+    (void)option;
     double value = *(const double *)at;
     eg_text_number(out, value == EG_ZERO ? 0 : value);
 }
-static void text_flag(eg_text *out, const void *at) { eg_text_add(out, *(const int *)at ? "1" : "0"); }
-static void text_activation(eg_text *out, const void *at) {
+
+static void text_flag(const eg_option *option, eg_text *out, const void *at) {
+    (void)option;
+    eg_text_add(out, *(const int *)at ? "1" : "0");
+}
+
+static void text_activation(const eg_option *option, eg_text *out, const void *at) {
+    (void)option;
     eg_text_add(out, eg_activation_name(*(const eg_activation_kind *)at));
 }
 
-static void text_init(eg_text *out, const void *at) {
+static void text_init(const eg_option *option, eg_text *out, const void *at) {
     const eg_init *init = at;
     eg_text_add(out, eg_init_name(init->kind));
     if (init->a == 0 && init->b == 0) return;
     eg_text_add(out, "(");
-    text_number(out, &init->a);
+    text_number(option, out, &init->a);
     if (init->b != 0) {
         eg_text_add(out, ",");
-        text_number(out, &init->b);
+        text_number(option, out, &init->b);
     }
     eg_text_add(out, ")");
 }
 
-static void text_shape(eg_text *out, const void *at) {
+static void text_shape(const eg_option *option, eg_text *out, const void *at) {
+    (void)option;
     const eg_shape *shape = at;
     for (int i = 0; i < shape->rank; i++) eg_text_format(out, "%s%lld", i > 0 ? "x" : "", (long long)shape->dim[i]);
 }
 
-static void text_join(eg_text *out, const void *at) { eg_text_add(out, join_names[*(const eg_join_kind *)at]); }
+static void text_choice(const eg_option *option, eg_text *out, const void *at) {
+    eg_text_add(out, eg_option_choices(option)[*(const int *)at]);
+}
 
 static eg_status json_int(const eg_option *option, void *at, const eg_json *value) {
     return value->type == EG_JSON_INT ? set_int(option, at, value->number) : not_a(option, "a whole number");
@@ -232,7 +286,7 @@ static const struct option_type {
     size_t size;
     eg_status (*parse)(const eg_option *option, void *at, const char *word);
     eg_status (*from_json)(const eg_option *option, void *at, const eg_json *value);
-    void (*text)(eg_text *out, const void *at);
+    void (*text)(const eg_option *option, eg_text *out, const void *at);
 } types[EG_OPTION_TYPES] = {
     [EG_OPTION_INT] = { sizeof(int64_t), parse_int, json_int, text_int },
     [EG_OPTION_NUMBER] = { sizeof(double), parse_number, json_number, text_number },
@@ -240,7 +294,8 @@ static const struct option_type {
     [EG_OPTION_ACTIVATION] = { sizeof(eg_activation_kind), parse_activation, NULL, text_activation },
     [EG_OPTION_INIT] = { sizeof(eg_init), parse_init, NULL, text_init },
     [EG_OPTION_SHAPE] = { sizeof(eg_shape), parse_shape, json_shape, text_shape },
-    [EG_OPTION_JOIN] = { sizeof(eg_join_kind), parse_join, NULL, text_join },
+    [EG_OPTION_JOIN] = { sizeof(int), parse_choice, NULL, text_choice },
+    [EG_OPTION_PADDING] = { sizeof(int), parse_choice, NULL, text_choice },
 };
 
 const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name) {
@@ -266,7 +321,7 @@ int eg_option_is_default(const eg_option *option, const eg_layer *layer) {
 }
 
 void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out) {
-    types[option->type].text(out, field(option, layer));
+    types[option->type].text(option, out, field(option, layer));
 }
 
 static void put_shape(eg_json_writer *w, const char *key, const eg_shape *shape) {
@@ -286,7 +341,7 @@ void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writ
         eg_json_put_bool(w, option->name, *(const int *)at);
         return;
     }
-    types[option->type].text(&word, at);
+    types[option->type].text(option, &word, at);
     const char *text = word.data ? word.data : "";
     if (types[option->type].from_json)
         eg_json_put_raw(w, option->name, text);

@@ -340,6 +340,8 @@ eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value 
     if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
     eg_value *output, *argument;
     eg_building b = { .graph = eg_value_graph(x), .step = step, .prefix = "", .dtype = model->dtype };
+    model->changes = NULL;
+    b.changes = &model->changes;
     EG_TRY(eg_model_build_in(model, &b, x, &output, &argument));
     if (y) *y = output;
     if (logits) *logits = argument;

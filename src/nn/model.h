@@ -38,19 +38,26 @@ typedef struct eg_parameter {
     const char *inner; /* its name there */
 } eg_parameter;
 
+/* A variable that training changes beside the optimizer (running statistics), and what it becomes. */
+typedef struct eg_change {
+    eg_value *variable, *now;
+    struct eg_change *next;
+} eg_change;
+
 /* What a layer's formula may use. */
 typedef struct eg_building {
     eg_graph *graph;
     eg_value *step;      /* scalar i32 while training, else NULL */
     const char *prefix;  /* "" or "model_1/": put before parameters' names */
     eg_dtype dtype;
+    eg_change **changes; /* in and out: list in the graph's memory */
     uint32_t application; /* which use of this layer it is, counted through nested models */
     eg_value *logits;    /* out: the argument of a last softmax or sigmoid; NULL before the call */
 } eg_building;
 
 typedef enum eg_option_type {
     EG_OPTION_INT, EG_OPTION_NUMBER, EG_OPTION_FLAG, EG_OPTION_ACTIVATION, EG_OPTION_INIT, EG_OPTION_SHAPE,
-    EG_OPTION_JOIN, EG_OPTION_TYPES
+    EG_OPTION_JOIN, EG_OPTION_PADDING, EG_OPTION_TYPES
 } eg_option_type;
 
 /* One option of a layer kind. Fields that are all zero bytes are left out of text and JSON. */
@@ -90,7 +97,10 @@ struct eg_layer {
 
 extern const eg_layer_kind *const eg_layer_kinds[]; /* ends with NULL */
 extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, eg_kind_flatten, eg_kind_reshape,
-    eg_kind_join, eg_kind_model, eg_kind_lambda;
+    eg_kind_join, eg_kind_model, eg_kind_lambda, eg_kind_conv, eg_kind_conv1d, eg_kind_conv_transpose,
+    eg_kind_conv1d_transpose, eg_kind_depthwise_conv, eg_kind_max_pool, eg_kind_avg_pool, eg_kind_global_max_pool,
+    eg_kind_global_avg_pool, eg_kind_zero_pad, eg_kind_upsample, eg_kind_batch_norm, eg_kind_layer_norm,
+    eg_kind_group_norm, eg_kind_spatial_dropout;
 
 const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is none */
 /* A zeroed layer of that kind; name may be NULL. NULL without memory. */
@@ -100,6 +110,11 @@ eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name);
 eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter);
 /* That parameter as a variable of the graph under construction. */
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index);
+/* Training changes the variable to `now`. A layer that is used twice changes it twice: the second time starts from what
+ * eg_layer_current gives, which is the variable itself before the first. */
+void eg_layer_change(eg_building *b, eg_value *variable, eg_value *now);
+eg_value *eg_layer_current(const eg_building *b, eg_value *variable);
+
 /* x activated; softmax and sigmoid leave x in b->logits. */
 eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind, double parameter);
 
@@ -111,6 +126,8 @@ eg_status eg_option_from_json(const eg_option *option, eg_layer *layer, const eg
 int eg_option_is_default(const eg_option *option, const eg_layer *layer);
 void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out);
 void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writer *w);
+/* The words of an option that is a choice, ended by NULL; NULL for all others. */
+const char *const *eg_option_choices(const eg_option *option);
 const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name);
 
 /* ---- models ---------------------------------------------------------------------------------- */
@@ -139,6 +156,7 @@ struct eg_model {
     eg_wire poison;                 /* handed out after a mistake */
     eg_parameter *parameters;       /* all of them, nested ones included, in order of the summary */
     int nparameters, parameter_capacity;
+    eg_change *changes;             /* of the last build for training, in that graph's memory */
     eg_state *state;
     int initialised;
     eg_dtype dtype;

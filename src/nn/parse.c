@@ -77,6 +77,8 @@ static eg_status unknown_word(const parser *p, const char *word) {
     int n = 0;
     for (const eg_option *option = p->layer->kind->options; option->name; option++) {
         candidates[n++] = option->name;
+        const char *const *choices = option->bare ? eg_option_choices(option) : NULL;
+        while (choices && *choices) candidates[n++] = *choices++;
         for (int a = 0; option->type == EG_OPTION_ACTIVATION && option->bare && a < EG_ACTIVATION_KINDS; a++)
             candidates[n++] = eg_activation_name((eg_activation_kind)a);
     }
@@ -106,6 +108,8 @@ static int takes(const parser *p, const eg_option *option, const char *word) {
     if (!option->bare) return 0;
     if (option->type == EG_OPTION_FLAG) return strcmp(option->name, word) == 0;
     if (number) return is_numeric(word) && !(p->given & 1u << (option - p->layer->kind->options));
+    for (const char *const *choice = eg_option_choices(option); choice && *choice; choice++)
+        if (strcmp(*choice, word) == 0) return 1;
     return option->type == EG_OPTION_ACTIVATION && eg_activation_named(word, &kind) == EG_OK;
 }
 

@@ -32,6 +32,13 @@ int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_onl
     return n;
 }
 
+int eg_model_changes(const eg_model *model, eg_value **out, int max) {
+    int n = 0;
+    for (const eg_change *u = model->changes; u; u = u->next, n++)
+        if (n < max) out[n] = eg_assign(u->variable, u->now);
+    return n;
+}
+
 static eg_value *add_term(eg_value *sum, eg_value *term, double factor) {
     if (factor == 0) return sum;
     eg_value *scaled = eg_mul(eg_sum(term), eg_const(eg_value_graph(term), factor));

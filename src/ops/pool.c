@@ -35,19 +35,28 @@ eg_value *eg_max_pool_(eg_value *x, eg_window_opt opt) {
     return eg_reshape_to(eg_take_along(flat_image(x), flat_image(place), 1), place->shape);
 }
 
+/* How many taps of position p lie on elements (no spread): a stretch of them. */
+static int64_t count_taps(const eg_window *w, int d, int64_t p) {
+    int64_t start = w->low[d] - p * w->stride[d], end = start + w->image[d] - 1, dilation = w->dilation[d];
+    int64_t first = start > 0 ? (start + dilation - 1) / dilation : 0, last = end < 0 ? -1 : end / dilation;
+    if (last >= w->taps[d]) last = w->taps[d] - 1;
+    return last >= first ? last - first + 1 : 0;
+}
+
 /* One over the number of elements of the image under each window: [positions..., 1]. */
 static eg_value *inverse_counts(const eg_value *sum) {
+    enum { MOST_POSITIONS = 1 << 24 };
     int spatial = sum->shape.rank - 2;
     eg_window w;
     if (eg_window_of(sum, &w) != EG_OK) return eg_poison_last(sum->graph, "avg_pool");
     int64_t n = w.positions[0] * w.positions[1];
+    if (w.positions[0] > MOST_POSITIONS || n > MOST_POSITIONS)
+        return eg_poison(sum->graph, EG_E_LIMIT, "avg_pool", "too many positions to leave out the padding of each");
     double *inverse = eg_calloc((size_t)n + 1, sizeof *inverse);
     if (!inverse) return eg_poison_last(sum->graph, "avg_pool");
     for (int64_t i = 0; i < n; i++) {
-        int64_t count[EG_SPATIAL] = { 0 }, p[EG_SPATIAL] = { i / w.positions[1], i % w.positions[1] };
-        for (int d = 0; d < EG_SPATIAL; d++)
-            for (int64_t k = 0; k < w.taps[d]; k++) count[d] += eg_window_at(&w, d, p[d], k) >= 0;
-        inverse[i] = count[0] && count[1] ? 1 / (double)(count[0] * count[1]) : 0;
+        int64_t count = count_taps(&w, 0, i / w.positions[1]) * count_taps(&w, 1, i % w.positions[1]);
+        inverse[i] = count ? 1 / (double)count : 0;
     }
     eg_attr attr = { .data = { .bytes = inverse, .dtype = EG_F64, .shape = { .rank = spatial + 1 } } };
     for (int a = 0; a < spatial; a++) attr.data.shape.dim[a] = sum->shape.dim[1 + a];

@@ -131,6 +131,7 @@ static eg_status build_training_roots(builder *b, eg_program_kind kind) {
     add_root(b, penalty ? penalty : zero);
     add_sums(b);
     if (kind != EG_PROGRAM_TRAIN) return EG_OK;
+    b->roots += eg_model_changes(b->model, b->root + b->roots, b->capacity - b->roots);
     /* Ascent climbs the data term; penalties still hold back. */
     if (recipe->maximize) objective = penalty ? eg_sub(penalty, loss) : eg_neg(loss);
     return build_update(b, objective);
