@@ -2,12 +2,14 @@
  *
  * cmd_evaluate.c: `elegans evaluate`: a model's scores on data with targets.
  */
+#include <math.h>
+#include <stdlib.h>
 #include "cli.h"
 
 typedef struct evaluate_options {
     const char *data, *part;
     int64_t threads;
-    int json;
+    int json, report;
 } evaluate_options;
 
 #define FIELD(name) offsetof(evaluate_options, name)
@@ -16,6 +18,9 @@ static const cli_option options[] = {
     { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE", .help = "what to evaluate on, with targets: as for train" },
     { "part", 0, CLI_TEXT, FIELD(part), "NAME", .help = "train or test, where the source has parts (default: test)" },
     { "threads", 0, CLI_COUNT, FIELD(threads), "N", .help = "threads, 0 for all processors (default)" },
+    { "report", 0, CLI_FLAG, FIELD(report), NULL,
+      .help =
+          "precision, recall, F1 of each class, the confusions, and the area under the ROC curve of two classes" },
     { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object on stdout" },
     { 0 }
 };
@@ -27,6 +32,45 @@ static void print_json(const eg_scores *scores) {
     cli_json_score_fields(&json, scores);
     cli_json_integer(&json, "samples", scores->n);
     cli_json_close(&json);
+}
+
+/* ---- the report ---------------------------------------------------------------------------------------- */
+
+/* The area under the ROC curve of a classifier of two classes; NAN for others. */
+static double area_under_curve(eg_model *model, const eg_data *data, const int32_t *truth) {
+    double area = (double)NAN;
+    int64_t n = eg_data_rows(data);
+    eg_tensor *p = eg_model_classes(model) == 2 ? eg_model_predict(model, eg_data_x(data)) : NULL;
+    double *score = p ? malloc((size_t)n * sizeof *score) : NULL;
+    int64_t width = n ? (p ? eg_tensor_size(p) / n : 1) : 1; /* one output, or the second of two */
+    for (int64_t i = 0; score && i < n; i++)
+        score[i] = (double)((const float *)eg_tensor_data(p))[i * width + width - 1];
+    if (score) eg_auc(truth, score, n, &area);
+    free(score);
+    eg_tensor_free(p);
+    return area;
+}
+
+static int print_report(eg_model *model, const eg_data *data) {
+    if (eg_data_task(data) != EG_TASK_CLASSIFICATION)
+        return cli_error(CLI_USAGE, "evaluate: --report needs a classification");
+    eg_tensor *guess = eg_model_predict_classes(model, eg_data_x(data));
+    if (!guess) return cli_model_error(model);
+    const int32_t *truth = eg_tensor_data(eg_data_y(data));
+    int classes = eg_data_classes(data);
+    const char **names = calloc((size_t)classes, sizeof *names);
+    for (int i = 0; names && i < classes; i++) names[i] = eg_data_class_name(data, i);
+    eg_report report;
+    eg_status status = eg_classification_report(truth, eg_tensor_data(guess), eg_data_rows(data), classes, &report);
+    char *text = status == EG_OK ? eg_report_text(&report, names) : NULL;
+    if (text) fputs(text, stdout);
+    double area = area_under_curve(model, data, truth);
+    if (!isnan(area)) printf("%14s%11.4f\n", "ROC area", area);
+    eg_string_free(text);
+    if (status == EG_OK) eg_report_free(&report);
+    free(names);
+    eg_tensor_free(guess);
+    return text ? CLI_OK : cli_fail(status);
 }
 
 static int evaluate(const evaluate_options *o, eg_model *model) {
@@ -41,6 +85,7 @@ static int evaluate(const evaluate_options *o, eg_model *model) {
         print_json(&scores);
     else
         cli_print_scores(stdout, part ? part : "scores", &scores);
+    if (code == CLI_OK && o->report && !o->json) code = print_report(model, data);
     eg_data_free(data);
     return code;
 }

@@ -17,7 +17,12 @@ const char *const training_scalings[] = {
 const char *const training_reductions[] = { "mean", "sum", NULL };
 const char *const training_dialects[] = { "keras", "torch", "keras2", NULL };
 const char *const training_shuffles[] = { "epoch", "off", "replacement", NULL };
-const char *const training_schedules[] = { "constant", "linear", "cosine", NULL };
+const char *const training_schedules[] = {
+#define NAME(symbol, name, formula) name,
+    EG_SCHEDULE_LIST(NAME)
+#undef NAME
+        NULL
+};
 
 /* An option's number for a struct in which 0 means "the default". */
 static double given(double value) { return isnan(value) ? 0 : value == 0 ? EG_ZERO : value; }
@@ -267,12 +272,33 @@ int training_model(const train_options *o, const eg_data *data, eg_model **out) 
 
 /* ---- the fit ------------------------------------------------------------------------------------------- */
 
+/* The callbacks that settings ask for, behind the `n` given ones; returns how many there are. */
+static int add_callbacks(const train_options *o, const eg_callback *given, int n, eg_callback *out) {
+    for (int i = 0; i < n; i++) out[i] = given[i];
+    if (o->plateau > 0) out[n++] = eg_reduce_on_plateau(.patience = (int)o->plateau);
+    if (o->early_stopping > 0) out[n++] = eg_early_stopping(.patience = (int)o->early_stopping, .restore_best = 1);
+    if (o->log) out[n++] = eg_csv_log(o->log);
+    if (o->tensorboard) out[n++] = eg_tensorboard_log(o->tensorboard);
+    return n;
+}
+
+enum { GIVEN_CALLBACKS = 8, OWN_CALLBACKS = 4 };
+
 eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
                        const eg_callback *callbacks, int n) {
-    return eg_model_fit(model, train, .validation = validation, .epochs = (int)o->epochs, .batch = o->batch,
-                        .shuffle = (eg_shuffle)cli_or(o->shuffle, EG_SHUFFLE_EACH_EPOCH),
-                        .schedule = (eg_schedule)cli_or(o->schedule, EG_SCHEDULE_CONSTANT),
-                        .tolerance = or_zero(o->tolerance), .max_steps = cli_or(o->steps, 0), .callbacks = callbacks,
-                        .n_callbacks = n, .progress = o->quiet ? NULL : stderr, .stop = &cli_signal,
-                        .checkpoint = o->checkpoint && !o->dry_run ? o->out : NULL, .resume = o->resume);
+    eg_callback all[GIVEN_CALLBACKS + OWN_CALLBACKS] = { 0 };
+    int count = add_callbacks(o, callbacks, n, all);
+    eg_schedule_opt schedule = { .factor = or_zero(o->schedule_factor),
+                                 .every = or_zero(o->schedule_every),
+                                 .end = or_zero(o->schedule_end),
+                                 .warm_up = or_zero(o->warm_up) };
+    eg_status status =
+        eg_model_fit(model, train, .validation = validation, .epochs = (int)o->epochs, .batch = o->batch,
+                     .shuffle = (eg_shuffle)cli_or(o->shuffle, EG_SHUFFLE_EACH_EPOCH),
+                     .schedule = (eg_schedule)cli_or(o->schedule, EG_SCHEDULE_CONSTANT), .schedule_opt = schedule,
+                     .tolerance = or_zero(o->tolerance), .max_steps = cli_or(o->steps, 0), .callbacks = all,
+                     .n_callbacks = count, .progress = o->quiet ? NULL : stderr, .stop = &cli_signal,
+                     .checkpoint = o->checkpoint && !o->dry_run ? o->out : NULL, .resume = o->resume);
+    for (int i = n; i < count; i++) eg_callback_free(&all[i]);
+    return status;
 }

@@ -9,11 +9,11 @@
 #include "cli.h"
 
 typedef struct train_options {
-    const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config;
+    const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config, *log, *tensorboard;
     double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
-        validation, test_share, tolerance, delta;
+        validation, test_share, tolerance, delta, schedule_factor, schedule_every, schedule_end, warm_up;
     int64_t task, scaling, reduction, dialect, shuffle, schedule; /* words */
-    int64_t batch, epochs, seed, threads, test_last, steps;
+    int64_t batch, epochs, seed, threads, test_last, steps, early_stopping, plateau;
     int nesterov, no_header, maximize, json, quiet, resume, checkpoint, dry_run;
     cli_list set;
 } train_options;
@@ -40,6 +40,7 @@ enum { TRAINING_NET = 192 };
 void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size);
 /* A compiled model for this data; free it also after a mistake. */
 int training_model(const train_options *o, const eg_data *data, eg_model **out);
+/* At most 8 callbacks of the caller's; those that the settings ask for come behind them. */
 eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
                        const eg_callback *callbacks, int n);
 
