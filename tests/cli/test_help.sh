@@ -40,4 +40,4 @@ last="completion in bash"
 bash -c '. ./out; COMP_WORDS=(elegans train --schedule c); COMP_CWORD=3; _elegans; echo "${COMPREPLY[@]}"
          COMP_WORDS=(elegans pre); COMP_CWORD=1; _elegans; echo "${COMPREPLY[@]}"
          COMP_WORDS=(elegans predict m --pro); COMP_CWORD=3; _elegans; echo "${COMPREPLY[@]}"' >words 2>err
-same "$(tr '\n' ' ' <words)" "constant cosine predict --proba "
+same "$(tr '\n' ' ' <words)" "constant cosine cosine_restarts predict --proba "
