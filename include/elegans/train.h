@@ -176,6 +176,27 @@ EG_API eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x);
 /* Class numbers i32 [n]: argmax, or p > .5 for one sigmoid output. */
 EG_API eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x);
 
+/* ---- features and transfer -------------------------------------------------------------------------------- */
+
+/* What the named layer gives for the samples, [n, its output...]: a hidden layer's features; free with eg_tensor_free. */
+EG_API eg_tensor *eg_model_predict_layer(eg_model *model, const char *layer, const eg_tensor *x);
+/* A model of its own that ends at the named layer, with the same parameters and preprocessing (copies): to predict
+ * with, to save, or as the first layer of a new one (eg_model_layer). Poisoned on failure. */
+EG_API eg_model *eg_model_output_of(const eg_model *model, const char *layer);
+/* A frozen layer keeps its parameters while the others train; at any time, saved with the model. NAME error if there
+ * is no such layer. */
+EG_API eg_status eg_model_freeze(eg_model *model, const char *layer, int frozen);
+
+/* Takes over the parameters of another model wherever a name with the same shape is in both, and its preprocessing and
+ * scaling if this model has none yet and takes the same samples. After eg_model_compile, which sets first values. The
+ * report says for each parameter what became of it; `text` is a line for each, free with eg_string_free. */
+typedef struct eg_transfer {
+    int taken, absent, other_shape; /* parameters of `model`: taken; not in `from`; there with another shape */
+    int preprocessing;              /* taken too */
+    char *text;                     /* "dense/kernel [4,8]: taken" */
+} eg_transfer;
+EG_API eg_status eg_model_transfer(eg_model *model, const eg_model *from, eg_transfer *report); /* report may be NULL */
+
 /* ---- files ----------------------------------------------------------------------------------------------- */
 
 /* One safetensors file: parameters by name, preprocessing, and in __metadata__ the description (JSON), recipe, class

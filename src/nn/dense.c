@@ -43,14 +43,13 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
     EG_TRY(check_options(d));
     if (in->rank < 1) return eg_fail(EG_E_SHAPE, "its input has no axis beside the batch");
     int64_t inputs = in->dim[in->rank - 1];
-    int trainable = !layer->frozen;
     EG_TRY(eg_layer_parameter(layer, 0,
                               (eg_parameter){ .name = "kernel",
                                               .shape = EG_SHAPE(inputs, d->units),
                                               .init = d->kernel_init,
                                               .fan_in = (double)inputs,
                                               .kernel = 1,
-                                              .trainable = trainable,
+                                              .trainable = 1,
                                               .l1 = d->l1,
                                               .l2 = d->l2 }));
     if (!d->no_bias)
@@ -59,7 +58,7 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
                                                   .shape = EG_SHAPE(d->units),
                                                   .init = d->bias_init,
                                                   .fan_in = (double)inputs,
-                                                  .trainable = trainable }));
+                                                  .trainable = 1 }));
     d->last_axis = in->rank > 1;
     *out = *in;
     out->dim[out->rank - 1] = d->units;

@@ -20,12 +20,22 @@ enum { VERSION = 1 };
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
+/* What every kind of layer takes, also one that has no such option in text. */
+static const eg_option frozen_option = { "frozen", EG_OPTION_FLAG, offsetof(eg_layer, frozen), 0, 0 };
+
+static const eg_option *option_of(const eg_layer_kind *kind, const char *name) {
+    const eg_option *option = eg_option_named(kind, name);
+    return option || strcmp(name, frozen_option.name) != 0 ? option : &frozen_option;
+}
+
 static eg_status write_layer(const eg_layer *layer, eg_json_writer *w) {
     eg_json_begin(w, NULL, '{');
     eg_json_put_string(w, "kind", layer->kind->name);
     eg_json_put_string(w, "name", layer->name);
     for (const eg_option *option = layer->kind->options; option->name; option++)
         if (!eg_option_is_default(option, layer)) eg_option_json(option, layer, w);
+    if (layer->frozen && !eg_option_named(layer->kind, frozen_option.name))
+        eg_option_json(&frozen_option, layer, w);
     if (layer->kind->write) EG_TRY(layer->kind->write(layer, w));
     eg_json_end(w, '}');
     return EG_OK;
@@ -111,7 +121,7 @@ static eg_status read_shape(const eg_json *list, eg_shape *out) {
 static eg_status read_option(eg_layer *layer, const eg_json *item) {
     if (strcmp(item->key, "kind") == 0 || strcmp(item->key, "name") == 0) return EG_OK;
     if (layer->kind->read && item->type == EG_JSON_OBJECT) return EG_OK; /* read by the kind itself */
-    const eg_option *option = eg_option_named(layer->kind, item->key);
+    const eg_option *option = option_of(layer->kind, item->key);
     if (!option) return eg_fail(EG_E_DATA, "%s has no option '%.60s'", layer->kind->name, item->key);
     return eg_option_from_json(option, layer, item);
 }

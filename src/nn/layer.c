@@ -83,6 +83,7 @@ eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter)
     EG_TRY(grow(model));
     parameter.name = eg_arena_format(&model->arena, "%s/%s", layer->name, parameter.name);
     if (!parameter.name) return EG_E_MEMORY;
+    parameter.frozen |= layer->frozen;
     if (layer->nparameters++ == 0) layer->first_parameter = model->nparameters;
     model->parameters[model->nparameters++] = parameter;
     return EG_OK;

@@ -263,7 +263,7 @@ eg_shape eg_model_output_shape(const eg_model *model) {
 static int64_t count(const eg_model *model, int trainable_only) {
     int64_t sum = 0;
     for (int i = 0; model && i < model->nparameters; i++)
-        if (!trainable_only || model->parameters[i].trainable) sum += eg_shape_size(model->parameters[i].shape);
+        if (!trainable_only || eg_parameter_trains(&model->parameters[i])) sum += eg_shape_size(model->parameters[i].shape);
     return sum;
 }
 

@@ -32,7 +32,8 @@ typedef struct eg_parameter {
     eg_init init;
     double fan_in;     /* of the layer, for initialisers of its bias */
     int kernel;        /* penalties apply; stored as matmul likes it */
-    int trainable;
+    int trainable;     /* by its nature: statistics are not */
+    int frozen;        /* its layer is frozen */
     double l1, l2;     /* the layer's own penalty */
     eg_model *from;    /* NULL, or the nested model that it comes from (its values are taken over) */
     const char *inner; /* its name there */
@@ -165,6 +166,14 @@ struct eg_model {
     void *train;                    /* the training layer's part */
     void (*train_free)(void *train);
 };
+
+static inline int eg_parameter_trains(const eg_parameter *p) { return p->trainable && !p->frozen; }
+/* The last wire that the layer of that name made; NAME error with "did you mean". */
+eg_status eg_model_wire_of(const eg_model *model, const char *layer, eg_wire **out);
+/* Freezes a layer's parameters or lets them train again. */
+eg_status eg_model_freeze_layer(eg_model *model, const char *layer, int frozen);
+/* Makes the named layer the last one: whatever comes after it is gone. Only before the parameters have values. */
+eg_status eg_model_cut(eg_model *model, const char *layer);
 
 /* Remembers the thread's current error if it is the model's first one; returns that status. */
 eg_status eg_model_poison(eg_model *model);

@@ -25,7 +25,7 @@ int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_onl
     int n = 0;
     for (int i = 0; i < model->nparameters; i++) {
         const eg_parameter *parameter = &model->parameters[i];
-        if (trainable_only && !parameter->trainable) continue;
+        if (trainable_only && !eg_parameter_trains(parameter)) continue;
         if (n < max) out[n] = eg_model_variable(graph, parameter, "", model->dtype);
         n++;
     }
@@ -50,7 +50,7 @@ eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, do
     for (int i = 0; i < model->nparameters; i++) {
         const eg_parameter *parameter = &model->parameters[i];
         double a = parameter->l1 + l1, b = parameter->l2 + l2;
-        if (!parameter->kernel || !parameter->trainable || (a == 0 && b == 0)) continue;
+        if (!parameter->kernel || !eg_parameter_trains(parameter) || (a == 0 && b == 0)) continue;
         eg_value *w = eg_model_variable(graph, parameter, "", model->dtype);
         if (a != 0) sum = add_term(sum, eg_abs(w), a);
         if (b != 0) sum = add_term(sum, eg_square(w), b / 2);

@@ -124,14 +124,18 @@ eg_value *eg_prepare_build(const eg_model *model, eg_value *x) {
 
 /* ---- fitting and storing --------------------------------------------------------------------------------------- */
 
-static eg_status store(eg_model *model, const char *name, eg_shape shape, const float *values) {
+eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape) {
     eg_graph *graph = eg_graph_new();
     if (!graph) return EG_E_MEMORY;
     eg_value *variable = eg_var(graph, name, EG_F32, shape);
     eg_status status = eg_graph_status(graph);
     status = status == EG_OK ? eg_state_add(model->state, variable) : eg_fail(status, "%s", eg_graph_error(graph));
     eg_graph_free(graph);
-    if (status != EG_OK) return status;
+    return status;
+}
+
+static eg_status store(eg_model *model, const char *name, eg_shape shape, const float *values) {
+    EG_TRY(eg_prepare_add(model, name, shape));
     return eg_state_write(model->state, name, values, (size_t)eg_shape_size(shape) * sizeof *values);
 }
 

@@ -179,9 +179,10 @@ static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg
 
 static eg_status get_program(eg_model *model, eg_step_program wanted, const eg_data *data, eg_program **out) {
     eg_trainer *trainer = model->train;
+    wanted.output = model->output->index;
     for (eg_step_program *known = trainer->programs; known; known = known->next)
         if (known->kind == wanted.kind && known->batch == wanted.batch && known->x_dtype == wanted.x_dtype &&
-            known->weighted == wanted.weighted) {
+            known->weighted == wanted.weighted && known->output == wanted.output) {
             *out = known->program;
             return EG_OK;
         }

@@ -50,6 +50,7 @@ typedef struct eg_step_program {
     int64_t batch;
     eg_dtype x_dtype;
     int weighted;
+    int output; /* the wire that it computes: the model's output, or one before it */
     eg_program *program;
     struct eg_step_program *next;
 } eg_step_program;
@@ -115,6 +116,8 @@ eg_shape eg_prepare_shape(const eg_model *model);
 int eg_prepare_takes(const eg_model *model, eg_shape sample);
 /* Raw samples x [batch, ...] as the model's input, in the recipe's dtype. */
 eg_value *eg_prepare_build(const eg_model *model, eg_value *x);
+/* Makes a variable of the preprocessing exist in the state. */
+eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape);
 /* DATA error if the state does not hold what the scaling needs, in the right shapes. */
 eg_status eg_prepare_check(const eg_model *model);
 
