@@ -226,7 +226,7 @@ static eg_status make_results(builder *b) {
     for (int m = 0; m < b->nmembers; m++)
         place[m] = is_read_outside(b, b->member[m]) ? add_out(outs, &nouts, b->inner[m]) : -1;
     EG_TRY(eg_body_finish(b->body, outs, nouts));
-    eg_attr attr = { .body = { b->body } };
+    eg_attr attr = { .body = { .body = b->body } };
     eg_value *fused = eg_node(b->r->to, EG_OP_FUSED, b->in, b->nin, &attr);
     for (int i = 0; i < nouts; i++) part[i] = result(fused, outs, i);
     for (int m = 0; m < b->nmembers; m++) {
