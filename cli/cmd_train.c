@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "plot_training.h"
+#include "spark.h"
 #include "training.h"
 
 static const cli_option options[] = {
@@ -19,6 +21,9 @@ static const cli_option options[] = {
     { "checkpoint", 0, CLI_FLAG, FIELD(checkpoint), NULL, .help = "save the run in --out after each epoch, too",
       .role = CLI_ONCE },
     { "resume", 0, CLI_FLAG, FIELD(resume), NULL, .help = "go on with the stopped run in --out, with its settings",
+      .role = CLI_ONCE },
+    { "plot", 0, CLI_TEXT, FIELD(plot), "FOLDER",
+      .help = "write pictures there (SVG): curves, and by kind of data boundary, filters, histograms",
       .role = CLI_ONCE },
     { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object a line on stdout", .role = CLI_ONCE },
     { "quiet", 'q', CLI_FLAG, FIELD(quiet), NULL, .help = "no summary and no progress", .role = CLI_ONCE },
@@ -200,8 +205,14 @@ static eg_status on_begin(void *user, const eg_progress_info *info) {
 
 static eg_status fit(const train_options *o, eg_model *model, const sets *s, const char *chosen) {
     teller t = { o, s, chosen };
-    eg_callback events[] = { { .user = &t, .train_begin = on_begin }, { .epoch_end = on_epoch } };
-    return training_fit(o, model, s->train, s->validation, events, o->json ? 2 : 1);
+    spark line;
+    eg_callback events[3] = { { .user = &t, .train_begin = on_begin } };
+    int n = 1, sparks = !o->quiet && !o->dry_run && cli_is_terminal(stderr);
+    if (o->json) events[n++] = (eg_callback){ .epoch_end = on_epoch };
+    if (sparks) events[n++] = spark_callback(&line, stderr);
+    eg_status status = training_fit(o, model, s->train, s->validation, events, n);
+    if (sparks) spark_end(&line);
+    return status;
 }
 
 /* After a signal: the run is saved so that --resume can go on, and the exit code says which signal it was. */
@@ -252,8 +263,10 @@ static int check_out(const train_options *o) {
 }
 
 static int check_options(const train_options *o) {
+    int code;
     if (!o->data) return cli_error(CLI_USAGE, "train: --data is needed; see: elegans train --help");
     if (o->resume && !o->out) return cli_error(CLI_USAGE, "train: --resume needs the --out of the stopped run");
+    if (o->plot && (code = plot_folder(o->plot)) >= 0) return code;
     if (o->checkpoint && !o->out) return cli_error(CLI_USAGE, "train: --checkpoint needs --out");
     return o->out ? check_out(o) : CLI_GO_ON;
 }
@@ -272,8 +285,12 @@ static int train(train_options *o, sets *s, eg_model **model) {
         cli_put_settings(&cli_train, o, stdout);
         return CLI_OK;
     }
-    if (status == EG_E_STOPPED) return stopped(o, *model);
-    return status == EG_OK ? finish(o, *model, s) : cli_model_error(*model);
+    if (status == EG_E_STOPPED)
+        code = stopped(o, *model);
+    else
+        code = status == EG_OK ? finish(o, *model, s) : cli_model_error(*model);
+    int drawn = o->plot ? plot_training(o->plot, *model, s->train, s->validation, o->loss, o->quiet) : CLI_GO_ON;
+    return code == CLI_OK && drawn >= 0 ? drawn : code;
 }
 
 static int run(int argc, char **argv) {

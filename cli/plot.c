@@ -92,8 +92,8 @@ static double widest(const ticks *t) {
 
 /* Fewer ticks until the labels keep clear of each other. */
 static ticks ticks_across(plot_range r, double width) {
-    ticks t = make_ticks(r, (int)(width / 55));
-    for (int most = (int)(width / 55) - 1; most >= 2 && t.n * (widest(&t) + 14) > width; most--)
+    ticks t = make_ticks(r, (int)(width / 40));
+    for (int most = (int)(width / 40) - 1; most >= 2 && t.n * (widest(&t) + 14) > width; most--)
         t = make_ticks(r, most);
     return t;
 }
@@ -127,18 +127,30 @@ static void draw_ticks(const plot *c, const ticks *across, const ticks *up) {
     }
 }
 
+/* A title that is wider than its chart ends in dots. */
+static void draw_title(picture *p, double x, double y, double width, const char *title) {
+    char text[200];
+    int length = snprintf(text, sizeof text - 3, "%s", title);
+    if (length > (int)sizeof text - 4) length = (int)sizeof text - 4;
+    while (length > 4 && 1.08 * picture_text_width(text, TITLE_SIZE) > width) { /* bold is wider */
+        while (length > 4 && (text[length - 1] & 0xc0) == 0x80) length--;
+        strcpy(text + --length, "...");
+    }
+    picture_text(p, x, y, FONT(.size = TITLE_SIZE, .bold = 1), "%s", text);
+}
+
 plot plot_begin(picture *p, plot_opt o) {
     double top = o.title ? 24 : 8, bottom = (o.bare ? 4 : 22) + (o.x_label ? 18 : 0), right = o.bare ? 4 : 14;
     plot c = { p, o.left, o.top + top, o.width, o.height - top - bottom, o.x, o.y };
     ticks up = { 0 }, across = { 0 };
-    if (!o.bare) up = make_ticks(o.y, (int)(c.height / 32));
+    if (!o.bare) up = make_ticks(o.y, (int)(c.height / 28));
     double left = (o.y_label ? 20 : 2) + (o.bare ? 2 : widest(&up) + 9);
     c.left += left;
     c.width -= left + right;
     if (!o.bare) across = ticks_across(o.x, c.width);
     draw_ticks(&c, &across, &up);
     picture_rect(p, c.left, c.top, c.width, c.height, 0, PEN(.stroke = PICTURE_GREY));
-    if (o.title) picture_text(p, c.left, o.top + 15, FONT(.size = TITLE_SIZE, .bold = 1), "%s", o.title);
+    if (o.title) draw_title(p, c.left, o.top + 15, c.width + right, o.title);
     if (o.x_label)
         picture_text(p, c.left + c.width / 2, o.top + o.height - 6,
                      FONT(.size = LABEL_SIZE, .anchor = PICTURE_MIDDLE), "%s", o.x_label);

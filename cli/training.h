@@ -9,7 +9,8 @@
 #include "cli.h"
 
 typedef struct train_options {
-    const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config, *log, *tensorboard;
+    const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config, *log, *tensorboard,
+        *plot;
     double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
         validation, test_share, tolerance, delta, schedule_factor, schedule_every, schedule_end, warm_up;
     int64_t task, scaling, reduction, dialect, shuffle, schedule; /* words */
