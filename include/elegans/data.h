@@ -139,6 +139,26 @@ EG_API const eg_tensor *eg_preprocess_part(const eg_preprocess *fitted, const ch
 /* Samples x [n, ...] (f32 or u8) as f32 [n, d], or [n, k] after pca and whiten; computed in float64. */
 EG_API eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x);
 
+/* ---- images ------------------------------------------------------------------------------------------------ */
+
+/* Images [n,height,width] or [n,height,width,channels], u8 or f32; each function gives a new tensor of the same dtype. */
+
+/* To another size, with the triangle filter that widens when it shrinks (Pillow's BILINEAR, antialiased). */
+EG_API eg_tensor *eg_image_resize(const eg_tensor *images, int64_t height, int64_t width);
+/* As MNIST was made: cuts out what is not 0, scales its longer side to `box` pixels (0: keeps its size), and puts its
+ * centre of mass in the middle of height x width, to the pixel. MNIST itself: 28, 28, 20. */
+EG_API eg_tensor *eg_image_centre(const eg_tensor *images, int64_t height, int64_t width, int64_t box);
+
+/* Random changes of training samples, drawn anew for each (seed, epoch, row). What moves in from outside is 0. */
+typedef struct eg_augment {
+    int shift;     /* whole pixels, -shift .. shift along both axes */
+    double rotate; /* degrees, -rotate .. rotate about the middle, bilinear */
+    int flip;      /* left and right change places in one of two samples */
+    double noise;  /* standard deviation of what is added to every element, in the samples' units; for any samples */
+} eg_augment;
+/* The samples as epoch `epoch` (from 0) of a fit with that seed sees them, row by row. */
+EG_API eg_tensor *eg_augment_samples(const eg_tensor *x, eg_augment augment, uint64_t seed, int epoch);
+
 /* How a program fetches a file from a network (the library has no network of its own): writes the content of `url` to
  * `path`, returns a status (eg_data_open goes on with the next mirror unless it is STOPPED). NULL, the default: none. */
 EG_API void eg_data_set_fetch(eg_status (*fetch)(void *user, const char *url, const char *path), void *user);

@@ -159,6 +159,7 @@ typedef struct eg_fit_opt {
     volatile int *stop;     /* non-zero (from a signal handler) stops politely after the batch: EG_E_STOPPED */
     const char *checkpoint; /* path: the run is saved there after each epoch and on a stop */
     int resume;             /* go on with the run that the model was loaded from */
+    eg_augment augment;     /* of training samples, anew in each epoch; a resumed run gives it again */
 } eg_fit_opt;
 /* DIVERGED when the loss is not finite (the message names step and the first layer with a bad parameter). */
 EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt opt);

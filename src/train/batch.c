@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "base/rng.h"
+#include "data/image.h"
 #include "train/trainer.h"
 
 static size_t row_bytes(const eg_tensor *tensor) {
@@ -59,6 +60,13 @@ void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, i
                    batch->y_row);
         batch->weights[i] = weight_of(data, row, class_weights);
     }
+}
+
+void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n, eg_augment augment,
+                      uint64_t seed, int epoch) {
+    for (int64_t i = 0; i < n; i++)
+        eg_augment_row(&augment, seed, epoch, order[i], eg_data_sample_shape(data), eg_data_x(data),
+                       (unsigned char *)batch->x + (size_t)i * batch->x_row);
 }
 
 void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order, int64_t n) {

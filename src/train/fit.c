@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/cpu.h"
+#include "data/image.h"
 #include "optim/optim.h"
 #include "runtime/state.h"
 #include "train/trainer.h"
@@ -19,7 +20,7 @@ typedef struct fit {
     const eg_data *validation; /* what is validated on, or NULL */
     int64_t *order;            /* [rows] of this epoch */
     int64_t rows, batch, batches;
-    int weighted, epochs, gradient_free;
+    int weighted, epochs, gradient_free, augmented;
     eg_bar *bar;
     eg_progress_info info;
     eg_scores validation_scores;
@@ -177,6 +178,9 @@ static eg_status train_batch(fit *f) {
     int64_t n = f->rows - first < f->batch ? f->rows - first : f->batch;
     eg_program *program;
     eg_batch_fill(&trainer->batch, f->train, f->order + first, 0, n, f->opt->class_weights);
+    if (f->augmented)
+        eg_batch_augment(&trainer->batch, f->train, f->order + first, n, f->opt->augment, trainer->recipe.seed,
+                         at->epoch);
     EG_TRY(f->gradient_free ? search_batch(f, n, &program) : descend_batch(f, n, &program));
     at->step++;
     at->batch++;
@@ -267,6 +271,7 @@ static eg_status check_options(const eg_trainer *trainer, const eg_fit_opt *opt,
         return eg_fail(EG_E_ARGUMENT, "fit: class weights need a classification");
     if (opt->resume && !trainer->slots_ready)
         return eg_fail(EG_E_ARGUMENT, "fit: there is no run to resume: the model was never trained, or is finished");
+    EG_TRY(eg_augment_check(&opt->augment, eg_data_sample_shape(data)));
     return eg_schedule_check(opt->schedule, opt->schedule_opt);
 }
 
@@ -311,6 +316,7 @@ static eg_status prepare(fit *f, const eg_data *data) {
     if (f->batch > f->rows) f->batch = f->rows;
     f->batches = (f->rows + f->batch - 1) / f->batch;
     f->gradient_free = !f->trainer->recipe.optimizer->method->step;
+    f->augmented = eg_augment_is_on(&f->opt->augment);
     f->weighted = f->opt->class_weights || eg_data_weights(data);
     f->order = eg_alloc((size_t)f->rows * sizeof *f->order);
     if (!f->order) return EG_E_MEMORY;

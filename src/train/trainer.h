@@ -152,6 +152,9 @@ void eg_batch_free(eg_batch *batch);
 /* Copies rows order[0..n) (or first, first+1, ... when order is NULL) into the buffers. class_weights may be NULL. */
 void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t first, int64_t n,
                    const double *class_weights);
+/* The same rows of x once more, changed at random as epoch `epoch` of `seed` sees them. */
+void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n, eg_augment augment,
+                      uint64_t seed, int epoch);
 /* The rows of epoch `epoch` in order: identity, a permutation, or draws with replacement; a function of seed and
  * epoch. */
 void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order, int64_t n);

@@ -102,6 +102,59 @@ static void test_share_of_variance(void **state) {
     eg_data_free(data);
 }
 
+/* ---- augmentation in training ---------------------------------------------------------------------------------- */
+
+static eg_model *digits_model(int threads) {
+    eg_model *model = eg_model_parse(EG_SHAPE(28, 28), "flatten; dense 8 relu; dense 10 softmax");
+    eg_model_compile(model, .seed = 5, .threads = threads);
+    return model;
+}
+
+static void hash_of(const eg_model *model, char out[65]) {
+    if (eg_model_status(model) != EG_OK) fail_msg("%s", eg_model_error(model));
+    assert_int_equal(eg_model_sha256(model, out), EG_OK);
+}
+
+static eg_status stop_at_six(void *user, const eg_progress_info *info) {
+    (void)user;
+    return info->step == 6 ? EG_E_STOPPED : EG_OK;
+}
+
+/* Augmented training gives the same bits for any number of threads and after a stop in the middle of an epoch; it
+ * gives others than training without, and the validation rows stay what they are. */
+static void test_augmented_training(void **state) {
+    (void)state;
+    char path[] = "/tmp/elegans-augment-XXXXXX", want[65], have[65];
+    close(mkstemp(path));
+    eg_data *data = eg_data_open("gen:digits?n=60", NULL);
+    eg_augment all = { .shift = 2, .rotate = 15, .flip = 1, .noise = 10 };
+    for (int threads = 1; threads <= 3; threads += 2) {
+        eg_model *model = digits_model(threads);
+        eg_model_fit(model, data, .epochs = 2, .batch = 16, .augment = all);
+        hash_of(model, threads == 1 ? want : have);
+        eg_model_free(model);
+    }
+    assert_string_equal(want, have);
+    eg_model *model = digits_model(1), *back;
+    eg_model_fit(model, data, .epochs = 2, .batch = 16, .augment = all, .n_callbacks = 1,
+                 .callbacks = &(eg_callback){ .batch_end = stop_at_six });
+    assert_int_equal(eg_model_save_run(model, path), EG_OK);
+    back = eg_model_load(path);
+    eg_model_fit(back, data, .epochs = 2, .batch = 16, .augment = all, .resume = 1);
+    hash_of(back, have);
+    assert_string_equal(want, have);
+    eg_model_free(back);
+    eg_model_free(model);
+    model = digits_model(1);
+    eg_model_fit(model, data, .epochs = 2, .batch = 16);
+    hash_of(model, have);
+    assert_string_not_equal(want, have);
+    assert_int_equal(eg_model_fit(model, data, .augment = { .rotate = -1 }), EG_E_ARGUMENT);
+    eg_model_free(model);
+    eg_data_free(data);
+    unlink(path);
+}
+
 static eg_status train_with_pca(void *context) {
     eg_model *model = eg_model_parse(EG_SHAPE(2), "dense 1 name=only");
     if (!model) return eg_error_status();
@@ -124,6 +177,7 @@ int main(void) {
         cmocka_unit_test(test_every_kind),
         cmocka_unit_test(test_narrow_models),
         cmocka_unit_test(test_share_of_variance),
+        cmocka_unit_test(test_augmented_training),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
