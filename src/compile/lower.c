@@ -17,6 +17,7 @@ static int is_place_of_largest(const eg_rewrite *r, const eg_value *v) {
 }
 
 static eg_value *along_rows(eg_op op, eg_value *x, uint32_t keep) {
+    if (eg_value_is_poisoned(x)) return x; /* without memory: it has no rows */
     eg_attr attr = { .reduce = { .mask = 1u << (x->shape.rank - 1), .keep = keep } };
     return eg_node1(op, x, &attr);
 }
@@ -34,6 +35,7 @@ static eg_value *place_of_largest(eg_value *x) {
 }
 
 static eg_value *as_float(const eg_rewrite *r, const eg_value *old, eg_value *now) {
+    if (eg_value_is_poisoned(now)) return now;
     eg_attr to_f32 = { .dtype = { EG_F32 } };
     return is_place_of_largest(r, old) ? place_of_largest(now->in[0]) : eg_node1(EG_OP_CAST, now, &to_f32);
 }
