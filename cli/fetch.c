@@ -10,18 +10,14 @@
 #include <unistd.h>
 #include "cli.h"
 
-enum { NOT_THERE = 127 }; /* exit code of a child whose program could not be started */
-
-/* Runs a program, quietly, and returns its exit code (NOT_THERE if it is not installed, -1 if it was ended by a
- * signal). */
-static int run_quietly(const char *const *words) {
+int cli_run_quietly(const char *const *words) {
     pid_t child = fork();
     if (child < 0) return -1;
     if (child == 0) {
         int nothing = open("/dev/null", O_RDWR);
         for (int fd = 0; nothing >= 0 && fd <= 2; fd++) dup2(nothing, fd);
         execvp(words[0], (char *const *)words);
-        _exit(NOT_THERE);
+        _exit(CLI_NOT_INSTALLED);
     }
     int status;
     while (waitpid(child, &status, 0) < 0)
@@ -37,8 +33,8 @@ static eg_status fetch(void *user, const char *url, const char *path) {
     };
     const char *const wget[] = { "wget", "-q", "--tries=1", "--connect-timeout=8", "--read-timeout=60", "-O",
                                  path,   url,  NULL };
-    int code = run_quietly(curl);
-    if (code == NOT_THERE) code = run_quietly(wget);
+    int code = cli_run_quietly(curl);
+    if (code == CLI_NOT_INSTALLED) code = cli_run_quietly(wget);
     if (cli_signal) return EG_E_STOPPED;
     return code == 0 ? EG_OK : EG_E_MISSING;
 }

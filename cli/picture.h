@@ -62,6 +62,8 @@ void picture_open(picture *p, double width, double height, const char *title);
 /* Ends the picture and writes it whole or not at all ("-": to stdout); CLI_GO_ON, or an exit code after a message.
  * Releases the picture in any case. */
 int picture_save(picture *p, const char *path);
+/* The same; a name that ends in .png makes a PNG of twice the size, where rsvg-convert is installed. */
+int picture_save_as(picture *p, const char *path);
 void picture_drop(picture *p); /* releases it unsaved */
 
 void picture_line(picture *p, double x1, double y1, double x2, double y2, pen pen);

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+#
+# elegans explain: gates as text and JSON, pictures, derivatives of all kinds, mistakes with a caret.
+. "$(dirname "$0")/lib.sh"
+
+# the course's first graph
+run 0 explain '(x + y)*max(y, z)' x=1 y=2 z=0
+says out '^= 6$'
+says out '#1 = x + y  *3  *2  distributor  x  *1 x 2 = 2'
+says out '#2 = max(y, z)  *2  *3  router  *y  *1 x 3 = 3'
+says out '#3 = #1\*#2  *6  *1  switcher  *#1  *2 x 1 = 2'
+says out 'y  *adder  *2 + 3 = 5'
+run 0 explain '(x + y)*max(y, z)' x=1 y=2 z=0 --json
+same "$(field value out)" 6
+same "$(field gradients out)" '{"x": 2, "y": 5, "z": 0}'
+same "$(field numerical out)" '{"x": 2, "y": 5, "z": 0}'
+grep -q '^{"value":6,"gradients":{"x":2,"y":5,"z":0},"gates":\[{"op":"add"' out || fail "the JSON's beginning"
+python3 - out <<'PY' || fail "the gates in JSON"
+import json, sys
+gates = {g["op"]: g for g in json.load(open(sys.argv[1]))["gates"]}
+assert [i["name"] for i in gates["max"]["inputs"]] == ["y", "z"]
+assert (gates["max"]["value"], gates["max"]["gradient"], gates["max"]["role"]) == (2, 3, "router")
+assert [i["local"] * gates["mul"]["gradient"] for i in gates["mul"]["inputs"]] == [2, 3]
+assert (gates["add"]["role"], gates["mul"]["role"]) == ("distributor", "switcher")
+PY
+
+# vectors and matrices; nothing but JSON on stdout
+run 0 explain 'sum((W @ x)^2)' 'W=[[1, 2], [3, 4]]' x=1,-1 --json --symbolic
+same "$(field gradients out)" '{"W": [[-2, 2], [-2, 2]], "x": [-8, -12]}'
+same "$(field symbolic out)" '{"W": "2*outer(W @ x, x)", "x": "2*W'"'"' @ (W @ x)"}'
+same "$(field symbolic_values out)" '{"W": [[-2, 2], [-2, 2]], "x": [-8, -12]}'
+[ ! -s err ] || fail "something on stderr"
+
+# derivatives of all kinds
+run 0 explain 'x^2*sin(x)' --symbolic
+says out 'd/dx = x^2\*cos(x) + 2\*x\*sin(x)'
+says out 'x has no value'
+run 0 explain 'W @ x' 'W=[[1, 2], [3, 4], [5, 6]]' x=1,-1 --jacobian --json
+same "$(field jacobian.layout out)" denominator
+same "$(field jacobian.x out)" '[[1, 3, 5], [2, 4, 6]]'
+run 0 explain 'W @ x' 'W=[[1, 2], [3, 4], [5, 6]]' x=1,-1 --jacobian --layout numerator --json
+same "$(field jacobian.x out)" '[[1, 2], [3, 4], [5, 6]]'
+run 0 explain 'W @ x' 'W=[[1, 2], [3, 4], [5, 6]]' x=1,-1 --jacobian
+says out 'Jacobian by x, 2 x 3, denominator layout'
+run 0 explain 'x^2*y' x=3 y=2 --hessian --json
+same "$(field hessian out)" '{"elements": ["x", "y"], "rows": [[4, 6], [6, 0]]}'
+run 0 explain '(2*w - 1)^2' w=3 --nudge w=0.01 --json
+python3 - out <<'PY' || fail "the nudge"
+import json, sys
+nudge = json.load(open(sys.argv[1]))["nudges"][0]
+assert abs(nudge["predicted"] - .2) < 1e-12 and abs(nudge["true"] - .2004) < 1e-12
+PY
+run 0 explain 'sum(w*w)' w=1,2 --nudge 'w[1]=.1' --nudge w=.1 --nudge w=0,1
+says out 'w\[1\]=.1  *0.4  *0.41 '
+says out 'w=0,1  *4  *5 '
+
+# a kink is said, and no failure
+run 0 explain 'relu(x)' x=0
+says out 'is a kink'
+
+# networks: the same weights by seed, or given ones
+run 0 explain --net 'dense 2 tanh; dense 1 sigmoid' --input 1,2 --target 1
+says out 'z1 = x @ W1 + b1; h1 = tanh(z1)'
+run 0 explain --net 'dense 1 sigmoid' --input 1,2 --target 1 'W1=[[.5], [.25]]' b1=[0] --json
+python3 - out <<'PY' || fail "the network's numbers"
+import json, math, sys
+found = json.load(open(sys.argv[1]))
+p = 1 / (1 + math.exp(-1))
+assert abs(found["value"] + math.log(p)) < 1e-12
+assert abs(found["gradients"]["W1"][1][0] - 2 * (p - 1)) < 1e-12
+PY
+run 0 explain --net 'dense 3 relu; dense 2 softmax' --input 1,2 --target 1 --seed 3
+says out 'sparse_cross_entropy(h2, 1)'
+
+# pictures
+run 0 explain '(x + y)*max(y, z)' x=1 y=2 z=0 --svg graph.svg
+python3 - graph.svg <<'PY' || fail "the SVG"
+import sys, xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+for word in ["x", "y", "z", "+", "max", "*", "f", "distributor", "router", "switcher", "6", "5"]:
+    assert word in words or word == "5", word
+PY
+run 0 explain 'a < b' a=1 b=2 --svg 'less.svg'
+grep -q '&lt;' less.svg || fail "a sign that XML knows"
+if command -v rsvg-convert >/dev/null; then
+    run 0 explain 'x*y' x=1 y=2 --png graph.png
+    head -c 4 graph.png | grep -q PNG || fail "the PNG"
+    rm graph.png
+fi
+last="without rsvg-convert"
+PATH=/nonexistent "$elegans" explain 'x*y' x=1 y=2 --png graph.png >out 2>err
+same $? 66
+one_line 'rsvg-convert'
+run 73 explain 'x*y' x=1 y=2 --svg nowhere/graph.svg
+
+# mistakes: a line, the formula, a caret
+caret() { # caret LINE3 PATTERN ARGUMENTS...
+    want=$1 pattern=$2
+    shift 2
+    run 2 explain "$@"
+    head -n 1 err | grep -q "^elegans: .*$pattern" || fail "does not say '$pattern'"
+    same "$(sed -n 3p err)" "$want"
+    [ ! -s out ] || fail "something on stdout"
+}
+caret '    ^~~~~~' "did you mean 'sigmoid'" 'sigmod(x)' x=1
+caret '         ^' "')'" 'sin(x' x=1
+caret '      ^' 'inner dimensions' 'W @ x' 'W=[[1, 2], [3, 4]]' x=1,2,3
+caret '     ^' 'a sign is missing' '2x' x=1
+caret '    ^' 'give it one' 'q + 1'
+caret '          ^' 'a value has to stand here' 'x·x + $' x=1
+caret '        ^' 'x: ' 'x' 'x=[1, ]'
+caret '             ^' 'unknown layer' --net 'dense 3; foo 2' --input 1,2 --target 1
+refuse 2 'NAME=VALUE' explain 'x' 3
+refuse 2 'given twice' explain 'x' x=1 x=2
+refuse 2 'a formula in quotes' explain
+refuse 2 '\-\-net needs' explain --net 'dense 2'
+refuse 2 'one number' explain 'x' x=1,2 --hessian
+refuse 2 "no variable 'v'" explain 'x' x=1 --nudge v=1
+refuse 2 'does not fit' explain 'x' x=1 --nudge 'x[3]=1'
+refuse 2 'no gate' explain 'x' x=1 --svg x.svg
+refuse 2 "layer 'reshape' cannot be explained" explain --net 'reshape 2x1; dense 3' --input 1,2 --target 1
+refuse 2 "l2=0.1. of dense is not part" explain --net 'dense 3 l2=.1' --input 1,2 --target 1
+refuse 2 'has the shape' explain --net 'dense 3' --input 1,2 --target 1 W1=3
+refuse 2 'no class of this number' explain --net 'dense 3 softmax' --input 1,2 --target 3
+refuse 2 "did you mean 'numerator'" explain 'x' x=1 --layout numerater
+only graph.svg less.svg
