@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "compile/pass.h"
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -16,6 +17,10 @@ const eg_pass eg_passes[] = {
     { "fold", eg_pass_fold },
     { "common", eg_pass_common },
     { "simplify", eg_pass_simplify },
+    { "prune", eg_pass_prune },
+    { "hoist", eg_pass_hoist },
+    { "sink", eg_pass_sink },
+    { "prune", eg_pass_prune },
     { "fold", eg_pass_fold },
     { "common", eg_pass_common },
     { "simplify", eg_pass_simplify },
@@ -26,6 +31,7 @@ const eg_pass eg_passes[] = {
     { "common", eg_pass_common },
     { "dead", eg_pass_dead },
     { "layout", eg_pass_layout },
+    { "invariant", eg_pass_invariant },
     { "common", eg_pass_common },
     { "dead", eg_pass_dead },
     { "fuse", eg_pass_fuse },
@@ -65,7 +71,37 @@ static int wants_verifier(void) {
 #endif
 }
 
+static eg_status run(eg_unit *unit, const eg_pass *pass);
+
+/* The body takes over what the pass made of its graph. */
+static void take_back(eg_body *body, const eg_unit *inner) {
+    body->graph = inner->graph;
+    body->graph->body = body;
+    memcpy(body->out, inner->root, sizeof *body->out * (size_t)body->nout);
+    for (int id = 0; id < body->graph->n; id++) {
+        eg_value *v = body->graph->values[id];
+        if (v->op == EG_OP_PARAM) body->param[v->attr.index.index] = v;
+    }
+}
+
+static eg_status run_on_body(const eg_unit *unit, eg_body *body, const eg_pass *pass) {
+    eg_unit inner = *unit;
+    inner.graph = body->graph;
+    inner.nroots = body->nout;
+    inner.root = eg_alloc(sizeof *inner.root * (size_t)body->nout);
+    if (!inner.root) return EG_E_MEMORY;
+    memcpy(inner.root, body->out, sizeof *inner.root * (size_t)body->nout);
+    eg_status status = run(&inner, pass);
+    take_back(body, &inner);
+    eg_free(inner.root);
+    return status;
+}
+
 static eg_status run(eg_unit *unit, const eg_pass *pass) {
+    for (int id = 0; id < unit->graph->n; id++) {
+        const eg_value *v = unit->graph->values[id];
+        if (v->op == EG_OP_SCAN) EG_TRY(run_on_body(unit, v->attr.body.body, pass));
+    }
     int show = listed(getenv("EG_DUMP"), pass->name);
     if (show) dump(unit, "before", pass->name);
     if (pass->run(unit) != EG_OK) return eg_context("%s", pass->name);

@@ -187,11 +187,21 @@ static const char *fault_of_value(const eg_unit *unit, const eg_value *v) {
     return !fault && product ? fault_of_product(unit, product) : fault;
 }
 
+static eg_status verify_loop(const eg_unit *unit, const eg_value *v) {
+    eg_unit inner = *unit;
+    if (v->op != EG_OP_SCAN) return EG_OK;
+    inner.graph = v->attr.body.body->graph;
+    inner.root = v->attr.body.body->out;
+    inner.nroots = v->attr.body.body->nout;
+    return eg_compiled_verify(&inner);
+}
+
 eg_status eg_compiled_verify(const eg_unit *unit) {
     for (int id = 0; id < unit->graph->n; id++) {
         const eg_value *v = unit->graph->values[id];
         const char *fault = fault_of_value(unit, v);
         if (fault) return eg_fail(EG_E_INTERNAL, "compiled: value %d (%s) has %s", id, v->def->name, fault);
+        EG_TRY(verify_loop(unit, v));
     }
     for (int i = 0; i < unit->nroots; i++)
         if (unit->root[i]->op != EG_OP_ASSIGN && unit->root[i]->layout != EG_ROWS)

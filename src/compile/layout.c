@@ -132,6 +132,7 @@ static void find_anchors(plan *p) {
 static int wish(const plan *p, const eg_value *v, int i) {
     if (p->member[v->id] && p->panels[v->id]) return is_full(v, v->in[i]) ? EG_PANELS : EG_ROWS;
     if (v->op == EG_OP_ASSIGN) return i == 0 ? -1 : (int)v->in[0]->layout;
+    if (v->op == EG_OP_SCAN) return (int)v->attr.body.body->param[i]->layout;
     if (p->unit->layout && is_product(v) && i == 0) return v->attr.matmul.ta ? EG_ROWS : -1;
     if (p->unit->layout && is_product(v) && i == 1) return -1;
     return EG_ROWS;

@@ -5,6 +5,8 @@
  * is eg_passes in compile.c; each file of this folder is one pass and starts with its contract: needs / keeps /
  * breaks.
  *
+ * Each pass runs on the bodies of scans too, as units of their own, from the inside out.
+ *
  * EG_DUMP=<pass>[,<pass>...] or EG_DUMP=all prints the graph text before and after (through eg_remark at DEBUG level,
  * and to stderr: the one place that does, because the user asked by the environment).
  */
@@ -67,9 +69,13 @@ eg_status eg_pass_fold(eg_unit *unit);       /* computes what depends on constan
 eg_status eg_pass_common(eg_unit *unit);     /* merges equal subexpressions                                   */
 eg_status eg_pass_simplify(eg_unit *unit);   /* algebra: x*1, x+0, reshape of reshape, ...          */
 eg_status eg_pass_contract(eg_unit *unit);   /* a*b+c -> muladd, matmul + bias row -> matmul with a start value */
+eg_status eg_pass_prune(eg_unit *unit);      /* what loops carry and stack for nobody; loops of no or one step     */
+eg_status eg_pass_hoist(eg_unit *unit);      /* out of loops before they begin: what depends on no carry         */
+eg_status eg_pass_sink(eg_unit *unit);       /* out of loops after their end: sums over steps, products of results */
 eg_status eg_pass_transpose(eg_unit *unit);  /* permutes of the last two axes go into matmul's ta, tb            */
 eg_status eg_pass_lower(eg_unit *unit);      /* argmax compared with labels: in ops that groups have              */
 eg_status eg_pass_layout(eg_unit *unit);     /* panels: marks values, inserts pack and unpack                    */
+eg_status eg_pass_invariant(eg_unit *unit);  /* out of loops: what layout put there and is the same in every step */
 eg_status eg_pass_fuse(eg_unit *unit);       /* elementwise and row-reduction groups, matmul epilogues: FUSED     */
 eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its assign; update groups side by side */
 

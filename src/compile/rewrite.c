@@ -83,6 +83,8 @@ static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn f
     r.to = eg_graph_new();
     if (needed && r.map && r.uses && r.to) {
         eg_mark_needed(unit->root, unit->nroots, needed);
+        for (int id = 0; id < r.from->n; id++) /* a body keeps its params, whether they are read or not */
+            if (r.from->values[id]->op == EG_OP_PARAM) needed[id] = 1;
         count_uses(&r, needed);
         status = visit_all(&r, order, order ? n : r.from->n, fn, needed);
         if (status == EG_OK) take_over(&r);

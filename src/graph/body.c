@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * body.c: graphs inside of graphs. A body is a function: its params stand for the inputs of the node that runs it, in one
- * step (a fused group) or many times (a scan).
+ * body.c: graphs inside of graphs. A body is a function: its params stand for the inputs of the node that runs it, in
+ * one step (a fused group) or many times (a scan).
  *
  * The body of a scan is built by the user, who writes formulas with whatever is at hand. While it is open, an operand
- * that belongs to a graph around it is captured: it becomes one more param, once. Constants are copied instead, so that
- * what is known stays known. A loop in a loop captures through the one around it.
+ * that belongs to a graph around it is captured: it becomes one more param, once. Constants are copied instead, so
+ * that what is known stays known. A loop in a loop captures through the one around it.
  *
  * Non-goals: recursion, bodies that are shared by several nodes.
  */
@@ -115,7 +115,8 @@ int eg_is_around(const eg_graph *graph, const eg_graph *inner) {
 eg_value *eg_capture(eg_graph *inner, eg_value *outer) {
     eg_body *body = inner->body;
     if (outer->graph != body->outer) outer = eg_capture(body->outer, outer);
-    if (eg_value_is_poisoned(outer)) return eg_poison(inner, outer->graph->status, "capture", "%s", outer->graph->error);
+    if (eg_value_is_poisoned(outer))
+        return eg_poison(inner, outer->graph->status, "capture", "%s", outer->graph->error);
     if (outer->op == EG_OP_CONST) return eg_node_copy(inner, outer, NULL);
     for (int i = 0; i < body->nin; i++)
         if (body->in[i] == outer) return body->param[i];

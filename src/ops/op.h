@@ -73,6 +73,11 @@ extern const eg_op_def *const eg_op_table[EG_OP_COUNT];
 
 const eg_op_def *eg_op_named(const char *name); /* NULL if unknown */
 
+/* The value computed for all steps of a loop at once: of the inputs, those of the mask `lifted` (bit i; at least one)
+ * are stacks with `steps` as an axis more in front, and so is the result. Built where the inputs are. */
+int eg_can_lift(const eg_value *value, unsigned lifted);
+eg_value *eg_lift(const eg_value *value, eg_value *const *in, unsigned lifted, int64_t steps);
+
 /* Runs the reference of one value (elementwise ops by `scalar` with broadcasting, others by `ref`). */
 void eg_ref_run(const eg_ref_call *call);
 double eg_value_flops(const eg_value *value);

@@ -2,10 +2,11 @@
  *
  * scan.c: the loop. A scan runs a body, which is a graph of its own, `steps` times:
  *
- *     carry[0..] , y[t][0..] = body(carry[0..], x[t][0..], captured[0..])      t = 0, 1, ... or, in reverse, ..., 1, 0
+ *     carry[0..] , y[t][0..] = body(carry[0..], x[t][0..], captured[0..])      t = 0, 1, ... or, in reverse, ..., 1,
+ * 0
  *
- * Its results are the last carries and the stacked y. The form (node.h) is positional: params and outputs of the body come
- * in that order. The number of steps is part of the shape, as all shapes are static.
+ * Its results are the last carries and the stacked y. The form (node.h) is positional: params and outputs of the body
+ * come in that order. The number of steps is part of the shape, as all shapes are static.
  *
  * Non-goals: loops that end by a condition, bodies with effects. Executors run it; there is no reference of one call.
  */
@@ -29,7 +30,8 @@ static eg_status check_counts(const eg_value *value) {
     if (value->nin != body->nin)
         return eg_fail(EG_E_ARGUMENT, "%d operands for a body of %d parameters", value->nin, body->nin);
     if (carries < 0 || stacked < 0 || carries + stacked > body->nin || carries > body->nout)
-        return eg_fail(EG_E_ARGUMENT, "%lld carries and %lld stacked operands do not fit a body of %d parameters and %d results",
+        return eg_fail(EG_E_ARGUMENT,
+                       "%lld carries and %lld stacked operands do not fit a body of %d parameters and %d results",
                        (long long)carries, (long long)stacked, body->nin, body->nout);
     if (value->attr.body.steps < 0) return eg_fail(EG_E_ARGUMENT, "fewer than 0 steps");
     return EG_OK;
@@ -42,7 +44,8 @@ static eg_status check_operand(const eg_value *value, int i) {
     char a[160], b[160];
     if (in->dtype == param->dtype && eg_shape_equal(in->shape, shape)) return EG_OK;
     return eg_fail(EG_E_SHAPE, "%s %d is %s%s, its parameter needs %s%s", roles[role], i, eg_dtype_name(in->dtype),
-                   eg_shape_text(in->shape, a, sizeof a), eg_dtype_name(param->dtype), eg_shape_text(shape, b, sizeof b));
+                   eg_shape_text(in->shape, a, sizeof a), eg_dtype_name(param->dtype),
+                   eg_shape_text(shape, b, sizeof b));
 }
 
 static eg_status check_carry(const eg_value *value, int i) {
@@ -86,15 +89,20 @@ static double flops_scan(const eg_value *value) {
     return sum * (double)value->attr.body.steps;
 }
 
-void eg_scan_vjp(eg_value *scan, eg_value *const *dout, const unsigned char *wanted, eg_value **din); /* scan_grad.c */
+void eg_scan_vjp(eg_value *scan, eg_value *const *dout, const unsigned char *wanted,
+                 eg_value **din); /* scan_grad.c */
 
-const eg_op_def eg_op_scan = { .name = "scan", .arity = -1, .attr = EG_ATTR_BODY, .infer = infer_scan,
-    .vjp_parts = eg_scan_vjp, .flops = flops_scan };
+const eg_op_def eg_op_scan = { .name = "scan",
+                               .arity = -1,
+                               .attr = EG_ATTR_BODY,
+                               .infer = infer_scan,
+                               .vjp_parts = eg_scan_vjp,
+                               .flops = flops_scan };
 
 /* ---- constructor ----------------------------------------------------------------------------- */
 
 typedef struct call {
-    eg_graph *graph;  /* where the scan will stand */
+    eg_graph *graph; /* where the scan will stand */
     eg_scan_opt opt;
     int64_t steps;
     eg_body *body;
@@ -102,9 +110,7 @@ typedef struct call {
     eg_value **out;   /* [ncarry + ny] */
 } call;
 
-static eg_value *fail(const call *c, const char *what) {
-    return eg_poison(c->graph, EG_E_SHAPE, "scan", "%s", what);
-}
+static eg_value *fail(const call *c, const char *what) { return eg_poison(c->graph, EG_E_SHAPE, "scan", "%s", what); }
 
 /* The graph of the operands, if it lies in a loop around. */
 static void find_graph(call *c) {
@@ -119,7 +125,8 @@ static eg_value *take_operands(call *c) {
         eg_value *v = i < c->opt.ncarry ? c->opt.carry[i] : c->opt.x[i - c->opt.ncarry];
         if (!v) return fail(c, "an operand is NULL");
         if (eg_value_is_poisoned(v)) return eg_poison(c->graph, v->graph->status, "scan", "%s", v->graph->error);
-        if (v->graph != c->graph && c->graph->is_open && eg_is_around(v->graph, c->graph)) v = eg_capture(c->graph, v);
+        if (v->graph != c->graph && c->graph->is_open && eg_is_around(v->graph, c->graph))
+            v = eg_capture(c->graph, v);
         if (v->graph != c->graph) return fail(c, "an operand belongs to another graph");
         c->first[i] = eg_firm(v, v->dtype);
     }
@@ -169,7 +176,10 @@ static eg_value *finish(call *c) {
     for (int i = 0; i < nout; i++) c->out[i] = adopt(c, i);
     if (eg_body_finish(body, c->out, nout) != EG_OK) return c->graph->poison;
     memcpy(body->in, c->first, sizeof *c->first * (size_t)given);
-    eg_attr attr = { .body = { .body = body, .steps = c->steps, .carries = c->opt.ncarry, .stacked = c->opt.nx,
+    eg_attr attr = { .body = { .body = body,
+                               .steps = c->steps,
+                               .carries = c->opt.ncarry,
+                               .stacked = c->opt.nx,
                                .reverse = c->opt.reverse != 0 } };
     return eg_node(c->graph, EG_OP_SCAN, body->in, body->nin, &attr);
 }

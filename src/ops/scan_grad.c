@@ -2,15 +2,15 @@
  *
  * scan_grad.c: the derivative of a scan is a scan that walks the other way:
  *
- *     carries          the adjoints of the forward carries, and for each captured value the sum of its adjoints so far
- *     stacked operands the adjoints of the stacked results, slices of forward operands, and the residuals
- *     results          the adjoints of the stacked operands
+ *     carries          the adjoints of the forward carries, and for each captured value the sum of its adjoints so
+ * far stacked operands the adjoints of the stacked results, slices of forward operands, and the residuals results the
+ * adjoints of the stacked operands
  *
  * The body is differentiated in its own graph (eg_vjp), with parameters without a number as seeds; what that added is
- * copied into the new body, and nothing of the forward scan uses it. Residuals are the forward values that the derivative
- * reads: they become stacked results of the forward scan. A result of a product, a reduction or a transcendental function
- * is kept; what is cheap to compute from what is there anyhow is computed again; what depends on captured values only is
- * computed again too (and moved out of the loop by the compiler).
+ * copied into the new body, and nothing of the forward scan uses it. Residuals are the forward values that the
+ * derivative reads: they become stacked results of the forward scan. A result of a product, a reduction or a
+ * transcendental function is kept; what is cheap to compute from what is there anyhow is computed again; what depends
+ * on captured values only is computed again too (and moved out of the loop by the compiler).
  *
  * Non-goals: trading more recomputation for less memory.
  */
@@ -25,20 +25,20 @@ enum { UNKNOWN, KEPT, AGAIN };
 
 typedef struct backward {
     eg_value *scan;
-    eg_body *body;            /* the forward one */
+    eg_body *body; /* the forward one */
     eg_graph *inner;
     int carries, stacked, nin, nout;
-    eg_value *const *dout;    /* [nout] */
-    eg_value **seed;          /* [nout]: params of `inner`; NULL where no adjoint arrives */
-    eg_value **found;         /* [nin]: adjoints of the params; NULL: not wanted, or none */
-    int n;                    /* values of `inner`, once it is differentiated */
-    unsigned char *is_after;  /* [n]: depends on a seed */
+    eg_value *const *dout;     /* [nout] */
+    eg_value **seed;           /* [nout]: params of `inner`; NULL where no adjoint arrives */
+    eg_value **found;          /* [nin]: adjoints of the params; NULL: not wanted, or none */
+    int n;                     /* values of `inner`, once it is differentiated */
+    unsigned char *is_after;   /* [n]: depends on a seed */
     unsigned char *is_varying; /* [n]: depends on a carry or a stacked operand */
-    unsigned char *fate;      /* [n] */
-    unsigned char *needed;    /* [n]: of the derivative's body */
-    int *mark, stamp;         /* [n]: visited by the current walk */
-    eg_value **map;           /* [n]: in the derivative's body */
-    eg_value **operand;       /* of the new scan */
+    unsigned char *fate;       /* [n] */
+    unsigned char *needed;     /* [n]: of the derivative's body */
+    int *mark, stamp;          /* [n]: visited by the current walk */
+    eg_value **map;            /* [n]: in the derivative's body */
+    eg_value **operand;        /* of the new scan */
     eg_body *made;
 } backward;
 
@@ -48,7 +48,9 @@ static int is_param(const backward *b, const eg_value *v) {
     return v->op == EG_OP_PARAM && v->attr.index.index < b->nin && b->body->param[v->attr.index.index] == v;
 }
 
-static int is_carry(const backward *b, const eg_value *v) { return is_param(b, v) && v->attr.index.index < b->carries; }
+static int is_carry(const backward *b, const eg_value *v) {
+    return is_param(b, v) && v->attr.index.index < b->carries;
+}
 
 /* ---- differentiating ------------------------------------------------------------------------- */
 
@@ -57,7 +59,8 @@ static void make_seeds(backward *b) {
     for (int k = 0; k < b->nout; k++) {
         const eg_value *out = b->body->out[k];
         eg_attr attr = { .index = { .index = b->nin + k, .shape = out->shape, .dtype = out->dtype } };
-        if (eg_is_float(out->dtype) && (k < b->carries || b->dout[k])) b->seed[k] = eg_node(b->inner, EG_OP_PARAM, NULL, 0, &attr);
+        if (eg_is_float(out->dtype) && (k < b->carries || b->dout[k]))
+            b->seed[k] = eg_node(b->inner, EG_OP_PARAM, NULL, 0, &attr);
     }
 }
 
@@ -149,8 +152,10 @@ static void decide(backward *b, const unsigned char *read) {
         const eg_value *v = b->inner->values[id];
         if (!read[id] || b->fate[id] != UNKNOWN) continue;
         b->stamp++;
-        if (missing(b, v) <= bytes_of(v)) compute_again(b, v);
-        else b->fate[id] = KEPT;
+        if (missing(b, v) <= bytes_of(v))
+            compute_again(b, v);
+        else
+            b->fate[id] = KEPT;
     }
 }
 
@@ -281,7 +286,10 @@ static eg_status build(backward *b, results *r, eg_value **din) {
     complete(b, r);
     if (r->n == 0 || b->made->nin == 0) return EG_OK;
     EG_TRY(eg_body_finish(b->made, r->out, r->n));
-    eg_attr attr = { .body = { .body = b->made, .steps = b->scan->attr.body.steps, .carries = r->carries, .stacked = stacked,
+    eg_attr attr = { .body = { .body = b->made,
+                               .steps = b->scan->attr.body.steps,
+                               .carries = r->carries,
+                               .stacked = stacked,
                                .reverse = !b->scan->attr.body.reverse } };
     eg_value *scan = eg_node(graph, EG_OP_SCAN, b->operand, b->made->nin, &attr);
     for (int k = 0; k < r->n; k++) din[r->of[k]] = eg_part(scan, k);
@@ -323,8 +331,12 @@ static eg_status run(backward *b, const unsigned char *wanted, eg_value **din) {
 }
 
 void eg_scan_vjp(eg_value *scan, eg_value *const *dout, const unsigned char *wanted, eg_value **din) {
-    backward b = { .scan = scan, .body = scan->attr.body.body, .carries = scan->attr.body.carries,
-                   .stacked = scan->attr.body.stacked, .nin = scan->nin, .dout = dout };
+    backward b = { .scan = scan,
+                   .body = scan->attr.body.body,
+                   .carries = scan->attr.body.carries,
+                   .stacked = scan->attr.body.stacked,
+                   .nin = scan->nin,
+                   .dout = dout };
     b.inner = b.body->graph;
     b.nout = b.body->nout;
     eg_status status = run(&b, wanted, din);

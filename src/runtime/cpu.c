@@ -26,9 +26,10 @@ static eg_status start(eg_program *p, eg_cpu_run *run) {
     run->needed = EG_ARENA_ARRAY(run->arena, unsigned char, n);
     run->result = EG_ARENA_ARRAY(run->arena, void *, p->unit.nroots);
     if (!run->storage_of || !run->needed || !run->result) return EG_E_MEMORY;
-    int threads = p->opt.threads > 0 ? p->opt.threads : eg_threads();
+    run->nports = p->ninputs;
+    run->threads = p->opt.threads > 0 ? p->opt.threads : eg_threads();
     EG_TRY(eg_cpu_lower(run));
-    EG_TRY(eg_cpu_plan(run, threads));
+    EG_TRY(eg_cpu_plan(run));
     if (run->parts > 1) eg_pool_prepare(run->parts);
     return EG_OK;
 }
@@ -38,9 +39,11 @@ static eg_status cpu_start(eg_program *p) {
     return run ? start(p, run) : EG_E_MEMORY;
 }
 
-static void cpu_stop(eg_program *p) {
-    eg_cpu_run *run = p->run;
-    if (!run) return;
+void eg_cpu_run_free(eg_cpu_run *run) {
+    for (eg_cpu_run *loop = run->loops; loop; loop = loop->next_loop) {
+        loop->memory = NULL; /* lent by this run */
+        eg_cpu_run_free(loop);
+    }
     eg_free(run->storage);
     eg_free(run->step);
     eg_free(run->use);
@@ -49,6 +52,10 @@ static void cpu_stop(eg_program *p) {
     eg_free(run->memory);
     eg_free(run->constants);
     eg_free(run->scratch);
+}
+
+static void cpu_stop(eg_program *p) {
+    if (p->run) eg_cpu_run_free(p->run);
 }
 
 /* ---- running --------------------------------------------------------------------------------------------- */
@@ -82,14 +89,17 @@ static void run_measured(eg_cpu_run *run) {
     run->profiled++;
 }
 
-static eg_status cpu_run(eg_program *p) {
-    eg_cpu_run *run = p->run;
-    unsigned mode = eg_denormals_flush();
-    if (p->opt.profile) {
+void eg_cpu_run_steps(eg_cpu_run *run) {
+    if (run->program->opt.profile) {
         run_measured(run);
     } else {
         for (const eg_cpu_step *step = run->step, *end = step + run->nstep; step < end; step++) run_step(run, step);
     }
+}
+
+static eg_status cpu_run(eg_program *p) {
+    unsigned mode = eg_denormals_flush();
+    eg_cpu_run_steps(p->run);
     eg_denormals_restore(mode);
     return EG_OK;
 }
@@ -106,9 +116,15 @@ static void cpu_fetch(const eg_program *p, int root, double *out, int64_t n) {
 
 /* ---- looking --------------------------------------------------------------------------------------------- */
 
+static size_t memory_of(const eg_cpu_run *run) {
+    size_t bytes = run->constant_bytes + (size_t)run->parts * run->scratch_floats * sizeof(float);
+    for (const eg_cpu_run *loop = run->loops; loop; loop = loop->next_loop) bytes += memory_of(loop);
+    return bytes;
+}
+
 static size_t cpu_memory(const eg_program *p) {
     const eg_cpu_run *run = p->run;
-    return run->memory_bytes + run->constant_bytes + (size_t)run->parts * run->scratch_floats * sizeof(float);
+    return memory_of(run) + run->memory_bytes;
 }
 
 static int cpu_steps(const eg_program *p) { return ((const eg_cpu_run *)p->run)->nstep; }
@@ -122,20 +138,33 @@ static void describe_time(eg_text *text, const eg_cpu_run *run, const eg_cpu_ste
                    step->flops / step->fastest * 1e-9, step->bytes / step->fastest * 1e-9);
 }
 
+static void describe_step(eg_text *text, const eg_cpu_run *run, const eg_cpu_step *step, int depth,
+                          double total) {
+    const eg_value *v = step->value;
+    char shape[160];
+    eg_text_format(text, "%*s%%%-4d %-14s %s%-14s %-16s %d part%s %12.0f flops %10.0f bytes", 2 * depth, "", v->id,
+                   eg_value_op(v), eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape), step->kernel,
+                   step->parts, step->parts > 1 ? "s" : " ", step->flops, step->bytes);
+    if (run->profiled) describe_time(text, run, step, total);
+    eg_text_add(text, "\n");
+}
+
+/* The steps of a loop stand behind it, one pass through them each; shares are of the loop. */
+static double describe_steps(eg_text *text, const eg_cpu_run *run, int depth) {
+    double total = 0;
+    for (int i = 0; i < run->nstep; i++) total += run->step[i].seconds;
+    for (int i = 0; i < run->nstep; i++) {
+        const eg_cpu_run *loop = eg_cpu_loop_of(&run->step[i]);
+        describe_step(text, run, &run->step[i], depth, total);
+        if (loop) describe_steps(text, loop, depth + 1);
+    }
+    return total;
+}
+
 static void cpu_describe(const eg_program *p, eg_text *text) {
     const eg_cpu_run *run = p->run;
-    double total = 0, fastest = 0;
-    char shape[160];
-    for (int i = 0; i < run->nstep; i++) total += run->step[i].seconds, fastest += run->step[i].fastest;
-    for (int i = 0; i < run->nstep; i++) {
-        const eg_cpu_step *step = &run->step[i];
-        const eg_value *v = step->value;
-        eg_text_format(text, "%%%-4d %-14s %s%-14s %-16s %d part%s %12.0f flops %10.0f bytes", v->id, eg_value_op(v),
-                       eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape), step->kernel,
-                       step->parts, step->parts > 1 ? "s" : " ", step->flops, step->bytes);
-        if (run->profiled) describe_time(text, run, step, total);
-        eg_text_add(text, "\n");
-    }
+    double total = describe_steps(text, run, 0), fastest = 0;
+    for (int i = 0; i < run->nstep; i++) fastest += run->step[i].fastest;
     if (run->profiled)
         eg_text_format(text, "total %.2f us, fastest %.2f us\n", total / (double)run->profiled * 1e6, fastest * 1e6);
 }

@@ -19,7 +19,8 @@
 
 enum { EG_FOREVER = 1 << 30 }; /* eg_storage.last of what outlives the run */
 
-typedef enum eg_place_kind { EG_IN_ARENA, EG_IN_INPUT, EG_IN_STATE, EG_IN_CONSTANTS } eg_place_kind;
+/* LOOP: in a scan's body, what lies elsewhere in each step, or outside. */
+typedef enum eg_place_kind { EG_IN_ARENA, EG_IN_INPUT, EG_IN_STATE, EG_IN_CONSTANTS, EG_IN_LOOP } eg_place_kind;
 
 /* Memory of one value and all views of it. */
 typedef struct eg_storage {
@@ -27,8 +28,9 @@ typedef struct eg_storage {
     size_t bytes;
     size_t offset;          /* ARENA, CONSTANTS: from the start of that block */
     unsigned char *base;    /* STATE: the variable's data */
-    int input;              /* INPUT: the port */
+    int input;              /* INPUT, LOOP: the port */
     int same_as;            /* -1, or the storage that this one was put into (an assigned value in its variable) */
+    size_t at;              /* where in that one it begins */
     int first, last;        /* ARENA: first step that writes it, last that touches it; first -1: nobody */
     int group;              /* ARENA: -1, or its row in run->group: they lie side by side, in that order */
     const eg_value *value;  /* CONSTANTS: what to fill it with */
@@ -91,7 +93,8 @@ typedef struct eg_cpu_run {
     int nuse, use_capacity;
     eg_fixup *fixup;
     int nfixup, fixup_capacity;
-    int *input_fixup; /* [ninputs + 1]: the fixups of input i are fixup[input_fixup[i] .. input_fixup[i + 1]) */
+    int nports;             /* inputs of the program, or ports of a loop */
+    int *port_fixup;        /* [nports + 1]: the fixups of port i are fixup[port_fixup[i] .. port_fixup[i + 1]) */
     eg_neighbours *group;
     int ngroup, group_capacity;
     void **result;          /* [nroots]: row-major, in the root's dtype */
@@ -100,8 +103,10 @@ typedef struct eg_cpu_run {
     struct eg_strips *strips; /* all strip programs */
     float *scratch;         /* [parts][scratch_floats] */
     size_t scratch_floats;
-    int parts;              /* most parts of any step */
+    int threads;            /* most parts that are allowed */
+    int parts;              /* most parts of any step, those of loops included */
     int64_t profiled;       /* runs */
+    struct eg_cpu_run *loops, *next_loop; /* the bodies of its scans; of the same outer run */
 } eg_cpu_run;
 
 /* Parts get at least this many nanoseconds of work; tests set 0 to cut everything. */
@@ -123,15 +128,29 @@ eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use us
 int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes);
 /* The storage of a value, made at the first call; views have that of what they look at. -1 without memory. */
 int eg_storage_of(eg_cpu_run *run, const eg_value *value);
-/* The storage in which another one was put, or itself. */
+/* The storage in which another one was put, or itself; and where in it. */
 int eg_storage_root(const eg_cpu_run *run, int storage);
+size_t eg_storage_at(const eg_cpu_run *run, int storage);
+/* A part of another storage. -1 without memory. */
+int eg_storage_part(eg_cpu_run *run, int whole, size_t at, size_t bytes);
 /* Asks for storages to lie side by side; ignored where one of them cannot move. */
 eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n);
 
 /* ---- the moves ------------------------------------------------------------------------------------------- */
 
 eg_status eg_cpu_lower(eg_cpu_run *run);
-eg_status eg_cpu_plan(eg_cpu_run *run, int threads);
+eg_status eg_cpu_plan(eg_cpu_run *run);
+/* A loop's body: everything but its memory, which the outer run gives it; then, once it is there, the addresses. */
+eg_status eg_cpu_plan_loop(eg_cpu_run *loop);
+void eg_cpu_settle_loop(eg_cpu_run *loop);
+/* Lowers the values that roots need, in order. */
+eg_status eg_cpu_lower_values(eg_cpu_run *run, eg_value *const *root, int nroots);
+/* Frees what a run has outside of the program's arena. */
+void eg_cpu_run_free(eg_cpu_run *run);
+/* All steps once. */
+void eg_cpu_run_steps(eg_cpu_run *run);
+/* The body that a step runs; NULL if it is no scan. */
+eg_cpu_run *eg_cpu_loop_of(const eg_cpu_step *step);
 /* Writes the address of an input again, after it was lent from elsewhere. */
 void eg_cpu_bind(eg_cpu_run *run, int input);
 
@@ -161,6 +180,7 @@ eg_status eg_lower_scatter_add(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_random(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value);
+eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *value);
 /* A plain copy of one storage into another. */
 eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from, size_t bytes);
 

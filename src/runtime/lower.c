@@ -69,6 +69,20 @@ int eg_storage_root(const eg_cpu_run *run, int storage) {
     return storage;
 }
 
+size_t eg_storage_at(const eg_cpu_run *run, int storage) {
+    size_t at = 0;
+    for (; storage >= 0; storage = run->storage[storage].same_as) at += run->storage[storage].at;
+    return at;
+}
+
+int eg_storage_part(eg_cpu_run *run, int whole, size_t at, size_t bytes) {
+    int part = whole < 0 ? -1 : eg_storage_new(run, EG_IN_ARENA, bytes);
+    if (part < 0) return -1;
+    run->storage[part].same_as = whole;
+    run->storage[part].at = at;
+    return part;
+}
+
 eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n) {
     EG_TRY(GROW(run->group, run->ngroup, run->group_capacity));
     const int *copy = eg_arena_copy(run->arena, storages, (size_t)n * sizeof *storages);
@@ -104,7 +118,7 @@ eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use us
     run->use[run->nuse++] = use;
     run->step[run->nstep - 1].nuse++;
     run->step[run->nstep - 1].bytes += (double)run->storage[storage].bytes;
-    eg_storage *s = &run->storage[storage];
+    eg_storage *s = &run->storage[eg_storage_root(run, storage)];
     if (use.write && s->first < 0) s->first = run->nstep - 1;
     if (s->last < run->nstep - 1) s->last = run->nstep - 1;
     return add_fixup(run, storage, slot);
@@ -195,14 +209,16 @@ static eg_status lower_detach(eg_cpu_run *run, const eg_value *value) {
 static const eg_lower_fn lowerings[EG_OP_COUNT] = {
     [EG_OP_INPUT] = lower_nothing,
     [EG_OP_VAR] = lower_nothing,
+    [EG_OP_PARAM] = lower_nothing,
     [EG_OP_CONST] = lower_nothing,
     [EG_OP_DATA] = lower_nothing,
     [EG_OP_IOTA] = lower_nothing,
     [EG_OP_RESHAPE] = lower_nothing,
     [EG_OP_DETACH] = lower_detach,
-    [EG_OP_PART] = lower_nothing, /* written by its FUSED */
+    [EG_OP_PART] = lower_nothing, /* written by its FUSED or SCAN */
     [EG_OP_FUSED] = eg_lower_fused,
     [EG_OP_ASSIGN] = eg_lower_assign,
+    [EG_OP_SCAN] = eg_lower_scan,
     [EG_OP_SUM] = eg_lower_reduce,
     [EG_OP_MAX] = eg_lower_reduce,
     [EG_OP_MIN] = eg_lower_reduce,
@@ -230,7 +246,8 @@ static const eg_lower_fn lowerings[EG_OP_COUNT] = {
 };
 
 static eg_status lower_value(eg_cpu_run *run, const eg_value *v) {
-    if (v->op != EG_OP_ASSIGN && v->op != EG_OP_FUSED && eg_shape_size(v->shape) == 0) return EG_OK;
+    int has_parts = v->def->attr == EG_ATTR_BODY;
+    if (v->op != EG_OP_ASSIGN && !has_parts && eg_shape_size(v->shape) == 0) return EG_OK;
     if (lowerings[v->op]) return lowerings[v->op](run, v);
     if (v->def->flags & EG_ELEMENTWISE) return eg_lower_elementwise(run, v);
     return eg_lower_reference(run, v);
@@ -251,16 +268,21 @@ static eg_status lower_root(eg_cpu_run *run, int index) {
         if (own < 0) return EG_E_MEMORY;
         EG_TRY(eg_lower_copy(run, v, own, s, run->storage[s].bytes));
     }
-    run->storage[own].last = EG_FOREVER;
+    run->storage[eg_storage_root(run, own)].last = EG_FOREVER;
     return add_fixup(run, own, &run->result[index]);
+}
+
+eg_status eg_cpu_lower_values(eg_cpu_run *run, eg_value *const *root, int nroots) {
+    eg_mark_needed(root, nroots, run->needed);
+    for (int i = 0; i < run->graph->n; i++)
+        if (run->needed[i]) EG_TRY(lower_value(run, run->graph->values[i]));
+    return EG_OK;
 }
 
 eg_status eg_cpu_lower(eg_cpu_run *run) {
     const eg_program *p = run->program;
     for (int i = 0; i < run->graph->n; i++) run->storage_of[i] = -1;
-    eg_mark_needed(p->unit.root, p->unit.nroots, run->needed);
-    for (int i = 0; i < run->graph->n; i++)
-        if (run->needed[i]) EG_TRY(lower_value(run, run->graph->values[i]));
+    EG_TRY(eg_cpu_lower_values(run, p->unit.root, p->unit.nroots));
     for (int i = 0; i < p->unit.nroots; i++)
         if (!eg_root_is_effect(p, i)) EG_TRY(lower_root(run, i));
     return eg_strip_steps_finish(run);

@@ -159,13 +159,20 @@ static int reads_what_is_written(const eg_cpu_run *run, const eg_cpu_step *step,
     return 0;
 }
 
-/* Inputs may be lent from anywhere between two runs. */
-static int lies_in_input(const eg_cpu_run *run, const eg_strips *s, const segment *seg) {
+/* Inputs may be lent from anywhere between two runs, slices move from step to step of a loop; and behind a part of
+ * something lies another part. */
+static int may_have_neighbours(const eg_cpu_run *run, const eg_strips *s, const segment *seg) {
     for (int o = 0; o < s->noperands; o++) {
         if (seg->storage[o] < 0 || s->operand[o].extent != EG_OVER_ALL) continue;
-        if (run->storage[eg_storage_root(run, seg->storage[o])].kind == EG_IN_INPUT) return 1;
+        const eg_storage *storage = &run->storage[seg->storage[o]];
+        const eg_storage *root = &run->storage[eg_storage_root(run, seg->storage[o])];
+        if (root->kind == EG_IN_INPUT || root->kind == EG_IN_LOOP || root->bytes != storage->bytes) return 0;
     }
-    return 0;
+    return 1;
+}
+
+static int same_place(const eg_cpu_run *run, int a, int b) {
+    return eg_storage_root(run, a) == eg_storage_root(run, b) && eg_storage_at(run, a) == eg_storage_at(run, b);
 }
 
 /* May the group be one more segment of the last step: the same program, the same scalars, flat, independent? */
@@ -174,7 +181,7 @@ static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *se
     if (!step || step->run != run_strips || !s->flat) return 0;
     const strip_detail *d = step->detail;
     if (d->nsegments == MOST_SEGMENTS || !eg_strips_equal(d->strips, s)) return 0;
-    if (lies_in_input(run, s, seg) || lies_in_input(run, s, d->segment[0])) return 0;
+    if (!may_have_neighbours(run, s, seg) || !may_have_neighbours(run, s, d->segment[0])) return 0;
     for (int o = 0; o < s->noperands; o++) {
         if (seg->storage[o] < 0 || s->operand[o].reg < 0) continue;
         int root = eg_storage_root(run, seg->storage[o]);
@@ -182,7 +189,8 @@ static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *se
             if (s->operand[o].extent != EG_OVER_ALL) return 0;
             continue;
         }
-        if (s->operand[o].extent == EG_OVER_NONE && root != eg_storage_root(run, d->segment[0]->storage[o])) return 0;
+        int other = d->segment[0]->storage[o];
+        if (s->operand[o].extent == EG_OVER_NONE && !same_place(run, seg->storage[o], other)) return 0;
         if (reads_what_is_written(run, step, root)) return 0;
     }
     return 1;

@@ -129,6 +129,7 @@ static int place_to_take(const eg_cpu_run *run, int at, const eg_use *uses, cons
         const eg_storage *operand = &run->storage[s];
         if (uses[i].write || bit < 0 || bit > 31 || !(use->over >> bit & 1)) continue;
         if (!is_planned(operand) || operand->group >= 0 || operand->last != at || taken[s]) continue;
+        if (run->storage[uses[i].storage].bytes != operand->bytes) continue; /* a part of it */
         if (rounded(operand->bytes) != rounded(run->storage[use->storage].bytes)) continue;
         int allowed = 1;
         for (int k = 0; k < step->nuse; k++) {
@@ -238,9 +239,12 @@ static int is_worth_cutting(const eg_cpu_run *run) {
     return eg_least_work_of_a_part <= 0 || work > nanoseconds_a_byte * passed;
 }
 
-static void decide_parts(eg_cpu_run *run, int threads) {
+static void decide_parts(eg_cpu_run *run) {
+    int threads = run->threads;
     run->parts = 1;
     if (!is_worth_cutting(run)) threads = 1;
+    for (const eg_cpu_run *loop = run->loops; loop; loop = loop->next_loop)
+        if (loop->parts > run->parts) run->parts = loop->parts;
     for (int i = 0; i < run->nstep; i++) {
         eg_cpu_step *step = &run->step[i];
         double worth = eg_least_work_of_a_part > 0 ? step->work / eg_least_work_of_a_part : threads;
@@ -248,9 +252,18 @@ static void decide_parts(eg_cpu_run *run, int threads) {
         if (parts > step->items) parts = step->items;
         step->parts = parts < 1 ? 1 : (int)parts;
         if (step->parts > run->parts) run->parts = step->parts;
-        size_t scratch = (step->scratch + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN;
+    }
+}
+
+static eg_status make_scratch(eg_cpu_run *run, int parts) {
+    for (int i = 0; i < run->nstep; i++) {
+        size_t scratch = (run->step[i].scratch + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN;
         if (scratch > run->scratch_floats) run->scratch_floats = scratch;
     }
+    run->scratch = eg_calloc((size_t)parts * run->scratch_floats + READABLE, sizeof(float));
+    if (!run->scratch) return EG_E_MEMORY;
+    for (eg_strips *s = run->strips; s; s = s->next) eg_strips_settle(s, run->scratch);
+    return EG_OK;
 }
 
 /* ---- addresses ------------------------------------------------------------------------------------------- */
@@ -263,6 +276,8 @@ static void *address(const eg_cpu_run *run, const eg_storage *s) {
         return s->base;
     case EG_IN_CONSTANTS:
         return run->constants + s->offset;
+    case EG_IN_LOOP:
+        return NULL; /* written in each step */
     case EG_IN_ARENA:
         break;
     }
@@ -270,52 +285,69 @@ static void *address(const eg_cpu_run *run, const eg_storage *s) {
 }
 
 static void write_address(const eg_cpu_run *run, const eg_fixup *fixup) {
-    void *at = address(run, &run->storage[eg_storage_root(run, fixup->storage)]);
+    unsigned char *at = address(run, &run->storage[eg_storage_root(run, fixup->storage)]);
+    if (at) at += eg_storage_at(run, fixup->storage);
     memcpy(fixup->slot, &at, sizeof at); /* the slot is a pointer of any type */
 }
 
-/* -1: not of an input. */
-static int input_of(const eg_cpu_run *run, const eg_fixup *fixup) {
+/* -1: of none. */
+static int port_of(const eg_cpu_run *run, const eg_fixup *fixup) {
     const eg_storage *s = &run->storage[eg_storage_root(run, fixup->storage)];
-    return s->kind == EG_IN_INPUT ? s->input : -1;
+    return s->kind == EG_IN_INPUT || s->kind == EG_IN_LOOP ? s->input : -1;
 }
 
-/* All addresses; those of inputs stand first and in order from now on, because they may change. */
-static eg_status bind_all(eg_cpu_run *run) {
-    int ninputs = run->program->ninputs, next = 0;
-    run->input_fixup = EG_ARENA_ARRAY(run->arena, int, ninputs + 1);
-    if (!run->input_fixup) return EG_E_MEMORY;
-    for (int input = 0; input < ninputs; input++) {
-        run->input_fixup[input] = next;
+/* Those of ports stand first and in order from now on, because they may change. */
+static eg_status sort_fixups(eg_cpu_run *run) {
+    int next = 0;
+    run->port_fixup = EG_ARENA_ARRAY(run->arena, int, run->nports + 1);
+    if (!run->port_fixup) return EG_E_MEMORY;
+    for (int port = 0; port < run->nports; port++) {
+        run->port_fixup[port] = next;
         for (int i = next; i < run->nfixup; i++) {
-            if (input_of(run, &run->fixup[i]) != input) continue;
+            if (port_of(run, &run->fixup[i]) != port) continue;
             eg_fixup fixup = run->fixup[i];
             run->fixup[i] = run->fixup[next];
             run->fixup[next++] = fixup;
         }
     }
-    run->input_fixup[ninputs] = next;
-    for (int i = 0; i < run->nfixup; i++) write_address(run, &run->fixup[i]);
+    run->port_fixup[run->nports] = next;
     return EG_OK;
 }
 
 void eg_cpu_bind(eg_cpu_run *run, int input) {
-    for (int i = run->input_fixup[input]; i < run->input_fixup[input + 1]; i++) write_address(run, &run->fixup[i]);
+    for (int i = run->port_fixup[input]; i < run->port_fixup[input + 1]; i++) write_address(run, &run->fixup[i]);
 }
 
-eg_status eg_cpu_plan(eg_cpu_run *run, int threads) {
+/* ---- the whole ------------------------------------------------------------------------------------------- */
+
+static eg_status arrange(eg_cpu_run *run) {
     EG_TRY(plan_arena(run));
     plan_constants(run);
-    run->memory = eg_calloc(1, run->memory_bytes + READABLE);
     run->constants = eg_calloc(1, run->constant_bytes + READABLE);
-    if (!run->memory || !run->constants) return EG_E_MEMORY;
+    if (!run->constants) return EG_E_MEMORY;
     EG_TRY(fill_constants(run));
-    EG_TRY(bind_all(run));
+    return sort_fixups(run);
+}
+
+/* All addresses are known. */
+static void settle(eg_cpu_run *run) {
+    for (int i = 0; i < run->nfixup; i++) write_address(run, &run->fixup[i]);
     for (int i = 0; i < run->nstep; i++)
         if (run->step[i].bound) run->step[i].bound(&run->step[i]);
-    decide_parts(run, threads);
-    run->scratch = eg_calloc((size_t)run->parts * run->scratch_floats + READABLE, sizeof(float));
-    if (!run->scratch) return EG_E_MEMORY;
-    for (eg_strips *s = run->strips; s; s = s->next) eg_strips_settle(s, run->scratch);
-    return EG_OK;
+    decide_parts(run);
 }
+
+eg_status eg_cpu_plan(eg_cpu_run *run) {
+    EG_TRY(arrange(run));
+    run->memory = eg_calloc(1, run->memory_bytes + READABLE);
+    if (!run->memory) return EG_E_MEMORY;
+    settle(run);
+    return make_scratch(run, run->parts);
+}
+
+eg_status eg_cpu_plan_loop(eg_cpu_run *loop) {
+    EG_TRY(arrange(loop));
+    return make_scratch(loop, loop->threads);
+}
+
+void eg_cpu_settle_loop(eg_cpu_run *loop) { settle(loop); }

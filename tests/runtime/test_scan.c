@@ -13,8 +13,9 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "runtime/random_scan.h"
+#include "runtime/cpu.h"
 
-enum { MOST_ROOTS = SCAN_ROOTS + 2 * SCAN_LEAVES + 2, MOST = 1000 };
+enum { MOST_ROOTS = SCAN_ROOTS + 2 * SCAN_LEAVES + 2, MOST = SCAN_MOST };
 
 /* The results, d loss / d leaves, and d |first derivatives|^2 / d leaves. */
 static int roots_of(random_scan *s, eg_value **root, int order) {
@@ -34,16 +35,18 @@ static int roots_of(random_scan *s, eg_value **root, int order) {
     return n;
 }
 
-static eg_program *program_of(const random_scan *s, eg_state *state, eg_value *const *root, int n, eg_program_opt opt) {
+static eg_program *program_of(const random_scan *s, eg_state *state, eg_value *const *root, int n,
+                              eg_program_opt opt) {
     eg_program *p = eg_program_new_(state, root, n, opt);
     if (!p) fail_msg("seed %d: %s", (int)s->seed, eg_error());
-    if (random_scan_feed(s, p) != EG_OK || eg_run(p) != EG_OK) fail_msg("seed %d: %s", (int)s->seed, eg_error());
+    if (random_scan_feed(s, p, 0) != EG_OK || eg_run(p) != EG_OK) fail_msg("seed %d: %s", (int)s->seed, eg_error());
     return p;
 }
 
-static void assert_same(uint64_t seed, const eg_program *a, const eg_program *b, eg_value *const *root, int n, double tolerance) {
+static void assert_same(uint64_t seed, const eg_program *a, const eg_program *b, eg_value *const *root, int n,
+                        double tolerance) {
     for (int i = 0; i < n; i++) {
-        double x[MOST], y[MOST];
+        static double x[MOST], y[MOST];
         int64_t size = eg_shape_size(root[i]->shape);
         assert_true(size <= MOST);
         assert_int_equal(eg_fetch(a, i, x, MOST), EG_OK);
@@ -94,23 +97,130 @@ static void text_comes_back(void **unused) {
     }
 }
 
-/* ---- mistakes -------------------------------------------------------------------------------------------------------------- */
+/* ---- compiled
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* The largest difference, each relative to its root's largest number (or 1). */
+static double distance(const eg_program *a, const eg_program *b, eg_value *const *root, int n) {
+    double worst = 0;
+    for (int i = 0; i < n; i++) {
+        static double x[MOST], y[MOST];
+        double scale = 1;
+        int64_t size = eg_shape_size(root[i]->shape);
+        assert_true(size <= MOST);
+        assert_int_equal(eg_fetch(a, i, x, MOST), EG_OK);
+        assert_int_equal(eg_fetch(b, i, y, MOST), EG_OK);
+        for (int64_t k = 0; k < size; k++) scale = fmax(scale, fabs(y[k]));
+        for (int64_t k = 0; k < size; k++)
+            if (!(fabs(x[k] - y[k]) / scale <= worst)) worst = fabs(x[k] - y[k]) / scale;
+    }
+    return worst;
+}
+
+/* The passes leave the oracle's numbers as they were, but for constants that are rounded to float when they are
+ * folded. */
+static void passes_keep_the_numbers(void **unused) {
+    static const char *const last[] = { "simplify", "prune", "hoist", "sink", "contract", "invariant", "schedule" };
+    (void)unused;
+    for (uint64_t seed = 0; seed < 80; seed++) {
+        random_scan s = random_scan_new(seed, 0);
+        eg_value *root[MOST_ROOTS];
+        int n = roots_of(&s, root, seed % 4 == 0 ? 2 : 1);
+        eg_state *state = eg_state_new(1);
+        eg_program *plain = program_of(&s, state, root, n, (eg_program_opt){ .executor = EG_REF });
+        for (size_t k = 0; k < sizeof last / sizeof *last; k++) {
+            eg_unit unit;
+            assert_int_equal(eg_unit_new(&unit, root, n), EG_OK);
+            if (eg_compile(&unit, last[k]) != EG_OK) fail_msg("seed %d, %s: %s", (int)seed, last[k], eg_error());
+            eg_program *p = eg_program_from_unit(state, &unit, &eg_engine_ref, (eg_program_opt){ 0 });
+            if (!p) fail_msg("seed %d, %s: %s", (int)seed, last[k], eg_error());
+            assert_int_equal(random_scan_feed(&s, p, 0), EG_OK);
+            assert_int_equal(eg_run(p), EG_OK);
+            double d = distance(p, plain, root, n);
+            if (!(d < 1e-4)) fail_msg("seed %d, %s: off by %g", (int)seed, last[k], d);
+            eg_program_free(p);
+        }
+        eg_program_free(plain);
+        eg_state_free(state);
+        eg_graph_free(s.graph);
+    }
+}
+
+static void assert_same_bits(uint64_t seed, const eg_program *a, const eg_program *b, eg_value *const *root, int n,
+                             const char *what) {
+    for (int i = 0; i < n; i++) {
+        size_t bytes = (size_t)eg_shape_size(root[i]->shape) * eg_dtype_size(root[i]->dtype);
+        if (bytes && memcmp(eg_get_data(a, i), eg_get_data(b, i), bytes) != 0)
+            fail_msg("seed %d, root %d: %s gives other bits", (int)seed, i, what);
+    }
+}
+
+/* How far float32 may be off: rounding errors are like small changes of the inputs. Near a kink nothing can be said.
+ */
+static double sensitivity(const random_scan *s, eg_state *state, const eg_program *oracle, eg_value *const *root,
+                          int n) {
+    eg_program *moved = program_of(s, state, root, n, (eg_program_opt){ .executor = EG_REF });
+    assert_int_equal(random_scan_feed(s, moved, 1e-6), EG_OK);
+    assert_int_equal(eg_run(moved), EG_OK);
+    double d = distance(moved, oracle, root, n);
+    eg_program_free(moved);
+    return eg_program_margin(oracle) < 1e-5 ? 1e30 : 2e-5 + 30 * d;
+}
+
+/* The cpu engine agrees with the oracle; threads, and a second run, change no bit. */
+static void cpu_agrees_with_the_oracle(void **unused) {
+    static const eg_program_opt ways[] = { { .threads = 2 }, { .threads = 3 }, { .threads = 1, .profile = 1 } };
+    (void)unused;
+    eg_least_work_of_a_part = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        random_scan s = random_scan_sized(seed, 0, seed % 2);
+        eg_value *root[MOST_ROOTS];
+        int n = roots_of(&s, root, seed % 8 == 0 ? 2 : 1);
+        eg_state *state = eg_state_new(1);
+        eg_program *oracle = program_of(&s, state, root, n, (eg_program_opt){ .executor = EG_REF });
+        eg_program *one = program_of(&s, state, root, n, (eg_program_opt){ .executor = EG_CPU, .threads = 1 });
+        double limit = sensitivity(&s, state, oracle, root, n), d = distance(one, oracle, root, n);
+        if (!(d < limit)) fail_msg("seed %d: off by %g", (int)seed, d);
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+            eg_program_opt opt = ways[k];
+            opt.executor = EG_CPU;
+            eg_program *other = program_of(&s, state, root, n, opt);
+            assert_int_equal(eg_run(other), EG_OK);
+            assert_same_bits(seed, other, one, root, n, "another number of threads");
+            eg_program_free(other);
+        }
+        eg_program *simple =
+            program_of(&s, state, root, n, (eg_program_opt){ .executor = EG_CPU, .no_fuse = 1, .no_layout = 1 });
+        d = distance(simple, oracle, root, n);
+        if (!(d < limit)) fail_msg("seed %d, simple steps: off by %g", (int)seed, d);
+        eg_program_free(simple);
+        eg_program_free(one);
+        eg_program_free(oracle);
+        eg_state_free(state);
+        eg_graph_free(s.graph);
+    }
+    eg_least_work_of_a_part = 500;
+}
+
+/* ---- mistakes
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static eg_value *kept;
 
-static void keeps_a_value(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next, eg_value **y) {
+static void keeps_a_value(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next,
+                          eg_value **y) {
     (void)user, (void)graph, (void)y;
     next[0] = kept = eg_add(carry[0], x[0]);
 }
 
-static void changes_its_carry(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next,
-                              eg_value **y) {
+static void changes_its_carry(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x,
+                              eg_value **next, eg_value **y) {
     (void)user, (void)graph, (void)carry, (void)y;
     next[0] = eg_sum(x[0]);
 }
 
-static void multiplies_wrongly(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x, eg_value **next,
-                               eg_value **y) {
+static void multiplies_wrongly(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x,
+                               eg_value **next, eg_value **y) {
     (void)graph, (void)carry, (void)y;
     next[0] = eg_matmul(x[0], user);
 }
@@ -133,8 +243,10 @@ static void assert_mistake(eg_body_fn fn, int ny, eg_shape x_shape, const char *
 
 static void mistakes_are_named(void **unused) {
     (void)unused;
-    assert_mistake(changes_its_carry, 0, EG_SHAPE(5, 2, 3), "scan: carry 0 is f32[2,3], the next one f32[] (test_scan.c:");
-    assert_mistake(multiplies_wrongly, 0, EG_SHAPE(5, 2, 3), "matmul: [2,3] x [4,3]: inner dimensions 3 and 4 differ");
+    assert_mistake(changes_its_carry, 0, EG_SHAPE(5, 2, 3),
+                   "scan: carry 0 is f32[2,3], the next one f32[] (test_scan.c:");
+    assert_mistake(multiplies_wrongly, 0, EG_SHAPE(5, 2, 3),
+                   "matmul: [2,3] x [4,3]: inner dimensions 3 and 4 differ");
     assert_mistake(forgets_a_result, 1, EG_SHAPE(5, 2, 3), "result 1 of the body was not given");
     assert_mistake(changes_its_carry, 0, EG_SCALAR, "no axis to walk along");
 }
@@ -150,10 +262,11 @@ static void a_value_of_the_body_stays_inside(void **unused) {
     eg_graph_free(g);
 }
 
-/* ---- captures --------------------------------------------------------------------------------------------------------------- */
+/* ---- captures
+ * --------------------------------------------------------------------------------------------------------------- */
 
-static void makes_its_own_variable(void *user, eg_graph *body, eg_value *const *carry, eg_value *const *x, eg_value **next,
-                                   eg_value **y) {
+static void makes_its_own_variable(void *user, eg_graph *body, eg_value *const *carry, eg_value *const *x,
+                                   eg_value **next, eg_value **y) {
     (void)user;
     eg_value *w = eg_weight(body, "w", EG_F32, EG_SHAPE(3, 3));
     y[0] = next[0] = eg_tanh(eg_add(x[0], eg_matmul(carry[0], w)));
@@ -187,15 +300,17 @@ static void variables_of_a_body_belong_to_the_graph(void **unused) {
     eg_graph_free(g);
 }
 
-/* ---- no memory --------------------------------------------------------------------------------------------------------------- */
+/* ---- no memory
+ * --------------------------------------------------------------------------------------------------------------- */
 
-static eg_status build_and_run(uint64_t seed) {
+static eg_status build_and_run(uint64_t seed, eg_executor executor) {
     random_scan s = random_scan_new(seed, 0);
     eg_value *grad[SCAN_LEAVES], *loss = s.graph ? scan_loss(&s, s.root, s.nroots) : NULL;
     eg_state *state = eg_state_new(1);
     eg_status status = loss && state ? eg_grad(loss, s.leaf, s.nleaves, grad) : EG_E_MEMORY;
-    eg_program *p = status == EG_OK ? eg_program_new_(state, grad, s.nleaves, (eg_program_opt){ .executor = EG_REF }) : NULL;
-    if (status == EG_OK) status = p ? random_scan_feed(&s, p) : eg_error_status();
+    eg_program *p =
+        status == EG_OK ? eg_program_new_(state, grad, s.nleaves, (eg_program_opt){ .executor = executor }) : NULL;
+    if (status == EG_OK) status = p ? random_scan_feed(&s, p, 0) : eg_error_status();
     if (status == EG_OK) status = eg_run(p);
     eg_program_free(p);
     eg_state_free(state);
@@ -204,14 +319,17 @@ static eg_status build_and_run(uint64_t seed) {
 }
 
 static void no_memory_is_an_error(void **unused) {
+    static const struct {
+        uint64_t seed;
+        eg_executor executor;
+    } cases[] = { { 3, EG_REF }, { 7, EG_REF }, { 3, EG_CPU } };
     (void)unused;
-    static const uint64_t seeds[] = { 3, 7 };
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(build_and_run(seeds[i]), EG_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(build_and_run(cases[i].seed, cases[i].executor), EG_OK);
         eg_status status = EG_E_MEMORY;
-        for (uint64_t n = 1; status != EG_OK; n++) {
+        for (uint64_t n = 1; status != EG_OK; n += 1 + n / 16) {
             eg_alloc_fail_at(n, 0);
-            status = build_and_run(seeds[i]);
+            status = build_and_run(cases[i].seed, cases[i].executor);
             eg_alloc_fail_at(0, 0);
             if (status != EG_OK) assert_int_equal(status, EG_E_MEMORY);
         }
@@ -222,6 +340,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan_equals_its_unrolled_body),
         cmocka_unit_test(text_comes_back),
+        cmocka_unit_test(passes_keep_the_numbers),
+        cmocka_unit_test(cpu_agrees_with_the_oracle),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(a_value_of_the_body_stays_inside),
         cmocka_unit_test(variables_of_a_body_belong_to_the_graph),

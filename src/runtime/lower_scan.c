@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lower_scan.c: loops. The body of a scan is lowered and planned once, as a run of its own; the scan is one step of
+ * the outer run that goes through the body's steps again and again. What lies elsewhere each time (slices of stacked
+ * operands and results, carries) are ports: addresses that are written into the body's steps before each pass through
+ * them.
+ *
+ * Nothing is copied from step to step. A carry has two slots, which are read and written in turn; a carry that is
+ * also stacked has one slot for each step and one more, so that the carry, its stack, and the stack of what it was
+ * before each step are the same memory:
+ *
+ *     slot          0      1      2    ...    T         (in reverse: from the last to the first)
+ *     before step   0      1      2           -
+ *     after step    -      0      1          T-1
+ *
+ * The body's own memory lies in the outer run's arena for as long as the loop runs.
+ */
+#include <string.h>
+#include "base/status.h"
+#include "ops/op.h"
+#include "runtime/cpu.h"
+#include "runtime/lower.h"
+#include "tensor/shape.h"
+
+/* One place in the body that moves: in pass k at base + bytes * (first + step * k), or between two slots in turn. */
+typedef struct port {
+    unsigned char *base; /* in the outer run */
+    size_t bytes;
+    int64_t first, step;
+    int in_turn;
+} port;
+
+typedef struct first_value {
+    unsigned char *to;
+    const unsigned char *from;
+    size_t bytes, at;
+} first_value;
+
+typedef struct scan_detail {
+    eg_cpu_run *loop;
+    int64_t steps;
+    port *port;         /* [loop->nports] */
+    first_value *carry; /* [ncarries]: into the slot before the first step */
+    int ncarries;
+} scan_detail;
+
+/* ---- running --------------------------------------------------------------------------------------------- */
+
+static void point(const scan_detail *d, int index, int64_t pass) {
+    const port *p = &d->port[index];
+    const eg_cpu_run *loop = d->loop;
+    int64_t slot = p->in_turn ? (p->first + pass) & 1 : p->first + p->step * pass;
+    unsigned char *at = p->base + (size_t)slot * p->bytes;
+    for (int i = loop->port_fixup[index]; i < loop->port_fixup[index + 1]; i++)
+        memcpy(loop->fixup[i].slot, &at, sizeof at); /* the slot is a pointer of any type */
+}
+
+static void run_scan(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)from, (void)to, (void)scratch;
+    const scan_detail *d = step->detail;
+    for (int i = 0; i < d->ncarries; i++)
+        if (d->carry[i].bytes) memcpy(d->carry[i].to + d->carry[i].at, d->carry[i].from, d->carry[i].bytes);
+    for (int64_t pass = 0; pass < d->steps; pass++) {
+        for (int i = 0; i < d->loop->nports; i++)
+            if (pass == 0 || d->port[i].in_turn || d->port[i].step) point(d, i, pass);
+        eg_cpu_run_steps(d->loop);
+    }
+}
+
+static void settle_loop(eg_cpu_step *step) { eg_cpu_settle_loop(((scan_detail *)step->detail)->loop); }
+
+eg_cpu_run *eg_cpu_loop_of(const eg_cpu_step *step) {
+    return step->run == run_scan ? ((const scan_detail *)step->detail)->loop : NULL;
+}
+
+/* ---- where carries and results lie -------------------------------------------------------------------------- */
+
+typedef struct lowering {
+    eg_cpu_run *run, *loop;
+    const eg_value *scan;
+    const eg_body *body;
+    scan_detail *detail;
+    int64_t steps;
+    int carries, nout, reverse;
+    int *buffer; /* [nout]: of a carry: its slots; of a stacked result of its own: the stack; -1: a carry's */
+    unsigned char *stacked; /* [carries]: it has a slot for each step */
+} lowering;
+
+static size_t bytes_of(const eg_value *v) { return eg_stored_bytes(v->dtype, v->shape, EG_ROWS); }
+
+/* The carry whose slots hold the stacked result k, or -1. */
+static int carry_behind(const lowering *l, int k) {
+    for (int i = 0; i < l->carries; i++)
+        if (l->body->out[k] == l->body->out[i] || l->body->out[k] == l->body->param[i]) return i;
+    return -1;
+}
+
+static int64_t slots(const lowering *l, int carry) { return l->stacked[carry] ? l->steps + 1 : 2; }
+
+/* Which slot a carry is in before pass 0, and after the last one. */
+static int64_t first_slot(const lowering *l, int carry) { return l->stacked[carry] && l->reverse ? l->steps : 0; }
+static int64_t last_slot(const lowering *l, int carry) {
+    return l->stacked[carry] ? (l->reverse ? 0 : l->steps) : l->steps & 1;
+}
+
+static eg_status make_buffers(lowering *l) {
+    for (int k = l->carries; k < l->nout; k++)
+        if (carry_behind(l, k) >= 0) l->stacked[carry_behind(l, k)] = 1;
+    for (int k = 0; k < l->nout; k++) {
+        int64_t n = k < l->carries ? slots(l, k) : l->steps;
+        l->buffer[k] = -1;
+        if (k >= l->carries && carry_behind(l, k) >= 0) continue;
+        l->buffer[k] = eg_storage_new(l->run, EG_IN_ARENA, (size_t)n * bytes_of(l->body->out[k]));
+        if (l->buffer[k] < 0) return EG_E_MEMORY;
+    }
+    return EG_OK;
+}
+
+/* What the outer graph sees of result k. */
+static int result_storage(lowering *l, int k) {
+    size_t bytes = bytes_of(l->body->out[k]);
+    if (k < l->carries) return eg_storage_part(l->run, l->buffer[k], (size_t)last_slot(l, k) * bytes, bytes);
+    if (l->buffer[k] >= 0) return l->buffer[k];
+    int carry = carry_behind(l, k), is_after = l->body->out[k] == l->body->out[carry];
+    size_t at = is_after != l->reverse ? bytes : 0;
+    return eg_storage_part(l->run, l->buffer[carry], at, (size_t)l->steps * bytes);
+}
+
+static eg_status place_results(lowering *l) {
+    eg_cpu_run *run = l->run;
+    for (int k = 0; k < l->nout; k++) {
+        int storage = result_storage(l, k);
+        if (storage < 0) return EG_E_MEMORY;
+        if (k == 0) run->storage_of[l->scan->id] = storage;
+        for (int id = l->scan->id + 1; id < run->graph->n; id++) {
+            const eg_value *part = run->graph->values[id];
+            if (part->op == EG_OP_PART && part->in[0] == l->scan && part->attr.index.index == k)
+                run->storage_of[id] = storage;
+        }
+    }
+    return EG_OK;
+}
+
+/* ---- ports ---------------------------------------------------------------------------------------------------- */
+
+/* A new port and the storage of the body that lies there. The outer step, which is the last one, uses `buffer`. */
+static int new_port(lowering *l, const eg_value *inner, int buffer, port p) {
+    int index = l->loop->nports++, storage = eg_storage_new(l->loop, EG_IN_LOOP, bytes_of(inner));
+    if (storage < 0 || buffer < 0) return -1;
+    if (inner->layout == EG_PANELS)
+        l->loop->storage[storage].bytes = eg_stored_bytes(inner->dtype, inner->shape, EG_PANELS);
+    l->loop->storage[storage].input = index;
+    p.bytes = bytes_of(inner);
+    l->detail->port[index] = p;
+    if (eg_step_uses(l->run, buffer, &l->detail->port[index].base, (eg_use){ 0 }) != EG_OK) return -1;
+    return storage;
+}
+
+static port carry_port(const lowering *l, int carry, int is_after) {
+    int64_t step = l->reverse ? -1 : 1, first = first_slot(l, carry);
+    if (!l->stacked[carry]) return (port){ .first = is_after, .in_turn = 1 };
+    return (port){ .first = is_after ? first + step : first, .step = step };
+}
+
+static port stack_port(const lowering *l) {
+    return (port){ .first = l->reverse ? l->steps - 1 : 0, .step = l->reverse ? -1 : 1 };
+}
+
+static eg_status place_params(lowering *l) {
+    int stacked = l->carries + l->scan->attr.body.stacked;
+    for (int i = 0; i < l->body->nin; i++) {
+        const eg_value *param = l->body->param[i];
+        int buffer = i < l->carries ? l->buffer[i] : eg_storage_of(l->run, l->scan->in[i]);
+        port p = i < l->carries ? carry_port(l, i, 0) : i < stacked ? stack_port(l) : (port){ 0 };
+        int storage = new_port(l, param, buffer, p);
+        if (storage < 0) return EG_E_MEMORY;
+        l->loop->storage_of[param->id] = storage;
+    }
+    return EG_OK;
+}
+
+static const eg_value *seen_through(const eg_value *v) {
+    while (v->op == EG_OP_RESHAPE) v = v->in[0];
+    return v;
+}
+
+/* Is it computed by the body, and may it be right where the result belongs? A loop in the loop has its own places. */
+static int may_be_placed(const lowering *l, const eg_value *v) {
+    int is_of_loop = v->op == EG_OP_SCAN || (v->op == EG_OP_PART && v->in[0]->op == EG_OP_SCAN);
+    return v->nin > 0 && !is_of_loop && l->loop->storage_of[v->id] < 0;
+}
+
+/* The storage that the body's output k is written to. A value that has its place already (it is an operand, a
+ * constant, or two results at once) is copied there at the end: copied[k]. */
+static eg_status place_outputs(lowering *l, int *copied) {
+    for (int k = 0; k < l->nout; k++) {
+        const eg_value *out = l->body->out[k], *base = seen_through(out);
+        copied[k] = -1;
+        if (l->buffer[k] < 0) continue;
+        int storage = new_port(l, out, l->buffer[k], k < l->carries ? carry_port(l, k, 1) : stack_port(l));
+        if (storage < 0) return EG_E_MEMORY;
+        if (may_be_placed(l, base))
+            l->loop->storage_of[base->id] = storage;
+        else
+            copied[k] = storage;
+    }
+    return EG_OK;
+}
+
+static eg_status copy_outputs(lowering *l, const int *copied) {
+    for (int k = 0; k < l->nout; k++) {
+        if (copied[k] < 0) continue;
+        const eg_value *out = l->body->out[k];
+        int from = eg_storage_of(l->loop, out);
+        if (from < 0) return EG_E_MEMORY;
+        EG_TRY(eg_lower_copy(l->loop, out, copied[k], from, bytes_of(out)));
+    }
+    return EG_OK;
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------------------
+ */
+
+static eg_status place_carries(lowering *l) {
+    for (int i = 0; i < l->carries; i++) {
+        first_value *carry = &l->detail->carry[i];
+        carry->bytes = bytes_of(l->body->out[i]);
+        carry->at = (size_t)first_slot(l, i) * carry->bytes;
+        EG_TRY(eg_step_reads(l->run, l->scan->in[i], &carry->from));
+        EG_TRY(eg_step_uses(l->run, l->buffer[i], &carry->to, (eg_use){ .write = 1 }));
+    }
+    for (int k = l->carries; k < l->nout; k++)
+        if (l->buffer[k] >= 0) EG_TRY(eg_step_uses(l->run, l->buffer[k], NULL, (eg_use){ .write = 1 }));
+    return EG_OK;
+}
+
+static eg_cpu_run *new_loop(eg_cpu_run *run, const eg_body *body) {
+    eg_cpu_run *loop = EG_ARENA_NEW(run->arena, eg_cpu_run);
+    if (!loop) return NULL;
+    *loop = (eg_cpu_run){ .program = run->program,
+                          .arena = run->arena,
+                          .kernels = run->kernels,
+                          .graph = body->graph,
+                          .threads = run->threads,
+                          .parts = 1,
+                          .next_loop = run->loops };
+    run->loops = loop;
+    loop->storage_of = EG_ARENA_ARRAY(run->arena, int, body->graph->n);
+    loop->needed = EG_ARENA_ARRAY(run->arena, unsigned char, body->graph->n);
+    if (!loop->storage_of || !loop->needed) return NULL;
+    for (int i = 0; i < body->graph->n; i++) loop->storage_of[i] = -1;
+    return loop;
+}
+
+static eg_status lower_body(lowering *l) {
+    int *copied = EG_ARENA_ARRAY(l->run->arena, int, l->nout);
+    if (!copied) return EG_E_MEMORY;
+    EG_TRY(place_params(l));
+    EG_TRY(place_outputs(l, copied));
+    EG_TRY(eg_cpu_lower_values(l->loop, l->body->out, l->nout));
+    EG_TRY(copy_outputs(l, copied));
+    EG_TRY(eg_strip_steps_finish(l->loop));
+    EG_TRY(eg_cpu_plan_loop(l->loop));
+    int memory = eg_storage_new(l->run, EG_IN_ARENA, l->loop->memory_bytes);
+    return eg_step_uses(l->run, memory, &l->loop->memory, (eg_use){ .write = 1 });
+}
+
+static void add_up(eg_cpu_step *step, const eg_cpu_run *loop, int64_t steps) {
+    for (int i = 0; i < loop->nstep; i++) {
+        step->work += loop->step[i].work * (double)steps;
+        step->flops += loop->step[i].flops * (double)steps;
+    }
+}
+
+eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *v) {
+    const eg_body *body = v->attr.body.body;
+    lowering l = { .run = run,
+                   .scan = v,
+                   .body = body,
+                   .steps = v->attr.body.steps,
+                   .carries = v->attr.body.carries,
+                   .nout = body->nout,
+                   .reverse = v->attr.body.reverse != 0 };
+    eg_cpu_step *step = eg_step_new(run, v, "loop", run_scan, sizeof(scan_detail));
+    if (!step) return EG_E_MEMORY;
+    int index = run->nstep - 1;
+    l.detail = step->detail;
+    step->bound = settle_loop;
+    l.detail->steps = l.steps;
+    l.detail->ncarries = l.carries;
+    l.detail->carry = EG_ARENA_ARRAY(run->arena, first_value, l.carries);
+    l.detail->port = EG_ARENA_ARRAY(run->arena, port, body->nin + body->nout);
+    l.buffer = EG_ARENA_ARRAY(run->arena, int, body->nout);
+    l.stacked = EG_ARENA_ARRAY(run->arena, unsigned char, l.carries);
+    l.loop = l.detail->loop = new_loop(run, body);
+    if (!l.detail->carry || !l.detail->port || !l.buffer || !l.stacked || !l.loop) return EG_E_MEMORY;
+    EG_TRY(make_buffers(&l));
+    EG_TRY(place_results(&l));
+    EG_TRY(place_carries(&l));
+    EG_TRY(lower_body(&l));
+    add_up(&run->step[index], l.loop, l.steps);
+    return EG_OK;
+}
