@@ -20,6 +20,13 @@ typedef struct eg_data eg_data;
 
 typedef enum eg_task { EG_TASK_NONE, EG_TASK_CLASSIFICATION, EG_TASK_REGRESSION } eg_task;
 
+/* What happens to a gap (empty or "?") in a feature of a CSV file. Unless it is an error, the sample holds a NaN there,
+ * which the model replaces by a number that is fitted to the training rows; a gap in a column of text is 0 in all of
+ * its features. */
+typedef enum eg_missing {
+    EG_MISSING_ERROR, EG_MISSING_MEAN, EG_MISSING_MEDIAN, EG_MISSING_FREQUENT, EG_MISSING_KINDS
+} eg_missing;
+
 typedef struct eg_data_opt {
     size_t size_;
     const char *target;     /* CSV: column name or number from 1; NULL: the last column, "-": there is none */
@@ -34,11 +41,14 @@ typedef struct eg_data_opt {
     int n_columns;
     const char *const *classes;
     int n_classes;
+    eg_missing missing;   /* CSV: predicting with a model: eg_model_missing */
+    int indicate_missing; /* CSV: a column with gaps gets a feature "column=?" beside it, 1 where there is one */
 } eg_data_opt;
 
 /* `source` is one of
  *   a CSV file, or "-" for CSV on standard input. Columns of numbers are features; a column of text becomes one feature
- *     "column=value" per value (1 or 0; at most 64 values). A gap (empty or "?") is an error that names the cell;
+ *     "column=value" per value (1 or 0; at most 64 values). A gap (empty or "?") is an error that names the cell, unless
+ *     the options say how it is filled;
  *   a folder with IDX files (train-images-idx3-ubyte[.gz], ..., t10k-...): `part` is "train" or "test";
  *   one IDX file of images (labels by its sibling name; without one there are no targets);
  *   "mnist": the folder in $ELEGANS_DATA, $ELEGANS_DATA/mnist, ../shared/data/mnist, or the user's cache
@@ -78,6 +88,8 @@ EG_API eg_status eg_data_set_weights(eg_data *data, const float *weights, int64_
 EG_API const float *eg_data_weights(const eg_data *data);
 /* The first row with a NaN or infinity in x or y, -1 if all is finite. */
 EG_API int64_t eg_data_first_bad_row(const eg_data *data);
+
+EG_API eg_missing eg_data_missing(const eg_data *data); /* how its gaps are to be filled */
 
 /* Rows [from, to) as a view; chosen rows as a copy. */
 EG_API eg_data *eg_data_range(const eg_data *data, int64_t from, int64_t to);
@@ -138,6 +150,12 @@ EG_API eg_scaling eg_preprocess_kind(const eg_preprocess *fitted);
 EG_API const eg_tensor *eg_preprocess_part(const eg_preprocess *fitted, const char *name);
 /* Samples x [n, ...] (f32 or u8) as f32 [n, d], or [n, k] after pca and whiten; computed in float64. */
 EG_API eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x);
+
+/* What gaps (NaN) are replaced by, for each element of a sample: the mean, median or most frequent (of equally frequent
+ * ones the smallest) of the values that are there, 0 where there is none. fill: size of one sample. */
+EG_API eg_status eg_missing_fit(eg_missing kind, const eg_data *data, float *fill);
+EG_API eg_status eg_missing_named(const char *name, eg_missing *out); /* "error", "mean", "median", "frequent" */
+EG_API const char *eg_missing_name(eg_missing kind);
 
 /* ---- images ------------------------------------------------------------------------------------------------ */
 

@@ -207,28 +207,32 @@ eg_status eg_data_set_weights(eg_data *data, const float *weights, int64_t n) {
     return EG_OK;
 }
 
-/* Index of the first element of a tensor that is not finite, or its size. */
-static int64_t first_bad(const eg_tensor *tensor) {
+/* Index of the first element of a tensor that is not finite (and no NaN, if those are allowed), or its size. */
+static int64_t first_bad(const eg_tensor *tensor, int nan_is_fine) {
     int64_t size = eg_tensor_size(tensor);
     if (eg_tensor_dtype(tensor) != EG_F32) return size;
     const float *v = eg_tensor_data(tensor);
     for (int64_t i = 0; i < size; i++)
-        if (!isfinite(v[i])) return i;
+        if (!isfinite(v[i]) && !(nan_is_fine && isnan(v[i]))) return i;
     return size;
 }
 
-int64_t eg_data_first_bad_row(const eg_data *data) {
+static int64_t bad_row(const eg_data *data, int gaps_are_fine) {
     int64_t rows = eg_data_rows(data), worst = rows;
     if (rows == 0) return -1;
     const eg_tensor *both[] = { data->x, data->y };
     for (int i = 0; i < 2; i++) {
         int64_t size = both[i] ? eg_tensor_size(both[i]) : 0;
         if (size == 0) continue;
-        int64_t row = first_bad(both[i]) / (size / rows);
+        int64_t row = first_bad(both[i], gaps_are_fine && i == 0) / (size / rows);
         if (row < worst) worst = row;
     }
     return worst < rows ? worst : -1;
 }
+
+int64_t eg_data_first_bad_row(const eg_data *data) { return bad_row(data, 0); }
+int64_t eg_data_bad_row(const eg_data *data) { return bad_row(data, data->info->missing != EG_MISSING_ERROR); }
+eg_missing eg_data_missing(const eg_data *data) { return data ? data->info->missing : EG_MISSING_ERROR; }
 
 /* ---- views and copies ------------------------------------------------------------------------------------------ */
 

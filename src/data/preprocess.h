@@ -21,6 +21,7 @@ static inline eg_elements eg_elements_of(const eg_tensor *x) {
 
 static inline double eg_element(eg_elements x, int64_t i) { return x.u8 ? x.u8[i] : (double)x.f32[i]; }
 
+void eg_sort(double *values, int64_t n); /* ascending */
 /* Element j of all samples, ascending: sorted [rows]. */
 void eg_sort_element(eg_elements x, int64_t rows, int64_t width, int64_t j, double *sorted);
 /* NumPy's linear percentile at share 0 to 1. */

@@ -83,9 +83,11 @@ double eg_quantile(const double *sorted, int64_t n, double share) {
     return sorted[below] + (sorted[below + 1] - sorted[below]) * (place - (double)below);
 }
 
+void eg_sort(double *values, int64_t n) { qsort(values, (size_t)n, sizeof *values, compare_doubles); }
+
 void eg_sort_element(eg_elements x, int64_t rows, int64_t width, int64_t j, double *sorted) {
     for (int64_t r = 0; r < rows; r++) sorted[r] = eg_element(x, r * width + j);
-    qsort(sorted, (size_t)rows, sizeof *sorted, compare_doubles);
+    eg_sort(sorted, rows);
 }
 
 static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {

@@ -21,6 +21,7 @@ typedef struct eg_data_info {
     int columns;               /* 0 where features have no names */
     const char **column_names; /* [columns] */
     const char *target_name, *source;
+    eg_missing missing; /* NaN in x are gaps if this is not ERROR */
 } eg_data_info;
 
 struct eg_data {
@@ -35,6 +36,12 @@ struct eg_data {
 eg_data *eg_data_new(void); /* an empty set; NULL without memory */
 /* Poisons the set with the thread's error if `status` is a failure; returns the set. */
 eg_data *eg_data_finish(eg_data *data, eg_status status);
+/* The first row with an infinity, or a NaN that is no gap; -1 if there is none. */
+int64_t eg_data_bad_row(const eg_data *data);
+/* The first row with a NaN in x, -1 if there is none. */
+int64_t eg_data_first_gap(const eg_data *data);
+/* The same rows with the gaps filled, as a data set without targets. */
+eg_data *eg_data_filled(const eg_data *data, const float *fill);
 /* "0", "1", ... as class names. */
 eg_status eg_data_number_classes(eg_data_info *info, int classes);
 /* DATA error for the first label outside 0..classes-1. */

@@ -5,7 +5,7 @@
  *   a column of text is one feature "column=value" per value, 1 where the row has it (one-hot);
  *   the target is classes (text, or few whole numbers) or a number; class names are sorted.
  * A model that predicts gives its own feature and class names, and the table is read into those.
- * A gap is an error: filling gaps is a decision that belongs to a fitted preprocessing step, not to a reader.
+ * A gap is an error, or a NaN that a model's fitted preprocessing fills, if the user says how: no decision of a reader.
  */
 #include "data/table.h"
 
@@ -138,6 +138,8 @@ static eg_status fail_not_number(const reading *in, int64_t row, int c) {
 static eg_status cell_number(const reading *in, int64_t row, int c, float *out) {
     double number;
     const char *cell = in->cells[c];
+    if (eg_csv_is_missing(cell) && c != in->target && in->opt->missing != EG_MISSING_ERROR)
+        return *out = (float)NAN, EG_OK;
     if (eg_csv_is_missing(cell))
         return eg_csv_fail(in->csv, row, c, "the value is missing: fill it in or remove the row");
     if (!eg_csv_is_number(cell, &number)) return eg_csv_fail(in->csv, row, c, "'%.60s' is not a number", cell);
@@ -200,18 +202,27 @@ static eg_status add_feature(reading *in, int c, const char *text, const char *n
     return EG_OK;
 }
 
+/* The feature "column=?": where the gaps are. */
+static const char GAP[] = "?";
+
+static eg_status add_indicator(reading *in, int c) {
+    int wanted = in->opt->indicate_missing && in->opt->missing != EG_MISSING_ERROR && in->columns[c].gaps > 0;
+    return wanted ? add_feature(in, c, GAP, NULL) : EG_OK;
+}
+
 static eg_status add_column(reading *in, int c) {
     const column *column = &in->columns[c];
     if (!is_text_column(column)) {
         if (column->texts > 0) return fail_not_number(in, column->first_text, c);
-        return add_feature(in, c, NULL, in->csv->names[c]);
+        EG_TRY(add_feature(in, c, NULL, in->csv->names[c]));
+        return add_indicator(in, c);
     }
     if (column->values.n > EG_TABLE_MAX_VALUES)
         return eg_csv_fail(in->csv, column->first_text, c,
                            "a column of text with more than %d different values: remove it or code it as numbers",
                            EG_TABLE_MAX_VALUES);
     for (int i = 0; i < column->values.n; i++) EG_TRY(add_feature(in, c, column->values.item[i].text, NULL));
-    return EG_OK;
+    return add_indicator(in, c);
 }
 
 static eg_status choose_all(reading *in) {
@@ -235,10 +246,13 @@ static eg_status choose_named(reading *in, const char *name) {
 }
 
 /* Whether feature i of the model is read from another column than the one before it: "color=red", "color=blue" are
- * one. */
+ * one, and so are "age", "age=?". */
 static int starts_column(const eg_data_opt *opt, int i) {
     const char *name = opt->columns[i], *equal = strchr(name, '=');
-    return i == 0 || !equal || strncmp(name, opt->columns[i - 1], (size_t)(equal - name) + 1) != 0;
+    if (i == 0 || !equal) return 1;
+    const char *before = opt->columns[i - 1];
+    size_t length = (size_t)(equal - name);
+    return strncmp(name, before, length) != 0 || (before[length] != '=' && before[length] != '\0');
 }
 
 /* A table without names is taken in the model's order; a column too many is its target. */
@@ -265,20 +279,27 @@ static eg_status choose_for_model(reading *in) {
 
 /* ---- features -------------------------------------------------------------------------------------------------- */
 
-/* A row of the one-hot features of column c starts at `first`; one of them must match. Returns the feature after
- * them. */
+/* Whether the cell is what the feature stands for. */
+static int is_hit(const feature *f, const char *cell) {
+    return strcmp(f->value, GAP) == 0 ? eg_csv_is_missing(cell) : strcmp(f->value, cell) == 0;
+}
+
+/* A row of the one-hot features of column c starts at `first`; one of them must match, unless all they tell is where
+ * the gaps are. Returns the feature after them. */
 static eg_status read_one_hot(const reading *in, int64_t row, int first, float *out, int *after) {
     int c = in->features[first].column, i = first, hits = 0;
     const char *cell = in->cells[c];
-    if (eg_csv_is_missing(cell))
+    int gap = eg_csv_is_missing(cell), fills = in->opt->missing != EG_MISSING_ERROR;
+    int indicator = strcmp(in->features[first].value, GAP) == 0;
+    if (gap && !fills)
         return eg_csv_fail(in->csv, row, c, "the value is missing: fill it in or remove the row");
     for (; i < in->n_features && in->features[i].column == c && in->features[i].value; i++) {
-        int hit = strcmp(in->features[i].value, cell) == 0;
+        int hit = is_hit(&in->features[i], cell);
         out[i] = (float)hit;
         hits += hit;
     }
     *after = i;
-    if (hits > 0) return EG_OK;
+    if (hits > 0 || gap || indicator) return EG_OK;
     return eg_csv_fail(in->csv, row, c, "'%.60s' is none of the %d values that the model was trained on", cell,
                        i - first);
 }
@@ -303,6 +324,7 @@ static eg_status read_features(reading *in) {
     if (!in->data->x || !info->column_names) return EG_E_MEMORY;
     for (int i = 0; i < in->n_features; i++) info->column_names[i] = in->features[i].name;
     info->columns = in->n_features;
+    info->missing = in->opt->missing;
     float *x = eg_tensor_data(in->data->x);
     for (int64_t r = 0; r < in->csv->rows; r++) EG_TRY(read_row(in, r, x + r * in->n_features));
     return EG_OK;

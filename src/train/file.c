@@ -153,6 +153,7 @@ static char *data_json(const eg_trainer *trainer) {
     eg_json_begin(&w, NULL, '{');
     eg_json_put_int(&w, "task", trainer->task);
     eg_json_put_string(&w, "target", trainer->target_name);
+    if (trainer->missing) eg_json_put_string(&w, "missing", eg_missing_name(trainer->missing));
     write_names(&w, "classes", trainer->class_names, trainer->n_classes);
     write_names(&w, "columns", trainer->column_names, trainer->n_columns);
     eg_json_end(&w, '}');
@@ -365,6 +366,8 @@ static eg_status load_data(loader *l) {
     int task = (int)eg_json_int(l->data, "task", EG_TASK_NONE);
     EG_TRY(check_range("task", task, EG_TASK_NONE, EG_TASK_REGRESSION + 1));
     trainer->task = (eg_task)task;
+    if (eg_missing_named(eg_json_string(l->data, "missing", "error"), &trainer->missing) != EG_OK)
+        return eg_fail(EG_E_DATA, "data: %s", eg_error());
     return EG_OK;
 }
 

@@ -50,6 +50,15 @@ int eg_prepare_takes(const eg_model *model, eg_shape sample) {
     return want == have || (open && have > want);
 }
 
+eg_status eg_prepare_check_gaps(const eg_model *model, const eg_data *data) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    if (!trainer || !trainer->scaling_fitted || trainer->missing || !eg_data_missing(data)) return EG_OK;
+    int64_t row = eg_data_first_gap(data);
+    return row < 0 ? EG_OK
+                   : eg_fail(EG_E_DATA, "row %lld has a gap, but the model was fitted without filling gaps",
+                             (long long)row + 1);
+}
+
 /* ---- formulas -------------------------------------------------------------------------------------------------- */
 
 /* A part of the state as a value of x's dtype. */
@@ -114,6 +123,8 @@ static eg_value *apply_normal(const eg_model *model, eg_value *x) {
 eg_value *eg_prepare_build(const eg_model *model, eg_value *x) {
     const eg_trainer *trainer = eg_trainer_peek(model);
     eg_value *value = eg_value_dtype(x) == trainer->recipe.dtype ? x : eg_cast(x, trainer->recipe.dtype);
+    if (trainer->missing) /* NaN is what differs from itself */
+        value = eg_where(eg_not_equal(value, value), part(model, value, "preprocess/fill"), value);
     apply_fn *apply = kinds[trainer->scaling].apply;
     if (apply) value = apply(model, value);
     eg_shape shape = eg_model_input_shape(model);
@@ -170,9 +181,8 @@ static eg_status store_parts(eg_model *model, const eg_preprocess *fitted, eg_sh
     return EG_OK;
 }
 
-eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
+static eg_status fit_scaling(eg_model *model, const eg_data *data) {
     eg_trainer *trainer = model->train;
-    if (trainer->scaling_fitted) return EG_OK;
     eg_scaling_opt opt = trainer->recipe.scaling_opt;
     if (kinds[trainer->recipe.scaling].narrows && !opt.components)
         opt.components = eg_shape_size(eg_model_input_shape(model));
@@ -184,8 +194,34 @@ eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
     trainer->scaling = eg_preprocess_kind(fitted);
     eg_status status = store_parts(model, fitted, eg_data_sample_shape(data));
     eg_preprocess_free(fitted);
-    if (status == EG_OK) trainer->scaling_fitted = 1;
     return status;
+}
+
+/* Gaps are filled before anything else is fitted. */
+static eg_status fit_filled(eg_model *model, const eg_data *data) {
+    eg_shape sample = eg_data_sample_shape(data), input = eg_model_input_shape(model);
+    float *fill = eg_calloc((size_t)eg_shape_size(sample) + 1, sizeof *fill);
+    if (!fill) return EG_E_MEMORY;
+    eg_data *filled = NULL;
+    eg_status status = eg_missing_fit(eg_data_missing(data), data, fill);
+    if (status == EG_OK)
+        status = store(model, "preprocess/fill", eg_shape_size(sample) == eg_shape_size(input) ? input : sample, fill);
+    if (status == EG_OK) {
+        filled = eg_data_filled(data, fill);
+        status = filled ? fit_scaling(model, filled) : EG_E_MEMORY;
+    }
+    if (status == EG_OK) ((eg_trainer *)model->train)->missing = eg_data_missing(data);
+    eg_data_free(filled);
+    eg_free(fill);
+    return status;
+}
+
+eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
+    eg_trainer *trainer = model->train;
+    if (trainer->scaling_fitted) return EG_OK;
+    EG_TRY(eg_data_missing(data) ? fit_filled(model, data) : fit_scaling(model, data));
+    trainer->scaling_fitted = 1;
+    return EG_OK;
 }
 
 /* ---- checking what came from a file ---------------------------------------------------------------------------- */
@@ -203,15 +239,16 @@ static eg_status check_part(const eg_model *model, const char *name) {
     else if (!eg_state_get(model->state, "preprocess/matrix"))
         fits = fits && eg_shape_equal(v->shape, eg_model_input_shape(model));
     else
-        fits = fits && eg_shape_size(v->shape) > 0 && v->shape.rank < EG_MAX_RANK;
+        fits = fits && v->shape.rank < EG_MAX_RANK && eg_shape_equal(v->shape, eg_prepare_shape(model));
     return fits ? EG_OK : eg_fail(EG_E_DATA, "tensor '%s' does not have the shape of a sample", name);
 }
 
 eg_status eg_prepare_check(const eg_model *model) {
     const struct kind *kind = &kinds[eg_model_scaling(model)];
     for (int i = 0; i < MAX_PARTS && kind->part[i]; i++) EG_TRY(check_part(model, kind->part[i]));
-    static const char *const always[] = { "preprocess/shift", "preprocess/scale" };
-    for (int i = 0; i < 2; i++)
+    static const char *const always[] = { "preprocess/shift", "preprocess/scale", "preprocess/fill" };
+    if (eg_model_missing(model) != EG_MISSING_ERROR) EG_TRY(check_part(model, "preprocess/fill"));
+    for (int i = 0; i < 3; i++)
         if (eg_state_get(model->state, always[i])) EG_TRY(check_part(model, always[i]));
     return EG_OK;
 }

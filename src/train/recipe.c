@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/text.h"
+#include "data/set.h"
 #include "train/trainer.h"
 
 /* ---- the trainer's life ---------------------------------------------------------------------------------- */
@@ -182,7 +183,8 @@ eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targe
     EG_TRY(eg_data_status(data) == EG_OK ? EG_OK : eg_fail(eg_data_status(data), "%s", eg_data_error(data)));
     if (eg_data_rows(data) == 0) return eg_fail(EG_E_DATA, "the data set has no rows");
     EG_TRY(check_samples(model, data));
-    int64_t bad = eg_data_first_bad_row(data);
+    EG_TRY(eg_prepare_check_gaps(model, data));
+    int64_t bad = eg_data_bad_row(data);
     if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a NaN or an infinite number", (long long)bad + 1);
     if (!needs_targets) return EG_OK;
     if (!eg_data_y(data)) return eg_fail(EG_E_DATA, "the data set has no targets");
@@ -212,6 +214,11 @@ const char *eg_model_column_name(const eg_model *model, int index) {
 const char *eg_model_target_name(const eg_model *model) {
     const eg_trainer *trainer = eg_trainer_peek(model);
     return trainer && trainer->target_name ? trainer->target_name : "";
+}
+
+eg_missing eg_model_missing(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer ? trainer->missing : EG_MISSING_ERROR;
 }
 
 eg_scaling eg_model_scaling(const eg_model *model) {

@@ -81,6 +81,7 @@ typedef struct eg_trainer {
     eg_task task;
     eg_scaling scaling; /* what is in force; AUTO until fitted */
     int scaling_fitted;
+    eg_missing missing; /* what "preprocess/fill" in the state is */
     double lr;
     eg_step_program *programs;
     eg_batch batch;
@@ -116,6 +117,8 @@ eg_shape eg_prepare_shape(const eg_model *model);
 int eg_prepare_takes(const eg_model *model, eg_shape sample);
 /* Raw samples x [batch, ...] as the model's input, in the recipe's dtype. */
 eg_value *eg_prepare_build(const eg_model *model, eg_value *x);
+/* DATA error for gaps in the data that the model was not fitted to fill. */
+eg_status eg_prepare_check_gaps(const eg_model *model, const eg_data *data);
 /* Makes a variable of the preprocessing exist in the state. */
 eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape);
 /* DATA error if the state does not hold what the scaling needs, in the right shapes. */

@@ -53,6 +53,7 @@ static eg_status take_preprocessing(eg_model *model, const eg_model *from, int *
              eg_shape_equal(eg_model_input_shape(model), eg_model_input_shape(from));
     if (!*taken) return EG_OK;
     EG_TRY(copy_preprocessing(model, from));
+    trainer->missing = source->missing;
     trainer->scaling = trainer->recipe.scaling = source->scaling;
     trainer->scaling_fitted = 1;
     return EG_OK;
