@@ -91,7 +91,7 @@ typedef struct cli_command {
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_check, cli_explain, cli_race,
-    cli_momentum, cli_help, cli_version;
+    cli_momentum, cli_tune, cli_help, cli_version;
 
 /* Sets every field of `target` to "absent". */
 void cli_defaults(const cli_command *command, void *target);
@@ -183,6 +183,9 @@ void cli_allow_downloads(void);
  * -1 if a signal ended it. */
 enum { CLI_NOT_INSTALLED = 127 };
 int cli_run_quietly(const char *const *words);
+
+/* The next random number in [0, 1) (splitmix64), for draws of the command's own. */
+double cli_uniform(uint64_t *state);
 
 /* The number of the first SIGINT, SIGTERM or SIGHUP; 0 while there was none. A second one ends the process at once.
  */

@@ -123,6 +123,15 @@ const char *cli_part(const char *said, const char *source) {
     return said ? said : eg_data_has_part(source, "test") ? "test" : NULL;
 }
 
+/* ---- chance --------------------------------------------------------------------------------------------- */
+
+double cli_uniform(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+}
+
 /* ---- signals ------------------------------------------------------------------------------------------- */
 
 volatile int cli_signal;

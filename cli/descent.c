@@ -259,17 +259,10 @@ static eg_status coordinate_step(runner *r, double *w, double *best) {
     return status;
 }
 
-/* splitmix64: uniform in [0, 1) */
-static double uniform(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
-}
-
 /* A normally distributed step that is taken if it leads down: one look. */
 static eg_status random_step(runner *r, double *w, double *best) {
-    double radius = r->method.lr * sqrt(-2 * log(1 - uniform(&r->random))), turn = 2 * M_PI * uniform(&r->random);
+    double radius = r->method.lr * sqrt(-2 * log(1 - cli_uniform(&r->random))),
+           turn = 2 * M_PI * cli_uniform(&r->random);
     return try_place(r, (double[]){ w[0] + radius * cos(turn), w[1] + radius * sin(turn) }, w, best);
 }
 

@@ -143,7 +143,7 @@ plot plot_begin(picture *p, plot_opt o) {
     double top = o.title ? 24 : 8, bottom = (o.bare ? 4 : 22) + (o.x_label ? 18 : 0), right = o.bare ? 4 : 14;
     plot c = { p, o.left, o.top + top, o.width, o.height - top - bottom, o.x, o.y };
     ticks up = { 0 }, across = { 0 };
-    if (!o.bare) up = make_ticks(o.y, (int)(c.height / 28));
+    if (!o.bare && !o.no_y) up = make_ticks(o.y, (int)(c.height / 28));
     double left = (o.y_label ? 20 : 2) + (o.bare ? 2 : widest(&up) + 9);
     c.left += left;
     c.width -= left + right;

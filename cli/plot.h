@@ -31,6 +31,7 @@ typedef struct plot_opt {
     plot_range x, y;
     const char *title, *x_label, *y_label;
     int bare; /* no ticks and no grid */
+    int no_y; /* none along y */
 } plot_opt;
 
 typedef struct plot {
