@@ -141,25 +141,21 @@ static void free_inside(inside *in) {
     }
 }
 
-/* At most SAMPLES rows, spread over the data, preprocessed as the model does it: x [n, ...] of f32, y [n, ...]. */
+/* At most SAMPLES rows, spread over the data. */
 static eg_data *some_rows(const eg_data *data) {
     int64_t rows[SAMPLES], all = eg_data_rows(data), n = all < SAMPLES ? all : SAMPLES;
     for (int64_t i = 0; i < n; i++) rows[i] = i * all / n;
     return eg_data_take(data, rows, n);
 }
 
-static float *preprocess(const eg_model *model, const eg_data *train, const eg_data *some) {
-    int64_t size = eg_shape_size(eg_data_sample_shape(train)), n = eg_tensor_size(eg_data_x(some));
-    float *shift = malloc(sizeof *shift * 2 * (size_t)size), *scale = shift + size,
-          *x = malloc(sizeof *x * (size_t)n);
-    eg_tensor *raw = eg_tensor_copy(eg_data_x(some), EG_F32);
-    int good = shift && x && raw && eg_scaling_fit(eg_model_scaling(model), train, shift, scale, NULL) == EG_OK;
-    for (int64_t i = 0; good && i < n; i++)
-        x[i] = (((const float *)eg_tensor_data(raw))[i] - shift[i % size]) * scale[i % size];
-    eg_tensor_free(raw);
-    free(shift);
-    if (good) return x;
-    free(x);
+/* Preprocessed as the model does it; NULL where it cannot be done again (a table with gaps, which the model fills).
+ */
+static eg_tensor *preprocess(const eg_model *model, const eg_data *train, const eg_data *some) {
+    eg_preprocess *fitted = eg_preprocess_fit(eg_model_scaling(model), train);
+    eg_tensor *x = fitted ? eg_preprocess_apply(fitted, eg_data_x(some)) : NULL;
+    eg_preprocess_free(fitted);
+    if (x && eg_tensor_size(x) == eg_data_rows(some) * eg_shape_size(eg_model_input_shape(model))) return x;
+    eg_tensor_free(x);
     return NULL;
 }
 
@@ -230,11 +226,11 @@ static eg_status fetch(eg_program *program, int root, const eg_value *value, spr
     return out->values ? eg_fetch(program, root, out->values, out->n) : EG_E_MEMORY;
 }
 
-static eg_status run_probe(probe *p, inside *in, eg_model *model, const float *x, const eg_data *some) {
+static eg_status run_probe(probe *p, inside *in, eg_model *model, const eg_tensor *x, const eg_data *some) {
     const eg_tensor *y = eg_data_y(some);
     eg_program *program = eg_program_new(eg_model_state(model), p->roots, p->layers + p->n_kernels);
     eg_status status = program ? EG_OK : eg_error_status();
-    if (status == EG_OK) status = eg_set(program, "x", x, sizeof *x * (size_t)eg_tensor_size(eg_data_x(some)));
+    if (status == EG_OK) status = eg_set(program, "x", eg_tensor_data(x), sizeof(float) * (size_t)eg_tensor_size(x));
     if (status == EG_OK)
         status =
             eg_set(program, "y", eg_tensor_data(y), eg_dtype_size(eg_tensor_dtype(y)) * (size_t)eg_tensor_size(y));
@@ -247,17 +243,17 @@ static eg_status run_probe(probe *p, inside *in, eg_model *model, const float *x
     return status;
 }
 
-static eg_shape batch_of(const eg_data *some) {
-    eg_shape sample = eg_data_sample_shape(some), shape = { .rank = sample.rank + 1, .dim = { eg_data_rows(some) } };
+static eg_shape batch_of(const eg_model *model, int64_t rows) {
+    eg_shape sample = eg_model_input_shape(model), shape = { .rank = sample.rank + 1, .dim = { rows } };
     memcpy(shape.dim + 1, sample.dim, sizeof *shape.dim * (size_t)sample.rank);
     return shape;
 }
 
-static eg_status look_inside(inside *in, eg_model *model, const eg_data *train, const eg_data *some, const float *x,
-                             const char *said) {
+static eg_status look_inside(inside *in, eg_model *model, const eg_data *train, const eg_data *some,
+                             const eg_tensor *x, const char *said) {
     probe p = { .graph = eg_graph_new() };
     if (!p.graph) return EG_E_MEMORY;
-    eg_value *input = eg_input(p.graph, "x", EG_F32, batch_of(some));
+    eg_value *input = eg_input(p.graph, "x", EG_F32, batch_of(model, eg_data_rows(some)));
     eg_value *y = eg_input(p.graph, "y", eg_tensor_dtype(eg_data_y(some)), eg_tensor_shape(eg_data_y(some)));
     eg_status status = EG_OK;
     if (add_layers(&p, in, model, input) > 0)
@@ -324,12 +320,12 @@ static int draw_inside(const char *path, const inside *in) {
 int plot_histograms(const char *path, eg_model *model, const eg_data *train, const char *loss, int *drawn) {
     inside in = { 0 };
     eg_data *some = some_rows(train);
-    float *x = some && eg_data_status(some) == EG_OK ? preprocess(model, train, some) : NULL;
-    eg_status status = x ? look_inside(&in, model, train, some, x, loss) : eg_error_status();
+    eg_tensor *x = some && eg_data_status(some) == EG_OK ? preprocess(model, train, some) : NULL;
+    eg_status status = x ? look_inside(&in, model, train, some, x, loss) : EG_OK;
     *drawn = status == EG_OK && in.layers > 0;
     int code = status != EG_OK ? cli_fail(status) : *drawn ? draw_inside(path, &in) : CLI_GO_ON;
     free_inside(&in);
-    free(x);
+    eg_tensor_free(x);
     eg_data_free(some);
     return code;
 }

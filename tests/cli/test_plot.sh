@@ -60,6 +60,13 @@ run 0 train --data table.csv --test-last 1 --epochs 1 --plot names -q
 drawn names boundary.svg curves.svg histograms.svg
 says names/boundary.svg 'a&lt;b'
 
+# Preprocessing that mixes columns, and images under a convolution.
+run 0 train --data 'gen:gauss?n=40,dims=3' --scaling pca --epochs 1 --plot mixed -q
+drawn mixed curves.svg histograms.svg
+run 0 train --data 'gen:digits?n=60' --net 'conv2d 4 5 relu; flatten; dense 10 softmax' --epochs 1 --plot conv -q
+drawn conv curves.svg filters.svg histograms.svg
+same "$(count '<image' conv/filters.svg)" 4
+
 # A run that diverges keeps its curves.
 run 70 train --data 'gen:sine?n=50' --net 'dense 8; dense 1' --optimizer sgd --lr 1e6 --epochs 30 --plot wild -q
 run 73 train --data gen:xor --plot nowhere/here --epochs 1
