@@ -231,7 +231,12 @@ formula_node *formula_data(formula *f, eg_shape shape, const double *data) {
     double *copy = formula_take(f, (size_t)formula_size(shape) * sizeof *copy + 1);
     if (!copy) return &f->nothing;
     memcpy(copy, data, (size_t)formula_size(shape) * sizeof *copy);
-    return add_node(f, &(formula_node){ .op = formula_op_named("data"), .data = copy, .shape = shape });
+    eg_tensor *tensor = eg_tensor_from(EG_F64, shape, data);
+    if (!tensor) return formula_no_memory(f);
+    eg_value *value = eg_constant(f->graph, tensor);
+    eg_tensor_free(tensor);
+    return add_node(f,
+                    &(formula_node){ .op = formula_op_named("data"), .data = copy, .shape = shape, .value = value });
 }
 
 unsigned char *formula_needed(formula *f, const formula_node *root) {

@@ -170,7 +170,8 @@ char *formula_net(formula *f, const char *text, const char *input, const char *t
     if (!n.to) formula_no_memory(f);
     int good = formula_ok(f) && make_model(&n, text, EG_SHAPE(n.width), seed) && put_net(&n, target, loss);
     eg_model_free(n.model);
-    if (n.to && fclose(n.to) == 0 && good) return out;
+    good = good && !ferror(n.to);
+    if (n.to && fclose(n.to) == 0 && good && out) return out;
     free(out);
     if (formula_ok(f)) formula_no_memory(f);
     return NULL;

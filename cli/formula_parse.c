@@ -172,7 +172,7 @@ static formula_node *negative(parser *p, const char *start) {
 
 /* ---- functions --------------------------------------------------------------------------------------- */
 
-enum { MAX_NAMES = 128 };
+enum { MAX_NAMES = 128, MAX_LIST = 4096 };
 
 static int function_names(const char **names) {
     int n = 0;
@@ -360,9 +360,9 @@ static formula_node *folded_literal(parser *p, formula_node **in, int n, const c
 
 static formula_node *bracket(parser *p) {
     const char *start = p->at++;
-    formula_node **in = formula_take(p->f, 4096 * sizeof *in);
+    formula_node **in = formula_take(p->f, MAX_LIST * sizeof *in);
     if (!in) return &p->f->nothing;
-    int n = arguments(p, ']', in, 4096), numbers = 1, rank = 0;
+    int n = arguments(p, ']', in, MAX_LIST), numbers = 1, rank = 0;
     if (!formula_ok(p->f)) return &p->f->nothing;
     for (int i = 0; i < n; i++) {
         numbers &= formula_is(in[i], "number") || formula_is(in[i], "data");
@@ -504,11 +504,12 @@ static formula_node *last_mistake(parser *p) {
 
 /* "1, 2, 3" is a vector where nothing else is asked for. */
 static formula_node *list(parser *p) {
-    formula_node *in[256];
+    formula_node **in = formula_take(p->f, MAX_LIST * sizeof *in);
     const char *start = p->at;
     int n = 0;
     for (;;) {
-        if (n == 256) return wrong_from(p, start, p->at, "that is too much in one list");
+        if (!in) return &p->f->nothing;
+        if (n == MAX_LIST) return wrong_from(p, start, p->at, "that is too much in one list");
         in[n++] = value(p, 1);
         if (!formula_ok(p->f) || !takes(p, ",")) break;
     }

@@ -259,7 +259,8 @@ static char *printed(printer *p, const formula_node *node) {
     p->to = open_memstream(&text, &size);
     if (!p->to) return NULL;
     put(p, node, ANY);
-    if (fclose(p->to) == 0) return text;
+    int good = !ferror(p->to);
+    if (fclose(p->to) == 0 && good) return text;
     free(text);
     return NULL;
 }

@@ -94,6 +94,17 @@ same $? 66
 one_line 'rsvg-convert'
 run 73 explain 'x*y' x=1 y=2 --svg nowhere/graph.svg
 
+# the manual's page shows what the command prints, up to the last digits of rounding
+python3 - "$here/../../docs/explain.md" "$elegans" <<'PY' || fail "docs/explain.md shows something else"
+import os, re, subprocess, sys
+def plain(text): return re.sub(r" *\b\d+e-\d+\b| +0$", " #", text, flags=re.M)
+env = dict(os.environ, PATH=os.path.dirname(sys.argv[2]) + ":" + os.environ["PATH"])
+for block in re.findall(r"^```console\n(.*?)^```", open(sys.argv[1]).read(), flags=re.M | re.S):
+    command, shown = block.split("\n", 1)
+    printed = subprocess.run(["sh", "-c", command[2:] + " 2>&1"], env=env, capture_output=True, text=True).stdout
+    if plain(printed) != plain(shown): sys.exit(f"{command}\n{printed}")
+PY
+
 # mistakes: a line, the formula, a caret
 caret() { # caret LINE3 PATTERN ARGUMENTS...
     want=$1 pattern=$2
