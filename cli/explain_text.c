@@ -216,9 +216,12 @@ static void add_variable(table *t, const explanation *e, int i) {
     for (int64_t k = 0; k < v->size; k++) settled += !isnan(e->numeric[i][k]);
     explain_value(v->data, v->shape, value, 36);
     explain_value(e->flow.gradient[i], v->shape, gradient, 36);
-    explain_value(e->numeric[i], v->shape, numeric, 36);
+    if (settled < v->size) /* of many elements some are compared; at an edge they do not settle */
+        snprintf(numeric, sizeof numeric, "%lld of %lld compared", (long long)settled, (long long)v->size);
+    else
+        explain_value(e->numeric[i], v->shape, numeric, 36);
     double worst = explain_worst(e->flow.gradient[i], e->numeric[i], v->size);
-    snprintf(apart, sizeof apart, !settled ? "do not settle" : worst > 0 ? "%.0e" : "0", worst);
+    snprintf(apart, sizeof apart, !settled ? "-" : worst > 0 ? "%.0e" : "0", worst);
     ROW(t, v->name, value, gradient, numeric, apart);
 }
 
