@@ -210,7 +210,7 @@ static void print_copies(const explanation *e) {
 /* ---- variables --------------------------------------------------------------------------------------- */
 
 static void add_variable(table *t, const explanation *e, int i) {
-    char value[CELL], gradient[CELL], numeric[CELL], apart[CELL];
+    char value[CELL], gradient[CELL], numeric[64], apart[CELL];
     const formula_variable *v = formula_variable_at(e->f, i);
     int64_t settled = 0;
     for (int64_t k = 0; k < v->size; k++) settled += !isnan(e->numeric[i][k]);
