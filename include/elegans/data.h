@@ -157,6 +157,35 @@ EG_API eg_status eg_missing_fit(eg_missing kind, const eg_data *data, float *fil
 EG_API eg_status eg_missing_named(const char *name, eg_missing *out); /* "error", "mean", "median", "frequent" */
 EG_API const char *eg_missing_name(eg_missing kind);
 
+/* ---- text ------------------------------------------------------------------------------------------------- */
+
+/* A vocabulary numbers the tokens of a text (UTF-8): characters, sorted by code; or words, the most frequent first. A
+ * word is a run of letters, digits and '; each other character is a token of its own, but blanks only part them. */
+typedef enum eg_token_unit { EG_TOKEN_CHARACTER, EG_TOKEN_WORD } eg_token_unit;
+
+typedef struct eg_vocabulary_opt {
+    size_t size_;
+    eg_token_unit unit;
+    int most;    /* keep only so many tokens, the most frequent; 0: all. Implies `unknown` when some are left out */
+    int unknown; /* the last number stands for all tokens that have none; without it they are errors */
+} eg_vocabulary_opt;
+typedef struct eg_vocabulary eg_vocabulary;
+EG_API eg_vocabulary *eg_vocabulary_fit_(const char *text, size_t size, eg_vocabulary_opt opt); /* NULL on failure */
+#define eg_vocabulary_fit(...) EG_VOCABULARY_FIT_(__VA_ARGS__, .size_ = sizeof(eg_vocabulary_opt))
+#define EG_VOCABULARY_FIT_(text, size, ...) eg_vocabulary_fit_(text, size, (eg_vocabulary_opt){ __VA_ARGS__ })
+/* Of tokens that are known, in order of their numbers. */
+EG_API eg_vocabulary *eg_vocabulary_new(eg_token_unit unit, const char *const *tokens, int n, int unknown);
+EG_API void eg_vocabulary_free(eg_vocabulary *vocabulary);
+EG_API int eg_vocabulary_size(const eg_vocabulary *vocabulary); /* numbers in use, that of the unknown included */
+EG_API eg_token_unit eg_vocabulary_unit(const eg_vocabulary *vocabulary);
+EG_API int eg_vocabulary_has_unknown(const eg_vocabulary *vocabulary);
+EG_API const char *eg_vocabulary_token(const eg_vocabulary *vocabulary, int number); /* "" for the unknown */
+/* The text's tokens as numbers, i32 [tokens]; DATA error for an unknown token, with line and column. */
+EG_API eg_tensor *eg_vocabulary_encode(const eg_vocabulary *vocabulary, const char *text, size_t size);
+/* Numbers as text: words with blanks between them where they would run together, the unknown as U+FFFD. Allocated,
+ * free with eg_string_free. */
+EG_API char *eg_vocabulary_decode(const eg_vocabulary *vocabulary, const int32_t *numbers, int64_t n);
+
 /* ---- images ------------------------------------------------------------------------------------------------ */
 
 /* Images [n,height,width] or [n,height,width,channels], u8 or f32; each function gives a new tensor of the same dtype. */

@@ -216,6 +216,9 @@ EG_API int eg_model_columns(const eg_model *model);
 EG_API const char *eg_model_column_name(const eg_model *model, int index);
 EG_API const char *eg_model_target_name(const eg_model *model);
 EG_API eg_scaling eg_model_scaling(const eg_model *model);
+/* A model of texts keeps their vocabulary, saved with it; it takes the vocabulary. NULL: none. */
+EG_API eg_status eg_model_set_vocabulary(eg_model *model, eg_vocabulary *vocabulary);
+EG_API const eg_vocabulary *eg_model_vocabulary(const eg_model *model);
 EG_API eg_missing eg_model_missing(const eg_model *model); /* how it fills gaps; ERROR: not at all */
 
 #ifdef __cplusplus

@@ -147,6 +147,17 @@ static void write_names(eg_json_writer *w, const char *key, char *const *names, 
     eg_json_end(w, ']');
 }
 
+static void write_vocabulary(eg_json_writer *w, const eg_vocabulary *v) {
+    int unknown = eg_vocabulary_has_unknown(v), n = eg_vocabulary_size(v) - unknown;
+    eg_json_begin(w, "vocabulary", '{');
+    eg_json_put_int(w, "words", eg_vocabulary_unit(v) == EG_TOKEN_WORD);
+    eg_json_put_int(w, "unknown", unknown);
+    eg_json_begin(w, "tokens", '[');
+    for (int i = 0; i < n; i++) eg_json_put_string(w, NULL, eg_vocabulary_token(v, i));
+    eg_json_end(w, ']');
+    eg_json_end(w, '}');
+}
+
 static char *data_json(const eg_trainer *trainer) {
     eg_text text = { 0 };
     eg_json_writer w = { .text = &text };
@@ -156,6 +167,7 @@ static char *data_json(const eg_trainer *trainer) {
     if (trainer->missing) eg_json_put_string(&w, "missing", eg_missing_name(trainer->missing));
     write_names(&w, "classes", trainer->class_names, trainer->n_classes);
     write_names(&w, "columns", trainer->column_names, trainer->n_columns);
+    if (trainer->vocabulary) write_vocabulary(&w, trainer->vocabulary);
     eg_json_end(&w, '}');
     return take(&text);
 }
@@ -356,11 +368,27 @@ static eg_status load_names(const eg_json *list, char ***names, int *count) {
     return EG_OK;
 }
 
+static eg_status load_vocabulary(const eg_json *json, eg_vocabulary **out) {
+    char **tokens = NULL;
+    int n = 0;
+    if (!json) return EG_OK;
+    eg_status status = load_names(eg_json_get(json, "tokens"), &tokens, &n);
+    if (status == EG_OK) {
+        *out = eg_vocabulary_new(eg_json_int(json, "words", 0) ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER,
+                                 (const char *const *)tokens, n, eg_json_int(json, "unknown", 0) != 0);
+        if (!*out) status = eg_error_status() == EG_E_MEMORY ? EG_E_MEMORY : eg_fail(EG_E_DATA, "data: %s", eg_error());
+    }
+    for (int i = 0; tokens && i < n; i++) eg_free(tokens[i]);
+    eg_free(tokens);
+    return status;
+}
+
 static eg_status load_data(loader *l) {
     eg_trainer *trainer = l->model->train;
     if (!l->data) return EG_OK;
     EG_TRY(load_names(eg_json_get(l->data, "classes"), &trainer->class_names, &trainer->n_classes));
     EG_TRY(load_names(eg_json_get(l->data, "columns"), &trainer->column_names, &trainer->n_columns));
+    EG_TRY(load_vocabulary(eg_json_get(l->data, "vocabulary"), &trainer->vocabulary));
     const char *target = eg_json_string(l->data, "target", NULL);
     if (target && !(trainer->target_name = eg_strdup(target))) return EG_E_MEMORY;
     int task = (int)eg_json_int(l->data, "task", EG_TASK_NONE);

@@ -39,6 +39,7 @@ static void trainer_free(void *slot) {
     free_names(&trainer->class_names, &trainer->n_classes);
     free_names(&trainer->column_names, &trainer->n_columns);
     eg_free(trainer->target_name);
+    eg_vocabulary_free(trainer->vocabulary);
     eg_free(trainer);
 }
 
@@ -214,6 +215,22 @@ const char *eg_model_column_name(const eg_model *model, int index) {
 const char *eg_model_target_name(const eg_model *model) {
     const eg_trainer *trainer = eg_trainer_peek(model);
     return trainer && trainer->target_name ? trainer->target_name : "";
+}
+
+eg_status eg_model_set_vocabulary(eg_model *model, eg_vocabulary *vocabulary) {
+    eg_trainer *trainer = model ? eg_trainer_of(model) : NULL;
+    if (!trainer) {
+        eg_vocabulary_free(vocabulary);
+        return model ? EG_E_MEMORY : eg_fail(EG_E_ARGUMENT, "vocabulary: no model");
+    }
+    eg_vocabulary_free(trainer->vocabulary);
+    trainer->vocabulary = vocabulary;
+    return EG_OK;
+}
+
+const eg_vocabulary *eg_model_vocabulary(const eg_model *model) {
+    const eg_trainer *trainer = eg_trainer_peek(model);
+    return trainer ? trainer->vocabulary : NULL;
 }
 
 eg_missing eg_model_missing(const eg_model *model) {

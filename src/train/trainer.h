@@ -94,6 +94,7 @@ typedef struct eg_trainer {
     int n_classes, n_columns;
     char **class_names, **column_names;
     char *target_name;
+    eg_vocabulary *vocabulary; /* owned; NULL: none */
 } eg_trainer;
 
 /* The model's trainer, made on first use; NULL without memory. */
