@@ -3,6 +3,7 @@
  * A neuron is a weighted sum, a bias and an activation: f(x) = relu(3 x1 - 2 x2 + 1).
  *
  * Slides: 004 "Concrete Example", 001 "Neuron", 003 "The perceptron".
+ * command: elegans explain 'relu(3*x1 - 2*x2 + 1)' x1=1 x2=1
  * prints: f(0, 0) = 1
  * prints: f(1, 1) = 2
  * prints: f(1, 2) = 0

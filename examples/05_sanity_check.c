@@ -4,6 +4,7 @@
  * relu to tanh turns the class of the first point round.
  *
  * Slides: 000 "Sanity check" (both).
+ * command: elegans explain 'beta @ relu(W @ x + b)' W='[[1, -1], [-2, 1], [0, 1]]' b=1,0,-1 beta=1,2,-1 x=1,-1
  * prints: relu x = ( 1, -1): log-odds  3.0000, p = 0.9526
  * prints: relu x = (-1,  1): log-odds  6.0000, p = 0.9975
  * prints: tanh x = ( 1, -1): log-odds -0.0310, p = 0.4922

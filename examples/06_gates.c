@@ -4,6 +4,7 @@
  * distributes it, a mul gate switches (each input gets the other's value), a max gate routes it to the larger input.
  *
  * Slides: 002 "Derivatives for different gates", "Backpropagation for Sigmoid!", "Sigmoid activation".
+ * command: elegans explain '(x + y)*max(z, w)' x=1 y=2 z=3 w=-1
  * prints: f = (x + y) max(z, w) = 9
  * prints: df/dx = 3, df/dy = 3, df/dz = 3, df/dw = 0
  * prints: gate by gate: sigmoid = 0.7311, d/ds = 0.1966

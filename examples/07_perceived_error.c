@@ -5,6 +5,7 @@
  * 2 (y - a5) g'(in5) has the wrong sign: it is 2 (a5 - y) g'(in5).
  *
  * Slides: 001 "Modern Neural Network Libraries Do Backpropagation", "A pattern is emerging", "Backpropagation".
+ * command: elegans explain --net 'dense 2 sigmoid; dense 1 sigmoid' --input .4,-1.2 --target .7 --loss mse
  * prints: dLoss/dw35
  * prints: 9 derivatives agree to 1e-12
  */

@@ -5,6 +5,7 @@
  * for ever, more than 1 flies away.
  *
  * Slides: 004 "Gradient Descent", "Implementing Gradient Descent", "SGD learning rate".
+ * command: elegans explain '(theta - 7)^2' theta=0 --nudge theta=1.4
  * prints: eta 0.1: 1.4, 2.52, 3.416,
  * prints: eta 0.5: 7, 7, 7, 7
  * prints: eta 1.0: 14, 0, 14, 0

@@ -6,6 +6,8 @@
  * derivative is good for: f(x + e) is nearly f(x) + a e, without running f again.
  *
  * Slides: 003 "Symbolic and automatic differentiation", "Update rule" (f(w + eps) = y + a eps), "Backpropagation".
+ * command: elegans explain 'sin(x^2)*exp(-x)' --symbolic
+ * command: elegans explain 'sin(x^2)*exp(-x)' x=1 --nudge x=.01
  * prints: symbolic     0.087972345039714
  * prints: automatic    0.087972345039714
  * prints: the two differ by less than 1e-15
