@@ -8,7 +8,7 @@
 #include "cli.h"
 
 typedef struct predict_options {
-    const char *data, *part;
+    const char *data, *part, *layer;
     int64_t threads, first, show;
     int classes, proba, json;
 } predict_options;
@@ -21,6 +21,7 @@ static const cli_option options[] = {
     { "part", 0, CLI_TEXT, FIELD(part), "NAME", .help = "train or test, where the source has parts (default: test)" },
     { "classes", 0, CLI_FLAG, FIELD(classes), NULL, .help = "the class of each row (default for classifiers)" },
     { "proba", 0, CLI_FLAG, FIELD(proba), NULL, .help = "all outputs of each row: the classes' probabilities" },
+    { "layer", 0, CLI_TEXT, FIELD(layer), "NAME", .help = "what that layer gives for each row, instead of the output" },
     { "first", 0, CLI_POSITIVE, FIELD(first), "N", .help = "only the first N rows" },
     { "show", 0, CLI_POSITIVE, FIELD(show), "N", .help = "draw the first N images with their probabilities" },
     { "threads", 0, CLI_COUNT, FIELD(threads), "N", .help = "threads, 0 for all processors (default)" },
@@ -35,6 +36,7 @@ typedef struct outcome {
     const float *p;         /* [rows, width] */
     const int32_t *classes; /* [rows] */
     int64_t rows, width;
+    const char *layer;      /* whose output it is; NULL: the model's */
 } outcome;
 
 /* The class's name, or its number where the model knows no names. */
@@ -67,7 +69,9 @@ static void print_csv_header(const outcome *r, int proba) {
     }
     for (int64_t j = 0; proba && j < r->width; j++) {
         if (j) putchar(',');
-        if (eg_model_classes(r->model) && r->width > 1)
+        if (r->layer)
+            printf("%s_%lld", r->layer, (long long)j + 1);
+        else if (eg_model_classes(r->model) && r->width > 1)
             put_field(class_name(r, (int)j));
         else
             printf("output_%lld", (long long)j + 1);
@@ -216,25 +220,29 @@ static int show(const outcome *r, int64_t n) {
 /* ---- the run ------------------------------------------------------------------------------------------- */
 
 static int report(const predict_options *o, const outcome *r) {
-    int classify = eg_model_classes(r->model) > 0 || o->classes;
+    int classify = !o->layer && (eg_model_classes(r->model) > 0 || o->classes);
     if (o->show != CLI_ABSENT) return show(r, o->show);
     if (o->json)
         print_json(r, classify);
     else
-        print_csv(r, o->proba, classify);
+        print_csv(r, o->proba || o->layer, classify);
     return CLI_OK;
 }
 
 static int predict(const predict_options *o, eg_model *model, eg_data *data) {
     int code = CLI_OK;
     const eg_tensor *x = eg_data_x(data);
-    eg_tensor *p = eg_model_predict(model, x), *classes = p ? eg_model_predict_classes(model, x) : NULL;
-    if (!p || !classes) {
+    eg_tensor *p = o->layer ? eg_model_predict_layer(model, o->layer, x) : eg_model_predict(model, x);
+    eg_tensor *classes = p && !o->layer ? eg_model_predict_classes(model, x) : NULL;
+    if (!p && eg_model_status(model) == EG_OK) {
+        code = cli_fail(eg_error_status()); /* the layer's name */
+    } else if (!p || (!o->layer && !classes)) {
         code = cli_model_error(model);
     } else {
         int64_t rows = eg_data_rows(data);
         outcome r = {
-            model, data, eg_tensor_data(p), eg_tensor_data(classes), rows, rows ? eg_tensor_size(p) / rows : 0
+            model, data, eg_tensor_data(p), classes ? eg_tensor_data(classes) : NULL, rows,
+            rows ? eg_tensor_size(p) / rows : 0, o->layer
         };
         code = report(o, &r);
     }
@@ -263,6 +271,8 @@ static int run(int argc, char **argv) {
     if (code >= 0) return code;
     if (!path || !o.data)
         return cli_error(CLI_USAGE, "predict: a model file and --data are needed; see: elegans predict --help");
+    if (o.layer && (o.classes || o.proba || o.show != CLI_ABSENT))
+        return cli_error(CLI_USAGE, "predict: --layer goes without --classes, --proba and --show");
     if (o.classes && o.proba) return cli_error(CLI_USAGE, "predict: --classes or --proba, not both");
     eg_set_threads((int)cli_or(o.threads, 0));
     cli_allow_downloads();

@@ -110,7 +110,7 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
     if (columns && classes)
         data = eg_data_open(source, part, .target = target, .columns = n_columns ? columns : NULL,
                             .n_columns = n_columns, .classes = n_classes ? classes : NULL, .n_classes = n_classes,
-                            .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1);
+                            .missing = eg_model_missing(model), .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1);
     free(columns);
     free(classes);
     if (data && eg_data_status(data) == EG_OK) return data;

@@ -24,6 +24,8 @@ const char *const training_schedules[] = {
         NULL
 };
 
+const char *const training_missing[] = { "error", "mean", "median", "frequent", NULL };
+
 /* An option's number for a struct in which 0 means "the default". */
 static double given(double value) { return isnan(value) ? 0 : value == 0 ? EG_ZERO : value; }
 static double or_zero(double value) { return isnan(value) ? 0 : value; }
@@ -59,7 +61,8 @@ static eg_data *open_test(const train_options *o, const eg_data *train, const ch
     eg_data *data = eg_data_open(source, eg_data_has_part(source, "test") ? "test" : NULL, .target = o->target,
                                  .task = eg_data_task(train), .no_header = o->no_header, .seed = (uint64_t)o->seed,
                                  .columns = n_columns ? names : NULL, .n_columns = n_columns,
-                                 .classes = n_classes ? classes : NULL, .n_classes = n_classes, .allow_download = 1);
+                                 .classes = n_classes ? classes : NULL, .n_classes = n_classes,
+                                 .missing = eg_data_missing(train), .allow_download = 1);
     free(names);
     return data;
 }
@@ -112,7 +115,8 @@ int training_open(train_options *o, sets *s) {
     if (code < 0) code = check_share("test-share", o->test_share);
     if (code >= 0) return code;
     s->whole = eg_data_open(o->data, NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
-                            .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1);
+                            .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1,
+                            .missing = (eg_missing)cli_or(o->missing, EG_MISSING_ERROR));
     if (!s->whole || eg_data_status(s->whole) != EG_OK) return cli_data_error(s->whole);
     if (!eg_data_y(s->whole)) return cli_error(CLI_BAD_DATA, "%s: there are no targets to learn", o->data);
     s->chose_test = isnan(o->test_share) && !o->test && o->test_last == CLI_ABSENT && training_is_table(s->whole);
@@ -257,6 +261,24 @@ static int net_error(const eg_model *model) {
     return cli_error(status == EG_E_DATA ? CLI_USAGE : cli_exit_code(status), "--net: %s", eg_model_error(model));
 }
 
+/* Parameters of another model, frozen layers. */
+static int reuse(const train_options *o, eg_model *model) {
+    int code = CLI_OK;
+    eg_model *from = o->from ? cli_load_model(o->from, &code) : NULL;
+    if (o->from && !from) return code;
+    eg_transfer report = { 0 };
+    eg_status status = from ? eg_model_transfer(model, from, &report) : EG_OK;
+    eg_model_free(from);
+    if (status != EG_OK) return cli_model_error(model);
+    if (o->from && !o->quiet)
+        cli_tell("from", "%d parameters of %s, %d of its own", report.taken, o->from,
+                 report.absent + report.other_shape);
+    eg_string_free(report.text);
+    for (int i = 0; i < o->freeze.n; i++)
+        if (eg_model_freeze(model, o->freeze.item[i], 1) != EG_OK) return cli_fail(eg_error_status());
+    return CLI_GO_ON;
+}
+
 int training_model(const train_options *o, const eg_data *data, eg_model **out) {
     eg_model *model = *out = eg_model_parse(eg_data_sample_shape(data), o->net);
     if (!model) return cli_no_memory();
@@ -267,7 +289,7 @@ int training_model(const train_options *o, const eg_data *data, eg_model **out) 
     eg_recipe recipe;
     int code = make_recipe(o, eg_data_classes(data), &recipe);
     if (code >= 0) return code;
-    return eg_model_compile_(model, recipe) == EG_OK ? CLI_GO_ON : cli_model_error(model);
+    return eg_model_compile_(model, recipe) == EG_OK ? reuse(o, model) : cli_model_error(model);
 }
 
 /* ---- the fit ------------------------------------------------------------------------------------------- */

@@ -10,19 +10,19 @@
 
 typedef struct train_options {
     const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config, *log, *tensorboard,
-        *plot;
+        *plot, *from;
     double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
         validation, test_share, tolerance, delta, schedule_factor, schedule_every, schedule_end, warm_up;
-    int64_t task, scaling, reduction, dialect, shuffle, schedule; /* words */
+    int64_t task, scaling, reduction, dialect, shuffle, schedule, missing; /* words */
     int64_t batch, epochs, seed, threads, test_last, steps, early_stopping, plateau;
     int nesterov, no_header, maximize, json, quiet, resume, checkpoint, dry_run;
-    cli_list set;
+    cli_list set, freeze;
 } train_options;
 
 /* Words in the order of their enums (tasks from 1). */
 extern const char *const training_tasks[], *const training_scalings[];
 extern const char *const training_reductions[], *const training_dialects[];
-extern const char *const training_shuffles[], *const training_schedules[];
+extern const char *const training_shuffles[], *const training_schedules[], *const training_missing[];
 
 /* "key=value" of --set over the settings. */
 int training_set(train_options *o, const char *pair);
