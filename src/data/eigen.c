@@ -20,7 +20,7 @@
 
 enum { MAX_SWEEPS = 60 }; /* of one eigenvalue; two or three is the rule */
 
-/* ---- A to tridiagonal ------------------------------------------------------------------------------------------ */
+/* ---- A to tridiagonal ----------------------------------------------------------------------------------------- */
 
 static double dot(const double *a, const double *b, int64_t n) {
     double sum = 0;
@@ -38,8 +38,8 @@ static double make_reflection(double *v, int64_t m, double *e) {
     return 2 / dot(v, v, m);
 }
 
-/* B -= v w' + w v' with p = beta B v, w = p - (beta/2 p'v) v: H B H for the block B of a, rows and columns first..n-1.
- */
+/* B -= v w' + w v' with p = beta B v, w = p - (beta/2 p'v) v: H B H for the block B of a, rows and columns from
+ * `first` on. */
 static void reflect_block(int64_t n, double *a, int64_t first, const double *v, double beta, double *w) {
     int64_t m = n - first;
     for (int64_t i = 0; i < m; i++) w[i] = beta * dot(a + (first + i) * n + first, v, m);
@@ -76,7 +76,7 @@ static void gather_reflections(int64_t n, const double *a, const double *beta, d
     }
 }
 
-/* ---- tridiagonal to diagonal ----------------------------------------------------------------------------------- */
+/* ---- tridiagonal to diagonal ---------------------------------------------------------------------------------- */
 
 static void rotate_rows(double *upper, double *lower, int64_t n, double c, double s) {
     for (int64_t k = 0; k < n; k++) {
@@ -129,7 +129,7 @@ static eg_status make_diagonal(int64_t n, double *d, double *e, double *z) {
     return EG_OK;
 }
 
-/* ---- order and sign -------------------------------------------------------------------------------------------- */
+/* ---- order and sign ------------------------------------------------------------------------------------------- */
 
 static void swap_rows(double *a, double *b, int64_t n) {
     for (int64_t i = 0; i < n; i++) {

@@ -52,7 +52,7 @@ static void put(eg_tensor *tensor, int64_t i, double value) {
         ((float *)eg_tensor_data(tensor))[i] = (float)value;
 }
 
-/* ---- one axis -------------------------------------------------------------------------------------------------- */
+/* ---- one axis ------------------------------------------------------------------------------------------------- */
 
 /* to[j], j < after: mean of from[i], i < before, with weights max(0, 1 - |i + 1/2 - (j + 1/2) scale| / support), the
  * support never less than one pixel of either side. Elements lie `step` apart. */
@@ -99,7 +99,7 @@ static eg_status resize_all(const eg_tensor *from, images a, eg_tensor *to, imag
     return EG_OK;
 }
 
-/* ---- the frame of MNIST ---------------------------------------------------------------------------------------- */
+/* ---- the frame of MNIST --------------------------------------------------------------------------------------- */
 
 typedef struct box {
     int64_t top, left, bottom, right; /* the last two are not in it */
@@ -197,7 +197,7 @@ static eg_status centre_all(const eg_tensor *from, images a, eg_tensor *to, imag
     return status;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------------------------- */
+/* ---- all of them ---------------------------------------------------------------------------------------------- */
 
 /* side < 0: resize the whole image. */
 static eg_tensor *make(const eg_tensor *from, int64_t height, int64_t width, int64_t side) {

@@ -30,7 +30,7 @@ struct eg_preprocess {
     eg_tensor *part[PARTS];
 };
 
-/* ---- one matrix: PCA and whitening ----------------------------------------------------------------------------- */
+/* ---- one matrix: PCA and whitening ---------------------------------------------------------------------------- */
 
 enum { TOGETHER = 8 }; /* rows that are added to the covariance in one pass over it */
 
@@ -127,7 +127,7 @@ static eg_status fit_matrix(eg_preprocess *p, const eg_data *data, eg_scaling_op
     return status;
 }
 
-/* ---- percentiles ----------------------------------------------------------------------------------------------- */
+/* ---- percentiles ---------------------------------------------------------------------------------------------- */
 
 static eg_status fit_quantiles(eg_preprocess *p, const eg_data *data, eg_scaling_opt opt) {
     int64_t n = eg_data_rows(data), d = p->width, points = opt.quantiles > 0 ? opt.quantiles : DEFAULT_QUANTILES;
@@ -186,7 +186,7 @@ static double share_below(const float *table, int64_t points, int64_t d, double 
     return sum / (double)(points - 1);
 }
 
-/* ---- fit ------------------------------------------------------------------------------------------------------- */
+/* ---- fit ------------------------------------------------------------------------------------------------------ */
 
 static eg_status fit_numbers(eg_preprocess *p, const eg_data *data, eg_scaling_opt opt) {
     (void)opt;
@@ -232,7 +232,7 @@ const eg_tensor *eg_preprocess_part(const eg_preprocess *fitted, const char *nam
     return NULL;
 }
 
-/* ---- apply ----------------------------------------------------------------------------------------------------- */
+/* ---- apply ---------------------------------------------------------------------------------------------------- */
 
 static const float *numbers(const eg_tensor *part) { return part ? eg_tensor_data(part) : NULL; }
 

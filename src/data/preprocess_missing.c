@@ -30,7 +30,7 @@ int64_t eg_data_first_gap(const eg_data *data) {
     return -1;
 }
 
-/* ---- the three rules: values [n], ascending, n > 0 -------------------------------------------------------------- */
+/* ---- the three rules: values [n], ascending, n > 0 ------------------------------------------------------------ */
 
 static double mean(const double *values, int64_t n) {
     double sum = 0;

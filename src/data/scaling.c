@@ -36,7 +36,7 @@ eg_status eg_scaling_named(const char *name, eg_scaling *out) {
     return eg_fail_unknown("scaling", name, names, EG_SCALING_KINDS);
 }
 
-/* ---- fitting: least, greatest, mean and deviation per element, then two numbers of them ------------------------ */
+/* ---- fitting: least, greatest, mean and deviation per element, then two numbers of them ----------------------- */
 
 typedef struct column_facts {
     double least, greatest, sum, squares; /* squares: of the distance to the mean */

@@ -31,7 +31,7 @@ struct eg_vocabulary {
     uint32_t slots;
 };
 
-/* ---- cutting --------------------------------------------------------------------------------------------------- */
+/* ---- cutting -------------------------------------------------------------------------------------------------- */
 
 typedef struct cutter {
     const char *at, *end, *start; /* start: of the whole text */
@@ -72,7 +72,7 @@ static eg_status cut(cutter *c, const char **text, size_t *length) {
     return EG_OK;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------------------------ */
 
 static uint32_t hash(const char *text, size_t length) {
     uint32_t h = 2166136261u; /* FNV-1a */
@@ -128,7 +128,7 @@ static eg_status count(eg_vocabulary *v, const char *text, size_t length) {
     return EG_OK;
 }
 
-/* ---- making one ------------------------------------------------------------------------------------------------ */
+/* ---- making one ----------------------------------------------------------------------------------------------- */
 
 /* UTF-8 sorts by code as bytes do. */
 static int by_code(const void *a, const void *b) { return strcmp(((const token *)a)->text, ((const token *)b)->text); }
@@ -202,7 +202,7 @@ eg_vocabulary *eg_vocabulary_new(eg_token_unit unit, const char *const *tokens, 
     return NULL;
 }
 
-/* ---- using one ------------------------------------------------------------------------------------------------- */
+/* ---- using one ------------------------------------------------------------------------------------------------ */
 
 int eg_vocabulary_size(const eg_vocabulary *vocabulary) { return vocabulary->n + vocabulary->unknown; }
 eg_token_unit eg_vocabulary_unit(const eg_vocabulary *vocabulary) { return vocabulary->unit; }

@@ -59,7 +59,7 @@ eg_status eg_prepare_check_gaps(const eg_model *model, const eg_data *data) {
                              (long long)row + 1);
 }
 
-/* ---- formulas -------------------------------------------------------------------------------------------------- */
+/* ---- formulas ------------------------------------------------------------------------------------------------- */
 
 /* A part of the state as a value of x's dtype. */
 static eg_value *part(const eg_model *model, eg_value *x, const char *name) {
@@ -133,7 +133,7 @@ eg_value *eg_prepare_build(const eg_model *model, eg_value *x) {
     return eg_reshape_to(value, shape);
 }
 
-/* ---- fitting and storing --------------------------------------------------------------------------------------- */
+/* ---- fitting and storing -------------------------------------------------------------------------------------- */
 
 eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape) {
     eg_graph *graph = eg_graph_new();
@@ -224,7 +224,7 @@ eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
     return EG_OK;
 }
 
-/* ---- checking what came from a file ---------------------------------------------------------------------------- */
+/* ---- checking what came from a file --------------------------------------------------------------------------- */
 
 static eg_status check_part(const eg_model *model, const char *name) {
     const eg_variable *v = eg_state_get(model->state, name);

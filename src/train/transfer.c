@@ -7,7 +7,7 @@
 #include "runtime/state.h"
 #include "train/trainer.h"
 
-/* ---- the output of a layer ------------------------------------------------------------------------------------- */
+/* ---- the output of a layer ------------------------------------------------------------------------------------ */
 
 /* Predicting with the wire in the place of the output: programs know which wire they were made for. */
 eg_tensor *eg_model_predict_layer(eg_model *model, const char *layer, const eg_tensor *x) {
@@ -33,7 +33,7 @@ static int same_kind(const eg_variable *a, const eg_variable *b) {
     return a->dtype == b->dtype && eg_shape_equal(a->shape, b->shape);
 }
 
-/* ---- preprocessing --------------------------------------------------------------------------------------------- */
+/* ---- preprocessing -------------------------------------------------------------------------------------------- */
 
 static eg_status copy_preprocessing(eg_model *model, const eg_model *from) {
     for (int i = 0; i < from->state->n; i++) {
@@ -59,7 +59,7 @@ static eg_status take_preprocessing(eg_model *model, const eg_model *from, int *
     return EG_OK;
 }
 
-/* ---- parameters ------------------------------------------------------------------------------------------------ */
+/* ---- parameters ----------------------------------------------------------------------------------------------- */
 
 static eg_status take_parameter(eg_model *model, const eg_parameter *parameter, const eg_model *from, eg_transfer *r,
                                 eg_text *lines) {
@@ -110,7 +110,7 @@ eg_status eg_model_transfer(eg_model *model, const eg_model *from, eg_transfer *
     return eg_model_fail(model, status);
 }
 
-/* ---- a model of the first layers ------------------------------------------------------------------------------- */
+/* ---- a model of the first layers ------------------------------------------------------------------------------ */
 
 static eg_status fill_part(eg_model *part, const eg_model *model, const char *layer) {
     EG_TRY(eg_model_cut(part, layer));
@@ -136,7 +136,7 @@ eg_model *eg_model_output_of(const eg_model *model, const char *layer) {
     return part;
 }
 
-/* ---- frozen layers --------------------------------------------------------------------------------------------- */
+/* ---- frozen layers -------------------------------------------------------------------------------------------- */
 
 eg_status eg_model_freeze(eg_model *model, const char *layer, int frozen) {
     EG_TRY(eg_model_status(model));
