@@ -20,3 +20,7 @@ foreach(source ${example_sources})
     endforeach()
   endif()
 endforeach()
+if(EG_TESTS)
+  add_test(NAME examples/course COMMAND sh tests/examples/course.sh $<TARGET_FILE:elegans>
+           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endif()

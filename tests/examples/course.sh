@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+#
+# course.sh: what docs/course.md names is there: examples, tests (file.function), words of the command; and every example is
+# named there and listed in examples/README.md.
+command=$1 bad=0
+miss() { echo "docs/course.md: no $1"; bad=1; }
+for name in $(grep -o '`[0-9][0-9]_[a-z0-9_]*`' docs/course.md | tr -d '`' | sort -u); do
+    [ -f "examples/$name.c" ] || miss "example $name"
+done
+for name in $(grep -o '`test_[a-z0-9_]*\.[a-z0-9_]*`' docs/course.md | tr -d '`' | sort -u); do
+    grep -q "^static void ${name#*.}(" "tests/course/${name%%.*}.c" || miss "test $name"
+done
+for word in $(grep -o 'elegans [a-z]*' docs/course.md | sed 's/elegans //' | sort -u); do
+    "$command" help "$word" > /dev/null 2>&1 || miss "command $word"
+done
+for source in examples/[0-9][0-9]_*.c; do
+    name=$(basename "$source" .c)
+    grep -q "\`$name\`" docs/course.md || { echo "$name is not in docs/course.md"; bad=1; }
+    grep -q "($name.c)" examples/README.md || { echo "$name is not in examples/README.md"; bad=1; }
+    [ "$(wc -l < "$source")" -lt 80 ] || { echo "$name has 80 lines or more"; bad=1; }
+done
+exit $bad
