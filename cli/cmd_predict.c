@@ -62,16 +62,21 @@ static void put_field(const char *text) {
     putchar('"');
 }
 
+/* One sigmoid output for two classes: its value is the probability of the second. */
+static int is_binary(const outcome *r) {
+    return !r->layer && r->width == 1 && eg_model_classes(r->model) == 2;
+}
+
 static void print_csv_header(const outcome *r, int proba) {
     if (!proba) {
         const char *target = eg_model_target_name(r->model);
         put_field(*target ? target : "prediction");
     }
-    for (int64_t j = 0; proba && j < r->width; j++) {
+    for (int64_t j = 0; proba && j < r->width + is_binary(r); j++) {
         if (j) putchar(',');
         if (r->layer)
             printf("%s_%lld", r->layer, (long long)j + 1);
-        else if (eg_model_classes(r->model) && r->width > 1)
+        else if (eg_model_classes(r->model) && r->width + is_binary(r) > 1)
             put_field(class_name(r, (int)j));
         else
             printf("output_%lld", (long long)j + 1);
@@ -83,6 +88,7 @@ static void print_csv(const outcome *r, int proba, int classify) {
     print_csv_header(r, proba);
     for (int64_t i = 0; i < r->rows; i++) {
         if (!proba && classify) put_field(class_name(r, r->classes[i]));
+        if (proba && is_binary(r)) cli_put_float(stdout, 1 - r->p[i]), putchar(',');
         for (int64_t j = 0; (proba || !classify) && j < r->width; j++) {
             if (j) putchar(',');
             cli_put_float(stdout, r->p[i * r->width + j]);

@@ -65,7 +65,7 @@ typedef struct eg_program_opt {
     int no_fuse;         /* one kernel for each value */
     int no_layout;       /* no panels */
     int profile;         /* measure every step */
-    const char *kernels; /* "portable", "avx2", "avx512", "neon", "wasm"; NULL: the best, or $EG_KERNELS */
+    const char *kernels; /* "portable", "avx2", "avx512", "neon"; NULL: the best, or $EG_KERNELS */
 } eg_program_opt;
 
 /* Compiles; NULL on failure (the graph's own error if it is poisoned). The roots' graph may be freed afterwards. */

@@ -60,6 +60,34 @@ static void dump(const eg_unit *unit, const char *when, const char *pass) {
     eg_string_free(text);
 }
 
+static int is_pass(const char *name, size_t length) {
+    for (const eg_pass *pass = eg_passes; pass->name; pass++)
+        if (strncmp(pass->name, name, length) == 0 && pass->name[length] == 0) return 1;
+    return length == 3 && strncmp(name, "all", 3) == 0;
+}
+
+/* Some passes stand twice in the list. */
+static int is_first(const eg_pass *pass) {
+    for (const eg_pass *earlier = eg_passes; earlier < pass; earlier++)
+        if (strcmp(earlier->name, pass->name) == 0) return 0;
+    return 1;
+}
+
+/* A wish that names no pass would show nothing, and not say why. */
+static void check_dump_list(const char *list) {
+    for (const char *p = list; p && *p; p += *p == ',') {
+        size_t length = strcspn(p, ",");
+        if (!is_pass(p, length)) {
+            eg_remark(EG_LOG_WARNING, "EG_DUMP: no pass is called '%.*s'", (int)length, p);
+            fprintf(stderr, "EG_DUMP: no pass is called '%.*s'; there are", (int)length, p);
+            for (const eg_pass *pass = eg_passes; pass->name; pass++)
+                if (is_first(pass)) fprintf(stderr, " %s", pass->name);
+            fprintf(stderr, ", all\n");
+        }
+        p += length;
+    }
+}
+
 /* ---- running ------------------------------------------------------------------------------------------------- */
 
 static int wants_verifier(void) {
@@ -121,6 +149,7 @@ eg_status eg_compile(eg_unit *unit, const char *last) {
     for (const eg_pass *pass = eg_passes; pass->name; pass++)
         if (!last || strcmp(pass->name, last) == 0) end = pass;
     if (!end) return eg_fail(EG_E_NAME, "no pass is called \"%s\"", last);
+    check_dump_list(getenv("EG_DUMP"));
     for (const eg_pass *pass = eg_passes; pass <= end; pass++) EG_TRY(run(unit, pass));
     if (!last && wants_verifier()) EG_TRY(eg_compiled_verify(unit));
     return EG_OK;

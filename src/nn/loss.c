@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "graph/node.h"
+#include "nn/model.h"
 #include "nn/words.h"
 
 /* What the formulas are made of. y and p have the same shape and dtype. */
@@ -211,6 +212,11 @@ static eg_value *reduced(eg_value *each, const eg_loss_opt *opt) {
     return opt->reduction == EG_REDUCTION_SUM ? eg_sum(each) : eg_mean(each);
 }
 
+/* Over one class a cross-entropy is 0 and a margin empty, whatever the output: it would teach nothing. */
+int eg_loss_fits(eg_loss_kind kind, eg_shape output) {
+    return (unsigned)kind >= EG_LOSS_KINDS || !(losses[kind].flags & CLASSES) || !has_last(output, 1);
+}
+
 eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt) {
     if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);
     if (eg_value_is_poisoned(y)) return y;
@@ -220,6 +226,7 @@ eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt)
         return eg_poison(p->graph, EG_E_ARGUMENT, "loss", "'%s' is none that can be built by itself", name);
     if (opt.weights && !eg_shape_equal(opt.weights->shape, p->shape.rank > 0 ? EG_SHAPE(p->shape.dim[0]) : EG_SCALAR))
         return eg_poison(p->graph, EG_E_SHAPE, name, "the weights must be one number for each sample");
+    if (!eg_loss_fits(kind, p->shape)) return eg_poison(p->graph, EG_E_SHAPE, name, EG_LOSS_NEEDS_CLASSES);
     int one_hot = (losses[kind].flags & CLASSES) && !eg_shape_equal(y->shape, p->shape);
     terms t = { fit_targets(y, p, losses[kind].flags, name), p, one_hot, &opt };
     if (eg_value_is_poisoned(t.y)) return t.y;

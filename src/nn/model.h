@@ -183,6 +183,9 @@ eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, cons
 eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value *x, eg_value **y, eg_value **logits);
 /* l1 sum |w| + l2/2 sum w^2 over all trainable kernels, the layers' own penalties plus these; NULL if all are 0. */
 eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, double l2, eg_value **out);
+/* Has the output what the loss is about: at least two classes where it is over classes? (loss.c) */
+int eg_loss_fits(eg_loss_kind kind, eg_shape output);
+#define EG_LOSS_NEEDS_CLASSES "is over classes, at least 2 outputs; for one there are binary_cross_entropy and hinge"
 /* The activation that the output ends in (EG_LINEAR if none). */
 eg_activation_kind eg_model_last_activation(const eg_model *model);
 int eg_model_is_chain(const eg_model *model); /* each wire feeds the next one: sequential */

@@ -470,18 +470,18 @@ static eg_status load_run(loader *l) {
 }
 
 static eg_status load(loader *l, const char *path) {
-    EG_TRY(eg_safetensors_read(path, &l->file));
-    EG_TRY(load_description(l));
-    EG_TRY(load_recipe(l));
-    EG_TRY(load_data(l));
-    EG_TRY(load_tensors(l));
-    return load_run(l);
+    EG_TRY(eg_safetensors_read(path, &l->file)); /* its messages name the file */
+    eg_status status = load_description(l);
+    if (status == EG_OK) status = load_recipe(l);
+    if (status == EG_OK) status = load_data(l);
+    if (status == EG_OK) status = load_tensors(l);
+    if (status == EG_OK) status = load_run(l);
+    return status == EG_OK ? EG_OK : eg_context("%s", path);
 }
 
 eg_model *eg_model_load(const char *path) {
     loader l = { .arena = EG_ARENA_INIT };
     eg_status status = load(&l, path);
-    if (status != EG_OK && status != EG_E_MISSING && status != EG_E_PERMISSION) status = eg_context("%s", path);
     if (status != EG_OK) {
         eg_model_free(l.model);
         l.model = eg_model_new();

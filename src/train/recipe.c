@@ -141,6 +141,8 @@ eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
     EG_TRY(eg_data_status(data) == EG_OK ? EG_OK : eg_fail(eg_data_status(data), "%s", eg_data_error(data)));
     if (trainer->task == EG_TASK_NONE) trainer->task = eg_data_task(data);
     if (trainer->loss == EG_LOSS_AUTO) trainer->loss = choose_loss(model, data);
+    if (!trainer->recipe.loss_fn && !eg_loss_fits(trainer->loss, eg_model_output_shape(model)))
+        return eg_fail(EG_E_SHAPE, "%s " EG_LOSS_NEEDS_CLASSES, eg_loss_name(trainer->loss));
     if (metrics_are_default(&trainer->recipe))
         trainer->recipe.metrics[0] = trainer->task == EG_TASK_CLASSIFICATION ? EG_METRIC_ACCURACY : EG_METRIC_MAE;
     EG_TRY(keep_names(&trainer->class_names, &trainer->n_classes, data, eg_data_classes(data), eg_data_class_name));

@@ -49,6 +49,7 @@ run 65 evaluate model --data class.csv
 one_line class.csv
 refuse 65 'outside the model' train --data gen:spiral --net 'dense 2 softmax'
 refuse 65 'outputs' train --data gen:linear --net 'dense 3'
+refuse 65 'at least 2 outputs' train --data gen:linear --net 'dense 1' --loss nll
 refuse 65 'cannot be made of' train --data gen:xor --net 'reshape 3,5; dense 2'
 refuse 65 'samples of shape' evaluate model --data gen:digits?n=10
 run 65 predict model --data gen:digits?n=10

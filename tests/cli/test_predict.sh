@@ -23,7 +23,9 @@ same "$(wc -l <out)" 2
 run 0 predict moved --data new.csv --proba
 python3 - <<'PY' || fail "--proba"
 rows = [line.split(",") for line in open("out").read().split()]
-assert all(0 <= float(p) <= 1 for row in rows[1:] for p in row) and len(rows) == 3
+assert rows[0] == ["high", "low"] and len(rows) == 3
+assert all(abs(sum(map(float, row)) - 1) < 1e-6 and min(map(float, row)) >= 0 for row in rows[1:])
+assert float(rows[1][1]) > .5 and float(rows[2][0]) > .5
 PY
 run 0 evaluate moved --data table.csv
 says out 'accuracy 1.0000  (18 samples)'

@@ -99,9 +99,10 @@ static void roots_are_checked(void **state) {
     eg_graph_free(g);
 }
 
-static int lines;
+static int lines, warnings;
 static void count_line(void *user, eg_log_level level, const char *line) {
     (void)user;
+    warnings += level == EG_LOG_WARNING && strstr(line, "'fues'") != NULL;
     lines += level == EG_LOG_DEBUG && (strncmp(line, "before", 6) == 0 || strncmp(line, "after", 5) == 0);
 }
 
@@ -110,7 +111,7 @@ static void dump_shows_the_pass_before_and_after(void **state) {
     int kept = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, STDERR_FILENO);
     eg_unit unit = unit_of("%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\nreturn %1\n");
-    setenv("EG_DUMP", "fuse,schedule", 1);
+    setenv("EG_DUMP", "fuse,fues,schedule", 1);
     eg_set_log(count_line, NULL);
     assert_int_equal(eg_compile(&unit, NULL), EG_OK);
     eg_set_log(NULL, NULL);
@@ -119,6 +120,7 @@ static void dump_shows_the_pass_before_and_after(void **state) {
     close(kept);
     close(nowhere);
     assert_int_equal(lines, 4);
+    assert_int_equal(warnings, 1);
     eg_unit_free(&unit);
 }
 

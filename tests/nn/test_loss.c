@@ -41,6 +41,21 @@ static void huber_bends_at_delta(void **state) {
     EXACT(slope(eg_loss(EG_LOSS_HUBER, y, p, .reduction = EG_REDUCTION_SUM), p), EG_SHAPE(4), .5, 1, 1, -1);
 }
 
+/* Over one class every cross-entropy is 0 and every margin empty: a mistake, and said. */
+static void losses_over_classes_need_two(void **state) {
+    (void)state;
+    static const eg_loss_kind kinds[] = { EG_LOSS_CATEGORICAL_CROSS_ENTROPY, EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY,
+                                          EG_LOSS_CATEGORICAL_HINGE, EG_LOSS_MULTICLASS_HINGE };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        eg_graph *g = eg_graph_new();
+        eg_value *p = eg_input(g, "p", EG_F64, EG_SHAPE(3, 1)), *y = eg_input(g, "y", EG_F64, EG_SHAPE(3, 1));
+        assert_true(eg_value_is_poisoned(eg_loss(kinds[i], y, p)));
+        assert_int_equal(eg_graph_status(g), EG_E_SHAPE);
+        assert_non_null(strstr(eg_graph_error(g), "at least 2 outputs"));
+        eg_graph_free(g);
+    }
+}
+
 /* ---- binary cross-entropy -------------------------------------------------------------------- */
 
 static void binary_from_probabilities(void **state) {
@@ -225,6 +240,7 @@ int main(void) {
         SLIDE(more_axes_are_averaged),
         SLIDE(binary_hinge),
         SLIDE(class_hinges),
+        SLIDE(losses_over_classes_need_two),
         SLIDE(reductions_and_weights),
         SLIDE(mean_is_sum_over_n),
         SLIDE(a_column_fits_a_vector_and_nothing_stretches),

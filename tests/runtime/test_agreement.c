@@ -3,7 +3,7 @@
  * test_agreement.c: thousands of drawn graphs run in every way there is. The float64 oracle and the cpu engine
  * agree within rounding; the ways of the cpu engine (fused or not, panels or not, any number of threads, any
  * instruction set that rounds multiply-add once) agree bit for bit, in results and in what they leave in the
- * state.
+ * state. So do the ways of the portable kernels, which round it twice, for every fourth graph.
  *
  * Rounding is measured, not guessed: the oracle runs once more with inputs moved by half a unit in the last
  * place, and graphs whose result then moves much, or that come close to a kink (compare, max, relu, floor), are
@@ -36,6 +36,13 @@ static const way ways[] = {
     { "avx2", { .executor = EG_CPU, .threads = 1, .kernels = "avx2" } },
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
+
+static const way portable_ways[] = {
+    { "portable", { .executor = EG_CPU, .threads = 1, .kernels = "portable" } },
+    { "portable, no fusion", { .executor = EG_CPU, .threads = 1, .kernels = "portable", .no_fuse = 1 } },
+    { "portable, 2 threads", { .executor = EG_CPU, .threads = 2, .kernels = "portable", .no_layout = 1 } },
+};
+enum { PORTABLE_WAYS = sizeof portable_ways / sizeof portable_ways[0], PORTABLE_EVERY = 4 };
 
 static int64_t number_from(const char *name, int64_t otherwise) {
     const char *text = getenv(name);
@@ -143,20 +150,27 @@ static void same_outcome(const random_graph *r, const outcome *a, const outcome 
     }
 }
 
+/* 1: the first of n ways was compared with the oracle; the others gave its bits. */
+static int check_ways(const random_graph *r, const way *list, int n, uint64_t seed) {
+    outcome first = run_graph(r, list[0].opt, 0, seed, list[0].name);
+    int compared = compare_with_oracle(r, &first, seed);
+    for (int w = 1; w < n; w++) {
+        const char *kernels = list[w].opt.kernels;
+        if (kernels && !eg_kernels_named(kernels)) continue;
+        outcome other = run_graph(r, list[w].opt, 0, seed, list[w].name);
+        same_outcome(r, &first, &other, seed, list[w].name);
+        outcome_free(&other);
+    }
+    outcome_free(&first);
+    return compared;
+}
+
 static int check_graph(uint64_t seed) {
     random_graph r = random_graph_new(seed);
     if (eg_graph_status(r.graph) != EG_OK)
         fail_msg("graph %llu: %s", (unsigned long long)seed, eg_graph_error(r.graph));
-    outcome first = run_graph(&r, ways[0].opt, 0, seed, ways[0].name);
-    int compared = compare_with_oracle(&r, &first, seed);
-    for (int w = 1; w < WAYS; w++) {
-        const char *kernels = ways[w].opt.kernels;
-        if (kernels && (!eg_kernels_named(kernels) || !eg_kernels_best()->fused)) continue;
-        outcome other = run_graph(&r, ways[w].opt, 0, seed, ways[w].name);
-        same_outcome(&r, &first, &other, seed, ways[w].name);
-        outcome_free(&other);
-    }
-    outcome_free(&first);
+    int compared = check_ways(&r, ways, WAYS, seed);
+    if (seed % PORTABLE_EVERY == 0) check_ways(&r, portable_ways, PORTABLE_WAYS, seed);
     random_graph_free(&r);
     return compared;
 }
@@ -164,6 +178,7 @@ static int check_graph(uint64_t seed) {
 static void drawn_graphs_agree(void **unused) {
     (void)unused;
     int64_t n = number_from("EG_RANDOM_GRAPHS", 2000), start = number_from("EG_RANDOM_SEED", 1), compared = 0;
+    unsetenv("EG_KERNELS"); /* a way says itself which kernels run */
     eg_least_work_of_a_part = 0; /* cut everything that can be cut */
     for (int64_t i = 0; i < n; i++) compared += check_graph((uint64_t)(start + i));
     print_message("%lld graphs, %lld compared with the oracle\n", (long long)n, (long long)compared);
