@@ -55,7 +55,7 @@ def sides_for(build, threads, seconds):
 
 
 def collect(build, rounds, seconds):
-    """figures[(name, threads)][side] = medians of the rounds, in microseconds; limits by name."""
+    """figures[(name, threads)][side] = medians of the rounds, in microseconds; work[(name, threads)] = FLOPs."""
     figures, work = {}, {}
     keep_memory = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
     for threads in (1, 2):
@@ -63,7 +63,7 @@ def collect(build, rounds, seconds):
             for command in sides_for(build, threads, seconds):
                 for line in lines_of(command, **keep_memory):
                     figures.setdefault((line["name"], threads), {}).setdefault(line["side"], []).append(line["us"])
-                    work[line["name"]] = line.get("flops", work.get(line["name"], 0))
+                    work[line["name"], threads] = line.get("flops", work.get((line["name"], threads), 0))
     return figures, work
 
 
@@ -99,8 +99,8 @@ def table_of(figures, work, peaks):
         own = sides.pop("elegans", None)
         if not own:
             continue
-        median = statistics.median(own)
-        share = f"{work[name] / (median * 1e-6) / peaks[threads]:.0%}" if work.get(name, 0) > 1e6 and peaks.get(threads) else "-"
+        median, done = statistics.median(own), work.get((name, threads), 0)
+        share = f"{done / (median * 1e-6) / peaks[threads]:.0%}" if done > 1e6 and peaks.get(threads) else "-"
         for peer, times in sorted(sides.items()) or [("-", [])]:
             ratio = spread([a / b for a, b in zip(own, times)]) if times else "-"
             theirs = microseconds(statistics.median(times)) if times else "-"
@@ -128,7 +128,7 @@ def main():
     for threads in (1, 2):
         measured = figures.pop(("fma_peak", threads), {}).get("elegans")
         if measured:
-            peaks[threads] = work["fma_peak"] / (statistics.median(measured) * 1e-6)
+            peaks[threads] = work["fma_peak", threads] / (statistics.median(measured) * 1e-6)
     sizes = {name: stripped_size(os.path.join(options.build, name)) for name in ("libelegans.so", "elegans")}
     facts = [
         f"machine: {platform.machine()}, {os.cpu_count()} processors, FMA peak "
