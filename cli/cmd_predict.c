@@ -37,6 +37,7 @@ typedef struct outcome {
     const int32_t *classes; /* [rows] */
     int64_t rows, width;
     const char *layer;      /* whose output it is; NULL: the model's */
+    int binary;             /* the one output is the probability of the second of two classes */
 } outcome;
 
 /* The class's name, or its number where the model knows no names. */
@@ -62,9 +63,13 @@ static void put_field(const char *text) {
     putchar('"');
 }
 
-/* One sigmoid output for two classes: its value is the probability of the second. */
-static int is_binary(const outcome *r) {
-    return !r->layer && r->width == 1 && eg_model_classes(r->model) == 2;
+/* Does the last layer of a network, as text, end in a sigmoid? */
+static int ends_in_sigmoid(const eg_model *model) {
+    char *text = eg_model_text(model);
+    const char *last = text ? strrchr(text, ';') : NULL;
+    int found = text && strstr(last ? last : text, "sigmoid") != NULL;
+    eg_string_free(text);
+    return found;
 }
 
 static void print_csv_header(const outcome *r, int proba) {
@@ -72,11 +77,11 @@ static void print_csv_header(const outcome *r, int proba) {
         const char *target = eg_model_target_name(r->model);
         put_field(*target ? target : "prediction");
     }
-    for (int64_t j = 0; proba && j < r->width + is_binary(r); j++) {
+    for (int64_t j = 0; proba && j < r->width + r->binary; j++) {
         if (j) putchar(',');
         if (r->layer)
             printf("%s_%lld", r->layer, (long long)j + 1);
-        else if (eg_model_classes(r->model) && r->width + is_binary(r) > 1)
+        else if (eg_model_classes(r->model) && r->width + r->binary > 1)
             put_field(class_name(r, (int)j));
         else
             printf("output_%lld", (long long)j + 1);
@@ -88,7 +93,7 @@ static void print_csv(const outcome *r, int proba, int classify) {
     print_csv_header(r, proba);
     for (int64_t i = 0; i < r->rows; i++) {
         if (!proba && classify) put_field(class_name(r, r->classes[i]));
-        if (proba && is_binary(r)) cli_put_float(stdout, 1 - r->p[i]), putchar(',');
+        if (proba && r->binary) cli_put_float(stdout, 1 - r->p[i]), putchar(',');
         for (int64_t j = 0; (proba || !classify) && j < r->width; j++) {
             if (j) putchar(',');
             cli_put_float(stdout, r->p[i * r->width + j]);
@@ -248,8 +253,9 @@ static int predict(const predict_options *o, eg_model *model, eg_data *data) {
         int64_t rows = eg_data_rows(data);
         outcome r = {
             model, data, eg_tensor_data(p), classes ? eg_tensor_data(classes) : NULL, rows,
-            rows ? eg_tensor_size(p) / rows : 0, o->layer
+            rows ? eg_tensor_size(p) / rows : 0, o->layer, 0
         };
+        r.binary = !o->layer && r.width == 1 && eg_model_classes(model) == 2 && ends_in_sigmoid(model);
         code = report(o, &r);
     }
     eg_tensor_free(p);

@@ -27,6 +27,9 @@ assert rows[0] == ["high", "low"] and len(rows) == 3
 assert all(abs(sum(map(float, row)) - 1) < 1e-6 and min(map(float, row)) >= 0 for row in rows[1:])
 assert float(rows[1][1]) > .5 and float(rows[2][0]) > .5
 PY
+run 0 train --data table.csv --net 'dense 1 tanh' --loss mse --epochs 2 -q --out turned # no probabilities
+run 0 predict turned --data new.csv --proba
+same "$(head -n 1 out)" output_1
 run 0 evaluate moved --data table.csv
 says out 'accuracy 1.0000  (18 samples)'
 run 0 evaluate moved --data table.csv --json
