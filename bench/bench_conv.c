@@ -3,9 +3,10 @@
  * bench_conv.c: the three passes of convolution (forward, gradient by the image, gradient by the kernel), batch
  * 64, and what stands beside them in a network: max pooling both ways. One JSON line a figure.
  *
- *     bench_conv [threads]
- * / */
-#include <elegans/program.h>
+ *     bench_conv [threads [networks]]
+ */
+#include <elegans/nn.h>
+#include <elegans/optim.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,75 @@ static void measure_pool(int64_t size, int64_t channels, int threads) {
     eg_graph_free(g);
 }
 
+/* ---- whole networks: one training step of Adam ----------------------------------------------------------- */
+
+typedef struct network {
+    const char *name, *layers;
+    eg_shape input;
+} network;
+
+static const network networks[] = {
+    { "lenet_64",
+      "conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 120 relu; dense 84 relu; dense 10",
+      { 3, { 28, 28, 1 } } },
+    { "vgg_small_64",
+      "conv 32 3 same relu; conv 32 3 same relu; max_pool; conv 64 3 same relu; conv 64 3 same relu; max_pool;"
+      "dense 128 relu; dense 10",
+      { 3, { 32, 32, 3 } } },
+};
+
+static void fill(eg_program *p, eg_value *x) {
+    int64_t n = eg_shape_size(eg_value_shape(x));
+    float *data = malloc(sizeof *data * (size_t)n), rate = 1e-3f;
+    int32_t y[BATCH], step = 1;
+    for (int64_t k = 0; k < n && data; k++) data[k] = (float)(k * 7 % 97) * .01f;
+    for (int i = 0; i < BATCH; i++) y[i] = i % 10;
+    if (data) eg_set(p, "x", data, sizeof *data * (size_t)n);
+    eg_set(p, "y", y, sizeof y);
+    eg_set(p, "step", &step, sizeof step);
+    eg_set(p, "lr", &rate, sizeof rate);
+    free(data);
+}
+
+static void measure_network(const network *net, int threads) {
+    enum { MOST = 64 };
+    eg_value *w[MOST], *d[MOST], *root[4 * MOST], *logits;
+    int roots = 1, count = 0;
+    eg_graph *g = eg_graph_new();
+    eg_model *m = eg_model_parse(net->input, net->layers);
+    eg_optimizer *adam = eg_adam();
+    eg_shape s = net->input;
+    eg_value *x = eg_input(g, "x", EG_F32, EG_SHAPE(BATCH, s.dim[0], s.dim[1], s.dim[2]));
+    eg_value *y = eg_input(g, "y", EG_I32, EG_SHAPE(BATCH)), *step = eg_input(g, "step", EG_I32, EG_SCALAR);
+    eg_value *lr = eg_input(g, "lr", EG_F32, EG_SCALAR);
+    eg_model_init(m, 1, EG_KERAS);
+    eg_model_build(m, x, step, &logits, NULL, NULL);
+    root[0] = eg_loss(EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY, y, logits, .from_logits = 1);
+    int n = eg_model_variables(m, g, 1, w, MOST);
+    if (eg_grad(root[0], w, n, d) == EG_OK) eg_optimizer_build(adam, step, lr, w, d, n, root + 1, &count);
+    eg_program *p = eg_program_new(eg_model_state(m), root, roots + count, .threads = threads,
+                                   .profile = getenv("BENCH_STEPS") != NULL);
+    if (p) {
+        fill(p, x);
+        bench_print(net->name, "elegans", threads, bench_median(run_program, p), eg_program_flops(p));
+        if (getenv("BENCH_STEPS")) {
+            char *text = eg_program_text(p);
+            fputs(text, stderr);
+            eg_string_free(text);
+        }
+    } else {
+        fprintf(stderr, "%s: %s\n", net->name, eg_error());
+    }
+    eg_program_free(p);
+    eg_optimizer_free(adam);
+    eg_graph_free(g);
+    eg_model_free(m);
+}
+
 int main(int argc, char **argv) {
     int threads = argc > 1 ? atoi(argv[1]) : 1;
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) measure_network(&networks[i], threads);
+    if (argc > 2) return 0;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) measure_shape(&shapes[i], threads);
     measure_pool(28, 6, threads);
     measure_pool(32, 32, threads);

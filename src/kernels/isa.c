@@ -27,6 +27,7 @@ const eg_kernels EG_FN(kernels) = {
     .window_sum = EG_FN(window_sum),
     .window_argmax = EG_FN(window_argmax),
     .window_put = EG_FN(window_put),
+    .window_collect = EG_FN(window_collect),
     .depthwise = EG_FN(depthwise),
     .depthwise_kernel = EG_FN(depthwise_kernel),
     .uniform = EG_FN(uniform),

@@ -3,7 +3,8 @@
  * window.c: windows over channels-last images where no product is worth its while, because channels do not mix:
  * sums, largest elements and their places, depthwise convolution and the gradient of its kernel. Lanes run along
  * the channels, up to four vectors at a time, so that finding a pixel is paid once for 64 of them. Each element is
- * one chain over the window's taps in order (of a kernel's gradient: over the positions in order). / */
+ * one chain over the window's taps in order (of a kernel's gradient: over the positions in order).
+ */
 #include "kernels/isa.h"
 
 enum { VECTORS = 4 };
@@ -32,21 +33,22 @@ EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
 #define TAP(w) ((int64_t)(w)->row_tap[r] + (w)->tap[j])
 #define EACH_VECTOR EG_UNROLL for (int v = 0; v < vectors; v++)
 
-/* All positions and all channels: f(vectors) does one slice of one position. */
-#define EACH_SLICE(w, call)                                                                               \
-    for (int64_t p = 0; p < (w)->positions; p++)                                                          \
-        for (slice s = { .c = 0 }; s.c < (w)->channels; s.c += VECTORS * EG_W) {                          \
-            int64_t left = (w)->channels - s.c, vectors = left > 3 * EG_W ? 4 : (left + EG_W - 1) / EG_W; \
-            s.tail = v_tail(left >= vectors * EG_W ? EG_W : left - (vectors - 1) * EG_W);                 \
-            if (vectors == 1)                                                                             \
-                call(1);                                                                                  \
-            else if (vectors == 2)                                                                        \
-                call(2);                                                                                  \
-            else if (vectors == 3)                                                                        \
-                call(3);                                                                                  \
-            else                                                                                          \
-                call(4);                                                                                  \
-        }
+/* All positions, as many channels at a time as fit `call`(vectors), which does one slice of one position. */
+#define EACH_POSITION(w, call) \
+    for (int64_t p = 0; p < (w)->positions; p++) call
+#define EACH_SLICE(w, call)                                                                           \
+    for (slice s = { .c = 0 }; s.c < (w)->channels; s.c += VECTORS * EG_W) {                          \
+        int64_t left = (w)->channels - s.c, vectors = left > 3 * EG_W ? 4 : (left + EG_W - 1) / EG_W; \
+        s.tail = v_tail(left >= vectors * EG_W ? EG_W : left - (vectors - 1) * EG_W);                 \
+        if (vectors == 1)                                                                             \
+            EACH_POSITION(w, call(1));                                                                \
+        else if (vectors == 2)                                                                        \
+            EACH_POSITION(w, call(2));                                                                \
+        else if (vectors == 3)                                                                        \
+            EACH_POSITION(w, call(3));                                                                \
+        else                                                                                          \
+            EACH_POSITION(w, call(4));                                                                \
+    }
 
 EG_INLINE void sum(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x) {
     eg_vf sums[VECTORS];
@@ -138,8 +140,23 @@ EG_INLINE void gradient(int vectors, const eg_windows *w, int64_t p, slice s, fl
     }
 }
 
-void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy) {
+void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy){
 #define CALL(vectors) gradient(vectors, w, p, s, kernel, x, dy)
+    EACH_SLICE(w, CALL)
+#undef CALL
+}
+
+EG_INLINE void collect(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *t,
+                       int64_t t_row, const float *start) {
+    eg_vf sums[VECTORS];
+    EACH_VECTOR sums[v] = start ? load(start + s.c, v, vectors, s.tail) : v_set(0.f);
+    EACH_TAP(w, p)
+    EACH_VECTOR sums[v] = sums[v] + load(t + at * t_row + TAP(w) * w->channels + s.c, v, vectors, s.tail);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+}
+
+void EG_FN(window_collect)(const eg_windows *w, float *out, const float *t, int64_t t_row, const float *start) {
+#define CALL(vectors) collect(vectors, w, p, s, out, t, t_row, start)
     EACH_SLICE(w, CALL)
 #undef CALL
 }

@@ -2,7 +2,8 @@
  *
  * conv.c: layers of convolution: y = act(conv(x, W) + b). One neuron with few weights looks at every window of the
  * image; each output channel is such a neuron. Kernels are [taps..., in / groups, out] (Keras' order); of a
- * transposed convolution [taps..., out, in] (Keras' too), of a depthwise one [taps..., 1, in * multiplier]. / */
+ * transposed convolution [taps..., out, in] (Keras' too), of a depthwise one [taps..., 1, in * multiplier].
+ */
 #include <string.h>
 
 #include "base/status.h"

@@ -12,7 +12,7 @@
  *     layer_norm   each position over its last `axes` axes (1); epsilon 1e-3 (torch: 1e-5)
  *     group_norm   each image over positions and the channels of one of `groups` (32) groups; epsilon 1e-3 (torch:
  * 1e-5)
- * / */
+ */
 #include <string.h>
 
 #include "base/status.h"

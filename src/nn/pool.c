@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * pool.c: layers over images without parameters: pooling, zero padding, upsampling, spatial dropout. They take
- * images of one spatial axis and of two alike. / */
+ * images of one spatial axis and of two alike.
+ */
 #include <stdio.h>
 #include <string.h>
 

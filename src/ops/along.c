@@ -3,7 +3,8 @@
  * along.c: look-ups with an index for each element: take_along reads x at index along one axis, put_along adds x
  * at index into zeros. Each is the other's derivative. An index outside the axis selects nothing, as in index.c.
  *
- * Arrays are seen as [before, along, after] around the axis. / */
+ * Arrays are seen as [before, along, after] around the axis.
+ */
 #include "ops/family.h"
 
 static eg_status infer_along(const eg_value *value, int64_t axis, int64_t size, eg_inferred *out) {

@@ -15,7 +15,8 @@
  *
  * In compiled groups the result is seen as a matrix with a row for each position: the flag `rows`.
  *
- * Constructors check what their user sees; the geometry of gradients is made here and fits by construction. / */
+ * Constructors check what their user sees; the geometry of gradients is made here and fits by construction.
+ */
 #include "ops/family.h"
 #include "ops/window.h"
 

@@ -2,7 +2,8 @@
  *
  * window.c: windows that slide over channels-last images, channel by channel: their sums (average pooling), and
  * where in the image each one's largest element stands (max pooling, with take_along). The sum's derivative is a
- * window sum over the spread and padded adjoint, so it is closed. / */
+ * window sum over the spread and padded adjoint, so it is closed.
+ */
 #include "ops/family.h"
 #include "ops/window.h"
 

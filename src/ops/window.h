@@ -9,7 +9,7 @@
  *     low, high     zeros are added before and behind, or cut where negative
  *     stride        the window at position p starts at p * stride
  *     dilation      its tap k reads what lies k * dilation further:   i * spread + low = p * stride + k * dilation
- * / */
+ */
 #ifndef EG_OPS_WINDOW_H
 #define EG_OPS_WINDOW_H
 

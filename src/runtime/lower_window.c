@@ -5,7 +5,8 @@
  * axis, made once; so padding, strides, dilation and spread cost nothing at run time and nothing is copied.
  *
  * Max pooling is window_argmax and take_along: both results come out of one step. Its derivative, put_along at
- * such places, visits, for each pixel, the windows over it instead of jumping to places. / */
+ * such places, visits, for each pixel, the windows over it instead of jumping to places.
+ */
 #include <string.h>
 #include "base/status.h"
 #include "ops/op.h"
@@ -15,15 +16,10 @@
 
 /* ---- lists --------------------------------------------------------------------------------------------- */
 
-/* Along one axis: position p sees elements at[first[p]] .. at[first[p + 1] - 1], the taps being tap[...]. */
-typedef struct axis_list {
-    int32_t *first, *at, *tap;
-} axis_list;
-
 typedef struct window_detail {
     const eg_kernels *kernels;
     eg_window w;
-    axis_list axis[EG_SPATIAL];
+    eg_axis_list axis[EG_SPATIAL];
     const float *x, *dy, *kernel, *start;
     const int32_t *place;
     float *out;
@@ -32,7 +28,8 @@ typedef struct window_detail {
     eg_partial_sums sums;
 } window_detail;
 
-static eg_status list_axis(eg_arena *arena, const eg_window *w, int d, int64_t pixel, int64_t tap, axis_list *out) {
+eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int d, int64_t pixel, int64_t tap,
+                           eg_axis_list *out) {
     int64_t positions = w->positions[d], n = 0;
     out->first = EG_ARENA_ARRAY(arena, int32_t, positions + 1);
     out->at = EG_ARENA_ARRAY(arena, int32_t, positions * w->taps[d] + 1);
@@ -67,8 +64,8 @@ static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_wind
     window_detail *d = step->detail;
     d->kernels = run->kernels;
     d->w = *w;
-    if (list_axis(run->arena, w, 0, w->image[1], w->taps[1], &d->axis[0]) != EG_OK) return NULL;
-    if (list_axis(run->arena, w, 1, 1, 1, &d->axis[1]) != EG_OK) return NULL;
+    if (eg_axis_list_new(run->arena, w, 0, w->image[1], w->taps[1], &d->axis[0]) != EG_OK) return NULL;
+    if (eg_axis_list_new(run->arena, w, 1, 1, 1, &d->axis[1]) != EG_OK) return NULL;
     step->items = w->batch * w->positions[0];
     double visits = (double)(w->batch * w->positions[0] * w->positions[1]) * (double)(w->taps[0] * w->taps[1]);
     step->work = visits * (1 + .08 * (double)w->channels);
@@ -78,7 +75,7 @@ static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_wind
 
 /* The row of windows number p0. */
 static eg_windows windows_of(const window_detail *d, int64_t p0) {
-    const axis_list *a = &d->axis[0], *b = &d->axis[1];
+    const eg_axis_list *a = &d->axis[0], *b = &d->axis[1];
     return (eg_windows){ .channels = d->w.channels,
                          .positions = d->w.positions[1],
                          .rows = a->first[p0 + 1] - a->first[p0],
@@ -305,7 +302,7 @@ eg_status eg_lower_depthwise(eg_cpu_run *run, const eg_conv_request *r, const eg
 eg_status eg_lower_depthwise_kernel(eg_cpu_run *run, const eg_value *v, const eg_window *w) {
     window_detail *d = new_step(run, v, w, "depthwise kernel", run_depthwise_kernel);
     if (!d) return EG_E_MEMORY;
-    EG_TRY(eg_partial_sums_new(run, v, w, &d->sums));
+    EG_TRY(eg_partial_sums_new(run, w, eg_shape_size(v->shape), eg_storage_of(run, v), &d->sums));
     run->step[run->nstep - 1].items = d->sums.splits;
     EG_TRY(eg_step_reads(run, v->in[0], &d->x));
     EG_TRY(eg_step_reads(run, v->in[1], &d->dy));

@@ -33,6 +33,44 @@ eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *request, e
 /* Rows [i0, i1) are computed: does the elementwise part on them. */
 void eg_conv_finish(const eg_conv_result *result, int64_t i0, int64_t i1, float *scratch);
 
+/* How images are read: in place, or as copies with everything around and between their elements written out. */
+typedef struct eg_image_view {
+    int padded;
+    int64_t extent[EG_SPATIAL]; /* of the part that windows see, zeros included */
+    int64_t pitch, size, start; /* floats: to the next row, to the next image; to the first window's first tap */
+} eg_image_view;
+eg_image_view eg_image_view_of(const eg_window *w);
+/* Rows [e0, e1) of an image as windows see it. */
+void eg_pad_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0, int64_t e1);
+static inline int64_t eg_image_floats(const eg_window *w) { return w->image[0] * w->image[1] * w->channels; }
+/* Are the taps of one kernel row neighbours in memory? */
+static inline int eg_has_row_runs(const eg_window *w) { return w->dilation[1] == 1 && w->groups == 1; }
+
+/* Position rows that are computed before their elementwise part is done. */
+int64_t eg_conv_chunk(const eg_window *w);
+
+/* Along one axis: position p sees elements at[first[p]] .. at[first[p + 1] - 1] (times `pixel`), the taps being
+ * tap[...] (times `tap`). */
+typedef struct eg_axis_list {
+    int32_t *first, *at, *tap;
+} eg_axis_list;
+eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int axis, int64_t pixel, int64_t tap,
+                           eg_axis_list *out);
+
+/* In the time of one vector multiply-add: a single vector of columns waits for loads, few chains for themselves. */
+double eg_product_cost(int64_t rows, int64_t columns, double k);
+/* How many neighbouring positions of a row are best computed as one with so many times the channels, 1 for most
+ * shapes; and the windows of those wide positions (their kernels have zeros where a position has no tap). */
+int64_t eg_conv_together(const eg_window *w);
+eg_window eg_conv_wide(const eg_window *w, int64_t together);
+
+/* lower_overlap.c */
+int eg_overlap_is_better(const eg_window *w);
+eg_status eg_lower_overlap(eg_cpu_run *run, const eg_conv_request *request, const eg_window *w);
+
+/* lower_conv_kernel.c */
+eg_status eg_lower_conv_kernel(eg_cpu_run *run, const eg_value *v, const eg_window *w);
+
 /* Convolution in which channels do not mix and are not multiplied. */
 int eg_is_depthwise(const eg_window *w);
 eg_status eg_lower_depthwise(eg_cpu_run *run, const eg_conv_request *request, const eg_window *w);
@@ -40,12 +78,12 @@ eg_status eg_lower_depthwise_kernel(eg_cpu_run *run, const eg_value *v, const eg
 
 /* A kernel's gradient sums over images and positions, more terms than a chain is good for and none that threads
  * could share. So the images are dealt to `splits` partial sums, which are added in pairs, in pairs of pairs, ...:
- * how many is decided by the shape alone. With one split the storage is the value's own. */
+ * how many is decided by the shape alone. With one split their storage is the target. */
 typedef struct eg_partial_sums {
-    int64_t splits, size; /* floats from one partial sum to the next */
-    int storage;
+    int64_t splits, n, size; /* n floats each, and the way from one to the next */
+    int storage, target;     /* of all partial sums; of their sum */
 } eg_partial_sums;
-eg_status eg_partial_sums_new(eg_cpu_run *run, const eg_value *v, const eg_window *w, eg_partial_sums *out);
+eg_status eg_partial_sums_new(eg_cpu_run *run, const eg_window *w, int64_t n, int target, eg_partial_sums *out);
 /* Appends the step that adds them. */
 eg_status eg_partial_sums_add(eg_cpu_run *run, const eg_value *v, const eg_partial_sums *sums);
 

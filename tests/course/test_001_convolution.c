@@ -2,7 +2,8 @@
  *
  * Slides of deck 001 about images: "neuron that takes 5x5 grid from an image as input; make copies of it for every
  * 5x5 window; assign them all the same weights; pooling layer: is something present in any of the windows", and
- * what an MLP does not see: the order of its inputs. / */
+ * what an MLP does not see: the order of its inputs.
+ */
 #include "course/models.h"
 
 #include <elegans/train.h>

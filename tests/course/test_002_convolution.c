@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Slides of deck 002: "CNN simple" (a 32x32x3 image, a 5x5x3 filter), "AlexNet" and the LeNet it came from, by
- * their sizes. / */
+ * their sizes.
+ */
 #include "course/models.h"
 
 static eg_model *parsed(eg_shape input, const char *net) {

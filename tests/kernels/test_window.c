@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_window.c: every table's windows against plain loops, bit for bit, over odd numbers of channels; nothing is
- * written behind the ends. / */
+ * written behind the ends.
+ */
 #include "kernels/kernel_test.h"
 
 enum { MOST = 70, POSITIONS = 5, ROWS = 3, PIXELS = 64, TAPS = 12 };
@@ -13,6 +14,7 @@ static const int32_t pixel[] = { 0, 1, 2, 5, 4, 6, 8, 10, 14, 15 }, tap[] = { 1,
 
 static float image[PIXELS * MOST + 16], kernel[TAPS * MOST + 16], dy[POSITIONS * MOST + 16], start[MOST + 16];
 static float got[PIXELS * MOST + 16], want[PIXELS * MOST + 16];
+static float wide[PIXELS * TAPS * MOST + 16];
 static int32_t place[PIXELS * MOST + 16], want_place[PIXELS * MOST + 16];
 
 static eg_windows windows(int64_t channels) {
@@ -32,6 +34,7 @@ static void fill(float *x, size_t bytes) {
 
 static void draw(void) {
     fill(image, sizeof image), fill(kernel, sizeof kernel), fill(dy, sizeof dy), fill(start, sizeof start);
+    fill(wide, sizeof wide);
     for (int i = 0; i < 20; i++) image[random_below(PIXELS * MOST)] = image[random_below(PIXELS * MOST)]; /* ties */
     for (int i = 0; i < 20; i++) image[random_below(PIXELS * MOST)] = NAN;
     fill(got, sizeof got);
@@ -102,6 +105,11 @@ static void windows_agree_with_plain_loops(void **state) {
             multiply_add(k->fused, image[x * channels + c], dy[p * channels + c], want[t * channels + c]);
         k->depthwise_kernel(&w, got, image, dy);
         compare(k, "depthwise kernel", channels);
+        draw();
+        for (int64_t i = 0; i < POSITIONS * channels; i++) want[i] = start[i % channels];
+        EACH(c, p, x, t) want[p * channels + c] += wide[(x * TAPS + t) * channels + c];
+        k->window_collect(&w, got, wide, TAPS * channels, start);
+        compare(k, "collect", channels);
     }
 }
 

@@ -2,7 +2,8 @@
  *
  * test_golden_layers.c: more than a thousand random layers, forward and gradients by input and parameters, in
  * float32 on the cpu engine, against PyTorch in float64. tools/golden_layers.py wrote the file and says what is in
- * it; inputs and parameters follow the same formula on both sides. / */
+ * it; inputs and parameters follow the same formula on both sides.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_window.c: convolution, pooling and what belongs to them, against numbers that can be checked by hand and
- * against loops written in another way; what they say when shapes do not fit. / */
+ * against loops written in another way; what they say when shapes do not fit.
+ */
 #define EG_NO_PLACES
 #include "ops/evaluate.h"
 #include "ops/window.h"

@@ -2,7 +2,8 @@
  *
  * test_conv.c: convolution and pooling of sizes that drawn graphs do not reach: large enough for several chunks of
  * rows, several images at a time, partial sums, pieces of columns. The engine agrees with the float64 oracle, and
- * with itself in every way of running, bit for bit; no step of it is the slow reference. / */
+ * with itself in every way of running, bit for bit; no step of it is the slow reference.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -24,7 +25,9 @@ typedef struct shape_case {
 } shape_case;
 
 static const shape_case cases[] = {
-    { { 4, { 70, 28, 28, 1 } }, { 4, { 5, 5, 1, 6 } }, { .padding = EG_SAME }, "add parts" },
+    { { 4, { 70, 28, 28, 1 } }, { 4, { 5, 5, 1, 6 } }, { .padding = EG_SAME }, "fold" },
+    { { 4, { 2, 15, 24, 2 } }, { 4, { 3, 3, 2, 7 } }, { .padding = EG_SAME }, "widen kernel" },
+    { { 4, { 70, 28, 28, 1 } }, { 4, { 5, 5, 1, 24 } }, { .padding = EG_SAME }, "add parts" },
     { { 4, { 3, 14, 14, 6 } }, { 4, { 5, 5, 6, 16 } }, { 0 }, "conv + strips" },
     { { 4, { 2, 19, 23, 3 } }, { 4, { 3, 3, 3, 33 } }, { .stride = { 2, 3 }, .padding = EG_SAME }, "conv + strips" },
     { { 4, { 130, 4, 4, 20 } }, { 4, { 3, 3, 20, 8 } }, { .padding = EG_SAME }, "conv kernel" }, /* rows are images */
@@ -41,6 +44,11 @@ static const shape_case cases[] = {
       { 4, { 5, 5, 1, 20 } },
       { .groups = 20, .stride = { 2 }, .padding = EG_SAME },
       "depthwise" },
+    { { 4, { 3, 14, 14, 40 } }, { 4, { 5, 5, 40, 6 } }, { .padding = EG_SAME }, "conv by overlap + strips" },
+    { { 4, { 2, 16, 15, 12 } },
+      { 4, { 4, 3, 12, 40 } },
+      { .stride = { 3, 2 }, .dilation = { 2, 1 } },
+      "conv by overlap" },
     { { 3, { 6, 200, 9 } }, { 3, { 7, 9, 17 } }, { .dilation = { 3 }, .padding = EG_SAME }, "conv + strips" },
     { { 3, { 2, 100, 5 } }, { 3, { 4, 5, 3 } }, { .low = { -7 }, .high = { -9 }, .stride = { 4 } }, "conv + strips" },
     { { 4, { 1, 40, 40, 4 } }, { 4, { 3, 3, 4, 4 } }, { .low = { 3, -2 }, .high = { -1, 4 } }, "conv + strips" },
