@@ -72,6 +72,7 @@ EG_API eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parame
     X(HE_UNIFORM, "he_uniform") X(HE_NORMAL, "he_normal")                                                          \
     X(LECUN_UNIFORM, "lecun_uniform") X(LECUN_NORMAL, "lecun_normal")                                              \
     X(ORTHOGONAL, "orthogonal")     /* a: gain (1) */                                                              \
+    X(LSTM_BIAS, "lstm_bias")       /* zeros, and ones for the second quarter: the forget gates */                 \
     X(TORCH_LINEAR, "torch_linear") /* U(+-1/sqrt(fan_in)) for kernel and bias */
 
 typedef enum eg_init_kind {
@@ -239,6 +240,83 @@ EG_API eg_layer *eg_group_norm_(eg_norm_opt opt);
 #define eg_layer_norm(...) eg_layer_norm_((eg_norm_opt){ .size_ = sizeof(eg_norm_opt), __VA_ARGS__ })
 #define eg_group_norm(...) eg_group_norm_((eg_norm_opt){ .size_ = sizeof(eg_norm_opt), __VA_ARGS__ })
 
+/* ---- layers over sequences: [steps, features] without the batch axis */
+
+/* A row of the table [words, size] for each whole number of the input, [..] -> [.., size]; zeros for a number outside.
+ * mask_zero: number 0 is padding and has zeros (see skip_zeros). one_hot: the vector of `words` with a one in its place. */
+typedef struct eg_embedding_opt {
+    size_t size_;
+    int64_t words, size;
+    int mask_zero;
+    eg_init init;        /* uniform(.05); torch: normal(1) */
+    eg_dialect dialect;
+    int frozen;
+    const char *name;
+} eg_embedding_opt;
+EG_API eg_layer *eg_embedding_(eg_embedding_opt opt);
+#define eg_embedding(number, ...) /* eg_embedding(10000, .size = 64) */ \
+    eg_embedding_((eg_embedding_opt){ .size_ = sizeof(eg_embedding_opt), .words = (number), __VA_ARGS__ })
+EG_API eg_layer *eg_one_hot_layer(int64_t words);
+/* x + P: P [steps, features], a vector learnt for each place; sinusoidal: the fixed one of the transformer. */
+EG_API eg_layer *eg_positions(int sinusoidal);
+
+/* Recurrent layers, x [steps, in] -> the last state [units], or all states [steps, units] (return_sequences). The state
+ * h begins with zeros. W [in, gates units], U [units, gates units], b [gates units]; kernel, recurrent_kernel, bias:
+ *
+ *     simple_rnn   h' = tanh(x W + b + h U)
+ *     lstm         [i f g o] = x W + b + h U      c' = sigmoid(f) c + sigmoid(i) tanh(g)      h' = sigmoid(o) tanh(c')
+ *     gru          [z r n] = x W + b_0, [z' r' n'] = h U + b_1      (b is [2, 3 units])
+ *                  h' = Z h + (1 - Z) tanh(n + R n')      Z = sigmoid(z + z')      R = sigmoid(r + r')
+ *                  reset_before: tanh(n + (R h) U_n), and one bias
+ *
+ * as Keras computes them: kernels Glorot uniform, recurrent kernels orthogonal, biases zero but the lstm's forget gates 1.
+ * The torch dialect has a second bias (recurrent_bias), the gru's gates in the order r z n, and draws all of it from
+ * U(+-1/sqrt(units)).
+ *
+ * A second input is a mask [steps] (0: the step is left out, the state stays) or lengths [1], the number of steps that
+ * count; skip_zeros leaves out steps whose features are all 0 (Keras' Masking). bidirectional: a second layer walks from
+ * the last step to the first, and the two results stand side by side. stateful: the state is kept from batch to batch of
+ * that many rows, in training and as changes of every built graph (eg_model_changes), until eg_model_reset_states. */
+typedef struct eg_recurrent_opt {
+    size_t size_;
+    int64_t units;
+    eg_activation_kind act, recurrent_act; /* tanh, sigmoid (of gates) */
+    int linear;          /* no activation in place of tanh */
+    int return_sequences, bidirectional;
+    int backwards;       /* from the last step to the first; y[t] still belongs to x[t] */
+    int skip_zeros;
+    int64_t stateful;    /* rows of a batch; 0: not */
+    int no_bias, no_forget_bias, reset_before;
+    eg_dialect dialect;
+    eg_init kernel_init, recurrent_init, bias_init;
+    double l1, l2;       /* on kernels, as of dense layers */
+    int frozen;
+    const char *name;
+} eg_recurrent_opt;
+EG_API eg_layer *eg_simple_rnn_(eg_recurrent_opt opt);
+EG_API eg_layer *eg_lstm_(eg_recurrent_opt opt);
+EG_API eg_layer *eg_gru_(eg_recurrent_opt opt);
+#define EG_RECURRENT_OPT_(...) ((eg_recurrent_opt){ .size_ = sizeof(eg_recurrent_opt), .units = __VA_ARGS__ })
+#define eg_simple_rnn(...) eg_simple_rnn_(EG_RECURRENT_OPT_(__VA_ARGS__)) /* eg_simple_rnn(32, .act = EG_RELU) */
+#define eg_lstm(...) eg_lstm_(EG_RECURRENT_OPT_(__VA_ARGS__))
+#define eg_gru(...) eg_gru_(EG_RECURRENT_OPT_(__VA_ARGS__))
+
+/* Multi-head attention: queries from x [steps, features], keys and values from the second input, or from x itself;
+ * y = concat over heads of softmax(q k' / sqrt(size)) v, times the output kernel. causal: a step sees no later one.
+ * A third input is a mask [steps of keys]: 0 is not seen. */
+typedef struct eg_attention_opt {
+    size_t size_;
+    int64_t heads;       /* 1 */
+    int64_t size;        /* of a head's keys and values; features / heads */
+    int causal, no_bias;
+    eg_init kernel_init, bias_init;
+    int frozen;
+    const char *name;
+} eg_attention_opt;
+EG_API eg_layer *eg_attention_(eg_attention_opt opt);
+#define eg_attention(...) /* eg_attention(4, .causal = 1) */ \
+    eg_attention_((eg_attention_opt){ .size_ = sizeof(eg_attention_opt), .heads = __VA_ARGS__ })
+
 /* ---- layers without parameters */
 
 EG_API eg_layer *eg_activation(eg_activation_kind kind, double parameter);
@@ -304,6 +382,8 @@ EG_API int eg_model_variables(const eg_model *model, eg_graph *graph, int traina
 /* The assigns that the last eg_model_build for training made beside the optimizer's (running statistics): roots of the
  * training program. Returns how many there are; out gets at most max of them. */
 EG_API int eg_model_changes(const eg_model *model, eg_value **out, int max);
+/* Sets the states of stateful layers to zero. */
+EG_API eg_status eg_model_reset_states(eg_model *model);
 /* The variables' values live here; parameters are initialised by eg_model_init (eg_model_compile calls it). */
 EG_API eg_state *eg_model_state(eg_model *model);
 /* EG_F32 (the default) or EG_F64, before the parameters have values. */

@@ -262,12 +262,21 @@ static int fill_zeros(source s, eg_init init) {
     return 1;
 }
 
+/* Gates i f g o: only f begins open. */
+static int fill_lstm_bias(source s, eg_init init) {
+    if (init.kind != EG_INIT_LSTM_BIAS) return 0;
+    for (int64_t i = 0; i < s.n; i++) s.out[i] = i * 4 / s.n == 1;
+    return 1;
+}
+
 eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name,
                        double *out) {
     if (init.kind == EG_INIT_DEFAULT) init.kind = shape.rank > 1 ? EG_INIT_GLOROT_UNIFORM : EG_INIT_ZEROS;
     source s = { { .seed = seed, .site = eg_site(name) }, eg_shape_size(shape), out };
     fans fan = fans_of(shape);
-    if (fill_zeros(s, init) || fill_plain(s, init) || fill_torch(s, init, fan)) return EG_OK;
+    if (fill_zeros(s, init) || fill_plain(s, init) || fill_torch(s, init, fan) ||
+        fill_lstm_bias(s, init))
+        return EG_OK;
     if (fill_scaled(s, init.kind, fan, dialect)) return EG_OK;
     if (init.kind != EG_INIT_ORTHOGONAL) return eg_fail(EG_E_ARGUMENT, "unknown initialiser %d", (int)init.kind);
     int64_t cols = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;

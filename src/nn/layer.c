@@ -21,7 +21,10 @@ const eg_layer_kind *const eg_layer_kinds[] = {
     &eg_kind_depthwise_conv,  &eg_kind_max_pool,    &eg_kind_avg_pool,
     &eg_kind_global_max_pool, &eg_kind_global_avg_pool, &eg_kind_zero_pad,
     &eg_kind_upsample,        &eg_kind_batch_norm,  &eg_kind_layer_norm,
-    &eg_kind_group_norm,      &eg_kind_spatial_dropout, NULL,
+    &eg_kind_group_norm,      &eg_kind_spatial_dropout, &eg_kind_embedding,
+    &eg_kind_one_hot,         &eg_kind_position,    &eg_kind_simple_rnn,
+    &eg_kind_lstm,            &eg_kind_gru,         &eg_kind_attention,
+    NULL,
 };
 
 const eg_layer_kind *eg_layer_kind_named(const char *name) {

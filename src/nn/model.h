@@ -34,6 +34,7 @@ typedef struct eg_parameter {
     int kernel;        /* penalties apply; stored as matmul likes it */
     int trainable;     /* by its nature: statistics are not */
     int frozen;        /* its layer is frozen */
+    int is_state;      /* what a stateful layer keeps from batch to batch */
     double l1, l2;     /* the layer's own penalty */
     eg_model *from;    /* NULL, or the nested model that it comes from (its values are taken over) */
     const char *inner; /* its name there */
@@ -101,7 +102,8 @@ extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, e
     eg_kind_join, eg_kind_model, eg_kind_lambda, eg_kind_conv, eg_kind_conv1d, eg_kind_conv_transpose,
     eg_kind_conv1d_transpose, eg_kind_depthwise_conv, eg_kind_max_pool, eg_kind_avg_pool, eg_kind_global_max_pool,
     eg_kind_global_avg_pool, eg_kind_zero_pad, eg_kind_upsample, eg_kind_batch_norm, eg_kind_layer_norm,
-    eg_kind_group_norm, eg_kind_spatial_dropout;
+    eg_kind_group_norm, eg_kind_spatial_dropout, eg_kind_embedding, eg_kind_one_hot, eg_kind_position,
+    eg_kind_simple_rnn, eg_kind_lstm, eg_kind_gru, eg_kind_attention;
 
 const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is none */
 /* A zeroed layer of that kind; name may be NULL. NULL without memory. */
