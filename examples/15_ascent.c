@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Logistic regression by ascent: w += alpha d ll / d w climbs the log-likelihood. Descent on its negative makes the
- * same steps, bit for bit: a sign is all that lies between the decks that climb and those that descend.
+ * same steps, bit for bit: a sign is all that lies between the decks that climb and those that descend (002
+ * has W + eta grad under "min L": the plus belongs to an ascent).
  *
- * Slides: 001 "Gradient Ascent", "Maximum likelihood estimation"; 002 "Gradient descent" (its W + eta grad under "min
- * L" is a slip: the sign belongs to an ascent). prints: log-likelihood before -69.3147 prints: ascent and descent:
- * the same bits
+ * Slides: 001 "Gradient Ascent", "Maximum likelihood estimation"; 002 "Gradient descent".
+ * prints: log-likelihood before -69.3147
+ * prints: ascent and descent: the same bits
  */
 #include <elegans.h>
 #include <stdio.h>

@@ -5,7 +5,9 @@
  *
  * Slides: 003 "Overfitting"; 002 "L2+Reg"; 004 "nll stops decreasing when computed on validation set".
  * command: elegans train -d "gen:moons?n=40,noise=.35" -n "dense 300 relu; dense 1 sigmoid" --l2 .01 -o adam -e 99
- * -e 400 prints: nothing      train loss 0.0 prints: l2 .01       train loss 0. prints: dropout .5   train loss 0.
+ * prints: nothing      train loss 0.0
+ * prints: l2 .01       train loss 0.
+ * prints: dropout .5   train loss 0.
  * prints: l2 is better on the test set
  */
 #include <elegans.h>

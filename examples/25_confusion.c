@@ -4,8 +4,9 @@
  * the guess), and with it precision, recall and F1 of every class.
  *
  * Slides: 003 "Prediction", "Evaluation", "Metrics to monitor performance".
- * command: elegans train --data 'gen:digits?n=2000' --net 'dense 64 relu; dense 10 softmax' --metrics accuracy,top_k
- * -e 2 prints: precision prints: the most frequent mistake:
+ * command: elegans train -d 'gen:digits?n=2000' -n 'dense 64 relu; dense 10 softmax' -e 2
+ * prints: precision
+ * prints: the most frequent mistake:
  */
 #include <elegans.h>
 #include <stdio.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * LeNet-5: convolution and pooling in turn, then dense layers: 61,706 parameters with padding, 44,426 without. It
- * sees the same digits as a dense net with far more parameters. Without arguments: 2,000 drawn digits; else 28_lenet
- * mnist 5
+ * sees the same digits as a dense net with far more parameters. Without arguments: 2,000 drawn digits; else
+ *     28_lenet mnist 5
  *
  * Slides: 002 "CNN" (LeCun et al. 1998); 001 "Convolutional neural networks", "Summary, architecture".
- * command: elegans train -d 'gen:digits?n=1000' -n 'conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 10'
- * -e 1 prints: LeNet-5: 61706 parameters, without padding 44426 prints: test accuracy: LeNet-5 0. prints: LeNet-5 is
- * better
+ * command: elegans train -d 'gen:digits?n=500' -n 'conv 6 5 relu; max_pool; conv 16 5 relu; max_pool; dense 10' -e 1
+ * prints: LeNet-5: 61706 parameters, without padding 44426
+ * prints: test accuracy: LeNet-5 0.
+ * prints: LeNet-5 is better
  */
 #include <elegans.h>
 #include <stdio.h>

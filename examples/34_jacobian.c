@@ -4,10 +4,13 @@
  * x': every gradient has the shape of what it is for. Backward through f is dL/dx = J dL/df with the deck's J, inputs
  * x outputs, the transpose of the usual one; relu's is a diagonal mask, so nobody ever builds it.
  *
- * Slides: 002 "Vector Outputs", "Jacobian Matrix", "Jacobian for ReLU", "Linear Transformations", "Computing
- * gradients". command: elegans explain 'sum((W @ x)^2)' W='[[1, 2, 0], [3, -1, 4]]' x=1,-1,2 command: elegans explain
- * 'relu(x)' x=1,-2,3 --jacobian prints: q [-1. 12.] prints: grad q [-2. 24.] prints: grad x [ 70. -28.  96.] prints:
- * relu's J, row by row: 1 0 0, 0 0 0, 0 0 1
+ * Slides: 002 "Vector Outputs", "Jacobian Matrix", "Jacobian for ReLU", "Linear Transformations".
+ * command: elegans explain 'sum((W @ x)^2)' W='[[1, 2, 0], [3, -1, 4]]' x=1,-1,2
+ * command: elegans explain 'relu(x)' x=1,-2,3 --jacobian
+ * prints: q [-1. 12.]
+ * prints: grad q [-2. 24.]
+ * prints: grad x [ 70. -28.  96.]
+ * prints: relu's J, row by row: 1 0 0, 0 0 0, 0 0 1
  */
 #include <elegans.h>
 #include <stdio.h>
