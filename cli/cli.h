@@ -91,7 +91,7 @@ typedef struct cli_command {
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_check, cli_explain, cli_race,
-    cli_momentum, cli_tune, cli_help, cli_version;
+    cli_momentum, cli_tune, cli_picture, cli_help, cli_version;
 
 /* Sets every field of `target` to "absent". */
 void cli_defaults(const cli_command *command, void *target);
@@ -179,8 +179,8 @@ int cli_model_error(const eg_model *model);
 int cli_data_error(const eg_data *data);
 /* Lets the library download data sets, by curl or wget. */
 void cli_allow_downloads(void);
-/* Runs a program without its input and output and returns its exit code: CLI_NOT_INSTALLED if it could not be started,
- * -1 if a signal ended it. */
+/* Runs a program without its input and output and returns its exit code: CLI_NOT_INSTALLED if it could not be
+ * started, -1 if a signal ended it. */
 enum { CLI_NOT_INSTALLED = 127 };
 int cli_run_quietly(const char *const *words);
 

@@ -3,13 +3,17 @@
  * cmd_inspect.c: `elegans inspect`: what is in a model file.
  */
 #include "cli.h"
+#include "plot_training.h"
 
 typedef struct inspect_options {
+    const char *svg;
     int json;
 } inspect_options;
 
 static const cli_option options[] = {
-    { "json", 0, CLI_FLAG, offsetof(inspect_options, json), NULL, .help = "one JSON object on stdout" }, { 0 }
+    { "json", 0, CLI_FLAG, offsetof(inspect_options, json), NULL, .help = "one JSON object on stdout" },
+    { "svg", 0, CLI_TEXT, offsetof(inspect_options, svg), "FILE", .help = "draw it as circles and links" },
+    { 0 }
 };
 
 static void print_names(const char *what, const eg_model *model, int n, const char *(*name)(const eg_model *, int)) {
@@ -81,14 +85,15 @@ static int run(int argc, char **argv) {
         print_json(model, hash);
     else
         print_text(model, hash);
+    if (status == EG_OK) code = o.svg ? plot_model(o.svg, model) : CLI_OK;
     eg_model_free(model);
-    return status == EG_OK ? CLI_OK : code;
+    return code < 0 ? CLI_OK : code;
 }
 
 const cli_command cli_inspect = {
     .name = "inspect",
     .summary = "layers, parameters and preprocessing of a model file",
-    .usage = "MODEL [--json]",
+    .usage = "MODEL [--json] [--svg FILE]",
     .options = options,
     .run = run,
     .examples = "  elegans inspect mnist.safetensors\n"

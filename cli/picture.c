@@ -213,36 +213,40 @@ static void put_data(encoder *e, unsigned byte) {
     put_byte(e, byte);
 }
 
-/* One stored block for each row: a filter byte 0 and the row; at most 65,535 bytes, 21,844 columns. */
-static void put_rows(encoder *e, const unsigned char *rgb, int columns, int rows) {
-    unsigned length = 1 + 3 * (unsigned)columns;
-    begin_chunk(e, "IDAT", 2 + (size_t)rows * (5 + length) + 4);
+/* One stored block for each row: a filter byte 0 and the row; at most 65,535 bytes, 21,844 columns. Each pixel
+ * becomes `times` x `times`. */
+static void put_rows(encoder *e, const unsigned char *rgb, int columns, int rows, int times) {
+    unsigned length = 1 + 3 * (unsigned)(columns * times);
+    begin_chunk(e, "IDAT", 2 + (size_t)(rows * times) * (5 + length) + 4);
     put_byte(e, 0x78), put_byte(e, 0x01);
-    for (int r = 0; r < rows; r++) {
-        put_byte(e, r == rows - 1);
+    for (int r = 0; r < rows * times; r++) {
+        const unsigned char *row = rgb + (size_t)(r / times) * 3 * (size_t)columns;
+        put_byte(e, r == rows * times - 1);
         put_byte(e, length & 255), put_byte(e, length >> 8);
         put_byte(e, ~length & 255), put_byte(e, ~length >> 8 & 255);
         put_data(e, 0);
-        for (unsigned i = 0; i + 1 < length; i++) put_data(e, *rgb++);
+        for (int i = 0; i < columns * times; i++)
+            for (int k = 0; k < 3; k++) put_data(e, row[3 * (i / times) + k]);
     }
     put_word(e, e->b << 16 | e->a);
     end_chunk(e);
 }
 
 void picture_image(picture *p, double x, double y, double width, double height, const unsigned char *rgb, int columns,
-                   int rows) {
+                   int rows, int smooth) {
     encoder e = { .stream = p->stream, .a = 1 };
+    int times = !smooth && columns * rows <= 256 ? 8 : 1; /* some programs blur images whatever they are told */
     if (!p->stream) return;
     fprintf(p->stream,
             "<image x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" preserveAspectRatio=\"none\" "
-            "style=\"image-rendering:pixelated\" href=\"data:image/png;base64,",
-            x, y, width, height);
+            "%shref=\"data:image/png;base64,",
+            x, y, width, height, smooth ? "" : "style=\"image-rendering:pixelated\" ");
     for (int i = 0; i < 8; i++) put_byte(&e, (unsigned char)"\x89PNG\r\n\x1a\n"[i]);
     begin_chunk(&e, "IHDR", 13);
-    put_word(&e, (uint32_t)columns), put_word(&e, (uint32_t)rows);
+    put_word(&e, (uint32_t)(columns * times)), put_word(&e, (uint32_t)(rows * times));
     for (int i = 0; i < 5; i++) put_byte(&e, (unsigned char)"\x08\x02\0\0\0"[i]); /* 8 bits, RGB */
     end_chunk(&e);
-    put_rows(&e, rgb, columns, rows);
+    put_rows(&e, rgb, columns, rows, times);
     begin_chunk(&e, "IEND", 0);
     end_chunk(&e);
     if (e.have) put_base64(&e);

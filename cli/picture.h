@@ -78,9 +78,9 @@ void picture_wire(picture *p, double x1, double y1, double x2, double y2, pen pe
 /* y is the line that the letters stand on. */
 void picture_text(picture *p, double x, double y, font font, const char *format, ...) EG_PRINTF(5, 6);
 double picture_text_width(const char *text, double size);
-/* rgb[rows][columns][3], stretched with sharp borders. */
+/* rgb[rows][columns][3], stretched: with sharp borders, or `smooth`. */
 void picture_image(picture *p, double x, double y, double width, double height, const unsigned char *rgb, int columns,
-                   int rows);
+                   int rows, int smooth);
 /* What lies outside the rectangle is not drawn until picture_unclip. */
 void picture_clip(picture *p, double x, double y, double width, double height);
 void picture_unclip(picture *p);

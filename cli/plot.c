@@ -216,54 +216,77 @@ void plot_cells(const plot *c, double *x, double *y) {
     }
 }
 
-/* Where the level crosses the cell's four sides: bottom, right, top, left; corners run the same way round. */
-static int crossings(const double corner[4], double level, double out[4][2]) {
-    static const double at[5][2] = { { 0, 0 }, { 1, 0 }, { 1, 1 }, { 0, 1 }, { 0, 0 } };
-    int n = 0;
-    for (int side = 0; side < 4; side++) {
-        double a = corner[side] - level, b = corner[(side + 1) % 4] - level;
-        if ((a < 0) == (b < 0) || !isfinite(a) || !isfinite(b)) continue;
-        double s = a / (a - b);
-        for (int k = 0; k < 2; k++) out[n][k] = at[side][k] + s * (at[side + 1][k] - at[side][k]);
-        n++;
-    }
-    return n;
+/* A level crosses sides of cells, each at one place; a cell that it passes links two of its sides (or two pairs), and
+ * the links make lines. Side 2 i lies below cell i, side 2 i + 1 left of it. */
+typedef struct tracer {
+    double at[2 * PLOT_CELLS][2]; /* in cells */
+    int link[2 * PLOT_CELLS][2];  /* -1: none */
+} tracer;
+
+static void join(tracer *t, int a, int b) {
+    t->link[a][t->link[a][0] >= 0] = b;
+    t->link[b][t->link[b][0] >= 0] = a;
 }
 
-/* Marching squares; a cell that is crossed four times gets the two pieces that its middle asks for. */
-static int cell_pieces(const double *z, int column, int row, double level, double *xy) {
-    const double *low = z + row * PLOT_COLUMNS + column, *high = low + PLOT_COLUMNS;
-    const double corner[4] = { low[0], low[1], high[1], high[0] };
-    double cross[4][2];
-    int n = crossings(corner, level, cross), used = 0;
-    double middle = (corner[0] + corner[1] + corner[2] + corner[3]) / 4;
-    int turned = n == 4 && (middle < level) != (corner[0] < level);
-    for (int piece = turned; piece + 1 < n + turned; piece += 2) {
-        for (int k = 0; k < 2; k++) {
-            xy[used++] = column + cross[(piece + k) % n][0];
-            xy[used++] = row + cross[(piece + k) % n][1];
-        }
-        xy[used++] = NAN, xy[used++] = NAN;
+/* Marching squares: corners and sides run round the cell from its lower left. */
+static void cross_cell(tracer *t, const double *z, int column, int row, double level) {
+    static const int corner[5][2] = { { 0, 0 }, { 1, 0 }, { 1, 1 }, { 0, 1 }, { 0, 0 } };
+    static const int side[4][3] = { { 0, 0, 0 }, { 1, 0, 1 }, { 0, 1, 0 }, { 0, 0, 1 } }; /* cell of, left of it */
+    int crossed[4], n = 0;
+    double value[5], middle = 0;
+    for (int k = 0; k < 5; k++) value[k] = z[(row + corner[k][1]) * PLOT_COLUMNS + column + corner[k][0]] - level;
+    for (int k = 0; k < 4; k++) {
+        middle += value[k];
+        if ((value[k] < 0) == (value[k + 1] < 0) || !isfinite(value[k]) || !isfinite(value[k + 1])) continue;
+        double share = value[k] / (value[k] - value[k + 1]);
+        int id = 2 * ((row + side[k][1]) * PLOT_COLUMNS + column + side[k][0]) + side[k][2];
+        t->at[id][0] = column + corner[k][0] + share * (corner[k + 1][0] - corner[k][0]);
+        t->at[id][1] = row + corner[k][1] + share * (corner[k + 1][1] - corner[k][1]);
+        crossed[n++] = id;
     }
-    return used / 2;
+    /* Crossed four times, the lines keep clear of the middle. */
+    int turn = n == 4 && (middle < 0) != (value[0] < 0);
+    for (int k = 0; k + 1 < n; k += 2) join(t, crossed[(k + turn) % n], crossed[(k + turn + 1) % n]);
 }
 
-static void contour(const plot *c, const double *z, double level, double *xy, pen pen) {
+static int take_link(tracer *t, int from) {
+    int which = t->link[from][0] < 0, to = t->link[from][which];
+    t->link[from][which] = -1;
+    if (to >= 0) t->link[to][t->link[to][0] != from] = -1;
+    return to;
+}
+
+/* The line through a side: its points and a break; returns how many. */
+static int follow(const plot *c, tracer *t, int from, double *xy) {
     int n = 0;
+    for (int at = from; at >= 0; at = take_link(t, at), n++) {
+        xy[2 * n] = c->left + c->width * (t->at[at][0] + .5) / PLOT_COLUMNS;
+        xy[2 * n + 1] = c->top + c->height * (1 - (t->at[at][1] + .5) / PLOT_ROWS);
+    }
+    xy[2 * n] = xy[2 * n + 1] = NAN;
+    return n + 1;
+}
+
+static void contour(const plot *c, const double *z, double level, tracer *t, double *xy, pen pen) {
+    int n = 0;
+    memset(t->link, -1, sizeof t->link);
     for (int row = 0; row + 1 < PLOT_ROWS; row++)
-        for (int column = 0; column + 1 < PLOT_COLUMNS; column++) n += cell_pieces(z, column, row, level, xy + 2 * n);
-    for (int i = 0; i < n; i++) {
-        xy[2 * i] = c->left + c->width * (xy[2 * i] + .5) / PLOT_COLUMNS;
-        xy[2 * i + 1] = c->top + c->height * (1 - (xy[2 * i + 1] + .5) / PLOT_ROWS);
-    }
+        for (int column = 0; column + 1 < PLOT_COLUMNS; column++) cross_cell(t, z, column, row, level);
+    for (int rings = 0; rings < 2; rings++) /* lines from their ends, then those that have none */
+        for (int i = 0; i < 2 * PLOT_CELLS; i++) {
+            int links = (t->link[i][0] >= 0) + (t->link[i][1] >= 0);
+            if (links == 1 || (rings && links == 2)) n += follow(c, t, i, xy + 2 * n);
+        }
     picture_path(c->picture, xy, n, 0, pen);
 }
 
 void plot_contours(const plot *c, const double *z, const double *levels, int n, pen pen) {
-    double *xy = scratch(c, sizeof *xy * 12 * PLOT_CELLS); /* two pieces of three points a cell */
+    tracer *t = scratch(c, sizeof *t);
+    double *xy = scratch(c, sizeof *xy * 8 * PLOT_CELLS); /* each side at most twice: once more to close a ring */
     clip(c);
-    for (int i = 0; xy && i < n; i++) contour(c, z, levels[i], xy, pen);
+    for (int i = 0; t && xy && i < n; i++) contour(c, z, levels[i], t, xy, pen);
     picture_unclip(c->picture);
+    free(t);
     free(xy);
 }
 
@@ -274,21 +297,22 @@ static void mix(unsigned char *rgb, const char *colour, double share) {
 }
 
 /* rgb runs from the bottom row up; images from the top down. */
-static void draw_cells(const plot *c, const unsigned char *rgb) {
+static void draw_cells(const plot *c, const unsigned char *rgb, int smooth) {
     enum { ROW = 3 * PLOT_COLUMNS };
     unsigned char *turned = scratch(c, ROW * PLOT_ROWS);
     for (int row = 0; turned && row < PLOT_ROWS; row++)
         memcpy(turned + row * ROW, rgb + (PLOT_ROWS - 1 - row) * ROW, ROW);
-    if (turned) picture_image(c->picture, c->left, c->top, c->width, c->height, turned, PLOT_COLUMNS, PLOT_ROWS);
+    if (turned)
+        picture_image(c->picture, c->left, c->top, c->width, c->height, turned, PLOT_COLUMNS, PLOT_ROWS, smooth);
     picture_rect(c->picture, c->left, c->top, c->width, c->height, 0, PEN(.stroke = PICTURE_GREY));
     free(turned);
 }
 
-void plot_shade(const plot *c, const double *share, const char *colour) {
+void plot_shade(const plot *c, const double *share, const char *colour, int smooth) {
     unsigned char *rgb = scratch(c, 3 * PLOT_CELLS);
     for (int i = 0; rgb && i < PLOT_CELLS; i++)
         mix(rgb + 3 * i, colour, isfinite(share[i]) ? fmin(fmax(share[i], 0), 1) : 0);
-    if (rgb) draw_cells(c, rgb);
+    if (rgb) draw_cells(c, rgb, smooth);
     free(rgb);
 }
 
@@ -296,7 +320,7 @@ void plot_regions(const plot *c, const int *class, const double *strength) {
     unsigned char *rgb = scratch(c, 3 * PLOT_CELLS);
     for (int i = 0; rgb && i < PLOT_CELLS; i++)
         mix(rgb + 3 * i, picture_colour(class[i]), strength ? fmin(fmax(strength[i], 0), 1) : 1);
-    if (rgb) draw_cells(c, rgb);
+    if (rgb) draw_cells(c, rgb, 1);
     free(rgb);
 }
 

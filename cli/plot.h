@@ -58,7 +58,7 @@ enum { PLOT_COLUMNS = 120, PLOT_ROWS = 90, PLOT_CELLS = PLOT_COLUMNS * PLOT_ROWS
 void plot_cells(const plot *c, double *x, double *y);
 void plot_contours(const plot *c, const double *z, const double *levels, int n, pen pen);
 /* Colours each cell: rgb[i] is mixed from white (0) to the colour (1) by share[i]. */
-void plot_shade(const plot *c, const double *share, const char *colour);
+void plot_shade(const plot *c, const double *share, const char *colour, int smooth);
 /* As many colours as classes: cell i gets colour[class[i]], paler by strength[i] from 1 to 0 (NULL: all 1). */
 void plot_regions(const plot *c, const int *class, const double *strength);
 

@@ -92,7 +92,7 @@ static void draw_filter(picture *p, const bank *b, int64_t filter, double x, dou
         return;
     }
     for (int64_t i = 0; i < pixels; i++) colour_weight(b, i, filter, rgb + 3 * i);
-    picture_image(p, x, y, size, size, rgb, (int)b->width, (int)b->height);
+    picture_image(p, x, y, size, size, rgb, (int)b->width, (int)b->height, 0);
     picture_rect(p, x, y, size, size, 0, PEN(.stroke = PICTURE_PALE));
     free(rgb);
 }

@@ -178,7 +178,7 @@ static int draw_plane(const plot *c, eg_model *model, int classes) {
         plot_range r = PLOT_NOTHING;
         plot_include(&r, sure, PLOT_CELLS, 1);
         for (int i = 0; i < PLOT_CELLS; i++) sure[i] = (sure[i] - r.low) / (r.high - r.low) * .6;
-        plot_shade(c, sure, PICTURE_RED);
+        plot_shade(c, sure, PICTURE_RED, 1);
     }
     free(xy);
     free(in);

@@ -19,4 +19,7 @@ int plot_boundary(const char *path, eg_model *model, const eg_data *train, const
 int plot_filters(const char *path, eg_model *model, int *drawn);
 int plot_histograms(const char *path, eg_model *model, const eg_data *train, const char *loss, int *drawn);
 
+/* The model as circles and links (`elegans inspect --svg`). */
+int plot_model(const char *path, eg_model *model);
+
 #endif

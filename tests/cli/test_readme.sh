@@ -9,7 +9,7 @@ awk -v n=1 -f "$root/tests/tour/extract.awk" "$root/include/elegans.h" >out
 awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$root/README.md" >err
 cmp -s out err || fail "the program is not the one in elegans.h"
 
-for page in README.md docs/cli.md docs/recipe.md; do
+for page in README.md docs/cli.md docs/recipe.md docs/pictures.md; do
     last="links of $page"
     for link in $(grep -o '](\([^)]*\))' "$root/$page" | tr -d '()]'); do
         [ -e "$root/$(dirname "$page")/$link" ] || fail "$link leads nowhere"
