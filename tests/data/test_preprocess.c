@@ -146,6 +146,7 @@ static void test_whitened_covariance(void **state) {
     for (eg_scaling kind = EG_SCALING_WHITEN; kind <= EG_SCALING_ZCA; kind++) {
         eg_data *data = eg_data_open("gen:gauss?n=300,dims=4,noise=2", NULL);
         eg_preprocess *fitted = eg_preprocess_fit(kind, data, .epsilon = EG_ZERO);
+        assert_int_equal(eg_preprocess_kind(fitted), kind);
         eg_tensor *y = eg_preprocess_apply(fitted, eg_data_x(data));
         int64_t n = eg_data_rows(data), d = eg_shape_size(eg_data_sample_shape(data));
         const float *v = eg_tensor_data(y);

@@ -107,6 +107,21 @@ static void known_networks_have_their_parameters(void **state) {
     }
 }
 
+static void functions_are_what_the_text_says(void **state) {
+    (void)state;
+    eg_model *m = eg_sequential(EG_SHAPE(8, 8, 2), eg_zero_padding(1, 0), eg_upsampling(2, 1),
+                                eg_max_pooling(.size = { 2 }), eg_avg_pooling(.size = { 2 }, .stride = { 1 }),
+                                eg_depthwise_conv2d(1, .size = { 2 }), eg_conv2d_transpose(3, .size = { 2 }),
+                                eg_spatial_dropout(.5), eg_global_max_pooling());
+    char *text = eg_model_text(m);
+    assert_non_null(text);
+    assert_string_equal(text, "zero_pad 1x0; upsample 2x1; max_pool 2; avg_pool 2 1; depthwise_conv 2 multiplier=1; "
+                              "conv_transpose 3 2; spatial_dropout 0.5; global_max_pool");
+    assert_true(eg_shape_equal(eg_model_output_shape(m), EG_SHAPE(3)));
+    eg_string_free(text);
+    eg_model_free(m);
+}
+
 static void text_and_json_come_back(void **state) {
     static const char *const rows[][2] = {
         { "conv 6 5x3 relu same groups=1", "conv 6 5x3 relu same groups=1" },
@@ -390,6 +405,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_and_parameters),
         cmocka_unit_test(known_networks_have_their_parameters),
+        cmocka_unit_test(functions_are_what_the_text_says),
         cmocka_unit_test(text_and_json_come_back),
         cmocka_unit_test(mistakes),
         cmocka_unit_test(a_convolution_adds_its_bias_and_activates),
