@@ -401,6 +401,32 @@ static void a_small_residual_network_learns(void **state) {
     eg_model_free(m);
 }
 
+static eg_status whole_life(void *context) {
+    (void)context;
+    eg_model *m = eg_model_parse(EG_SHAPE(8, 8),
+                                 "conv 4 3 same relu; batch_norm; max_pool; depthwise_conv 3 same; avg_pool 3 1 same;"
+                                 "group_norm 2; conv_transpose 2 2 2; upsample; zero_pad; global_max_pool; dense 2");
+    eg_status status = eg_model_status(m);
+    eg_graph *g = status == EG_OK ? eg_graph_new() : NULL;
+    if (g) {
+        eg_value *y, *changes[4], *step = eg_input(g, "step", EG_I32, EG_SCALAR);
+        status = eg_model_build(m, eg_input(g, "x", EG_F32, EG_SHAPE(2, 8, 8)), step, &y, NULL, NULL);
+        if (status == EG_OK) eg_model_changes(m, changes, 4);
+        if (status == EG_OK) status = eg_graph_status(g);
+        if (status != EG_OK) eg_fail(status, "%s", "no memory");
+    } else if (status == EG_OK) {
+        status = EG_E_MEMORY;
+    }
+    eg_graph_free(g);
+    eg_model_free(m);
+    return status;
+}
+
+static void every_failed_allocation_is_an_error(void **state) {
+    (void)state;
+    assert_true(fault_loop(whole_life, NULL) > 40);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_and_parameters),
@@ -418,6 +444,7 @@ int main(void) {
         cmocka_unit_test(layer_norm_and_group_norm),
         cmocka_unit_test(spatial_dropout_drops_whole_channels),
         cmocka_unit_test(a_small_residual_network_learns),
+        cmocka_unit_test(every_failed_allocation_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "kernels/kernels.h"
 #include "runtime/cpu.h"
@@ -167,10 +168,34 @@ static void all_ways_give_the_same_bits(void **unused) {
     }
 }
 
+/* Every failed allocation while a program is made is an error, and nothing is lost. */
+static void a_failed_allocation_is_an_error(void **unused) {
+    static const int chosen[] = { 0, 1, 5, 7, 10, 13 };
+    (void)unused;
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+        const shape_case *c = &cases[chosen[i]];
+        eg_program *p = NULL;
+        for (uint64_t n = 1; !p; n += n < 40 ? 1 : 7) {
+            eg_graph *g = eg_graph_new();
+            eg_state *state = eg_state_new(3);
+            eg_value *root[8];
+            int roots = build(g, c, root);
+            eg_alloc_fail_at(n, n % 2 == 0);
+            p = eg_program_new(state, root, roots, .executor = EG_CPU, .threads = 1);
+            eg_alloc_fail_at(0, 0);
+            if (!p) assert_int_equal(eg_error_status(), EG_E_MEMORY);
+            eg_program_free(p);
+            eg_state_free(state);
+            eg_graph_free(g);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_engine_agrees_with_the_oracle),
         cmocka_unit_test(all_ways_give_the_same_bits),
+        cmocka_unit_test(a_failed_allocation_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
