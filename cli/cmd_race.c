@@ -194,7 +194,8 @@ static void draw_way(const plot *c, const racer *r) {
     int n = r->track.n + 1;
     double *x = malloc(sizeof *x * 2 * (size_t)n), *y = x + n;
     pen pen = r->entrant->pen;
-    pen.width = 1.8;
+    pen.width = n < 100 ? 1.8 : 1; /* long ways that swing to and fro must not become areas */
+    pen.opacity = .85;
     if (!x) {
         c->picture->no_memory = 1;
         return;

@@ -179,6 +179,9 @@ static int draw_plane(const plot *c, eg_model *model, int classes) {
         plot_include(&r, sure, PLOT_CELLS, 1);
         for (int i = 0; i < PLOT_CELLS; i++) sure[i] = (sure[i] - r.low) / (r.high - r.low) * .6;
         plot_shade(c, sure, PICTURE_RED, 1);
+        double x = c->left + c->width + 20, y = c->top + 40;
+        picture_text(c->picture, x, y, FONT(.size = 12), "white: %.3g", r.low);
+        picture_text(c->picture, x, y + 18, FONT(.size = 12), "darkest: %.3g", r.high);
     }
     free(xy);
     free(in);
