@@ -49,6 +49,7 @@ def sides_for(build, threads, seconds):
     if python:
         sides.append([python, os.path.join(HERE, "peer_torch.py"), str(threads), str(seconds)])
     sides.append([os.path.join(build, "bench_product"), str(threads)])
+    sides.append([os.path.join(build, "bench_conv"), str(threads), "networks"])
     if os.path.exists(os.path.join(build, "peer_openblas")):
         sides.append([os.path.join(build, "peer_openblas"), str(threads)])
     return sides
