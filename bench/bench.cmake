@@ -13,6 +13,7 @@ add_custom_target(benchmarks)
 eg_bench(bench_product)
 eg_bench(bench_step)
 eg_bench(bench_conv)
+eg_bench(bench_recurrent)
 if(TARGET bench_kernels) # made by src/kernels/kernels.cmake
   add_dependencies(benchmarks bench_kernels)
 endif()

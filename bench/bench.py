@@ -44,7 +44,8 @@ def python_with_torch():
 
 def sides_for(build, threads, seconds):
     """Commands whose lines are compared by name; the first is elegans."""
-    sides = [[os.path.join(build, "bench_step"), "-j", "-t", str(threads)]]
+    sides = [[os.path.join(build, "bench_step"), "-j", "-t", str(threads)],
+             [os.path.join(build, "bench_recurrent"), "-j", "-t", str(threads)]]
     python = python_with_torch()
     if python:
         sides.append([python, os.path.join(HERE, "peer_torch.py"), str(threads), str(seconds)])
