@@ -40,7 +40,7 @@ static eg_value *common(eg_rewrite *r, const eg_value *old, eg_value **in) {
         in[0] = in[1];
         in[1] = first;
     }
-    eg_value *now = eg_node_copy(r->to, old, in);
+    eg_value *now = eg_rewrite_copy(r, old, in);
     return r->to->status == EG_OK ? seen_or_new(r->user, now) : now;
 }
 

@@ -55,10 +55,10 @@ static int is_heavy(const eg_value *v) { return v->op == EG_OP_MATMUL || v->op =
 
 static int64_t bytes_of(const eg_value *v) { return eg_shape_size(v->shape) * (int64_t)eg_dtype_size(v->dtype); }
 
-/* Computed from what goes anyhow, and no larger than that. */
+/* Computed from what goes anyhow, and no larger than that. Cutting it up is better done inside, slice by slice. */
 static int follows(const hoisting *h, const eg_value *v) {
     int64_t bytes = 0;
-    if (!(v->def->flags & (EG_ELEMENTWISE | EG_VIEW | EG_REDUCES))) return 0;
+    if (!(v->def->flags & (EG_ELEMENTWISE | EG_REDUCES)) && v->op != EG_OP_RESHAPE) return 0;
     for (int i = 0; i < v->nin; i++)
         if (h->depends[v->in[i]->id] && h->goes[v->in[i]->id]) bytes += bytes_of(v->in[i]);
     return bytes_of(v) <= bytes;

@@ -179,7 +179,7 @@ static eg_value *lay_out(eg_rewrite *r, const eg_value *old, eg_value **in) {
         attr.matmul.tb = 0;
         now = eg_node(r->to, EG_OP_MATMUL, in, old->nin, &attr);
     } else {
-        now = eg_node_copy(r->to, old, in);
+        now = eg_rewrite_copy(r, old, in);
     }
     if (eg_value_is_poisoned(now)) return now;
     if (p->panels[old->id]) now->layout = EG_PANELS;

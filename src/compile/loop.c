@@ -24,7 +24,7 @@ int eg_loop_is_read(const eg_loops *loops, const eg_value *scan, int k) {
 }
 
 eg_status eg_loop_keep(eg_loops *loops, const eg_value *scan, eg_value *const *in, eg_value **result) {
-    eg_value *copy = eg_node_copy(loops->rewrite->to, scan, in);
+    eg_value *copy = eg_rewrite_copy(loops->rewrite, scan, in);
     for (int k = 0; k < scan->attr.body.body->nout; k++) result[k] = eg_part(copy, k);
     return loops->rewrite->to->status;
 }

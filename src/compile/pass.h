@@ -47,10 +47,14 @@ typedef struct eg_rewrite {
     eg_value **map;        /* map[old id] = new value, NULL until visited */
     int *uses;             /* uses[old id]: how many inputs and roots read it */
     void *user;
+    int is_lent;           /* `from` is the user's */
 } eg_rewrite;
 
 /* Returns the replacement of `old` in rewrite->to; `in` are its inputs' replacements. NULL: copy it as it is. */
 typedef eg_value *(*eg_rewrite_fn)(eg_rewrite *rewrite, const eg_value *old, eg_value **in);
+
+/* The value as it is, in the new graph. A body goes over instead of being copied, unless the old graph is the user's. */
+eg_value *eg_rewrite_copy(eg_rewrite *rewrite, const eg_value *old, eg_value *const *in);
 
 /* Visits every needed value in order, then swaps the unit's graph. The engine of most passes. */
 eg_status eg_rewrite_unit(eg_unit *unit, eg_rewrite_fn fn, void *user);

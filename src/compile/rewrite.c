@@ -35,11 +35,21 @@ static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, con
     return EG_OK;
 }
 
+eg_value *eg_rewrite_copy(eg_rewrite *r, const eg_value *old, eg_value *const *in) {
+    if (old->def->attr != EG_ATTR_BODY || r->is_lent) return eg_node_copy(r->to, old, in);
+    eg_attr attr = old->attr;
+    attr.body.body = eg_body_move(r->to, old->attr.body.body);
+    if (!attr.body.body) return eg_poison(r->to, EG_E_MEMORY, old->def->name, "no memory");
+    eg_value *now = eg_node(r->to, old->op, in, old->nin, &attr);
+    if (!eg_value_is_poisoned(now)) now->layout = old->layout;
+    return now;
+}
+
 static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn, eg_value **in) {
     for (int i = 0; i < old->nin; i++) in[i] = r->map[old->in[i]->id];
     eg_place was = eg_place_of(r->to, old); /* what the pass builds stands where the old value stood */
     eg_value *now = fn ? fn(r, old, in) : NULL;
-    if (!now && r->to->status == EG_OK) now = eg_node_copy(r->to, old, in);
+    if (!now && r->to->status == EG_OK) now = eg_rewrite_copy(r, old, in);
     eg_place_restore(r->to, was);
     EG_TRY(check_replacement(r, old, now));
     r->map[old->id] = now;
@@ -73,10 +83,10 @@ static eg_status visit_all(eg_rewrite *r, const int *order, int n, eg_rewrite_fn
 }
 
 /* `order` NULL: all values as they stand. */
-static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user) {
+static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user, int is_lent) {
     eg_status status = EG_E_MEMORY;
     size_t all = (size_t)unit->graph->n;
-    eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user };
+    eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user, .is_lent = is_lent };
     unsigned char *needed = eg_calloc(all + 1, 1);
     r.map = eg_calloc(all + 1, sizeof *r.map);
     r.uses = eg_calloc(all + 1, sizeof *r.uses);
@@ -89,6 +99,7 @@ static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn f
         status = visit_all(&r, order, order ? n : r.from->n, fn, needed);
         if (status == EG_OK) take_over(&r);
     }
+    if (r.to) eg_bodies_return(r.to);
     eg_graph_free(r.to);
     eg_free(r.uses);
     eg_free(r.map);
@@ -98,7 +109,7 @@ static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn f
 
 eg_status eg_rewrite_ordered(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user) {
     eg_graph *old = unit->graph;
-    EG_TRY(rewrite(unit, order, n, fn, user));
+    EG_TRY(rewrite(unit, order, n, fn, user, 0));
     eg_graph_free(old);
     return EG_OK;
 }
@@ -117,7 +128,7 @@ eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n) {
     for (int i = 0; i < n; i++) unit->root[i] = roots[i];
     unit->nroots = n;
     unit->graph = roots[0]->graph; /* the user's: borrowed for this one rewrite */
-    eg_status status = rewrite(unit, NULL, 0, NULL, NULL);
+    eg_status status = rewrite(unit, NULL, 0, NULL, NULL, 1);
     if (status == EG_OK) return EG_OK;
     unit->graph = NULL;
     eg_unit_free(unit);

@@ -317,6 +317,51 @@ static eg_value *pad_nothing(const call *c) {
     return c->in[0];
 }
 
+/* The one axis along which x is padded with zeros behind its ends, else -1. */
+static int padded_axis(const eg_value *v) {
+    int axis = -1;
+    if (v->op != EG_OP_PAD) return -1;
+    for (int i = 0; i < v->shape.rank; i++) {
+        int64_t low = v->attr.pad.low[i], high = v->attr.pad.high[i];
+        if (v->attr.pad.interior[i] || low < 0 || high < 0 || ((low || high) && axis >= 0)) return -1;
+        if (low || high) axis = i;
+    }
+    return axis;
+}
+
+/* pad a + pad b, where b begins at the place where a ends, is the padded concatenation: what the gradients of slices
+ * that lie side by side add up to. */
+static eg_value *join_neighbours(const call *c) {
+    for (int i = 0; i < 2; i++) {
+        const eg_value *a = c->in[i], *b = c->in[other(i)];
+        int axis = padded_axis(a);
+        if (axis < 0 || padded_axis(b) != axis || !eg_shape_equal(a->shape, b->shape)) continue;
+        if (a->attr.pad.low[axis] + a->in[0]->shape.dim[axis] != b->attr.pad.low[axis]) continue;
+        eg_value *both[2] = { a->in[0], b->in[0] };
+        eg_attr along = { .axis = { .axis = axis } }, around = { .pad = { .low = { 0 } } };
+        around.pad.low[axis] = a->attr.pad.low[axis];
+        around.pad.high[axis] = b->attr.pad.high[axis];
+        eg_value *joined = make(c->graph, EG_OP_CONCAT, both, 2, &along);
+        return make(c->graph, EG_OP_PAD, &joined, 1, &around);
+    }
+    return NULL;
+}
+
+/* concat of concat along the same axis */
+static eg_value *concat_flat(const call *c) {
+    enum { MOST = 32 };
+    eg_value *in[MOST];
+    int n = 0, flattened = 0;
+    for (int i = 0; i < c->nin; i++) {
+        int inner = c->in[i]->op == EG_OP_CONCAT && c->in[i]->attr.axis.axis == c->attr->axis.axis;
+        int parts = inner ? c->in[i]->nin : 1;
+        if (n + parts > MOST) return NULL;
+        for (int k = 0; k < parts; k++) in[n++] = inner ? c->in[i]->in[k] : c->in[i];
+        flattened |= inner;
+    }
+    return flattened ? make(c->graph, EG_OP_CONCAT, in, n, c->attr) : NULL;
+}
+
 static eg_value *flip_nothing(const call *c) {
     for (int i = 0; i < c->in[0]->shape.rank; i++)
         if ((c->attr->axes.mask >> i & 1) && c->in[0]->shape.dim[i] > 1) return NULL;
@@ -404,7 +449,7 @@ static eg_value *matmul_rows(const call *c) {
 #define RULES(...) (const rule[]) { __VA_ARGS__, NULL }
 
 static const rule *const rules[EG_OP_COUNT] = {
-    [EG_OP_ADD] = RULES(add_zero, add_negated),
+    [EG_OP_ADD] = RULES(add_zero, add_negated, join_neighbours),
     [EG_OP_SUB] = RULES(subtract_zero, subtract_negated),
     [EG_OP_MUL] = RULES(multiply_one, signed_factor, merge_factors),
     [EG_OP_DIV] = RULES(divide_by_constant, signed_factor),
@@ -424,7 +469,7 @@ static const rule *const rules[EG_OP_COUNT] = {
     [EG_OP_SLICE] = RULES(slice_nothing),
     [EG_OP_PAD] = RULES(pad_nothing),
     [EG_OP_FLIP] = RULES(flip_nothing),
-    [EG_OP_CONCAT] = RULES(concat_one),
+    [EG_OP_CONCAT] = RULES(concat_one, concat_flat),
     [EG_OP_SUM] = RULES(reduce_nothing, reduce_less, sum_of_negated, sum_of_copies),
     [EG_OP_MAX] = RULES(reduce_nothing, reduce_less),
     [EG_OP_MIN] = RULES(reduce_nothing, reduce_less),

@@ -161,7 +161,12 @@ static eg_value *sum_of_products(sinking *s, const eg_value *v) {
     return eg_node2(EG_OP_MATMUL, a, b, &attr);
 }
 
+/* Columns of a matrix: of all rows of all steps, as the product beside it reads them. */
 static eg_value *sum_of_sums(sinking *s, const eg_value *v) {
+    if (v->in[0]->shape.rank == 2 && v->attr.reduce.mask == 1) {
+        eg_attr columns = { .reduce = { .mask = 1 } };
+        return seen_as(eg_node1(EG_OP_SUM, all_rows(s, v->in[0], 0), &columns), v->shape);
+    }
     eg_attr attr = { .reduce = { .mask = v->attr.reduce.mask << 1 | 1 } };
     eg_value *sum = eg_node1(EG_OP_SUM, after(s, v->in[0]), &attr);
     return eg_value_is_poisoned(sum) ? sum : seen_as(sum, v->shape);

@@ -167,6 +167,36 @@ eg_body *eg_body_copy(eg_graph *outer, const eg_body *body) {
     return status == EG_OK ? copy : NULL;
 }
 
+/* ---- moving ---------------------------------------------------------------------------------------------------- */
+
+static void own(eg_body *body, eg_graph *graph) {
+    body->graph = graph;
+    graph->body = body;
+}
+
+eg_body *eg_body_move(eg_graph *outer, eg_body *body) {
+    eg_body *moved = EG_ARENA_NEW(&outer->arena, eg_body);
+    if (!moved) return NULL;
+    *moved = (eg_body){ .outer = outer, .nin = body->nin, .nout = body->nout, .capacity = body->nin, .origin = body };
+    moved->param = eg_arena_copy(&outer->arena, body->param, sizeof *body->param * (size_t)body->nin);
+    moved->in = EG_ARENA_ARRAY(&outer->arena, eg_value *, body->nin);
+    moved->out = eg_arena_copy(&outer->arena, body->out, sizeof *body->out * (size_t)body->nout);
+    if (!moved->param || !moved->in || !moved->out) return NULL;
+    own(moved, body->graph);
+    body->graph = NULL;
+    moved->next = outer->bodies;
+    outer->bodies = moved;
+    return moved;
+}
+
+void eg_bodies_return(eg_graph *outer) {
+    for (eg_body *body = outer->bodies; body; body = body->next) {
+        if (!body->origin) continue;
+        own(body->origin, body->graph);
+        body->graph = NULL;
+    }
+}
+
 /* ---- results --------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_part(eg_value *whole, int index) {

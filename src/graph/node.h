@@ -114,6 +114,7 @@ struct eg_body {
     eg_value **out;      /* [nout] */
     eg_value **in;       /* [nin]: of a body that may capture: the outer values that params stand for */
     int capacity;        /* of param and in */
+    eg_body *origin;     /* whose graph it took over (eg_body_move); NULL: nobody's */
 };
 
 /* ---- building -------------------------------------------------------------------------------------------------- */
@@ -153,6 +154,10 @@ eg_value *eg_capture(eg_graph *inner, eg_value *outer);         /* a value of a 
 int eg_body_add_out(eg_body *body, eg_value *out);
 /* A body of another graph as one of `outer`: what its outputs need. NULL on failure (eg_error_status). */
 eg_body *eg_body_copy(eg_graph *outer, const eg_body *body);
+/* A body of another graph becomes one of `outer`, which owns its graph from now on; NULL without memory.
+ * eg_bodies_return gives all bodies that `outer` got in this way back to where they came from. */
+eg_body *eg_body_move(eg_graph *outer, eg_body *body);
+void eg_bodies_return(eg_graph *outer);
 /* Result `index` of a node with a body: the node itself, or a PART. */
 eg_value *eg_part(eg_value *whole, int index);
 /* The shape that a scan's input or output has for a body's param or output of shape `inner`; `stacked`: one axis more. */

@@ -37,8 +37,28 @@ static eg_value *with_attr(const lifting *l, eg_value *x, const eg_attr *attr) {
 
 /* ---- elementwise, reductions ----------------------------------------------------------------- */
 
+/* The matrix [steps rows, columns] that a stack was made of, if all other operands vary along its columns only. */
+static eg_value *all_rows(const lifting *l) {
+    const eg_value *v = l->v;
+    eg_value *stack = NULL;
+    for (int i = 0; i < v->nin; i++) {
+        int is_stack = is_lifted(l, i) && eg_shape_equal(v->in[i]->shape, v->shape);
+        if (is_stack && !stack)
+            stack = l->in[i];
+        else if (is_lifted(l, i) || l->in[i]->shape.rank > 1)
+            return NULL;
+    }
+    if (!stack || stack->op != EG_OP_RESHAPE || stack->in[0]->shape.rank != 2 || v->shape.rank != 2) return NULL;
+    return stack->in[0]->shape.dim[1] == v->shape.dim[1] ? stack->in[0] : NULL;
+}
+
+/* On all rows of all steps as one matrix where that is how the operand came about: so x W + b stays one product. */
 static eg_value *lift_elementwise(const lifting *l) {
-    eg_value *in[3];
+    eg_value *in[3], *rows = all_rows(l);
+    for (int i = 0; i < l->v->nin && rows; i++) in[i] = is_lifted(l, i) ? rows : l->in[i];
+    if (rows)
+        return eg_reshape_to(eg_node(rows->graph, l->v->op, in, l->v->nin, &l->v->attr),
+                             eg_stacked_shape(l->v->shape, l->steps));
     for (int i = 0; i < l->v->nin; i++) in[i] = raised(l, i, l->v->shape.rank);
     return eg_node(in[0]->graph, l->v->op, in, l->v->nin, &l->v->attr);
 }

@@ -37,8 +37,8 @@ static void hoist_makes_one_product_of_all_steps(void **state) {
             "%4 = var \"U\" {panels} : f32[3,3]{panels}\n"
             "%5 = reshape %1 : f32[10,4]\n"
             "%6 = matmul %5, %2 : f32[10,3]\n"
-            "%7 = reshape %6 : f32[5,2,3]\n"
-            "%8 = add %7, %3 : f32[5,2,3]\n"
+            "%7 = add %6, %3 : f32[10,3]\n"
+            "%8 = reshape %7 : f32[5,2,3]\n"
             "%9 = scan %0, %1, %8, %2, %3, %4 {steps=5, carries=1, stacked=2} {\n"
             "  %0 = param {0} : f32[2,3]\n"
             "  %1 = param {1} : f32[2,4]\n"
@@ -150,12 +150,13 @@ static void sink_sums_in_one_product(void **state) {
             "%10 = reshape %9 : f32[10,3]\n"
             "%11 = matmul %8, %10 {ta=1} : f32[3,3]\n"
             "%12 = add %1, %11 : f32[3,3]\n"
-            "%13 = sum %9 {axes=[0,1]} : f32[3]\n"
-            "%14 = add %2, %13 : f32[3]\n"
-            "%15 = reshape %9 : f32[10,3]\n"
-            "%16 = matmul %15, %6 {tb=1} : f32[10,4]\n"
-            "%17 = reshape %16 : f32[5,2,4]\n"
-            "return %7, %12, %14, %17\n");
+            "%13 = reshape %9 : f32[10,3]\n"
+            "%14 = sum %13 {axes=[0]} : f32[3]\n"
+            "%15 = add %2, %14 : f32[3]\n"
+            "%16 = reshape %9 : f32[10,3]\n"
+            "%17 = matmul %16, %6 {tb=1} : f32[10,4]\n"
+            "%18 = reshape %17 : f32[5,2,4]\n"
+            "return %7, %12, %15, %18\n");
 }
 
 /* A carry that is read by more than its own sum stays. */

@@ -155,6 +155,32 @@ static void movement(void **state) {
     formula("%4 = concat %0 {axis=1} : f32[4,3]\nreturn %4\n", X);
 }
 
+/* The gradients of slices that lie side by side add up to their concatenation. */
+static void neighbouring_slices_are_joined(void **state) {
+    (void)state;
+    becomes("simplify",
+            "%0 = input \"a\" : f32[2,3]\n"
+            "%1 = input \"b\" : f32[2,1]\n"
+            "%2 = input \"c\" : f32[2,2]\n"
+            "%3 = pad %0 {low=[0,0], high=[0,4], interior=[0,0]} : f32[2,7]\n"
+            "%4 = pad %1 {low=[0,3], high=[0,3], interior=[0,0]} : f32[2,7]\n"
+            "%5 = pad %2 {low=[0,4], high=[0,1], interior=[0,0]} : f32[2,7]\n"
+            "%6 = add %4, %5 : f32[2,7]\n"
+            "%7 = add %6, %3 : f32[2,7]\n"
+            "return %7\n",
+            "%0 = input \"a\" : f32[2,3]\n"
+            "%1 = input \"b\" : f32[2,1]\n"
+            "%2 = input \"c\" : f32[2,2]\n"
+            "%3 = concat %0, %1, %2 {axis=1} : f32[2,6]\n"
+            "%4 = pad %3 {low=[0,0], high=[0,1], interior=[0,0]} : f32[2,7]\n"
+            "return %4\n");
+    stays("simplify", "%0 = input \"a\" : f32[3]\n"
+                      "%1 = pad %0 {low=[0], high=[1], interior=[0]} : f32[4]\n"
+                      "%2 = pad %0 {low=[1], high=[0], interior=[0]} : f32[4]\n"
+                      "%3 = add %1, %2 : f32[4]\n" /* they overlap */
+                      "return %3\n");
+}
+
 static void reductions(void **state) {
     (void)state;
     formula("%4 = sum %3 {axes=[1]} : f32[4]\nreturn %4\n", "%4 = reshape %3 : f32[4]\nreturn %4\n");
@@ -188,6 +214,7 @@ int main(void) {
         cmocka_unit_test(broadcasting_is_left_to_elementwise_ops),
         cmocka_unit_test(choices_and_conversions),
         cmocka_unit_test(movement),
+        cmocka_unit_test(neighbouring_slices_are_joined),
         cmocka_unit_test(reductions),
         cmocka_unit_test(stack_times_matrix_is_one_product),
     };
