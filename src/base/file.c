@@ -68,12 +68,20 @@ static eg_status read_open(int fd, const char *path, size_t limit, eg_bytes *out
     return read_all(fd, path, expected, limit, out);
 }
 
+/* A device may never end: it is read as far as anything sensible reaches, so that /dev/zero does not fill the memory. */
+static size_t limit_of(int fd, size_t limit) {
+    const size_t device_limit = (size_t)1 << 24;
+    struct stat info;
+    int device = fstat(fd, &info) == 0 && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
+    return device && (limit == 0 || limit > device_limit) ? device_limit : limit;
+}
+
 eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out) {
     *out = (eg_bytes){ 0 };
     int is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return eg_fail_errno("%s: cannot open", path);
-    eg_status status = read_open(fd, is_stdin ? "standard input" : path, limit, out);
+    eg_status status = read_open(fd, is_stdin ? "standard input" : path, limit_of(fd, limit), out);
     if (!is_stdin) close(fd);
     if (status == EG_OK)
         out->data[out->size] = '\0';

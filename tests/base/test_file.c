@@ -312,8 +312,17 @@ static void test_failed_allocations(void **state) {
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
 
+/* Without a limit too: /dev/zero would be read for ever. */
+static void test_devices_end(void **state) {
+    (void)state;
+    eg_bytes bytes;
+    assert_int_equal(eg_file_read("/dev/zero", 0, &bytes), EG_E_LIMIT);
+    assert_null(bytes.data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_devices_end),
         IN_FOLDER(test_write_and_read),
         IN_FOLDER(test_pieces_of_all_sizes),
         IN_FOLDER(test_limit),
