@@ -170,7 +170,14 @@ static int takes_panels(const eg_value *v) {
            || (v->def->flags & EG_ELEMENTWISE);
 }
 
+static const char *fault_of_loop(const eg_value *v) {
+    for (int i = 0; i < v->nin; i++)
+        if (v->in[i]->layout != v->attr.body.body->param[i]->layout) return "an operand in another layout than its param's";
+    return NULL;
+}
+
 static const char *fault_of_step(const eg_unit *unit, const eg_value *v) {
+    if (v->op == EG_OP_SCAN) return fault_of_loop(v);
     if (v->op == EG_OP_MATMUL) return fault_of_product(unit, v);
     if (v->op == EG_OP_ASSIGN) return fault_of_assign(v);
     if (v->op == EG_OP_PART) return fault_of_part(v);

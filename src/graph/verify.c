@@ -76,6 +76,13 @@ static eg_shape operand_shape(const eg_value *value, int i) {
     return is_stacked ? eg_stacked_shape(inner, value->attr.body.steps) : inner;
 }
 
+/* What moves from step to step lies in rows; the operand may still have to be brought there. */
+static int layout_fits(const eg_value *value, int i) {
+    eg_layout layout = value->attr.body.body->param[i]->layout;
+    int moves = value->op == EG_OP_SCAN && i < value->attr.body.carries + value->attr.body.stacked;
+    return moves ? layout == EG_ROWS : layout == value->in[i]->layout;
+}
+
 /* Params in order, of the operands' types; results of the body's own graph. */
 static const char *body_rule(const eg_value *value) {
     if (value->def->attr != EG_ATTR_BODY) return NULL;
@@ -86,7 +93,7 @@ static const char *body_rule(const eg_value *value) {
         const eg_value *param = body->param[i], *in = value->in[i];
         if (!param || param->graph != body->graph || param->op != EG_OP_PARAM || param->attr.index.index != i)
             return "a body without a parameter";
-        if (param->dtype != in->dtype || !eg_shape_equal(operand_shape(value, i), in->shape) || param->layout != in->layout)
+        if (param->dtype != in->dtype || !eg_shape_equal(operand_shape(value, i), in->shape) || !layout_fits(value, i))
             return "a body with a parameter of another type than the operand";
     }
     for (int i = 0; i < body->nout; i++)

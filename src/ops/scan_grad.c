@@ -181,9 +181,7 @@ static eg_value *add_operand(backward *b, eg_value *outer, eg_shape inner) {
     }
     b->made->nin++;
     b->operand[index] = outer;
-    eg_value *param = eg_body_param(b->made, index, outer->dtype, inner);
-    if (!eg_value_is_poisoned(param)) param->layout = outer->layout;
-    return param;
+    return eg_body_param(b->made, index, outer->dtype, inner);
 }
 
 /* The adjoint of result k as it is before the loop: zeros where none arrives. */
@@ -215,7 +213,9 @@ static void add_stacked(backward *b) {
 static void add_captured(backward *b) {
     for (int i = b->carries + b->stacked; i < b->nin; i++) {
         const eg_value *param = b->body->param[i];
-        if (b->fate[param->id] == AGAIN) b->map[param->id] = add_operand(b, b->scan->in[i], param->shape);
+        if (b->fate[param->id] != AGAIN) continue;
+        eg_value *captured = b->map[param->id] = add_operand(b, b->scan->in[i], param->shape);
+        if (!eg_value_is_poisoned(captured)) captured->layout = param->layout;
     }
 }
 

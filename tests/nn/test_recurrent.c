@@ -248,8 +248,7 @@ static void embedding_looks_up_rows(void **state) {
     eg_model_free(m);
 }
 
-/* ---- a transformer block
- * ------------------------------------------------------------------------------------------- */
+/* ---- a transformer block --------------------------------------------------------------------- */
 
 /* x + attention(norm x), then x + mlp(norm x) */
 static eg_wire *block(eg_wire *x, int64_t features) {
@@ -314,8 +313,7 @@ static void a_transformer_learns(void **state) {
     eg_model_free(m);
 }
 
-/* ---- no memory
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- no memory ------------------------------------------------------------------------------- */
 
 static eg_status build_lstm(void *context) {
     eg_status status = EG_E_MEMORY;

@@ -44,8 +44,7 @@ static inline eg_value *scan_leaf(random_scan *s, const char *stem, eg_shape sha
     return s->leaf[s->nleaves++] = eg_input(s->graph, name, EG_F32, shape);
 }
 
-/* ---- a loop, either way
- * --------------------------------------------------------------------------------------------------- */
+/* ---- a loop, either way ---------------------------------------------------------------------- */
 
 static inline eg_value *scan_slice(eg_value *x, int64_t t) {
     eg_shape shape = { .rank = x->shape.rank - 1 };
@@ -80,8 +79,7 @@ static inline void loop(const random_scan *s, eg_graph *graph, eg_body_fn fn, vo
         eg_scan_(graph, fn, user, last, stacked, opt);
 }
 
-/* ---- the body
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 /* h' = tanh(h + x) in a loop of its own; its last carry. */
 static inline void inner_cell(void *user, eg_graph *graph, eg_value *const *carry, eg_value *const *x,
@@ -158,8 +156,7 @@ static inline void random_cell(void *user, eg_graph *graph, eg_value *const *car
     }
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* `large`: as large as strips and panels are, not only a few elements. */
 static inline random_scan random_scan_sized(uint64_t seed, int unrolled, int large) {

@@ -97,8 +97,7 @@ static void text_comes_back(void **unused) {
     }
 }
 
-/* ---- compiled
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- compiled -------------------------------------------------------------------------------- */
 
 /* The largest difference, each relative to its root's largest number (or 1). */
 static double distance(const eg_program *a, const eg_program *b, eg_value *const *root, int n) {
@@ -203,8 +202,7 @@ static void cpu_agrees_with_the_oracle(void **unused) {
     eg_least_work_of_a_part = was;
 }
 
-/* ---- mistakes
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- mistakes -------------------------------------------------------------------------------- */
 
 static eg_value *kept;
 
@@ -263,8 +261,7 @@ static void a_value_of_the_body_stays_inside(void **unused) {
     eg_graph_free(g);
 }
 
-/* ---- captures
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- captures -------------------------------------------------------------------------------- */
 
 static void makes_its_own_variable(void *user, eg_graph *body, eg_value *const *carry, eg_value *const *x,
                                    eg_value **next, eg_value **y) {
@@ -301,8 +298,34 @@ static void variables_of_a_body_belong_to_the_graph(void **unused) {
     eg_graph_free(g);
 }
 
-/* ---- no memory
- * --------------------------------------------------------------------------------------------------------------- */
+/* A weight lies in panels, what moves from step to step in rows. */
+static void weights_may_be_carried_and_stacked(void **unused) {
+    (void)unused;
+    eg_graph *g = eg_graph_new();
+    eg_value *h = eg_weight(g, "h", EG_F32, EG_SHAPE(4, 37)), *x = eg_weight(g, "x", EG_F32, EG_SHAPE(5, 37)), *root[4];
+    eg_scan(g, keeps_a_value, NULL, &root[0], NULL, .carry = &h, .ncarry = 1, .x = &x, .nx = 1);
+    eg_value *wrt[] = { h, x }, *loss = eg_sum(eg_square(root[0]));
+    assert_int_equal(eg_grad(loss, wrt, 2, root + 1), EG_OK);
+    root[3] = eg_assign(h, eg_sub(h, eg_mul(root[1], eg_const(g, .1))));
+    assert_int_equal(eg_graph_verify(g), EG_OK);
+    double out[2][3][200];
+    for (int k = 0; k < 2; k++) {
+        eg_state *state = eg_state_new(3);
+        eg_program *p = eg_program_new_(state, root, 4, (eg_program_opt){ .executor = k ? EG_CPU : EG_REF });
+        if (!p) fail_msg("%s", eg_error());
+        assert_int_equal(eg_init_normal(state, g, 1), EG_OK);
+        assert_int_equal(eg_run(p), EG_OK);
+        for (int i = 0; i < 3; i++) assert_int_equal(eg_fetch(p, i, out[k][i], 200), EG_OK);
+        eg_program_free(p);
+        eg_state_free(state);
+    }
+    for (int i = 0; i < 148; i++)
+        for (int r = 0; r < 2; r++) assert_true(fabs(out[0][r][i] - out[1][r][i]) < 1e-4);
+    for (int i = 0; i < 185; i++) assert_true(fabs(out[0][2][i] - out[1][2][i]) < 1e-4);
+    eg_graph_free(g);
+}
+
+/* ---- no memory ------------------------------------------------------------------------------- */
 
 static eg_status build_and_run(uint64_t seed, eg_executor executor) {
     random_scan s = random_scan_new(seed, 0);
@@ -346,6 +369,7 @@ int main(void) {
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(a_value_of_the_body_stays_inside),
         cmocka_unit_test(variables_of_a_body_belong_to_the_graph),
+        cmocka_unit_test(weights_may_be_carried_and_stacked),
         cmocka_unit_test(no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
