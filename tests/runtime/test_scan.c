@@ -185,7 +185,9 @@ static void cpu_agrees_with_the_oracle(void **unused) {
             eg_program_opt opt = ways[k];
             opt.executor = EG_CPU;
             eg_program *other = program_of(&s, state, root, n, opt);
+            uint64_t allocations = eg_memory().allocations;
             assert_int_equal(eg_run(other), EG_OK);
+            assert_int_equal(eg_memory().allocations, allocations);
             assert_same_bits(seed, other, one, root, n, "another number of threads");
             eg_program_free(other);
         }
