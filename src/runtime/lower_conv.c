@@ -35,6 +35,7 @@ typedef struct conv_detail {
 
 enum {
     CHUNK_FLOATS = 8192, /* of a result, computed before its elementwise part is done */
+    JOINED_FLOATS = 128, /* of a strip with repeated operands: longer ones push each other out of L1 */
     FEW_IMAGES = 8,
     FEW_POSITIONS = 8,    /* shorter image rows leave too few rows of A */
     IMAGE_ROWS = 56,      /* A's rows when they are images */
@@ -290,6 +291,29 @@ static eg_status lower_plain(eg_cpu_run *run, const eg_conv_request *r) {
 
 /* ---- the elementwise part ------------------------------------------------------------------------------ */
 
+/* How many rows become one, so that instructions have long strips: all of them if nothing varies over rows or
+ * columns alone, some if what varies over columns can be repeated side by side. */
+static int64_t rows_of_strip(const eg_conv_result *r) {
+    int by_rows = 0, by_columns = 0;
+    for (int o = 0; o < r->strips->noperands; o++) {
+        const eg_strip_operand *x = &r->strips->operand[o];
+        by_rows |= x->reg >= 0 && x->extent == EG_OVER_ROWS;
+        by_columns |= x->reg >= 0 && x->extent == EG_OVER_COLUMNS;
+    }
+    if (by_rows) return 1;
+    return by_columns ? max64(1, JOINED_FLOATS / r->columns) : INT64_MAX;
+}
+
+static int is_repeated(const eg_conv_result *r, int o) {
+    const eg_strip_operand *x = &r->strips->operand[o];
+    return r->strip_rows > 1 && r->strip_rows < INT64_MAX && x->reg >= 0 && x->extent == EG_OVER_COLUMNS;
+}
+
+/* Floats of scratch that a repeated operand takes, whatever its dtype. */
+static size_t repeated_floats(const eg_conv_result *r) {
+    return (size_t)((r->strip_rows * r->columns + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK);
+}
+
 eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *r, eg_conv_result *result) {
     eg_cpu_step *step = &run->step[run->nstep - 1];
     eg_shape shape = r->conv->shape;
@@ -298,32 +322,48 @@ eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *r, eg_conv
     int y =
         r->place >= 0 ? r->out[r->place] : eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, shape, EG_ROWS));
     result->strips = r->strips;
-    result->is_flat = 1;
-    for (int o = 0; o < r->strips->noperands; o++) {
-        const eg_strip_operand *x = &r->strips->operand[o];
-        if (x->reg >= 0) result->is_flat &= x->extent == EG_OVER_ALL || x->extent == EG_OVER_NONE;
-    }
+    result->strip_rows = rows_of_strip(result);
     step->scratch += r->strips->scratch;
+    for (int o = 0; o < r->strips->noperands; o++)
+        if (is_repeated(result, o)) step->scratch += repeated_floats(result);
     step->work += r->strips->work * (double)eg_shape_size(shape);
     EG_TRY(eg_step_uses(run, y, &result->y, (eg_use){ .write = 1 }));
     return eg_finish_uses(run, r->strips, &result->whole, r->in, r->out, y);
 }
 
-void eg_conv_finish(const eg_conv_result *r, int64_t i0, int64_t i1, float *scratch) {
+/* `count` rows from i0 on, `joined` at a time as one. */
+static void finish_rows(const eg_conv_result *r, int64_t i0, int64_t count, int64_t joined, float *scratch) {
     const eg_strips *s = r->strips;
-    if (!s) return;
+    float *repeated = scratch + s->scratch;
     eg_rect rect; /* large, and only what the operands need is read */
-    rect.rows = r->is_flat ? 1 : i1 - i0;
-    rect.columns = r->is_flat ? (i1 - i0) * r->columns : r->columns;
+    rect.rows = count / joined;
+    rect.columns = joined * r->columns;
     rect.is_first = i0 == 0;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0) continue;
         int64_t at = x->extent == EG_OVER_ALL ? i0 * r->columns : x->extent == EG_OVER_ROWS ? i0 : 0;
         rect.base[o] = (unsigned char *)r->whole.base[o] + (size_t)at * eg_dtype_size(x->dtype);
-        rect.row[o] = x->extent == EG_OVER_ALL ? r->columns : x->extent == EG_OVER_ROWS;
+        rect.row[o] = x->extent == EG_OVER_ALL ? rect.columns : x->extent == EG_OVER_ROWS;
+        if (!is_repeated(r, o)) continue;
+        rect.base[o] = repeated;
+        repeated += repeated_floats(r);
     }
     eg_strips_run(s, &rect, scratch);
+}
+
+void eg_conv_finish(const eg_conv_result *r, int64_t i0, int64_t i1, float *scratch) {
+    if (!r->strips) return;
+    float *repeated = scratch + r->strips->scratch;
+    int64_t joined = min64(r->strip_rows, i1 - i0), whole = (i1 - i0) / joined * joined;
+    for (int o = 0; o < r->strips->noperands; o++) {
+        if (!is_repeated(r, o)) continue;
+        size_t row = (size_t)r->columns * eg_dtype_size(r->strips->operand[o].dtype);
+        for (int64_t i = 0; i < joined; i++) memcpy((char *)repeated + (size_t)i * row, r->whole.base[o], row);
+        repeated += repeated_floats(r);
+    }
+    finish_rows(r, i0, whole, joined, scratch);
+    if (i0 + whole < i1) finish_rows(r, i0 + whole, i1 - i0 - whole, i1 - i0 - whole, scratch);
 }
 
 eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *v) {

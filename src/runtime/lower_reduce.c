@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * lower_reduce.c: reductions that stand alone. Over trailing axes: a strip group over rows. Over other
- * neighbouring axes: column reductions, in order of the rows. argmax along the last axis has a loop of its own.
+ * neighbouring axes: column reductions, in order of the rows; over axes that are no neighbours: one after the other.
+ * argmax along the last axis has a loop of its own.
  * All else, and other dtypes than f32: the reference.
  */
 #include <math.h>
@@ -32,16 +33,14 @@ static int blocks_of(eg_shape shape, uint32_t mask, blocks *out) {
 
 /* ---- trailing axes --------------------------------------------------------------------------------------- */
 
-static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, int64_t columns) {
-    int in = eg_storage_of(run, v->in[0]), out = eg_storage_of(run, v);
+static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, int64_t columns, int in, int out) {
     eg_body *body = eg_body_new(run->program->unit.graph, 1);
     eg_value *param = eg_body_param(body, 0, EG_F32, EG_SHAPE(rows, columns));
-    if (in < 0 || out < 0 || !body) return EG_E_MEMORY;
+    if (!body) return EG_E_MEMORY;
     eg_attr attr = { .reduce = { .mask = 2, .keep = 1 } };
     eg_value *node = eg_node(body->graph, v->op, &param, 1, &attr);
     EG_TRY(eg_body_finish(body, &node, 1));
-    return eg_lower_group(run,
-                          &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = &in, .out = &out });
+    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .in = &in, .out = &out });
 }
 
 /* ---- other axes ------------------------------------------------------------------------------------------ */
@@ -53,7 +52,7 @@ typedef struct columns_detail {
     blocks size;
 } columns_detail;
 
-enum { COLUMNS_AT_ONCE = 64 };
+enum { COLUMNS_AT_ONCE = 16 }; /* a line of the cache: few columns can be shared too */
 
 static int64_t pieces_of(int64_t after) { return (after + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE; }
 
@@ -71,17 +70,58 @@ static void run_columns(const eg_cpu_step *step, int64_t from, int64_t to, float
     }
 }
 
-static eg_status lower_columns(eg_cpu_run *run, const eg_value *v, blocks size, eg_reduction kind) {
+static eg_status lower_columns(eg_cpu_run *run, const eg_value *v, blocks size, eg_reduction kind, int in, int out) {
     eg_cpu_step *step = eg_step_new(run, v, "column reduce", run_columns, sizeof(columns_detail));
     if (!step) return EG_E_MEMORY;
     columns_detail *d = step->detail;
     d->reduce = run->kernels->column_reduce[kind];
     d->size = size;
     step->items = size.before * pieces_of(size.after);
-    step->work = .05 * (double)(size.before * size.along * size.after);
-    step->flops = eg_value_flops(v);
-    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
-    return eg_step_writes(run, v, &d->out);
+    step->work = .15 * (double)(size.before * size.along * size.after);
+    step->flops = (double)(size.before * size.along * size.after);
+    EG_TRY(eg_step_uses(run, in, &d->in, (eg_use){ 0 }));
+    return eg_step_uses(run, out, &d->out, (eg_use){ .write = 1 });
+}
+
+/* ---- any axes -------------------------------------------------------------------------------------------- */
+
+static eg_status lower_blocks(eg_cpu_run *run, const eg_value *v, blocks size, eg_reduction kind, int in, int out) {
+    if (size.after == 1) return lower_rows(run, v, size.before, size.along, in, out);
+    return lower_columns(run, v, size, kind, in, out);
+}
+
+/* The last of the reduced axes and those of them that are its neighbours. */
+static uint32_t last_neighbours(eg_shape shape, uint32_t mask) {
+    uint32_t last = 0;
+    for (int axis = shape.rank - 1; axis >= 0; axis--) {
+        if (shape.dim[axis] == 1) continue;
+        if (mask >> axis & 1)
+            last |= 1u << axis;
+        else if (last)
+            break;
+    }
+    return last;
+}
+
+/* Axes that are no neighbours are reduced in turn, the last ones first. */
+static eg_status lower_in_turn(eg_cpu_run *run, const eg_value *v, eg_reduction kind) {
+    eg_shape shape = v->in[0]->shape;
+    uint32_t mask = v->attr.reduce.mask;
+    int in = eg_storage_of(run, v->in[0]);
+    blocks size;
+    while (in >= 0 && !blocks_of(shape, mask, &size)) {
+        uint32_t part = last_neighbours(shape, mask);
+        blocks_of(shape, part, &size);
+        int out = eg_storage_new(run, EG_IN_ARENA, (size_t)(size.before * size.after) * sizeof(float));
+        if (out < 0) return EG_E_MEMORY;
+        EG_TRY(lower_blocks(run, v, size, kind, in, out));
+        for (int axis = 0; axis < shape.rank; axis++)
+            if (part >> axis & 1) shape.dim[axis] = 1;
+        mask &= ~part;
+        in = out;
+    }
+    int out = eg_storage_of(run, v);
+    return in < 0 || out < 0 ? EG_E_MEMORY : lower_blocks(run, v, size, kind, in, out);
 }
 
 eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
@@ -89,12 +129,10 @@ eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
         [EG_OP_SUM] = EG_REDUCE_SUM, [EG_OP_MAX] = EG_REDUCE_MAX, [EG_OP_MIN] = EG_REDUCE_MIN, [EG_OP_LOGSUMEXP] = -1
     };
     blocks size;
-    if (v->dtype != EG_F32 || !blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size))
+    int is_rows = blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size) && size.after == 1;
+    if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || (kinds[v->op] < 0 && !is_rows))
         return eg_lower_reference(run, v);
-    if (eg_shape_size(v->in[0]->shape) == 0) return eg_lower_reference(run, v);
-    if (size.after == 1) return lower_rows(run, v, size.before, size.along);
-    if (kinds[v->op] < 0) return eg_lower_reference(run, v);
-    return lower_columns(run, v, size, (eg_reduction)kinds[v->op]);
+    return lower_in_turn(run, v, (eg_reduction)kinds[v->op]);
 }
 
 /* ---- argmax ---------------------------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@ typedef struct eg_conv_result {
     float *y;
     const eg_strips *strips;
     int64_t columns;
-    int is_flat; /* no operand varies over rows or columns alone: any run of floats is like another */
+    int64_t strip_rows; /* so many rows are one to the strips */
     eg_rect whole;
 } eg_conv_result;
 

@@ -55,6 +55,11 @@ static eg_extent extent_of(const builder *b, eg_shape shape) {
 
 static int is_wide(eg_extent extent) { return extent == EG_OVER_ALL || extent == EG_OVER_COLUMNS; }
 
+static int out_of_memory(builder *b) {
+    if (b->status == EG_OK) b->status = EG_E_MEMORY;
+    return 0;
+}
+
 static int fail(builder *b, const char *what) {
     if (b->status == EG_OK) b->status = eg_fail(EG_E_INTERNAL, "strip program: %s", what);
     return 0;
@@ -171,7 +176,8 @@ static int lower_iota(builder *b, const eg_value *v, const int *in) {
     int known = known_ramp(b, extent), operand = b->strips->noperands;
     if (known >= 0) return known;
     float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);
-    if (!ramp || operand == EG_STRIP_OPERANDS) return fail(b, "no room for an index ramp");
+    if (!ramp) return out_of_memory(b);
+    if (operand == EG_STRIP_OPERANDS) return fail(b, "no room for an index ramp");
     for (int64_t i = 0; i < n; i++) ramp[i] = (float)i;
     b->strips->operand[operand] = (eg_strip_operand){ .extent = extent, .dtype = EG_F32, .table = ramp };
     b->strips->noperands++;
@@ -309,7 +315,8 @@ static int new_physical(builder *b, int wide) {
 
 static int splatted(builder *b, float number) {
     float *sixteen = EG_ARENA_ARRAY(b->arena, float, EG_BLOCK);
-    if (!sixteen || b->strips->nregisters == EG_STRIP_REGISTERS) return fail(b, "too many constants");
+    if (!sixteen) return out_of_memory(b);
+    if (b->strips->nregisters == EG_STRIP_REGISTERS) return fail(b, "too many constants");
     for (int i = 0; i < EG_BLOCK; i++) sixteen[i] = number;
     b->strips->constant[b->strips->nregisters] = sixteen;
     return b->strips->nregisters++;

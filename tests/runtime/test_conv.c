@@ -61,7 +61,8 @@ static int build(eg_graph *g, const shape_case *c, eg_value **root) {
     int64_t out = c->w.dim[c->w.rank - 1];
     eg_value *x = eg_input(g, "x", EG_F32, c->x), *w = eg_var(g, "w", EG_F32, c->w),
              *b = eg_var(g, "b", EG_F32, EG_SHAPE(out));
-    eg_value *h = eg_relu(eg_add(eg_conv_(x, w, c->opt), b));
+    eg_value *scale = eg_var(g, "scale", EG_F32, EG_SHAPE(out));
+    eg_value *h = eg_relu(eg_add(eg_mul(eg_tanh(eg_add(eg_conv_(x, w, c->opt), b)), scale), b));
     eg_value *wide = eg_max_pool(h, .size = { 3 }, .stride = { 1 }, .padding = EG_SAME);
     eg_value *mean = eg_avg_pool(h, .size = { 3 }, .stride = { 2 }, .padding = EG_SAME);
     eg_value *loss = eg_add(eg_mean(eg_square(eg_max_pool(wide, .padding = EG_SAME))), eg_mean(eg_square(mean))),
@@ -183,7 +184,7 @@ static void a_failed_allocation_is_an_error(void **unused) {
             eg_alloc_fail_at(n, n % 2 == 0);
             p = eg_program_new(state, root, roots, .executor = EG_CPU, .threads = 1);
             eg_alloc_fail_at(0, 0);
-            if (!p) assert_int_equal(eg_error_status(), EG_E_MEMORY);
+            if (!p && eg_error_status() != EG_E_MEMORY) fail_msg("case %d, allocation %d: %s", chosen[i], (int)n, eg_error());
             eg_program_free(p);
             eg_state_free(state);
             eg_graph_free(g);
