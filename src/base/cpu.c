@@ -7,7 +7,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -115,12 +114,3 @@ double eg_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-int64_t eg_peak_memory(void) {
-    struct rusage use;
-    if (getrusage(RUSAGE_SELF, &use) != 0) return 0;
-#ifdef __APPLE__
-    return use.ru_maxrss;
-#else
-    return (int64_t)use.ru_maxrss * 1024;
-#endif
-}

@@ -19,8 +19,6 @@ const eg_cpu *eg_cpu_info(void);
 
 /* Seconds on a monotonic clock. */
 double eg_clock(void);
-/* Peak resident memory of this process in bytes, 0 if unknown. */
-int64_t eg_peak_memory(void);
 
 /* Flush-to-zero for denormals on this thread: returns the old mode; eg_denormals_restore puts it back. */
 unsigned eg_denormals_flush(void);

@@ -285,11 +285,6 @@ int64_t eg_json_int(const eg_json *object, const char *key, int64_t absent) {
     return item && item->type == EG_JSON_INT ? item->integer : absent;
 }
 
-int eg_json_bool(const eg_json *object, const char *key, int absent) {
-    const eg_json *item = eg_json_get(object, key);
-    return item && item->type == EG_JSON_BOOL ? item->boolean : absent;
-}
-
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
 /* What cannot be UTF-8 becomes U+FFFD, so that the output is valid whatever a file name holds. */

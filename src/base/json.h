@@ -40,7 +40,6 @@ const eg_json *eg_json_get(const eg_json *object, const char *key);
 const char *eg_json_string(const eg_json *object, const char *key, const char *absent);
 double eg_json_number(const eg_json *object, const char *key, double absent);
 int64_t eg_json_int(const eg_json *object, const char *key, int64_t absent);
-int eg_json_bool(const eg_json *object, const char *key, int absent);
 
 /* Writer: a state machine on a text that places commas itself.
  *     eg_json_writer w = { .text = &t };
