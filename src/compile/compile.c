@@ -4,12 +4,10 @@
  * compiler. The cheap passes stand twice: what simplify uncovers (constants, equal subexpressions) is worth a
  * second look, a third one found nothing in the models of the tests.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "compile/pass.h"
 #include "base/alloc.h"
-#include "base/log.h"
 #include "base/status.h"
 
 const eg_pass eg_passes[] = {
@@ -38,55 +36,6 @@ const eg_pass eg_passes[] = {
     { "schedule", eg_pass_schedule },
     { NULL, NULL },
 };
-
-/* ---- EG_DUMP ------------------------------------------------------------------------------------------------- */
-
-/* Is `name` in the comma-separated `list`, or is the list "all"? */
-static int listed(const char *list, const char *name) {
-    if (!list) return 0;
-    if (strcmp(list, "all") == 0) return 1;
-    size_t length = strlen(name);
-    for (const char *p = list; (p = strstr(p, name)) != NULL; p += length)
-        if ((p == list || p[-1] == ',') && (p[length] == ',' || p[length] == 0)) return 1;
-    return 0;
-}
-
-/* To the log sink at DEBUG level, and to stderr because who sets EG_DUMP is at a terminal. */
-static void dump(const eg_unit *unit, const char *when, const char *pass) {
-    char *text = eg_graph_text(unit->root, unit->nroots);
-    if (!text) return;
-    eg_remark(EG_LOG_DEBUG, "%s %s\n%s", when, pass, text);
-    fprintf(stderr, "---- %s %s\n%s\n", when, pass, text);
-    eg_string_free(text);
-}
-
-static int is_pass(const char *name, size_t length) {
-    for (const eg_pass *pass = eg_passes; pass->name; pass++)
-        if (strncmp(pass->name, name, length) == 0 && pass->name[length] == 0) return 1;
-    return length == 3 && strncmp(name, "all", 3) == 0;
-}
-
-/* Some passes stand twice in the list. */
-static int is_first(const eg_pass *pass) {
-    for (const eg_pass *earlier = eg_passes; earlier < pass; earlier++)
-        if (strcmp(earlier->name, pass->name) == 0) return 0;
-    return 1;
-}
-
-/* A wish that names no pass would show nothing, and not say why. */
-static void check_dump_list(const char *list) {
-    for (const char *p = list; p && *p; p += *p == ',') {
-        size_t length = strcspn(p, ",");
-        if (!is_pass(p, length)) {
-            eg_remark(EG_LOG_WARNING, "EG_DUMP: no pass is called '%.*s'", (int)length, p);
-            fprintf(stderr, "EG_DUMP: no pass is called '%.*s'; there are", (int)length, p);
-            for (const eg_pass *pass = eg_passes; pass->name; pass++)
-                if (is_first(pass)) fprintf(stderr, " %s", pass->name);
-            fprintf(stderr, ", all\n");
-        }
-        p += length;
-    }
-}
 
 /* ---- running ------------------------------------------------------------------------------------------------- */
 
@@ -125,17 +74,24 @@ static eg_status run_on_body(const eg_unit *unit, eg_body *body, const eg_pass *
     return status;
 }
 
+static eg_status dump(const eg_unit *unit, const char *when, const char *pass) {
+    if (!eg_dump_wanted(pass)) return EG_OK;
+    char *text = eg_graph_text(unit->root, unit->nroots);
+    if (!text) return EG_E_MEMORY;
+    eg_dump(when, pass, text);
+    eg_string_free(text);
+    return EG_OK;
+}
+
 static eg_status run(eg_unit *unit, const eg_pass *pass) {
     for (int id = 0; id < unit->graph->n; id++) {
         const eg_value *v = unit->graph->values[id];
         if (v->op == EG_OP_SCAN) EG_TRY(run_on_body(unit, v->attr.body.body, pass));
     }
-    int show = listed(getenv("EG_DUMP"), pass->name);
-    if (show) dump(unit, "before", pass->name);
+    EG_TRY(dump(unit, "before", pass->name));
     if (pass->run(unit) != EG_OK) return eg_context("%s", pass->name);
     if (wants_verifier() && eg_graph_verify(unit->graph) != EG_OK) return eg_context("after %s", pass->name);
-    if (show) dump(unit, "after", pass->name);
-    return EG_OK;
+    return dump(unit, "after", pass->name);
 }
 
 eg_status eg_pass_run(eg_unit *unit, const char *name) {
@@ -149,7 +105,7 @@ eg_status eg_compile(eg_unit *unit, const char *last) {
     for (const eg_pass *pass = eg_passes; pass->name; pass++)
         if (!last || strcmp(pass->name, last) == 0) end = pass;
     if (!end) return eg_fail(EG_E_NAME, "no pass is called \"%s\"", last);
-    check_dump_list(getenv("EG_DUMP"));
+    eg_dump_check();
     for (const eg_pass *pass = eg_passes; pass <= end; pass++) EG_TRY(run(unit, pass));
     if (!last && wants_verifier()) EG_TRY(eg_compiled_verify(unit));
     return EG_OK;

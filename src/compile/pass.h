@@ -7,8 +7,7 @@
  *
  * Each pass runs on the bodies of scans too, as units of their own, from the inside out.
  *
- * EG_DUMP=<pass>[,<pass>...] or EG_DUMP=all prints the graph text before and after (through eg_remark at DEBUG level,
- * and to stderr: the one place that does, because the user asked by the environment).
+ * EG_DUMP=<pass>[,<pass>...] or EG_DUMP=all prints the graph text before and after (dump.c).
  */
 #ifndef EG_COMPILE_PASS_H
 #define EG_COMPILE_PASS_H
@@ -38,6 +37,13 @@ void eg_unit_free(eg_unit *unit);
  * the last one called `last`. A failed unit is still whole: what its last good pass left. */
 eg_status eg_compile(eg_unit *unit, const char *last);
 eg_status eg_pass_run(eg_unit *unit, const char *name); /* one pass, for tests */
+
+/* ---- EG_DUMP ------------------------------------------------------------------------------------------------- */
+
+/* Does EG_DUMP ask for this: the name of a pass, or "plan", the memory plan that the runtime makes behind them? */
+int eg_dump_wanted(const char *name);
+void eg_dump(const char *when, const char *name, const char *text);
+void eg_dump_check(void); /* says which of EG_DUMP's words are none */
 
 /* ---- rewriting ----------------------------------------------------------------------------------------------- */
 

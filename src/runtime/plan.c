@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "ops/op.h"
 #include "runtime/cpu.h"
 #include "runtime/strip.h"
@@ -194,6 +195,41 @@ static eg_status plan_arena(eg_cpu_run *run) {
     return status;
 }
 
+/* ---- EG_DUMP=plan ---------------------------------------------------------------------------------------- */
+
+static void describe_storage(eg_text *text, const eg_cpu_run *run, const eg_storage *s) {
+    char shape[160];
+    eg_text_format(text, "%10zu %10zu %6d ", s->offset, s->bytes, s->first);
+    if (s->last == EG_FOREVER) eg_text_add(text, "  kept");
+    else eg_text_format(text, "%6d", s->last);
+    eg_text_format(text, "  %-15s", run->step[s->first].kernel);
+    if (s->value)
+        eg_text_format(text, " %%%d %s %s%s", s->value->id, eg_value_op(s->value), eg_dtype_name(s->value->dtype),
+                       eg_shape_text(s->value->shape, shape, sizeof shape));
+    eg_text_add(text, "\n");
+}
+
+/* One line for each storage of the arena, in the order of their first steps. The numbers of values are those of
+ * EG_DUMP=schedule. */
+static eg_status dump_plan(const eg_cpu_run *run, const char *of) {
+    if (!eg_dump_wanted("plan")) return EG_OK;
+    eg_text text = { 0 };
+    size_t apart = 0;
+    eg_text_add(&text, "    offset      bytes   from     to  written by\n");
+    for (int at = 0; at < run->nstep; at++)
+        for (int i = 0; i < run->nstorage; i++) {
+            const eg_storage *s = &run->storage[i];
+            if (!is_planned(s) || s->first != at) continue;
+            describe_storage(&text, run, s);
+            apart += rounded(s->bytes);
+        }
+    eg_text_format(&text, "%zu bytes; %zu if nothing shared a place\n", run->memory_bytes, apart);
+    if (!text.failed) eg_dump(of, "plan", text.data);
+    eg_status status = text.failed ? EG_E_MEMORY : EG_OK;
+    eg_text_free(&text);
+    return status;
+}
+
 /* ---- constants ------------------------------------------------------------------------------------------- */
 
 static void plan_constants(eg_cpu_run *run) {
@@ -320,8 +356,9 @@ void eg_cpu_bind(eg_cpu_run *run, int input) {
 
 /* ---- the whole ------------------------------------------------------------------------------------------- */
 
-static eg_status arrange(eg_cpu_run *run) {
+static eg_status arrange(eg_cpu_run *run, const char *of) {
     EG_TRY(plan_arena(run));
+    EG_TRY(dump_plan(run, of));
     plan_constants(run);
     run->constants = eg_calloc(1, run->constant_bytes + READABLE);
     if (!run->constants) return EG_E_MEMORY;
@@ -338,7 +375,7 @@ static void settle(eg_cpu_run *run) {
 }
 
 eg_status eg_cpu_plan(eg_cpu_run *run) {
-    EG_TRY(arrange(run));
+    EG_TRY(arrange(run, "the program's"));
     run->memory = eg_calloc(1, run->memory_bytes + READABLE);
     if (!run->memory) return EG_E_MEMORY;
     settle(run);
@@ -346,7 +383,7 @@ eg_status eg_cpu_plan(eg_cpu_run *run) {
 }
 
 eg_status eg_cpu_plan_loop(eg_cpu_run *loop) {
-    EG_TRY(arrange(loop));
+    EG_TRY(arrange(loop, "a loop's"));
     return make_scratch(loop, loop->threads);
 }
 

@@ -6,9 +6,7 @@
 #include "pass_test.h"
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
 #include "fault.h"
 #include "models.h"
 #include "ops/op.h"
@@ -99,31 +97,6 @@ static void roots_are_checked(void **state) {
     eg_graph_free(g);
 }
 
-static int lines, warnings;
-static void count_line(void *user, eg_log_level level, const char *line) {
-    (void)user;
-    warnings += level == EG_LOG_WARNING && strstr(line, "'fues'") != NULL;
-    lines += level == EG_LOG_DEBUG && (strncmp(line, "before", 6) == 0 || strncmp(line, "after", 5) == 0);
-}
-
-static void dump_shows_the_pass_before_and_after(void **state) {
-    (void)state;
-    int kept = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
-    dup2(nowhere, STDERR_FILENO);
-    eg_unit unit = unit_of("%0 = input \"x\" : f32[3]\n%1 = exp %0 : f32[3]\nreturn %1\n");
-    setenv("EG_DUMP", "fuse,fues,schedule", 1);
-    eg_set_log(count_line, NULL);
-    assert_int_equal(eg_compile(&unit, NULL), EG_OK);
-    eg_set_log(NULL, NULL);
-    unsetenv("EG_DUMP");
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-    close(nowhere);
-    assert_int_equal(lines, 4);
-    assert_int_equal(warnings, 1);
-    eg_unit_free(&unit);
-}
-
 static eg_status compile_model(void *context) {
     const model *m = context;
     eg_unit unit;
@@ -168,7 +141,6 @@ int main(void) {
         cmocka_unit_test(roots_are_checked),
         cmocka_unit_test(every_failed_allocation_comes_out),
         cmocka_unit_test(compiling_is_quick),
-        cmocka_unit_test(dump_shows_the_pass_before_and_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
