@@ -31,7 +31,8 @@
 enum {
     EG_PANEL = 32,         /* columns of a weight panel */
     EG_BLOCK = 16,         /* rows of a transposed block in strip programs */
-    EG_BLOCK_COLUMNS = 32, /* rows up to this length are summed in order and run in block form */
+    EG_BLOCK_COLUMNS = 32, /* rows up to this length are summed in order */
+    EG_BLOCK_MOST = 128,   /* longest rows of a transposed block */
     EG_STRIP = 1024,       /* floats a strip instruction is given at once */
     EG_REDUCE_CHUNK = 8192
 };
@@ -146,11 +147,10 @@ typedef struct eg_kernels {
 
     eg_strip_fn strip[EG_STRIP_COUNT];
 
-    /* Block form: 16 rows of `columns` <= 32 floats, transposed to d[columns][16]; rows beyond `rows` are read as 0.
-     */
+    /* Block form: 16 rows of `columns` floats, transposed to d[columns][16]; rows beyond `rows` are read as 0. */
     void (*block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
     void (*block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
-    /* d[16] = s[0..columns)[16] reduced over the columns, in order. */
+    /* d[16] = s[0..columns)[16] reduced over the columns by the rule of rows above; columns <= EG_BLOCK_MOST. */
     void (*block_reduce[EG_REDUCE_KINDS])(int64_t columns, float *d, const float *s);
     /* One row of n floats reduced by the rule above; the result is splatted to d[16]. */
     void (*row_reduce[EG_REDUCE_KINDS])(int64_t n, float *d, const float *s);

@@ -18,11 +18,22 @@ EG_INLINE eg_vf min(eg_vf a, eg_vf b) { return v_min_nan(a, b); }
 
 EG_INLINE float combine1(combine f, float a, float b) { return f(v_set(a), v_set(b))[0]; }
 
+/* Columns first, first + step, ... of a block, in order. */
+EG_INLINE eg_vf down(combine f, float start, int64_t first, int64_t columns, int64_t step, const float *s) {
+    eg_vf r = v_set(start);
+    for (int64_t j = first; j < columns; j += step) r = f(r, v_load(s + j * EG_BLOCK));
+    return r;
+}
+
+/* Long rows: what is a lane in a row is a vector here. */
 EG_INLINE void block(combine f, float start, int64_t columns, float *d, const float *s) {
-    EG_UNROLL for (int v = 0; v < EG_BLOCK; v += EG_W) {
-        eg_vf r = v_set(start);
-        for (int64_t j = 0; j < columns; j++) r = f(r, v_load(s + j * EG_BLOCK + v));
-        v_store(d + v, r);
+    for (int v = 0; v < EG_BLOCK; v += EG_W) {
+        eg_vf r[LANES];
+        int lanes = columns <= EG_BLOCK_COLUMNS ? 1 : LANES;
+        for (int l = 0; l < lanes; l++) r[l] = down(f, start, l, columns, lanes, s + v);
+        for (int half = lanes / 2; half; half /= 2)
+            for (int l = 0; l < half; l++) r[l] = f(r[l], r[half + l]);
+        v_store(d + v, r[0]);
     }
 }
 

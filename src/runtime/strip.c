@@ -259,7 +259,15 @@ static int is_reduction(eg_op op) {
     return op == EG_OP_SUM || op == EG_OP_MAX || op == EG_OP_MIN || op == EG_OP_LOGSUMEXP;
 }
 
-/* Flat if nothing varies over one axis only; else by block if rows are short. */
+enum { FEW_ROWS = 8 };
+
+/* Is it faster to turn 16 rows at a time? Yes for short rows; for longer ones if their reductions need instructions
+ * that would be worth little on one row, and there are rows to fill a block. */
+static int suits_blocks(const builder *b, int reduces) {
+    return b->columns <= EG_BLOCK_COLUMNS || (reduces && b->columns <= EG_BLOCK_MOST && b->rows >= FEW_ROWS);
+}
+
+/* Flat if nothing varies over one axis only. */
 static void choose_form(builder *b, const unsigned char *needed) {
     const eg_graph *graph = b->request->body->graph;
     eg_strips *s = b->strips;
@@ -280,7 +288,7 @@ static void choose_form(builder *b, const unsigned char *needed) {
         s->columns = b->rows * b->columns;
         s->rows = s->flat = 1;
         s->width = s->columns < EG_STRIP ? s->columns : EG_STRIP;
-    } else if (b->columns <= EG_BLOCK_COLUMNS) {
+    } else if (suits_blocks(b, reduces)) {
         s->form = EG_BY_BLOCK;
         s->width = b->columns * EG_BLOCK;
     } else {

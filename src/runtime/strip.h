@@ -6,8 +6,8 @@
  * stays in the first-level cache.
  *
  * Two forms: BY_ROW runs along rows (a flat group is one long row) in strips of EG_STRIP floats, or in whole
- * rows if it reduces them; BY_BLOCK turns 16 short rows (<= 32 columns) at a time into [columns][16], so that a
- * row's reduction is an addition of vectors.
+ * rows if it reduces them; BY_BLOCK turns 16 short rows at a time into [columns][16], so that a row's reduction is an
+ * addition of vectors.
  */
 #ifndef EG_RUNTIME_STRIP_H
 #define EG_RUNTIME_STRIP_H

@@ -82,7 +82,7 @@ static void run_by_row(const eg_strips *s, const eg_rect *q, float **p, int64_t 
 static void fetch_block(const eg_strips *s, const eg_rect *q, int o, float *d, int64_t row, int64_t rows) {
     const eg_strip_operand *x = &s->operand[o];
     const float *from = (const float *)q->base[o] + row * q->row[o];
-    float turned[EG_BLOCK * EG_BLOCK_COLUMNS + EG_BLOCK];
+    float turned[EG_BLOCK * EG_BLOCK_MOST + EG_BLOCK];
     if (x->dtype != EG_F32) {
         for (int64_t i = 0; i < rows; i++)
             fetch(s->kernels, x->dtype, q->columns, turned + i * q->columns, q->base[o], (row + i) * q->row[o]);
@@ -97,7 +97,7 @@ static void store_block(const eg_strips *s, const eg_rect *q, int o, const float
         s->kernels->block_store(rows, q->columns, (float *)q->base[o] + row * q->row[o], q->row[o], from);
         return;
     }
-    float turned[EG_BLOCK * EG_BLOCK_COLUMNS];
+    float turned[EG_BLOCK * EG_BLOCK_MOST];
     s->kernels->block_store(rows, q->columns, turned, q->columns, from);
     for (int64_t i = 0; i < rows; i++)
         store(s->kernels, x->dtype, q->columns, q->base[o], (row + i) * q->row[o], turned + i * q->columns);

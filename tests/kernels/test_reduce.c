@@ -93,13 +93,13 @@ static void test_columns(void **state) {
 static void test_blocks(void **state) {
     (void)state;
     FOR_TABLES(k) {
-        for (int64_t columns = 0; columns <= EG_BLOCK_COLUMNS; columns++) {
+        for (int64_t columns = 0; columns <= EG_BLOCK_MOST; columns++) {
             float *s = random_floats(columns * 16);
             for (int kind = 0; kind < EG_REDUCE_KINDS; kind++) {
                 float *d = guarded(16);
                 k->block_reduce[kind](columns, d, s);
                 for (int64_t i = 0; i < 16; i++) {
-                    float row[32];
+                    float row[EG_BLOCK_MOST];
                     for (int64_t j = 0; j < columns; j++) row[j] = s[j * 16 + i];
                     assert_true(same(d[i], plain_row(kind, columns, row)));
                 }
