@@ -161,7 +161,9 @@ typedef struct eg_fit_opt {
     int resume;             /* go on with the run that the model was loaded from */
     eg_augment augment;     /* of training samples, anew in each epoch; a resumed run gives it again */
 } eg_fit_opt;
-/* DIVERGED when the loss is not finite (the message names step and the first layer with a bad parameter). */
+/* DIVERGED when the loss is not finite: the steps since the state was last kept (at most 64) are made again, and the message
+ * names the step, the layer and the op that gave the first number that is not finite; the model stays as it was before
+ * that step. (Of a state of more than 256 MB nothing is kept, and the first bad parameter is named.) */
 EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt opt);
 #define eg_model_fit(m, ...) EG_MODEL_FIT_(m, __VA_ARGS__, .size_ = sizeof(eg_fit_opt))
 #define EG_MODEL_FIT_(m, data, ...) eg_model_fit_(m, data, (eg_fit_opt){ __VA_ARGS__ })

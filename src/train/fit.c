@@ -11,6 +11,14 @@
 #include "runtime/state.h"
 #include "train/trainer.h"
 
+/* The state of a moment ago and the rates since: from there a step that went wrong can be made again. */
+enum { KEEP_EVERY = 64, KEEP_MOST = 1 << 28 }; /* steps; bytes: a state that is larger is not kept */
+typedef struct kept {
+    eg_state *state; /* NULL: nothing is kept */
+    eg_position at;
+    double lr[KEEP_EVERY]; /* of the steps from there on, before the schedule */
+} kept;
+
 /* What one call of fit works with. */
 typedef struct fit {
     eg_model *model;
@@ -22,6 +30,7 @@ typedef struct fit {
     int64_t rows, batch, batches;
     int weighted, epochs, gradient_free, augmented;
     eg_bar *bar;
+    kept kept;
     eg_progress_info info;
     eg_scores validation_scores;
     double epoch_start, start;
@@ -112,31 +121,6 @@ static void publish_history(fit *f) {
 
 /* ---- one step -------------------------------------------------------------------------------------------- */
 
-static int is_finite(const eg_variable *variable) {
-    size_t size = eg_dtype_size(variable->dtype);
-    for (size_t i = 0; i < variable->bytes / size; i++) {
-        double value = variable->dtype == EG_F64 ? ((const double *)variable->data)[i]
-                                                 : (double)((const float *)variable->data)[i];
-        if (!isfinite(value)) return 0;
-    }
-    return 1;
-}
-
-/* The first parameter with a value that is not finite: where a divergence shows. */
-static eg_status fail_diverged(fit *f, double loss) {
-    eg_state *state = eg_model_state(f->model);
-    const char *culprit = "no parameter yet";
-    for (int i = 0; i < state->n; i++)
-        if (strncmp(state->variable[i].name, "optimizer/", 10) != 0 && !is_finite(&state->variable[i])) {
-            culprit = state->variable[i].name;
-            break;
-        }
-    return eg_fail(EG_E_DIVERGED,
-                   "training diverged: loss %g at step %lld of epoch %d (%s%s); try a smaller learning rate than %g",
-                   loss, (long long)f->trainer->position.step, f->info.epoch, culprit,
-                   strcmp(culprit, "no parameter yet") ? " is not finite" : " is affected", f->trainer->lr);
-}
-
 static eg_status bind_data(fit *f, eg_program *program, int64_t n) {
     const eg_batch *batch = &f->trainer->batch;
     EG_TRY(eg_bind(program, "x", batch->x, (size_t)n * batch->x_row));
@@ -164,23 +148,129 @@ static eg_status search_batch(fit *f, int64_t n, eg_program **out) {
     return eg_run(program);
 }
 
+/* Keeps the state every so many steps, and the rate of each. */
+static eg_status keep(fit *f) {
+    kept *k = &f->kept;
+    const eg_state *state = eg_model_state(f->model);
+    int64_t made = f->trainer->position.step - k->at.step;
+    if (!k->state || made >= KEEP_EVERY) {
+        size_t bytes = 0;
+        for (int i = 0; i < state->n; i++) bytes += state->variable[i].bytes;
+        if (bytes > KEEP_MOST) return EG_OK;
+        if (k->state && k->state->n == state->n)
+            for (int i = 0; i < state->n; i++)
+                memcpy(k->state->variable[i].data, state->variable[i].data, state->variable[i].bytes);
+        else {
+            eg_state_free(k->state);
+            if (!(k->state = eg_state_clone(state))) return EG_E_MEMORY;
+        }
+        k->at = f->trainer->position;
+        made = 0;
+    }
+    k->lr[made] = f->trainer->lr;
+    return EG_OK;
+}
+
+static int64_t fill_batch(fit *f) {
+    eg_trainer *trainer = f->trainer;
+    const eg_position *at = &trainer->position;
+    int64_t first = at->batch * f->batch;
+    int64_t n = f->rows - first < f->batch ? f->rows - first : f->batch;
+    eg_batch_fill(&trainer->batch, f->train, f->order + first, 0, n, f->opt->class_weights);
+    if (f->augmented)
+        eg_batch_augment(&trainer->batch, f->train, f->order + first, n, f->opt->augment, trainer->recipe.seed,
+                         at->epoch);
+    return n;
+}
+
+static eg_status run_bound(fit *f, eg_program *program, int64_t n) {
+    EG_TRY(bind_data(f, program, n));
+    EG_TRY(set_step(f, program));
+    return eg_run(program);
+}
+
 static eg_status descend_batch(fit *f, int64_t n, eg_program **out) {
     EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_TRAIN, n, f->train, f->weighted, out));
-    EG_TRY(bind_data(f, *out, n));
-    EG_TRY(set_step(f, *out));
-    return eg_run(*out);
+    EG_TRY(keep(f));
+    return run_bound(f, *out, n);
+}
+
+/* ---- a step that went wrong ------------------------------------------------------------------------------ */
+
+static int is_finite(const eg_variable *variable) {
+    size_t size = eg_dtype_size(variable->dtype);
+    for (size_t i = 0; i < variable->bytes / size; i++) {
+        double value = variable->dtype == EG_F64 ? ((const double *)variable->data)[i]
+                                                 : (double)((const float *)variable->data)[i];
+        if (!isfinite(value)) return 0;
+    }
+    return 1;
+}
+
+/* The first variable with a number that is not finite, or NULL. */
+static const char *bad_variable(const eg_state *state) {
+    for (int i = 0; i < state->n; i++)
+        if ((state->variable[i].dtype == EG_F32 || state->variable[i].dtype == EG_F64) &&
+            !is_finite(&state->variable[i]))
+            return state->variable[i].name;
+    return NULL;
+}
+
+/* From the kept state again, to before step `last` or before the first step that leaves a bad variable; *step is the
+ * one that it stands before. */
+static eg_status replay(fit *f, int64_t last, int64_t *step) {
+    eg_trainer *trainer = f->trainer;
+    eg_position *at = &trainer->position;
+    eg_program *program;
+    EG_TRY(eg_state_copy(eg_model_state(f->model), f->kept.state));
+    *at = f->kept.at;
+    eg_epoch_order(f->opt->shuffle, trainer->recipe.seed, at->epoch, f->order, f->rows);
+    for (*step = at->step; *step < last && !bad_variable(eg_model_state(f->model)); *step = ++at->step) {
+        int64_t n = fill_batch(f);
+        trainer->lr = f->kept.lr[at->step - f->kept.at.step];
+        EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_TRAIN, n, f->train, f->weighted, &program));
+        EG_TRY(run_bound(f, program, n));
+        if (++at->batch < f->batches) continue;
+        at->batch = 0;
+        eg_epoch_order(f->opt->shuffle, trainer->recipe.seed, ++at->epoch, f->order, f->rows);
+    }
+    return EG_OK;
+}
+
+/* What the first bad number was and where, into `text`; "" if it did not come again. */
+static eg_status find_origin(fit *f, char *text, size_t size) {
+    int64_t failed = f->trainer->position.step - 1, step;
+    eg_autopsy autopsy = { 0 };
+    EG_TRY(replay(f, failed, &step));
+    if (bad_variable(eg_model_state(f->model))) EG_TRY(replay(f, step - 1, &step));
+    f->trainer->lr = f->kept.lr[step - f->kept.at.step];
+    int64_t n = fill_batch(f);
+    eg_status status = eg_autopsy_new(f->model, n, f->train, f->weighted, &autopsy);
+    if (status == EG_OK) status = run_bound(f, autopsy.program, n);
+    if (status == EG_OK) status = eg_autopsy_find(&autopsy, text, size);
+    eg_autopsy_free(&autopsy);
+    return status;
+}
+
+/* The model is left as it was before the step that went wrong, if that is known. */
+static eg_status fail_diverged(fit *f, double loss) {
+    char text[400] = "", advice[120];
+    const eg_position *at = &f->trainer->position;
+    int64_t step = at->step;
+    if (f->kept.state && find_origin(f, text, sizeof text) == EG_OK && *text) step = at->step + 1;
+    const char *bad = bad_variable(eg_model_state(f->model));
+    if (!*text && bad) snprintf(text, sizeof text, "'%s' is not finite", bad);
+    snprintf(advice, sizeof advice, "try a smaller learning rate than %g, or clip the gradients", f->trainer->lr);
+    return eg_fail(EG_E_DIVERGED, "training diverged in epoch %d, step %lld: %s%sloss %g; %s",
+                   at->epoch - at->first_epoch + 1, (long long)step, text, *text ? "; " : "", isnan(loss) ? fabs(loss) : loss,
+                   step <= 1 ? "it is the first step: look at the data and the initial values" : advice);
 }
 
 static eg_status train_batch(fit *f) {
     eg_trainer *trainer = f->trainer;
     eg_position *at = &trainer->position;
-    int64_t first = at->batch * f->batch;
-    int64_t n = f->rows - first < f->batch ? f->rows - first : f->batch;
     eg_program *program;
-    eg_batch_fill(&trainer->batch, f->train, f->order + first, 0, n, f->opt->class_weights);
-    if (f->augmented)
-        eg_batch_augment(&trainer->batch, f->train, f->order + first, n, f->opt->augment, trainer->recipe.seed,
-                         at->epoch);
+    int64_t n = fill_batch(f);
     EG_TRY(f->gradient_free ? search_batch(f, n, &program) : descend_batch(f, n, &program));
     at->step++;
     at->batch++;
@@ -345,6 +435,7 @@ eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt opt) {
             if (opt.callbacks[i].train_end) opt.callbacks[i].train_end(opt.callbacks[i].user, &f.info, status);
     }
     eg_bar_free(f.bar);
+    eg_state_free(f.kept.state);
     eg_free(f.order);
     eg_data_free(f.train);
     eg_data_free(f.split);

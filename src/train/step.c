@@ -8,18 +8,10 @@
  *                                              p, y --> sums
  */
 #include <string.h>
+#include "graph/node.h"
 #include "train/trainer.h"
 
-/* A program's graph while it is being made. */
-typedef struct builder {
-    eg_model *model;
-    eg_trainer *trainer;
-    eg_graph *graph;
-    eg_value *x, *y, *weights, *step, *lr; /* inputs; NULL where the program has none */
-    eg_value *p, *logits, *penalty;
-    eg_value **root; /* [capacity] */
-    int roots, capacity;
-} builder;
+typedef eg_step_graph builder;
 
 static void add_root(builder *b, eg_value *value) { b->root[b->roots++] = value; }
 
@@ -99,6 +91,7 @@ static eg_status build_update(builder *b, eg_value *objective) {
     eg_status status = variables && gradient && assign ? EG_OK : EG_E_MEMORY;
     if (status == EG_OK) eg_model_variables(b->model, b->graph, 1, variables, n);
     if (status == EG_OK) status = eg_grad(objective, variables, n, gradient);
+    b->backward = b->graph->n;
     if (status == EG_OK)
         status =
             eg_optimizer_build(b->trainer->recipe.optimizer, b->step, b->lr, variables, gradient, n, assign, &count);
@@ -134,6 +127,7 @@ static eg_status build_training_roots(builder *b, eg_program_kind kind) {
     b->roots += eg_model_changes(b->model, b->root + b->roots, b->capacity - b->roots);
     /* Ascent climbs the data term; penalties still hold back. */
     if (recipe->maximize) objective = penalty ? eg_sub(penalty, loss) : eg_neg(loss);
+    b->forward = b->graph->n;
     return build_update(b, objective);
 }
 
@@ -144,7 +138,9 @@ static eg_status build(builder *b, eg_program_kind kind) {
     b->capacity = 2 + EG_SUM_KINDS + (variables + 1) * (1 + EG_OPTIMIZER_SLOTS) + 8;
     b->root = eg_calloc((size_t)b->capacity, sizeof *b->root);
     if (!b->root) return EG_E_MEMORY;
-    EG_TRY(eg_model_build(b->model, eg_prepare_build(b->model, b->x), b->step, &b->p, &b->logits, NULL));
+    eg_value *x = eg_prepare_build(b->model, b->x);
+    b->prepared = b->graph->n;
+    EG_TRY(eg_model_build(b->model, x, b->step, &b->p, &b->logits, NULL));
     if (kind != EG_PROGRAM_PREDICT) return build_training_roots(b, kind);
     add_root(b, b->p);
     return EG_OK;
@@ -156,12 +152,22 @@ static eg_program *compile(builder *b) {
                           .threads = recipe->threads);
 }
 
+eg_status eg_step_graph_new(eg_model *model, const eg_step_program *wanted, const eg_data *data, eg_step_graph *out) {
+    *out = (builder){ .model = model, .trainer = model->train, .graph = eg_graph_new() };
+    if (!out->graph) return EG_E_MEMORY;
+    build_inputs(out, wanted->kind, wanted->batch, wanted->x_dtype, data, wanted->weighted);
+    eg_status status = build(out, wanted->kind), mistake = eg_graph_status(out->graph);
+    return mistake == EG_OK ? status : eg_fail(mistake, "%s", eg_graph_error(out->graph));
+}
+
+void eg_step_graph_free(eg_step_graph *graph) {
+    eg_free(graph->root);
+    eg_graph_free(graph->graph);
+}
+
 static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg_data *data) {
-    builder b = { .model = model, .trainer = model->train, .graph = eg_graph_new() };
-    if (!b.graph) return EG_E_MEMORY;
-    build_inputs(&b, wanted->kind, wanted->batch, wanted->x_dtype, data, wanted->weighted);
-    eg_status status = build(&b, wanted->kind);
-    if (eg_graph_status(b.graph) != EG_OK) status = eg_fail(eg_graph_status(b.graph), "%s", eg_graph_error(b.graph));
+    builder b;
+    eg_status status = eg_step_graph_new(model, wanted, data, &b);
     if (status == EG_OK) {
         wanted->program = compile(&b);
         status = wanted->program ? EG_OK : eg_error_status();
@@ -172,8 +178,7 @@ static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg
         b.trainer->slots_ready = status == EG_OK;
     }
     if (status != EG_OK) eg_program_free(wanted->program);
-    eg_free(b.root);
-    eg_graph_free(b.graph);
+    eg_step_graph_free(&b);
     return status;
 }
 

@@ -8,7 +8,7 @@
  *     step.c      recipe + model -> graph -> program         fit.c      the loop
  *     score.c     sums of a program -> scores                progress.c the bar
  *     evaluate.c  evaluate, predict                          file.c     save, load, resume
- *     coordinate.c  training without gradients
+ *     coordinate.c  training without gradients         diverged.c where the first bad number came from
  */
 #ifndef EG_TRAIN_TRAINER_H
 #define EG_TRAIN_TRAINER_H
@@ -126,6 +126,19 @@ eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape);
 eg_status eg_prepare_check(const eg_model *model);
 
 /* step.c */
+/* A program's graph while it is being made. Values with ids below `prepared` are the preprocessing, below `forward`
+ * the model and its loss, below `backward` the gradients, and then comes the update. */
+typedef struct eg_step_graph {
+    eg_model *model;
+    eg_trainer *trainer;
+    eg_graph *graph;
+    eg_value *x, *y, *weights, *step, *lr; /* inputs; NULL where the program has none */
+    eg_value *p, *logits, *penalty;
+    eg_value **root; /* [capacity] */
+    int roots, capacity, prepared, forward, backward;
+} eg_step_graph;
+eg_status eg_step_graph_new(eg_model *model, const eg_step_program *wanted, const eg_data *data, eg_step_graph *out);
+void eg_step_graph_free(eg_step_graph *graph); /* also after a failure */
 eg_status eg_step_program_get(eg_model *model, eg_program_kind kind, int64_t batch, const eg_data *data, int weighted,
                               eg_program **out);
 /* The same for bare samples (predict). */
@@ -166,6 +179,19 @@ void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order
 /* schedule.c */
 /* ARGUMENT error for an unknown schedule or options that make no sense. */
 eg_status eg_schedule_check(eg_schedule schedule, eg_schedule_opt opt);
+
+/* diverged.c */
+/* A training step as a program of which every value can be looked at. */
+typedef struct eg_autopsy {
+    eg_step_graph step;
+    eg_value **looked; /* [n]: the program's roots */
+    int n;
+    eg_program *program; /* to be bound and run as the training step is; it changes no variable */
+} eg_autopsy;
+eg_status eg_autopsy_new(eg_model *model, int64_t batch, const eg_data *data, int weighted, eg_autopsy *out);
+/* After a run: "layer dense_2, op exp gave inf ..." into `text`, "" if all is finite. */
+eg_status eg_autopsy_find(const eg_autopsy *autopsy, char *text, size_t size);
+void eg_autopsy_free(eg_autopsy *autopsy); /* also after a failure */
 
 /* progress.c */
 typedef struct eg_bar eg_bar;
