@@ -12,15 +12,12 @@ foreach(source ${example_sources})
     foreach(what prints command)
       file(STRINGS ${source} wanted REGEX "^ \\* ${what}: ")
       if(wanted)
-        add_test(NAME examples/${name}_${what}
-                 COMMAND sh tests/examples/${what}.sh ${source} $<TARGET_FILE:example_${name}> $<TARGET_FILE:elegans>
-                 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-        set_tests_properties(examples/${name}_${what} PROPERTIES TIMEOUT ${EG_TEST_TIMEOUT})
+        eg_test(examples/${name}_${what}
+                sh tests/examples/${what}.sh ${source} $<TARGET_FILE:example_${name}> $<TARGET_FILE:elegans>)
       endif()
     endforeach()
   endif()
 endforeach()
 if(EG_TESTS)
-  add_test(NAME examples/course COMMAND sh tests/examples/course.sh $<TARGET_FILE:elegans>
-           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  eg_test(examples/course sh tests/examples/course.sh $<TARGET_FILE:elegans>)
 endif()

@@ -5,11 +5,8 @@
  * 1/255 match it. Ten runs of a plain NumPy program reach .9731 to .9806 on the test set, median .979.
  * Skipped where MNIST is not at hand.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "skipped.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +53,7 @@ static int by_value(const void *a, const void *b) {
 /* One seed in the quick suite; five, and their median, where EG_LONG is set. */
 static void test_five_epochs_reach_the_slide(void **state) {
     (void)state;
-    if (eg_data_status(train_set) != EG_OK || eg_data_status(test_set) != EG_OK) skip();
+    if (eg_data_status(train_set) != EG_OK || eg_data_status(test_set) != EG_OK) SKIP("MNIST is not at hand");
     int seeds = getenv("EG_LONG") ? 5 : 1;
     double accuracy[5];
     for (int i = 0; i < seeds; i++) {
@@ -80,5 +77,5 @@ int main(void) {
         cmocka_unit_test(test_its_summary_counts_407050),
         cmocka_unit_test(test_five_epochs_reach_the_slide),
     };
-    return cmocka_run_group_tests(tests, open_mnist, close_mnist);
+    return with_skipped(cmocka_run_group_tests(tests, open_mnist, close_mnist));
 }

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "fault.h"
 #include "idx_files.h"
+#include "skipped.h"
 
 static void expect_error(eg_data *data, eg_status status, const char *end) {
     const char *error = eg_data_error(data);
@@ -193,12 +194,12 @@ static const char *const tables = "../shared/data/tabular/";
 
 static void test_real_mnist(void **state) {
     (void)state;
-    if (!eg_data_has_part(mnist_folder, "test")) skip();
+    if (!eg_data_has_part(mnist_folder, "test")) SKIP("MNIST is not at hand");
     eg_data *train = eg_data_open(mnist_folder, "train"), *test = eg_data_open(mnist_folder, "test");
     if (eg_data_status(train) == EG_E_UNAVAILABLE) {
         eg_data_free(train);
         eg_data_free(test);
-        skip();
+        SKIP("built without zlib");
     }
     assert_int_equal(eg_data_rows(train), 60000);
     assert_int_equal(eg_data_rows(test), 10000);
@@ -227,7 +228,7 @@ static void test_real_tables(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char path[200];
         snprintf(path, sizeof path, "%s%s", tables, cases[i].name);
-        if (!eg_file_exists(path)) skip();
+        if (!eg_file_exists(path)) SKIP("the tables are not at hand");
         eg_data *data = eg_data_open(path, NULL);
         assert_string_equal(eg_data_error(data), "");
         assert_int_equal(eg_data_rows(data), cases[i].rows);
@@ -266,5 +267,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_search, leave, come_back),
         cmocka_unit_test_setup_teardown(test_fetch_is_checked, leave, come_back),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return with_skipped(cmocka_run_group_tests(tests, make_folder, remove_folder));
 }
