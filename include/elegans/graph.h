@@ -52,8 +52,8 @@ EG_API eg_graph *eg_value_graph(const eg_value *value);
 /* Data that each run is given (eg_set, eg_bind). Names are unique among a graph's inputs. */
 EG_API eg_value *eg_input(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape);
 /* A variable: lives in an eg_state under this name and is shared by all programs of the state. Asking again for the same
- * name gives the same value. Rank-2 f32 variables made by eg_weight are stored in panels of 32 columns, which is what
- * matmul reads fastest; eg_var stores rows. */
+ * name gives the same value. Rank-2 f32 variables of more than 16 columns made by eg_weight are stored in panels of 32
+ * columns, which is what matmul reads fastest; eg_var stores rows. */
 EG_API eg_value *eg_var(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape);
 EG_API eg_value *eg_weight(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape);
 EG_API eg_value *eg_const(eg_graph *graph, double number);                    /* weak scalar */

@@ -71,8 +71,9 @@ static eg_value *contract_difference(eg_rewrite *r, const eg_value *old, eg_valu
         return eg_node3(EG_OP_MULADD, in[0]->in[0], in[0]->in[1], negated(in[1]), NULL);
     if (!own_product(r, old, in, 1, EG_OP_MUL) || !eg_shape_equal(in[1]->shape, old->shape)) return NULL;
     eg_value *a = in[1]->in[0], *b = in[1]->in[1];
-    if (is_one_number(b)) return eg_node3(EG_OP_MULADD, a, negated(b), in[0], NULL);
-    return is_one_number(a) ? eg_node3(EG_OP_MULADD, b, negated(a), in[0], NULL) : NULL;
+    int is_first = is_one_number(a) && (!is_one_number(b) || a->shape.rank < b->shape.rank); /* rate * bias [1] */
+    eg_value *number = is_first ? a : b, *other = is_first ? b : a;
+    return is_one_number(number) ? eg_node3(EG_OP_MULADD, other, negated(number), in[0], NULL) : NULL;
 }
 
 static eg_value *contract(eg_rewrite *r, const eg_value *old, eg_value **in) {

@@ -357,6 +357,11 @@ static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, eg_shape shape) {
                      eg_dtype_name(dtype), eg_shape_text(shape, asked, sizeof asked));
 }
 
+eg_layout eg_weight_layout(eg_shape shape) {
+    enum { NARROW = 16 };
+    return shape.rank == 2 && shape.dim[1] > NARROW ? EG_PANELS : EG_ROWS;
+}
+
 /* Room for a leaf and its name are found first, so that a leaf is never in one list only. */
 eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
     const char *op_name = eg_op_table[op]->name;

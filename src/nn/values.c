@@ -12,13 +12,12 @@
 
 /* ---- in graphs ------------------------------------------------------------------------------- */
 
-/* Matrices that matmul reads lie in panels, as eg_weight makes them; the name is whole, whatever scope the caller has
- * open. */
+/* Matrices that matmul reads lie as eg_weight makes them; the name is whole, whatever scope the caller has open. */
 eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype) {
     char *name = eg_arena_format(&graph->arena, "%s%s", prefix, parameter->name);
     if (!name) return eg_poison(graph, EG_E_MEMORY, "variable", "no memory for its name");
-    int panels = parameter->kernel && parameter->shape.rank == 2 && dtype == EG_F32;
-    return eg_leaf(graph, EG_OP_VAR, name, dtype, parameter->shape, panels ? EG_PANELS : EG_ROWS);
+    eg_layout layout = parameter->kernel ? eg_weight_layout(parameter->shape) : EG_ROWS;
+    return eg_leaf(graph, EG_OP_VAR, name, dtype, parameter->shape, layout);
 }
 
 int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_only, eg_value **out, int max) {

@@ -82,7 +82,7 @@ eg_value *eg_var(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape sha
 }
 
 eg_value *eg_weight(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape) {
-    return scoped_var(graph, name, dtype, shape, EG_PANELS);
+    return scoped_var(graph, name, dtype, shape, eg_weight_layout(shape));
 }
 
 eg_value *eg_const(eg_graph *graph, double number) {

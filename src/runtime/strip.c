@@ -46,6 +46,7 @@ typedef struct builder {
 /* ---- extents --------------------------------------------------------------------------------------------- */
 
 static eg_extent extent_of(const builder *b, eg_shape shape) {
+    if (shape.rank == 0 && b->request->body->out[0]->shape.rank > 0) return EG_OVER_NONE; /* of one element, too */
     int64_t rows = shape.rank > 1 ? shape.dim[shape.rank - 2] : 1,
             columns = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
     int over_rows = rows != 1 || b->rows == 1, over_columns = columns != 1 || b->columns == 1;
@@ -287,7 +288,7 @@ static void choose_form(builder *b, const unsigned char *needed) {
     } else if (flat && !reduces) {
         s->columns = b->rows * b->columns;
         s->rows = s->flat = 1;
-        s->width = s->columns < EG_STRIP ? s->columns : EG_STRIP;
+        s->width = EG_STRIP; /* of a short row too: segments and padding may make it longer */
     } else if (suits_blocks(b, reduces)) {
         s->form = EG_BY_BLOCK;
         s->width = b->columns * EG_BLOCK;

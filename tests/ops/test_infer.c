@@ -228,7 +228,7 @@ static void leaves(void **state) {
     eg_value *x = eg_input(graph, "x", EG_F32, EG_SHAPE(2, 3));
     gives(x, EG_F32, EG_SHAPE(2, 3));
     eg_scope_push(graph, "dense_1");
-    eg_value *w = eg_weight(graph, "kernel", EG_F32, EG_SHAPE(3, 4)),
+    eg_value *w = eg_weight(graph, "kernel", EG_F32, EG_SHAPE(3, 40)),
              *b = eg_weight(graph, "bias", EG_F32, EG_SHAPE(4));
     eg_scope_pop(graph);
     assert_string_equal(w->name, "dense_1/kernel");

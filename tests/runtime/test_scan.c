@@ -284,11 +284,11 @@ static void variables_of_a_body_belong_to_the_graph(void **unused) {
     char *text = eg_graph_text(&y, 1);
     assert_string_equal(text, "%0 = const {0} : f32[2,3]\n"
                               "%1 = input \"x\" : f32[4,2,3]\n"
-                              "%2 = var \"cell/w\" {panels} : f32[3,3]{panels}\n"
+                              "%2 = var \"cell/w\" : f32[3,3]\n"
                               "%3 = scan %0, %1, %2 {steps=4, carries=1, stacked=1} {\n"
                               "  %0 = param {0} : f32[2,3]\n"
                               "  %1 = param {1} : f32[2,3]\n"
-                              "  %2 = param {2} : f32[3,3]{panels}\n"
+                              "  %2 = param {2} : f32[3,3]\n"
                               "  %3 = matmul %0, %2 : f32[2,3]\n"
                               "  %4 = add %1, %3 : f32[2,3]\n"
                               "  %5 = tanh %4 : f32[2,3]\n"
