@@ -14,6 +14,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include "base/status.h"
 
@@ -27,8 +30,20 @@ enum { SLACK = sizeof(header) + EG_ALIGN - 1 };
 /* Poison of the hostile build: fresh floats read as NaN and fresh pointers trap; freed bytes differ from both. */
 enum { POISON_FRESH = 0xff, POISON_FREED = 0xdb };
 
+/* Large blocks lie in large pages where the system has them for those who ask: matrices are read in strides, and a page
+ * of 4 KB ends after a few. */
+static void *libc_large(size_t size) {
+    enum { PAGE = 1 << 21 };
+    void *block = NULL;
+#ifdef MADV_HUGEPAGE
+    if (size >= PAGE && posix_memalign(&block, PAGE, size) == 0) madvise(block, size, MADV_HUGEPAGE);
+#endif
+    return block ? block : malloc(size);
+}
+
 static void *libc_resize(void *user, void *block, size_t old_size, size_t new_size) {
     (void)user, (void)old_size;
+    if (!block) return libc_large(new_size);
     if (new_size > 0) return realloc(block, new_size);
     free(block);
     return NULL;

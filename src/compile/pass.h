@@ -33,7 +33,7 @@ extern const eg_pass eg_passes[]; /* ends with a NULL name */
 /* Copies the values that roots need into a new unit; all three switches are on. On failure the unit is empty. */
 eg_status eg_unit_new(eg_unit *unit, eg_value *const *roots, int n);
 void eg_unit_free(eg_unit *unit);
-/* Runs all passes (with the verifier after each in debug builds, or with EG_VERIFY=1), or those up to and including
+/* Runs all passes (with the verifier after each in debug builds and sanitized ones, or with EG_VERIFY=1), or those up to and including
  * the last one called `last`. A failed unit is still whole: what its last good pass left. */
 eg_status eg_compile(eg_unit *unit, const char *last);
 eg_status eg_pass_run(eg_unit *unit, const char *name); /* one pass, for tests */
