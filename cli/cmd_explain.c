@@ -29,6 +29,8 @@ static const cli_option options[] = {
     { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS",
       .help = "a network in place of a formula: 'dense 2 tanh; dense 1 sigmoid'", .group = "Networks" },
     { "input", 'i', CLI_TEXT, FIELD(input), "LIST", .help = "its input, e.g. 1,2" },
+    { "shape", 0, CLI_TEXT, FIELD(shape), "SHAPE",
+      .help = "shape of the input, where it is not the list's: 4x4x2 for an image with channels" },
     { "target", 't', CLI_TEXT, FIELD(target), "VALUE",
       .help = "its target: numbers, or a class number after softmax" },
     { "loss", 0, CLI_TEXT, FIELD(loss), "NAME",
@@ -95,8 +97,8 @@ static int check_options(const explain_options *o, int words) {
         return cli_error(CLI_USAGE, "explain: --net needs --input and --target; see: elegans explain --help");
     if (!o->net && words == 0)
         return cli_error(CLI_USAGE, "explain: a formula in quotes is needed; see: elegans explain --help");
-    if (!o->net && (o->input || o->target || o->loss))
-        return cli_error(CLI_USAGE, "explain: --input, --target and --loss belong to --net");
+    if (!o->net && (o->input || o->target || o->loss || o->shape))
+        return cli_error(CLI_USAGE, "explain: --input, --shape, --target and --loss belong to --net");
     return CLI_GO_ON;
 }
 
@@ -305,7 +307,12 @@ static int explain(explanation *e, const char *const *word, int n) {
     if (code >= 0) return code;
     if (e->o->symbolic) formula_allow_unknown(e->f);
     if (e->o->net)
-        net = formula_net(e->f, e->o->net, e->o->input, e->o->target, e->o->loss, (uint64_t)cli_or(e->o->seed, 0));
+        net = formula_net(e->f, &(formula_net_words){ .net = e->o->net,
+                                                      .input = e->o->input,
+                                                      .target = e->o->target,
+                                                      .shape = e->o->shape,
+                                                      .loss = e->o->loss,
+                                                      .seed = (uint64_t)cli_or(e->o->seed, 0) });
     e->text = e->o->net ? net : word[0];
     e->root = formula_ok(e->f) ? formula_parse(e->f, e->text) : NULL;
     code = mistake(e->f);
@@ -342,7 +349,11 @@ static const char *const notes[] = {
     "where(c, a, b).",
     "A formula that begins with a minus sign comes behind --, or in brackets.",
     "Losses of a prediction p, target y, logits z, class number k: mse mae huber half_squared_error bce(p, y) "
-    "cross_entropy(p, y) cross_entropy_logits(z, y) sparse_cross_entropy(p, k) hinge(p, y) multiclass_hinge(p, k).",
+    "cross_entropy(p, y) cross_entropy_logits(z, y) sparse_cross_entropy(p, k) hinge(p, y) categorical_hinge(p, k) "
+    "multiclass_hinge(p, k).",
+    "--net knows dense, activations, flatten, reshape, dropout, conv, conv1d, pooling, zero_pad, batch_norm (as in "
+    "prediction), layer_norm, group_norm, embedding, one_hot, position, simple_rnn, lstm, gru and attention. An image is "
+    "[[1, 0], [0, 1]], a sequence a row for each step, words are their numbers: 3,0,2.",
     NULL
 };
 
@@ -359,5 +370,8 @@ const cli_command cli_explain = {
                 "  elegans explain 'x^2*sin(x)' --symbolic\n"
                 "  elegans explain 'tanh(W @ x)' W='[[1, 2], [3, 4]]' x=.1,.2 --jacobian\n"
                 "  elegans explain '(w*2 - 1)^2' w=3 --nudge w=0.01\n"
-                "  elegans explain --net 'dense 2 tanh; dense 1 sigmoid' --input 1,2 --target 1\n",
+                "  elegans explain --net 'dense 2 tanh; dense 1 sigmoid' --input 1,2 --target 1\n"
+                "  elegans explain --net 'simple_rnn 2; dense 1 sigmoid' --input '[[1, 0], [0, 1]]' --target 1\n"
+                "  elegans explain --net 'conv 1 2 relu; max_pool; dense 1' --input '[[1, 0, 2], [0, 1, 3], [1, 0, 1]]' \\\n"
+                "      --target 1\n",
 };

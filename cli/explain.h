@@ -9,7 +9,7 @@
 #include "formula.h"
 
 typedef struct explain_options {
-    const char *net, *input, *target, *loss, *svg, *png;
+    const char *net, *input, *shape, *target, *loss, *svg, *png;
     int64_t seed, layout;
     cli_list nudges;
     int json, jacobian, hessian, symbolic;

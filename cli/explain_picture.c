@@ -59,7 +59,9 @@ static void gate_label(const formula_gate *gate, char *text) {
     char *with = formula_text_gate(node, nothing, NULL);
     const char *at = with ? with : "";
     while (*at == ' ') at++;
-    if (with && strlen(at) < 16 && *at) snprintf(text, LABEL, "%s", at);
+    const char *gap = strstr(at, "(,"); /* where the input stood */
+    if (with && strlen(at) < 20 && *at)
+        snprintf(text, LABEL, "%.*s%s%s", gap ? (int)(gap + 1 - at) : LABEL, at, gap ? "\u00b7" : "", gap ? gap + 1 : "");
     for (size_t n = strlen(text); n && text[n - 1] == ' '; n--) text[n - 1] = 0;
     free(with);
 }

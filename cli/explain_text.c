@@ -58,8 +58,9 @@ void explain_value(const double *data, eg_shape shape, char *text, size_t size) 
     }
     add_elements(&c, data, shape);
     while (c.used && strchr(", ", text[c.used - 1])) text[--c.used] = 0;
+    int between_rows = shape.rank == 2 && text[c.used - 1] == ']'; /* [[1, 2], ...] but [[1, ...]] */
     snprintf(text + c.used, size - c.used, "%s...%s", text[c.used - 1] == '[' ? "" : ", ",
-             shape.rank == 2 ? "]]" : "]");
+             shape.rank == 2 && !between_rows ? "]]" : "]");
 }
 
 void explain_element_name(const formula_variable *v, int64_t element, char *name, size_t size) {
@@ -81,6 +82,7 @@ typedef struct table {
     char (*row)[COLUMNS][WIDE];
     int rows, capacity, columns;
     const char *right; /* 'r' for each column that is set to the right */
+    int wires;         /* the column where the gates' inputs begin; 0: there are none */
 } table;
 
 static char (*new_row(table *t))[WIDE] {
@@ -101,11 +103,39 @@ static void fill_row(table *t, const char *const *cell) {
 }
 #define ROW(t, ...) fill_row(t, (const char *const[COLUMNS]){ __VA_ARGS__ })
 
+/* "value 3, gradient 2, role distributor", and below it a line for each input */
+static void print_row_in_lines(const table *t, int i) {
+    char line[COLUMNS * (WIDE + 40)] = "";
+    size_t used = 0;
+    int plain = t->wires ? t->wires : t->columns, width = cli_columns(stdout);
+    for (int k = 1; k < plain; k++)
+        if (*t->row[i][k])
+            used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %s", used ? ", " : "",
+                                     strcmp(t->row[0][k], "role") == 0 ? "a" : t->row[0][k], t->row[i][k]);
+    if (*t->row[i][0]) printf("%s%s%s\n", cli_style(stdout, "1"), t->row[i][0], cli_style(stdout, "0"));
+    if (used) printf("  "), cli_print_wrapped(stdout, line, 2, width);
+    if (!t->wires) return;
+    snprintf(line, sizeof line, "%s: %s", t->row[i][plain], t->row[i][plain + 1]);
+    printf("    ");
+    cli_print_wrapped(stdout, line, 4, width);
+}
+
+/* A terminal that is too narrow for the table gets lines in place of columns. */
+static int printed_in_lines(const table *t, const int *width) {
+    int all = -2;
+    for (int k = 0; k < t->columns; k++) all += width[k] + 2;
+    if (!cli_is_terminal(stdout) || all <= cli_columns(stdout)) return 0;
+    for (int i = 1; i < t->rows; i++) print_row_in_lines(t, i);
+    free(t->row);
+    return 1;
+}
+
 static void print_table(table *t) {
     int width[COLUMNS] = { 0 };
     for (int i = 0; i < t->rows; i++)
         for (int k = 0; k < t->columns; k++)
             if ((int)strlen(t->row[i][k]) > width[k]) width[k] = (int)strlen(t->row[i][k]);
+    if (printed_in_lines(t, width)) return;
     for (int i = 0; i < t->rows; i++) {
         int blank = 0; /* nothing but blanks since the last text: not printed at a line's end */
         if (i == 0) fputs(cli_style(stdout, "1"), stdout);
@@ -159,7 +189,7 @@ static void add_gate(table *t, const formula_flow *flow, const formula_gate *gat
 }
 
 static void print_gates(const formula_flow *flow) {
-    table t = { .columns = 6, .right = "lrrlll" };
+    table t = { .columns = 6, .right = "lrrlll", .wires = 4 };
     if (flow->n == 0) return;
     ROW(&t, "gate", "value", "gradient", "role", "input", "local x upstream = downstream");
     for (int i = 0; i < flow->n; i++) add_gate(&t, flow, &flow->gate[i]);
@@ -176,19 +206,20 @@ static void print_gates(const formula_flow *flow) {
 /* ---- copies: what is used more than once adds up what comes back ------------------------------------- */
 
 static void add_copy(table *t, const formula_flow *flow, const formula_node *node, const double *gradient) {
-    char sum[160] = "", part[48];
+    char sum[46] = "", part[48];
     size_t used = 0;
+    int cut = 0;
     for (int i = 0; i < flow->n; i++)
         for (int k = 0; k < flow->gate[i].node->n; k++) {
             const formula_wire *wire = &flow->gate[i].wire[k];
             if (wire->from != node) continue;
             explain_value(wire->gradient, node->shape, part, 24);
-            if (used < sizeof sum - 60)
-                used += (size_t)snprintf(sum + used, sizeof sum - used, used ? " + %s" : "%s", part);
+            cut |= used + strlen(part) + sizeof " + ..." > sizeof sum;
+            if (!cut) used += (size_t)snprintf(sum + used, sizeof sum - used, used ? " + %s" : "%s", part);
         }
     explain_value(gradient, node->shape, part, 24);
     char line[WIDE];
-    snprintf(line, sizeof line, "%.44s = %.46s", sum, part);
+    snprintf(line, sizeof line, "%s%s = %.40s", sum, cut ? " + ..." : "", part);
     ROW(t, flow->label[node->id], "adder", line);
 }
 

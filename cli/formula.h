@@ -18,7 +18,8 @@
  *     formula_print.c     nodes to text, with as few brackets as it can
  *     formula_derive.c    the derivative as a formula       formula_simplify.c   and its shortest form
  *     formula_gates.c     what flows through every gate     formula_numeric.c    differences, Jacobian, Hessian
- *     formula_net.c       a small network as a formula
+ *     formula_windows.c   what images need: windows of a matrix, zeros around it
+ *     formula_net.c       a small network as a formula     formula_sequence.c   its layers over sequences
  *
  * Mistakes stick, as in graphs: after the first one every call gives the same harmless node, never NULL. Nothing here
  * prints. Non-goals: tensors of more than two axes, speed.
@@ -41,7 +42,8 @@ enum {
     FORMULA_LINEAR = 4,      /* a factor that is a scalar can be taken out, of each input            */
     FORMULA_INDICES = 8,     /* inputs after the first are whole numbers, no values that flow       */
     FORMULA_SIZES = 16,      /* so are all inputs                                                   */
-    FORMULA_LAZY = 32        /* its adjoint takes a scalar `up` that stands for all elements        */
+    FORMULA_LAZY = 32,       /* its adjoint takes a scalar `up` that stands for all elements        */
+    FORMULA_COUNTS = 64      /* with INDICES: they are sizes and steps, not places in the first      */
 };
 enum { FORMULA_MAX_STACK = 256 }; /* inputs of one gate */
 
@@ -57,6 +59,7 @@ typedef struct formula_op {
     const char *local[3]; /* elementwise: the derivative by each input, a formula of the inputs a, b, c */
     /* others: what goes back to input i when `up` comes in, see formula_ops.c */
     const char *(*adjoint)(const formula_node *node, int i, eg_shape up);
+    const char *(*wrong)(formula_node *const *in); /* why it cannot be built, where the library would not say it */
 } formula_op;
 
 /* A function that is written with others: mse(p, y) = mean(square(p - y)). */
@@ -182,9 +185,15 @@ int64_t formula_elements(const formula *f); /* of all variables */
 
 /* ---- networks ---------------------------------------------------------------------------------------- */
 
+typedef struct formula_net_words {
+    const char *net, *input, *target;
+    const char *shape; /* of the input, "4x4x2"; NULL: as the input is written */
+    const char *loss;  /* NULL: what fits */
+    uint64_t seed;     /* of weights that are not given */
+} formula_net_words;
+
 /* "dense 2 tanh; dense 1 sigmoid" on one example as text: "z1 = x @ W1 + b1; h1 = tanh(z1); ...", allocated, with
- * variables x, y, W1, b1, ... set in f: weights that are not there yet are drawn by `seed`. `loss` may be NULL. */
-char *formula_net(formula *f, const char *net, const char *input, const char *target, const char *loss,
-                  uint64_t seed);
+ * variables x, W1, b1, ... set in f. */
+char *formula_net(formula *f, const formula_net_words *words);
 
 #endif

@@ -38,13 +38,13 @@ static formula_node *summed(formula *f, formula_node *node, eg_shape from, eg_sh
 
 /* ---- one gate, one input ----------------------------------------------------------------------------- */
 
-enum { LETTERS = 9 };
+enum { INPUTS = 8, LETTERS = INPUTS + 6 };
 
 /* Fills in the letters of the rules: see formula_ops.c. */
 static int letters(formula *f, const formula_node *node, int i, formula_node *up, formula_binding *local) {
-    static const char *const inputs[] = { "a", "b", "c" };
+    static const char *const inputs[INPUTS] = { "a", "b", "c", "d", "e", "f", "g", "h" };
     int n = 0;
-    for (; n < node->n && n < 3; n++) local[n] = (formula_binding){ inputs[n], node->in[n] };
+    for (; n < node->n && n < INPUTS; n++) local[n] = (formula_binding){ inputs[n], node->in[n] };
     if (node->op->flags & FORMULA_ELEMENTWISE) return n;
     eg_shape shape = node->in[0]->shape;
     int at = formula_is(node, "at");

@@ -74,6 +74,15 @@ formula_node *formula_local(formula *f, const formula_node *node, int i, formula
 /* Does a gradient go back to input i? Not to indices and constants. */
 int formula_flows(const formula_node *node, int i);
 
+/* Ops of the table that images need: formula_windows.c. */
+eg_value *formula_build_windows(const formula_node *node, eg_value *const *in);
+eg_value *formula_build_overlap(const formula_node *node, eg_value *const *in);
+eg_value *formula_build_pad(const formula_node *node, eg_value *const *in);
+eg_value *formula_build_reshape(const formula_node *node, eg_value *const *in);
+const char *formula_wrong_windows(formula_node *const *in);
+const char *formula_wrong_overlap(formula_node *const *in);
+const char *formula_wrong_pad(formula_node *const *in);
+
 /* Shapes. */
 int64_t formula_size(eg_shape shape);
 /* node * ones(...) where a node has less than that shape */

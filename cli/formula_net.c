@@ -1,151 +1,501 @@
 /* SPDX-License-Identifier: MIT
  *
  * formula_net.c: a small network on one example, as a formula: "z1 = x @ W1 + b1; h1 = tanh(z1); ...". The library
- * reads the description and draws the weights, so names, mistakes and numbers are those of `elegans train`; what is
- * written here is only the formula of dense layers and activations. Dropout does nothing, as in prediction.
+ * reads the description, draws the weights and says what shape comes out of every layer, so names, mistakes and numbers
+ * are those of `elegans train`; what is written here is only the formula of each layer, as in prediction: dropout does
+ * nothing, batch_norm uses its running statistics. Images are matrices, see formula_windows.c.
  */
 #include <stdlib.h>
 #include <string.h>
-#include "formula_inside.h"
+#include "formula_net.h"
 
-typedef struct net {
-    formula *f;
-    FILE *to;
-    eg_model *model;
-    int dense, parameters; /* how many there were */
-    int64_t width;         /* of what flows */
-    char last[32];         /* name of what flows: "x", "h1" */
-    char activation[32];   /* the last one */
-} net;
-
-static int refuse(net *n, const char *format, const char *a, const char *b) {
+int net_refuse(net *n, const char *format, const char *a, const char *b) {
     formula_wrong(n->f, EG_E_UNSUPPORTED, NULL, -1, 0, format, a, b);
     return 0;
 }
 
+/* ---- words of a layer's text ------------------------------------------------------------------------- */
+
+int net_flag(net_layer *layer, const char *word) {
+    for (int i = 1; i < layer->n; i++)
+        if (strcmp(layer->word[i], word) == 0) return layer->used[i] = 1;
+    return 0;
+}
+
+const char *net_value(net_layer *layer, const char *key) {
+    size_t size = strlen(key);
+    for (int i = 1; i < layer->n; i++)
+        if (strncmp(layer->word[i], key, size) == 0 && layer->word[i][size] == '=') {
+            layer->used[i] = 1;
+            return layer->word[i] + size + 1;
+        }
+    return NULL;
+}
+
+/* Of "5x3" the number of an axis; of "5" always 5. */
+static int64_t along(const char *text, int axis) {
+    const char *x = strchr(text, 'x');
+    return strtoll(axis && x ? x + 1 : text, NULL, 10);
+}
+
+void net_pair(net_layer *layer, int64_t pair[2], int64_t otherwise) {
+    pair[0] = pair[1] = otherwise;
+    for (int i = 1; i < layer->n; i++) {
+        char first = *layer->word[i];
+        if (layer->used[i] || first < '0' || first > '9') continue;
+        layer->used[i] = 1;
+        for (int axis = 0; axis < 2; axis++) pair[axis] = along(layer->word[i], axis);
+        return;
+    }
+}
+
+int64_t net_number(net_layer *layer, int64_t otherwise) {
+    int64_t pair[2];
+    net_pair(layer, pair, otherwise);
+    return pair[0];
+}
+
+const char *net_activation_word(net_layer *layer, const char *otherwise) {
+    eg_activation_kind kind;
+    for (int i = 1; i < layer->n; i++)
+        if (!layer->used[i] && eg_activation_named(layer->word[i], &kind) == EG_OK) {
+            layer->used[i] = 1;
+            return eg_activation_name(kind);
+        }
+    return otherwise;
+}
+
+/* What is left must be words that change no formula. */
+static int all_used(net *n, const net_layer *layer) {
+    static const char *const silent[] = { "name=", "init=", "bias_init=", "recurrent_init=", "last_axis", "frozen" };
+    for (int i = 1; i < layer->n; i++) {
+        int known = layer->used[i];
+        for (size_t k = 0; k < sizeof silent / sizeof *silent; k++)
+            known |= strncmp(layer->word[i], silent[k], strlen(silent[k])) == 0;
+        if (!known)
+            return net_refuse(n, "--net: '%s' of %s is not part of the formula", layer->word[i], layer->word[0]);
+    }
+    return 1;
+}
+
 /* ---- weights ----------------------------------------------------------------------------------------- */
 
-/* The library's next parameter, under the name `name`; or the user's, if it has the shape. */
-static int set_weight(net *n, const char *name, eg_shape shape) {
-    formula_variable *given = formula_variable_named(n->f, name);
-    const eg_state *state = eg_model_state(n->model);
-    int index = n->parameters++;
+static int has_weight_of_user(net *n, const char *name, eg_shape shape) {
     char a[160], b[160];
-    if (given && eg_shape_equal(given->shape, shape)) return 1;
-    if (given) {
+    formula_variable *given = formula_variable_named(n->f, name);
+    if (given && !eg_shape_equal(given->shape, shape))
         formula_wrong(n->f, EG_E_SHAPE, NULL, -1, 0, "%s has the shape %s, the layer needs %s", name,
                       eg_shape_text(given->shape, a, sizeof a), eg_shape_text(shape, b, sizeof b));
-        return 0;
-    }
-    size_t bytes = (size_t)formula_size(shape) * sizeof(double);
-    double *data = formula_take(n->f, bytes + 1);
-    if (!data) return 0;
+    return given != NULL;
+}
+
+int net_weight(net *n, const char *name, int index, eg_shape shape, int64_t row, int64_t column) {
+    const eg_state *state = eg_model_state(n->model);
+    index += n->parameters;
+    if (has_weight_of_user(n, name, shape)) return formula_ok(n->f);
+    eg_shape all = eg_state_shape(state, index);
+    int64_t width = all.dim[all.rank - 1], columns = shape.dim[shape.rank - 1], rows = formula_size(shape) / columns;
+    size_t bytes = (size_t)formula_size(all) * sizeof(double);
+    double *data = formula_take(n->f, bytes + 1), *part = formula_take(n->f, bytes + 1);
+    if (!data || !part) return 0;
     if (eg_state_read(state, eg_state_name(state, index), data, bytes) != EG_OK)
-        return refuse(n, "%s%s", eg_error(), "");
-    formula_set_data(n->f, name, shape, data);
+        return net_refuse(n, "%s%s", eg_error(), "");
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(part + i * columns, data + (row + i) * width + column, (size_t)columns * sizeof *part);
+    formula_set_data(n->f, name, shape, part);
     return formula_ok(n->f);
 }
 
-static void activate(net *n, const char *name) {
+/* The next parameter as a whole, under the layer's number: W3. */
+static int put_weight(net *n, const char *letter, eg_shape shape) {
+    char name[32];
+    snprintf(name, sizeof name, "%s%d", letter, n->number);
+    int good = net_weight(n, name, 0, shape, 0, 0);
+    n->parameters++;
+    return good;
+}
+
+/* ---- what flows -------------------------------------------------------------------------------------- */
+
+eg_shape net_rows(eg_shape shape) {
+    if (shape.rank < 2) return shape;
+    int64_t channels = shape.dim[shape.rank - 1];
+    return EG_SHAPE(formula_size(shape) / channels, channels);
+}
+
+/* An image as it lies in memory: a row for each row of pixels. */
+static eg_shape grid(eg_shape shape) {
+    return shape.rank == 3 ? EG_SHAPE(shape.dim[0], shape.dim[1] * shape.dim[2]) : shape;
+}
+
+const char *net_as(net *n, eg_shape shape) {
+    if (eg_shape_equal(shape, n->now))
+        snprintf(n->view, sizeof n->view, "%s", n->last);
+    else if (shape.rank == 1)
+        snprintf(n->view, sizeof n->view, "reshape(%s, %lld)", n->last, (long long)shape.dim[0]);
+    else
+        snprintf(n->view, sizeof n->view, "reshape(%s, %lld, %lld)", n->last, (long long)shape.dim[0],
+                 (long long)shape.dim[1]);
+    return n->view;
+}
+
+void net_flows(net *n, const char *letter, eg_shape now) {
+    snprintf(n->last, sizeof n->last, "%s%d", letter, n->number);
+    n->now = now;
+}
+
+void net_activate(net *n, const char *name) {
     snprintf(n->activation, sizeof n->activation, "%s", name);
     if (strcmp(name, "linear") == 0) return;
-    fprintf(n->to, "h%d = %s(%s); ", n->dense, name, n->last);
-    snprintf(n->last, sizeof n->last, "h%d", n->dense);
+    if (n->number == 0 || *n->last == 'h') n->number++;
+    eg_shape rows = strcmp(name, "softmax") == 0 ? net_rows(n->out) : n->now;
+    fprintf(n->to, "h%d = %s(%s); ", n->number, name, net_as(n, rows));
+    net_flows(n, "h", rows);
 }
 
-/* ---- layers: words of the model's own text ----------------------------------------------------------- */
+/* ---- dense, activations ------------------------------------------------------------------------------ */
 
-static int says_something_else(const char *word) {
-    static const char *const silent[] = { "no_bias", "name=", "init=", "bias_init=", "last_axis", "frozen" };
-    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
-        if (strncmp(word, silent[i], strlen(silent[i])) == 0) return 0;
+/* z = ... @ W + b of what `in` says, then the activation */
+static int put_neurons(net *n, net_layer *layer, const char *in, int64_t inputs, int64_t units, eg_shape now) {
+    int bias = !net_flag(layer, "no_bias");
+    const char *activation = net_activation_word(layer, "linear");
+    if (!put_weight(n, "W", EG_SHAPE(inputs, units)) || (bias && !put_weight(n, "b", EG_SHAPE(units)))) return 0;
+    fprintf(n->to, "z%d = %s @ W%d", n->number, in, n->number);
+    if (bias) fprintf(n->to, " + b%d", n->number);
+    fprintf(n->to, "; ");
+    net_flows(n, "z", now);
+    net_activate(n, activation);
     return 1;
 }
 
-static int put_dense(net *n, char **word, int words) {
-    char weight[16], bias[16];
-    eg_activation_kind kind = EG_LINEAR;
-    int has_bias = 1;
-    int64_t units = strtoll(words > 1 ? word[1] : "", NULL, 10);
-    for (int i = 2; i < words; i++) {
-        has_bias &= strcmp(word[i], "no_bias") != 0;
-        if (i == 2 && eg_activation_named(word[i], &kind) == EG_OK) continue;
-        if (says_something_else(word[i]))
-            return refuse(n, "--net: '%s' of %s is not part of the formula", word[i], word[0]);
+static int put_dense(net *n, net_layer *layer) {
+    int64_t units = net_number(layer, 1);
+    eg_shape rows = net_rows(n->shape);
+    n->number++;
+    return put_neurons(n, layer, net_as(n, rows), rows.dim[rows.rank - 1], units, net_rows(n->out));
+}
+
+static int put_activation(net *n, net_layer *layer) {
+    const char *name = net_activation_word(layer, NULL);
+    if (!name || net_number(layer, -1) >= 0)
+        return net_refuse(n, "--net: an activation with '%s' is not part of the formula%s",
+                          layer->word[layer->n - 1], "");
+    net_activate(n, name);
+    return 1;
+}
+
+static int put_nothing(net *n, net_layer *layer) {
+    (void)n;
+    memset(layer->used, 1, sizeof layer->used); /* a rate, a shape */
+    return 1;
+}
+
+/* ---- images and what is like them -------------------------------------------------------------------- */
+
+/* A layer that moves a window: the numbers of both axes; sequences have one column. */
+typedef struct moving {
+    int64_t size[2], stride[2], before[2], after[2];
+    int64_t in[2], out[2], channels;
+} moving;
+
+/* "Same" puts the odd zero at the end, as Keras does. */
+static void read_padding(net_layer *layer, moving *m, int axes) {
+    const char *pad = net_value(layer, "pad");
+    int same = net_flag(layer, "same");
+    net_flag(layer, "valid");
+    for (int i = 0; i < axes; i++) {
+        int64_t all = (m->out[i] - 1) * m->stride[i] + m->size[i] - m->in[i];
+        m->before[i] = pad ? along(pad, i) : same && all > 0 ? all / 2 : 0;
+        m->after[i] = pad ? m->before[i] : same && all > 0 ? all - all / 2 : 0;
     }
-    n->dense++;
-    snprintf(weight, sizeof weight, "W%d", n->dense);
-    snprintf(bias, sizeof bias, "b%d", n->dense);
-    if (!set_weight(n, weight, EG_SHAPE(n->width, units))) return 0;
-    if (has_bias && !set_weight(n, bias, EG_SHAPE(units))) return 0;
-    fprintf(n->to, has_bias ? "z%d = %s @ %s + %s; " : "z%d = %s @ %s; ", n->dense, n->last, weight, bias);
-    snprintf(n->last, sizeof n->last, "z%d", n->dense);
-    n->width = units;
-    activate(n, eg_activation_name(kind));
+}
+
+static moving moving_of(net *n, net_layer *layer, int64_t size, int stride_is_size) {
+    moving m = { .in = { 1, 1 }, .out = { 1, 1 }, .channels = 1 };
+    int axes = n->out.rank - 1;
+    net_pair(layer, m.size, size);
+    net_pair(layer, m.stride, 0);
+    for (int i = 0; i < 2; i++) {
+        if (m.stride[i] == 0) m.stride[i] = stride_is_size ? m.size[i] : 1;
+        if (i < axes)
+            m.in[i] = n->shape.dim[i], m.out[i] = n->out.dim[i];
+        else
+            m.size[i] = m.stride[i] = 1;
+    }
+    if (n->shape.rank > axes) m.channels = n->shape.dim[axes];
+    read_padding(layer, &m, axes);
+    return m;
+}
+
+/* "windows(pad(x, 1, 1, 1, 1), 3, 3, 1, 1, 1)" */
+static char *windows_text(net *n, const moving *m, int64_t apart) {
+    static char text[256];
+    const char *image = net_as(n, grid(n->shape));
+    long long c = m->channels, rows = m->size[0], columns = m->size[1] * c, right = m->stride[1] * c;
+    char padded[160];
+    int any = m->before[0] || m->after[0] || m->before[1] || m->after[1];
+    snprintf(padded, sizeof padded, any ? "pad(%s, %lld, %lld, %lld, %lld)" : "%s", image, (long long)m->before[0],
+             (long long)m->after[0], c * m->before[1], c * m->after[1]);
+    snprintf(text, sizeof text, "windows(%s, %lld, %lld, %lld, %lld, %lld)", padded, rows, columns,
+             (long long)m->stride[0], right, (long long)apart);
+    return text;
+}
+
+static int put_conv(net *n, net_layer *layer) {
+    int64_t filters = net_number(layer, 1);
+    moving m = moving_of(n, layer, 1, 0);
+    int64_t inputs = m.size[0] * m.size[1] * m.channels;
+    n->number++;
+    return put_neurons(n, layer, windows_text(n, &m, 1), inputs, filters, net_rows(n->out));
+}
+
+/* Channel by channel: a row of the windows for each, of which one number is left. */
+static int put_pool(net *n, net_layer *layer) {
+    moving m = moving_of(n, layer, 2, 1);
+    if (m.before[0] || m.before[1] || m.after[0] || m.after[1])
+        return net_refuse(n, "--net: zeros around a pooling (%s %s) are not part of the formula", layer->word[0],
+                          layer->word[layer->n - 1]);
+    net_flag(layer, "count_padding");
+    n->number++;
+    fprintf(n->to, "z%d = %s(%s, 1); ", n->number, *layer->word[0] == 'm' ? "largest" : "mean",
+            windows_text(n, &m, m.channels));
+    net_flows(n, "z", EG_SHAPE(formula_size(n->out)));
     return 1;
 }
 
-static int put_activation(net *n, char **word, int words) {
-    if (words != 2)
-        return refuse(n, "--net: an activation with '%s' is not part of the formula%s", word[words - 1], "");
-    activate(n, word[1]);
+static int put_global_pool(net *n, net_layer *layer) {
+    n->number++;
+    fprintf(n->to, "z%d = %s(%s, 0); ", n->number, strstr(layer->word[0], "max") ? "largest" : "mean",
+            net_as(n, net_rows(n->shape)));
+    net_flows(n, "z", n->out);
     return 1;
 }
 
-static int put_nothing(net *n, char **word, int words) {
-    (void)n, (void)word, (void)words;
+static int put_zeros(net *n, net_layer *layer) {
+    int64_t zeros[2], channels = n->shape.rank == 3 ? n->shape.dim[2] : 1;
+    net_pair(layer, zeros, 1);
+    long long down = zeros[0], right = n->shape.rank == 3 ? zeros[1] * channels : 0;
+    n->number++;
+    fprintf(n->to, "z%d = pad(%s, %lld, %lld, %lld, %lld); ", n->number, net_as(n, grid(n->shape)), down, down, right,
+            right);
+    net_flows(n, "z", grid(n->out));
     return 1;
 }
+
+/* ---- norms ------------------------------------------------------------------------------------------- */
+
+/* gamma * (x - mean)/sqrt(variance + epsilon) + beta, with or without the first and the last */
+static int put_normed(net *n, net_layer *layer, const char *deviation, const char *variance) {
+    const char *epsilon = net_value(layer, "epsilon");
+    eg_shape shape = EG_SHAPE(n->out.dim[n->out.rank - 1]);
+    int torch = net_flag(layer, "torch"), scale = !net_flag(layer, "no_scale"), shift = !net_flag(layer, "no_shift");
+    if ((scale && !put_weight(n, "gamma", shape)) || (shift && !put_weight(n, "beta", shape))) return 0;
+    fprintf(n->to, "z%d = ", n->number);
+    if (scale) fprintf(n->to, "gamma%d*", n->number);
+    fprintf(n->to, "%s/sqrt(%s + %s)", deviation, variance, epsilon ? epsilon : torch ? "1e-5" : "0.001");
+    if (shift) fprintf(n->to, " + beta%d", n->number);
+    fprintf(n->to, "; ");
+    net_flows(n, "z", net_rows(n->out));
+    return 1;
+}
+
+static int put_batch_norm(net *n, net_layer *layer) {
+    char deviation[160], variance[32];
+    eg_shape shape = EG_SHAPE(n->out.dim[n->out.rank - 1]);
+    n->number++;
+    snprintf(deviation, sizeof deviation, "(%s - mean%d)", net_as(n, net_rows(n->shape)), n->number);
+    snprintf(variance, sizeof variance, "variance%d", n->number);
+    net_number(layer, 0); /* the momentum of the running statistics */
+    return put_normed(n, layer, deviation, variance) && put_weight(n, "mean", shape) &&
+           put_weight(n, "variance", shape);
+}
+
+/* d = x - mean, by what `mean` says: "mean(%s)" of a vector, "outer(mean(%s, 1), ones(3))" of rows */
+static int put_sample_norm(net *n, net_layer *layer, const char *form) {
+    char of[128], deviation[16], square[64], variance[224];
+    const char *in = net_as(n, net_rows(n->shape));
+    long long columns = n->out.dim[n->out.rank - 1];
+    n->number++;
+    snprintf(of, sizeof of, form, in, columns);
+    fprintf(n->to, "d%d = %s - %s; ", n->number, in, of);
+    snprintf(deviation, sizeof deviation, "d%d", n->number);
+    snprintf(square, sizeof square, "square(d%d)", n->number);
+    snprintf(variance, sizeof variance, form, square, columns);
+    return put_normed(n, layer, deviation, variance);
+}
+
+static int put_layer_norm(net *n, net_layer *layer) {
+    const char *axes = net_value(layer, "axes");
+    if (axes && strcmp(axes, "1") != 0)
+        return net_refuse(n, "--net: %s over several axes (%s) is not part of the formula", layer->word[0], axes);
+    return put_sample_norm(n, layer, n->shape.rank < 2 ? "mean(%s)" : "outer(mean(%s, 1), ones(%lld))");
+}
+
+static int put_group_norm(net *n, net_layer *layer) {
+    int64_t groups = net_number(layer, 32), channels = n->shape.dim[n->shape.rank - 1];
+    if ((groups != 1 && groups != channels) || n->shape.rank < 2)
+        return net_refuse(n, "--net: %s can be explained over images, with one group or one for each channel%s",
+                          layer->word[0], "");
+    return put_sample_norm(n, layer, groups == 1 ? "mean(%s)" : "mean(%s, 0)");
+}
+
+/* ---- a layer ----------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int (*put)(net *n, net_layer *layer);
+} layers[] = { { "dense", put_dense },
+               { "activation", put_activation },
+               { "flatten", put_nothing },
+               { "reshape", put_nothing },
+               { "dropout", put_nothing },
+               { "spatial_dropout", put_nothing },
+               { "conv", put_conv },
+               { "conv1d", put_conv },
+               { "max_pool", put_pool },
+               { "avg_pool", put_pool },
+               { "global_max_pool", put_global_pool },
+               { "global_avg_pool", put_global_pool },
+               { "zero_pad", put_zeros },
+               { "batch_norm", put_batch_norm },
+               { "layer_norm", put_layer_norm },
+               { "group_norm", put_group_norm },
+               { "embedding", net_put_embedding },
+               { "one_hot", net_put_one_hot },
+               { "position", net_put_position },
+               { "simple_rnn", net_put_recurrent },
+               { "lstm", net_put_recurrent },
+               { "gru", net_put_recurrent },
+               { "attention", net_put_attention } };
 
 static int put_layer(net *n, char *text) {
-    static const struct {
-        const char *name;
-        int (*put)(net *n, char **word, int words);
-    } layers[] = { { "dense", put_dense },
-                   { "activation", put_activation },
-                   { "flatten", put_nothing },
-                   { "dropout", put_nothing } };
-    char *word[16], *rest = NULL;
-    int words = 0;
-    for (char *at = strtok_r(text, " ", &rest); at && words < 16; at = strtok_r(NULL, " ", &rest)) word[words++] = at;
-    if (words == 0) return 1;
+    net_layer layer = { .n = 0 };
+    char *rest = NULL;
+    for (char *at = strtok_r(text, " ", &rest); at && layer.n < NET_WORDS; at = strtok_r(NULL, " ", &rest))
+        layer.word[layer.n++] = at;
+    if (layer.n == 0) return 1;
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-        if (strcmp(layers[i].name, word[0]) == 0) return layers[i].put(n, word, words);
-    return refuse(n, "--net: a layer '%s' cannot be explained as a formula; dense layers and activations can%s",
-                  word[0], "");
+        if (strcmp(layers[i].name, layer.word[0]) == 0)
+            return layers[i].put(n, &layer) && all_used(n, &layer);
+    return net_refuse(n, "--net: a layer '%s' cannot be explained as a formula%s; see: elegans explain --help",
+                      layer.word[0], "");
+}
+
+/* What comes out of the first layers, by the library. */
+static int find_shape(net *n, const char *prefix) {
+    eg_model *model = eg_model_parse(eg_model_input_shape(n->model), prefix);
+    int good = model && eg_model_status(model) == EG_OK;
+    if (good) n->out = eg_model_output_shape(model);
+    eg_model_free(model);
+    return good || (formula_no_memory(n->f), 0);
+}
+
+static int put_layers(net *n, const char *text) {
+    int good = 1;
+    for (const char *at = text; *at && good; at += strcspn(at, ";"), at += *at != 0) {
+        size_t size = strcspn(at, ";");
+        char *prefix = strndup(text, (size_t)(at - text) + size), *layer = strndup(at, size);
+        good = prefix && layer ? find_shape(n, prefix) && put_layer(n, layer) : (formula_no_memory(n->f), 0);
+        n->shape = n->out;
+        free(prefix);
+        free(layer);
+    }
+    return good;
 }
 
 /* ---- the loss ---------------------------------------------------------------------------------------- */
 
-static int put_loss(net *n, const char *target, const char *loss) {
+typedef struct loss {
+    const char *name;
+    const char *target;
+    int classes; /* the target is class numbers */
+} loss;
+
+static int is_list(const char *text) { return *text == '[' || strchr(text, ',') != NULL; }
+
+/* The one that was asked for, in the words of formulas: class numbers and rows have a loss each. */
+static int name_loss(net *n, loss *l, int by_class, const char *wanted) {
+    eg_loss_kind kind = EG_LOSS_AUTO;
+    if (wanted && eg_loss_named(wanted, &kind) != EG_OK) return net_refuse(n, "--loss: %s%s", eg_error(), "");
+    int of_classes = kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY || kind == EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY;
+    int margins = kind == EG_LOSS_CATEGORICAL_HINGE || kind == EG_LOSS_MULTICLASS_HINGE;
+    if (margins && !by_class)
+        return net_refuse(n, "--target: %s takes a class number, not '%s'", eg_loss_name(kind), l->target);
+    l->classes = by_class && (kind == EG_LOSS_AUTO || of_classes || margins);
+    if (kind == EG_LOSS_AUTO && strcmp(n->activation, "softmax") != 0)
+        l->name = strcmp(n->activation, "sigmoid") == 0 ? "binary_cross_entropy" : "mse", l->classes = 0;
+    else if (kind == EG_LOSS_AUTO || of_classes)
+        l->name = l->classes ? "sparse_cross_entropy" : "cross_entropy";
+    else
+        l->name = eg_loss_name(kind);
+    return 1;
+}
+
+/* A class number for each row: 2 or 1,0,2. */
+static int check_classes(net *n, const loss *l, int64_t rows, int64_t width) {
+    int64_t count = 0;
+    for (const char *at = l->target; *at;) {
+        char *end;
+        double number = strtod(at + strspn(at, "[ "), &end);
+        if (number < 0 || number >= (double)width || number != (double)(int64_t)number)
+            return net_refuse(n, "--target %s: the network has no class of this number%s", l->target, "");
+        at = end + strspn(end, ", ]");
+        count++;
+    }
+    return count == rows || net_refuse(n, "--target %s: not a class number for each row%s", l->target, "");
+}
+
+static int put_class_loss(net *n, const loss *l, eg_shape shape) {
+    int64_t rows = shape.rank == 2 ? shape.dim[0] : 1;
+    if (!check_classes(n, l, rows, shape.dim[shape.rank - 1])) return 0;
+    if (shape.rank == 1) return fprintf(n->to, "L = %s(%s, %s)", l->name, n->last, l->target), 1;
+    const char *at = l->target;
+    fprintf(n->to, "L = mean([");
+    for (int64_t i = 0; i < rows; i++) {
+        at += strspn(at, "[, ");
+        int size = (int)strcspn(at, ", ]");
+        fprintf(n->to, "%s%s(%s[%lld], %.*s)", i ? ", " : "", l->name, n->last, (long long)i, size, at);
+        at += size;
+    }
+    fprintf(n->to, "])");
+    return 1;
+}
+
+static int is_number_list(const char *text) {
+    return strspn(text, "0123456789[], ") == strlen(text) && !strstr(text, "[[") && strcspn(text, "0123456789") < strlen(text);
+}
+
+static int put_loss(net *n, const char *target, const char *wanted) {
+    loss l = { .target = target };
+    eg_shape shape = net_rows(n->shape);
     char *end;
-    double number = strtod(target, &end);
-    int one = *end == 0 && end != target, classes = strcmp(n->activation, "softmax") == 0 && n->width > 1;
-    if (!loss)
-        loss = classes                                 ? one ? "sparse_cross_entropy" : "cross_entropy"
-               : strcmp(n->activation, "sigmoid") == 0 ? "binary_cross_entropy"
-                                                       : "mse";
-    if (classes && one && (number < 0 || number >= (double)n->width || number != (double)(int64_t)number))
-        return refuse(n, "--target %s: the network has no class of this number%s", target, "");
-    int brackets = !one && *target != '[';
-    fprintf(n->to, brackets ? "L = %s(%s, [%s])" : "L = %s(%s, %s)", loss, n->last, target);
+    strtod(target, &end);
+    int one = *end == 0 && end != target;
+    int by_class = shape.dim[shape.rank - 1] > 1 && (shape.rank == 1 ? one : is_number_list(target));
+    if (!name_loss(n, &l, by_class, wanted)) return 0;
+    const char *in = net_as(n, shape);
+    if (in[0] == 'r') fprintf(n->to, "h%d = %s; ", ++n->number, in), net_flows(n, "h", shape);
+    if (l.classes) return put_class_loss(n, &l, shape);
+    int brackets = is_list(target) && *target != '[';
+    int signs = strcmp(l.name, "hinge") == 0 && strspn(target, "01[], ") == strlen(target) && strchr(target, '0');
+    fprintf(n->to, "L = %s(%s, %s%s%s%s%s)", l.name, n->last, signs ? "2*" : "", brackets ? "[" : "", target,
+            brackets ? "]" : "", signs ? " - 1" : "");
     return 1;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
-static int put_net(net *n, const char *target, const char *loss) {
-    char *text = eg_model_text(n->model), *rest = NULL;
+static int put_net(net *n, const formula_net_words *words) {
+    char *text = eg_model_text(n->model);
     int good = text != NULL;
     if (!good) formula_wrong(n->f, eg_error_status(), NULL, -1, 0, "--net: %s", eg_error());
-    for (char *at = good ? strtok_r(text, ";", &rest) : NULL; at && good; at = strtok_r(NULL, ";", &rest))
-        good = put_layer(n, at);
+    good = good && put_layers(n, text) && put_loss(n, words->target, words->loss);
     eg_string_free(text);
-    return good && put_loss(n, target, loss);
+    return good;
 }
 
-static int make_model(net *n, const char *text, eg_shape input, uint64_t seed) {
-    n->model = eg_model_parse(input, text);
+static int make_model(net *n, const char *text, uint64_t seed) {
+    n->model = eg_model_parse(n->shape, text);
     if (!n->model) return formula_no_memory(n->f), 0;
     eg_model_set_dtype(n->model, EG_F64);
     if (eg_model_status(n->model) == EG_OK && eg_model_init(n->model, seed, EG_KERAS) == EG_OK) return 1;
@@ -155,20 +505,44 @@ static int make_model(net *n, const char *text, eg_shape input, uint64_t seed) {
     return 0;
 }
 
-char *formula_net(formula *f, const char *text, const char *input, const char *target, const char *loss,
-                  uint64_t seed) {
+/* "4x4x2" */
+static int read_shape(net *n, const char *text) {
+    char *end = NULL;
+    n->shape = (eg_shape){ 0 };
+    for (const char *at = text; n->shape.rank < 3; at = end + 1) {
+        int64_t dim = strtoll(at, &end, 10);
+        if (end == at || dim < 1 || dim > 4096) break;
+        n->shape.dim[n->shape.rank++] = dim;
+        if (*end != 'x') break;
+    }
+    if (end && *end == 0 && n->shape.rank) return 1;
+    return net_refuse(n, "--shape takes a shape such as 4x4 or 4x4x2, not '%s'%s", text, "");
+}
+
+/* x as the formula holds it. */
+static int read_input(net *n, const char *shape) {
+    formula_set(n->f, "x", n->input);
+    if (!formula_ok(n->f)) return 0;
+    formula_variable *x = formula_variable_named(n->f, "x");
+    if (x->shape.rank == 0) x->shape = EG_SHAPE(1);
+    n->shape = x->shape;
+    if (shape && !read_shape(n, shape)) return 0;
+    if (formula_size(n->shape) != x->size)
+        formula_wrong(n->f, EG_E_SHAPE, NULL, -1, 0, "--input has %lld numbers, --shape %s needs %lld",
+                      (long long)x->size, shape, (long long)formula_size(n->shape));
+    n->now = x->shape = grid(n->shape);
+    return formula_ok(n->f);
+}
+
+char *formula_net(formula *f, const formula_net_words *words) {
     char *out = NULL;
     size_t size;
-    net n = { .f = f, .last = "x" };
-    formula_set(f, "x", input);
-    if (!formula_ok(f)) return NULL;
-    const formula_variable *x = formula_variable_named(f, "x");
-    n.width = x->size;
-    if (x->shape.rank > 1) formula_wrong(f, EG_E_SHAPE, NULL, -1, 0, "--input is one example: a list of numbers");
-    if (x->shape.rank == 0) formula_variable_named(f, "x")->shape = EG_SHAPE(1);
+    net n = { .f = f, .input = words->input, .last = "x", .activation = "linear" };
+    int good = read_input(&n, words->shape);
+    if (!good) return NULL;
     n.to = open_memstream(&out, &size);
     if (!n.to) formula_no_memory(f);
-    int good = formula_ok(f) && make_model(&n, text, EG_SHAPE(n.width), seed) && put_net(&n, target, loss);
+    good = formula_ok(f) && make_model(&n, words->net, words->seed) && put_net(&n, words);
     eg_model_free(n.model);
     good = good && !ferror(n.to);
     if (n.to && fclose(n.to) == 0 && good && out) return out;

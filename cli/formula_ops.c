@@ -132,7 +132,7 @@ static eg_value *build_unit(const formula_node *node, eg_value *const *in) {
 }
 
 /* ---- what goes back through gates that are not elementwise -------------------------------------------
- * Beside up and the inputs a, b there are whole numbers: n and m, the first and last dim of a; r, how many of its
+ * Beside up and the inputs a, b, c, ... there are whole numbers: n and m, the first and last dim of a; r, how many of its
  * elements go into one of the result; k and l, indices (of a stack: which input). */
 
 static int by_columns(const formula_node *node) { /* of a matrix: along its last axis */
@@ -213,6 +213,27 @@ static const char *back_at(const formula_node *node, int i, eg_shape up) {
     (void)i, (void)up;
     if (node->in[0]->shape.rank == 1) return "up*unit(k, n)";
     return node->n == 3 ? "up*outer(unit(k, n), unit(l, m))" : "outer(unit(k, n), up)";
+}
+
+static const char *back_reshape(const formula_node *node, int i, eg_shape up) {
+    (void)i;
+    if (up.rank == 0) return "up";
+    return node->in[0]->shape.rank == 2 ? "reshape(up, n, m)" : "reshape(up, n)";
+}
+
+static const char *back_windows(const formula_node *node, int i, eg_shape up) {
+    (void)node, (void)i, (void)up;
+    return "overlap(up, n, m, b, c, d, e, f)";
+}
+
+static const char *back_overlap(const formula_node *node, int i, eg_shape up) {
+    (void)node, (void)i, (void)up;
+    return "windows(up, d, e, f, g, h)";
+}
+
+static const char *back_pad(const formula_node *node, int i, eg_shape up) {
+    (void)node, (void)i, (void)up;
+    return "pad(up, -b, -c, -d, -e)";
 }
 
 /* ---- the table --------------------------------------------------------------------------------------- */
@@ -345,6 +366,37 @@ const formula_op formula_ops[] = {
       .role = "router",
       .build = build_at,
       .adjoint = back_at },
+    { .name = "reshape",
+      .least = 2,
+      .most = 3,
+      .flags = FORMULA_LINEAR | FORMULA_INDICES | FORMULA_COUNTS | FORMULA_LAZY,
+      .role = "mover",
+      .build = formula_build_reshape,
+      .adjoint = back_reshape },
+    { .name = "windows",
+      .least = 6,
+      .most = 6,
+      .flags = FORMULA_LINEAR | FORMULA_INDICES | FORMULA_COUNTS,
+      .role = "mover",
+      .build = formula_build_windows,
+      .adjoint = back_windows,
+      .wrong = formula_wrong_windows },
+    { .name = "overlap",
+      .least = 8,
+      .most = 8,
+      .flags = FORMULA_LINEAR | FORMULA_INDICES | FORMULA_COUNTS,
+      .role = "mover",
+      .build = formula_build_overlap,
+      .adjoint = back_overlap,
+      .wrong = formula_wrong_overlap },
+    { .name = "pad",
+      .least = 5,
+      .most = 5,
+      .flags = FORMULA_LINEAR | FORMULA_INDICES | FORMULA_COUNTS,
+      .role = "mover",
+      .build = formula_build_pad,
+      .adjoint = back_pad,
+      .wrong = formula_wrong_pad },
     { .name = "ones", .least = 1, .most = 2, .flags = FORMULA_SIZES, .build = build_ones },
     { .name = "unit", .least = 2, .most = 2, .flags = FORMULA_SIZES, .build = build_unit },
     { 0 }
@@ -382,6 +434,7 @@ const formula_macro formula_macros[] = {
     { "nll", "p k", "-log(p[k])" },
     { "sparse_cross_entropy_logits", "z k", "logsumexp(z) - z[k]" },
     { "hinge", "p y", "mean(relu(1 - y*p))" },
+    { "categorical_hinge", "p k", "relu(1 + max(p - 1e9*unit(k, p)) - p[k])" },
     { "multiclass_hinge", "p k", "sum(relu(1 + p - p[k])) - 1" },
     { 0 }
 };

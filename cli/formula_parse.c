@@ -22,7 +22,7 @@ typedef struct parser {
     const char *text, *at;         /* what is read, and how far */
     const formula_binding *locals; /* names of a rule, or the parameters of a function made of others */
     int n_locals, depth;
-    formula_binding own[32]; /* q = ... */
+    formula_binding own[512]; /* q = ...: a recurrent network has many */
     int n_own;
 } parser;
 
@@ -129,12 +129,14 @@ static int64_t limit_of(const formula_op *op, formula_node *const *in, int i) {
     return i - 1 < shape.rank ? shape.dim[i - 1] : 0;
 }
 
-/* Axes and indices count from the end when they are negative. */
+/* Axes and indices count from the end when they are negative; a vector as a size stands for its length. */
 static void check_indices(parser *p, const formula_op *op, formula_node **in, int n, const char *start,
                           const char *end) {
     int sizes = op->flags & FORMULA_SIZES;
     for (int i = sizes ? 0 : 1; i < n && formula_ok(p->f); i++) {
+        if (sizes && in[i]->shape.rank == 1) in[i] = formula_number(p->f, (double)in[i]->shape.dim[0]);
         in[i] = whole_number(p, in[i], start, end);
+        if (op->flags & FORMULA_COUNTS) continue;
         double number = in[i]->number, limit = sizes ? 4096 : (double)limit_of(op, in, i);
         if (!sizes && number < 0) number += limit;
         char a[32], b[160];
@@ -154,6 +156,8 @@ static formula_node *built(parser *p, const formula_op *op, formula_node **in, i
     if (op->flags & FORMULA_REDUCE && op->flags & FORMULA_INDICES && in[0]->shape.rank == 0) return in[0];
     if (op->flags & (FORMULA_INDICES | FORMULA_SIZES)) check_indices(p, op, in, n, mark, mark + mark_length);
     if (!formula_ok(p->f)) return &p->f->nothing;
+    const char *wrong = op->wrong ? op->wrong(in) : NULL;
+    if (wrong) return wrong_from(p, mark, mark + mark_length, "%s", wrong);
     if (op->flags & FORMULA_REDUCE && in[0]->shape.rank == 1) n = 1; /* the only axis */
     if (strcmp(op->name, "matmul") == 0 && (in[0]->shape.rank == 0 || in[1]->shape.rank == 0))
         return wrong_from(p, mark, mark + mark_length,

@@ -267,7 +267,7 @@ formula_node *formula_spelled_out(formula *f, formula_node *node, eg_shape shape
 }
 
 static formula_node *simple_linear(formula *f, const formula_node *node) {
-    formula_node *in[3];
+    formula_node *in[8]; /* as many as any linear op has */
     product p = { .number = 1 };
     int flowing = node->op->flags & FORMULA_INDICES ? 1 : node->n;
     for (int i = 0; i < node->n; i++) {

@@ -71,6 +71,35 @@ assert abs(found["gradients"]["W1"][1][0] - 2 * (p - 1)) < 1e-12
 PY
 run 0 explain --net 'dense 3 relu; dense 2 softmax' --input 1,2 --target 1 --seed 3
 says out 'sparse_cross_entropy(h2, 1)'
+run 0 explain --net 'conv 2 2 relu; max_pool; dense 2 softmax' --input '[[1, 0, 2], [0, 1, 3], [1, 0, 1]]' --target 1
+says out 'z1 = windows(x, 2, 2, 1, 1, 1) @ W1 + b1'
+run 0 explain --net 'conv 1 2; dense 1' --input 1,2,3,4,5,6,7,8 --shape 2x2x2 --target 1
+says out 'windows(x, 2, 4, 1, 2, 1) @ W1'
+run 0 explain --net 'embedding 4 2; lstm 2; dense 1 sigmoid' --input 3,0,2 --target 1
+says out 'e1 = \[E1\[3\], E1\[0\], E1\[2\]\]'
+run 0 explain --net 'gru 3 return_sequences; dense 4 last_axis softmax' --input '[[1, 2], [3, 4]]' --target 0,3
+says out 'L = mean(\[sparse_cross_entropy(h2\[0\], 0), sparse_cross_entropy(h2\[1\], 3)\])'
+run 0 explain --net 'dense 3' --input 1,2 --target 1 --loss categorical_hinge
+says out 'relu(#'
+run 0 explain --net 'dense 1' --input 1,2 --target 0 --loss svm
+says out 'hinge(z1, 2\*0 - 1)'
+
+# a narrow terminal gets lines in place of columns, none longer than it
+python3 - "$elegans" >out <<'PY' || fail "60 columns"
+import fcntl, os, pty, struct, sys, termios, time
+pid, fd = pty.fork()
+if pid == 0:
+    time.sleep(.2)
+    os.execv(sys.argv[1], ["elegans", "explain", "q = W @ x; sum(q^2)", "W=[[1, 2], [3, 4]]", "x=1,-1"])
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+shown = b""
+try:
+    while part := os.read(fd, 65536): shown += part
+except OSError: pass
+lines = shown.decode().replace("\r", "").split("\n")
+assert any(line.strip() == "x: W' @ up = [-8, -12]" for line in lines), lines
+assert max(map(len, lines)) <= 60, lines
+PY
 
 # pictures
 run 0 explain '(x + y)*max(y, z)' x=1 y=2 z=0 --svg graph.svg
@@ -120,6 +149,7 @@ caret '      ^' 'inner dimensions' 'W @ x' 'W=[[1, 2], [3, 4]]' x=1,2,3
 caret '     ^' 'a sign is missing' '2x' x=1
 caret '    ^' 'give it one' 'q + 1'
 caret '          ^' 'a value has to stand here' 'x·x + $' x=1
+caret '    ^~~~~~~' 'no window of this size' 'windows(A, 3, 1, 1, 1, 1)' 'A=[[1, 2], [3, 4]]'
 caret '        ^' 'x: ' 'x' 'x=[1, ]'
 caret '             ^' 'unknown layer' --net 'dense 3; foo 2' --input 1,2 --target 1
 refuse 2 'NAME=VALUE' explain 'x' 3
@@ -130,7 +160,14 @@ refuse 2 'one number' explain 'x' x=1,2 --hessian
 refuse 2 "no variable 'v'" explain 'x' x=1 --nudge v=1
 refuse 2 'does not fit' explain 'x' x=1 --nudge 'x[3]=1'
 refuse 2 'no gate' explain 'x' x=1 --svg x.svg
-refuse 2 "layer 'reshape' cannot be explained" explain --net 'reshape 2x1; dense 3' --input 1,2 --target 1
+refuse 2 "layer 'upsample' cannot be explained" explain --net 'upsample 2; dense 3' --input 1,2 --shape 2x1 --target 1
+refuse 2 "'dilation=2' of conv is not part" explain --net 'conv 1 2 dilation=2' --input 1,2,3,4,5,6,7,8,9 --shape 3x3 --target 1
+refuse 2 "'bidirectional' of lstm is not part" explain --net 'lstm 2 bidirectional' --input '[[1], [2]]' --target 1
+refuse 2 'words are whole numbers from 0 to 3' explain --net 'embedding 4 2; gru 2' --input 1,4 --target 1
+refuse 2 'has 3 numbers, --shape 2x2 needs 4' explain --net 'conv 1 2' --input 1,2,3 --shape 2x2 --target 1
+refuse 2 'takes a shape such as' explain --net 'conv 1 2' --input 1,2,3 --shape 2by2 --target 1
+refuse 2 "did you mean 'huber'" explain --net 'dense 1' --input 1,2 --target 1 --loss hubr
+refuse 2 'takes a class number' explain --net 'dense 2' --input 1,2 --target 1,0 --loss multiclass_hinge
 refuse 2 "l2=0.1. of dense is not part" explain --net 'dense 3 l2=.1' --input 1,2 --target 1
 refuse 2 'has the shape' explain --net 'dense 3' --input 1,2 --target 1 W1=3
 refuse 2 'no class of this number' explain --net 'dense 3 softmax' --input 1,2 --target 3

@@ -402,6 +402,7 @@ static void losses_are_the_librarys(void **state) {
         { "cross_entropy_logits(p, y)", EG_LOSS_CATEGORICAL_CROSS_ENTROPY, z, one_hot, 1 },
         { "hinge(p, y)", EG_LOSS_HINGE, z, sign, 0 },
         { "(multiclass_hinge(p[0], 2) + multiclass_hinge(p[1], 1))/2", EG_LOSS_MULTICLASS_HINGE, z, one_hot, 0 },
+        { "(categorical_hinge(p[0], 2) + categorical_hinge(p[1], 1))/2", EG_LOSS_CATEGORICAL_HINGE, z, one_hot, 0 },
         { "(sparse_cross_entropy(p[0], 2) + nll(p[1], 1))/2", EG_LOSS_CATEGORICAL_CROSS_ENTROPY, p, one_hot, 0 },
         { "(sparse_cross_entropy_logits(p[0], 2) + sparse_cross_entropy_logits(p[1], 1))/2",
           EG_LOSS_CATEGORICAL_CROSS_ENTROPY, z, one_hot, 1 },
@@ -421,39 +422,114 @@ static void losses_are_the_librarys(void **state) {
     }
 }
 
-/* The formula of a network gives what the model gives. */
-static void networks_are_the_librarys(void **state) {
-    static const char *const nets[] = { "dense 3 tanh; dense 1 sigmoid", "dense 4 relu no_bias; dense 3 softmax",
-                                        "flatten; dense 3 name=hidden; gelu; dropout .5; dense 2 elu" };
-    const double x[] = { 1, 2 };
-    (void)state;
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-        formula *f = formula_new();
-        char *text = formula_net(f, nets[i], "1, 2", "0", "mse", 5);
-        no_mistake(f, nets[i]);
-        formula_node *node = formula_parse(f, text);
-        eg_model *model = eg_model_parse(EG_SHAPE(2), nets[i]);
-        eg_graph *g = eg_graph_new();
-        eg_value *y;
-        assert_int_equal(eg_model_set_dtype(model, EG_F64), EG_OK);
-        assert_int_equal(eg_model_init(model, 5, EG_KERAS), EG_OK);
-        assert_int_equal(eg_model_build(model, eg_input(g, "x", EG_F64, EG_SHAPE(1, 2)), NULL, &y, NULL, NULL),
-                         EG_OK);
-        eg_value *loss = eg_mean(eg_square(y));
-        eg_program *program = eg_program_new(eg_model_state(model), &loss, 1, .executor = EG_REF);
-        double want, got = 0;
-        assert_int_equal(eg_set(program, "x", x, sizeof x), EG_OK);
-        assert_int_equal(eg_run(program), EG_OK);
-        assert_int_equal(eg_fetch(program, 0, &want, 1), EG_OK);
-        formula_evaluate(f, &node, NULL, 1, &got);
-        no_mistake(f, text);
-        near(got, want, 1e-13, nets[i]);
-        eg_program_free(program);
-        eg_model_free(model);
-        eg_graph_free(g);
-        free(text);
-        formula_free(f);
+/* ---- networks ---------------------------------------------------------------------------------------- */
+
+typedef struct example {
+    const char *net, *shape;
+    int whole; /* the input is words below this number */
+} example;
+
+/* mean(y^2) of the library's model */
+static double mean_square_of(const example *e, eg_shape shape, const double *x) {
+    eg_model *model = eg_model_parse(shape, e->net);
+    eg_graph *g = eg_graph_new();
+    eg_shape batch = { .rank = shape.rank + 1, .dim = { 1, shape.dim[0], shape.dim[1], shape.dim[2] } };
+    eg_value *y;
+    double mean = NAN;
+    assert_int_equal(eg_model_set_dtype(model, EG_F64), EG_OK);
+    if (eg_model_init(model, 5, EG_KERAS) != EG_OK) fail_msg("%s: %s", e->net, eg_model_error(model));
+    assert_int_equal(eg_model_build(model, eg_input(g, "x", EG_F64, batch), NULL, &y, NULL, NULL), EG_OK);
+    eg_value *loss = eg_mean(eg_square(y));
+    eg_program *program = eg_program_new(eg_model_state(model), &loss, 1, .executor = EG_REF);
+    assert_int_equal(eg_set(program, "x", x, (size_t)eg_shape_size(shape) * sizeof *x), EG_OK);
+    assert_int_equal(eg_run(program), EG_OK);
+    assert_int_equal(eg_fetch(program, 0, &mean, 1), EG_OK);
+    eg_program_free(program);
+    eg_model_free(model);
+    eg_graph_free(g);
+    return mean;
+}
+
+static eg_shape shape_said(const char *text) {
+    eg_shape shape = { .rank = 0 };
+    for (char *end; *text; text = *end ? end + 1 : end) shape.dim[shape.rank++] = strtoll(text, &end, 10);
+    return shape;
+}
+
+static void is_the_librarys(const example *e) {
+    double x[96];
+    text input = { .n = 0 };
+    eg_shape shape = shape_said(e->shape);
+    seed = 11;
+    for (int i = 0; i < eg_shape_size(shape); i++) {
+        x[i] = e->whole ? roll(e->whole) : .01 * (roll(400) - 200);
+        put(&input, i ? ", %.17g" : "%.17g", x[i]);
     }
+    formula *f = formula_new();
+    char *formula_of_net = formula_net(f, &(formula_net_words){ e->net, input.at, "0", e->shape, "mse", 5 });
+    no_mistake(f, e->net);
+    answers a = { .f = f, .root = formula_parse(f, formula_of_net) };
+    double got = 0;
+    formula_evaluate(f, &a.root, NULL, 1, &got);
+    no_mistake(f, formula_of_net);
+    near(got, mean_square_of(e, shape, x), 1e-12, e->net);
+    free(formula_of_net);
+    formula_free(f);
+}
+
+/* The formula of a network gives what the model gives, of every kind of layer. */
+static void networks_are_the_librarys(void **state) {
+    static const example all[] = {
+        { "dense 3 tanh; dense 1 sigmoid", "2", 0 },
+        { "dense 4 relu no_bias; dense 3 softmax", "2", 0 },
+        { "flatten; dense 3 name=hidden; gelu; dropout .5; dense 2 elu", "2", 0 },
+        { "tanh; dense 3 relu; sigmoid; leaky_relu; dense 2 softplus", "3", 0 },
+        { "conv 2 3 relu; flatten; dense 2", "5x4", 0 },
+        { "conv 2 3 relu same; max_pool; dense 3 softmax", "4x6", 0 },
+        { "conv 3 3x2 2x1 tanh; conv 2 2 same; avg_pool 2; dense 1", "7x6x2", 0 },
+        { "conv 2 3 2 same no_bias; max_pool 2 1; softmax", "6x6", 0 },
+        { "conv 2 3 pad=1 tanh; global_avg_pool; dense 2", "4x4x3", 0 },
+        { "zero_pad 1x2; conv 2 3 relu; global_max_pool", "3x4x2", 0 },
+        { "conv1d 3 2 tanh; max_pool 2; dense 2", "7x2", 0 },
+        { "spatial_dropout .5; conv1d 2 3 same; global_avg_pool", "5x2", 0 },
+        { "dense 4; batch_norm; relu; dense 2", "3", 0 },
+        { "conv 2 2; batch_norm epsilon=.1; relu; dense 2", "4x4", 0 },
+        { "dense 5; layer_norm; dense 2", "3", 0 },
+        { "layer_norm torch no_scale; simple_rnn 2", "3x4", 0 },
+        { "conv 4 2; group_norm 1; relu; group_norm 4 no_shift; dense 2", "4x4", 0 },
+        { "simple_rnn 3; dense 1 sigmoid", "4x2", 0 },
+        { "simple_rnn 3 relu no_bias return_sequences; dense 2 last_axis softmax", "3x2", 0 },
+        { "lstm 3; dense 2", "4x2", 0 },
+        { "lstm 2 return_sequences no_bias; lstm 2 linear; dense 1", "3x2", 0 },
+        { "gru 3; dense 2", "4x2", 0 },
+        { "gru 2 no_bias return_sequences; gru 3 reset_before; dense 2", "3x2", 0 },
+        { "reshape 4x2; gru 2; dense 2", "8", 0 },
+        { "embedding 6 3; lstm 2; dense 1 sigmoid", "4", 6 },
+        { "embedding 6 2; flatten; dense 2 tanh", "3", 6 },
+        { "one_hot 5; simple_rnn 3; dense 1 sigmoid", "3", 5 },
+        { "attention 1; global_avg_pool", "3x4", 0 },
+        { "embedding 5 4; position; attention 2 no_bias; dense 2", "3", 5 },
+        { "attention 2 size=3; layer_norm; dense 3 last_axis softmax", "3x4", 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) is_the_librarys(&all[i]);
+}
+
+/* What images need: forward, and their derivatives as formulas and by differences. */
+static void windows_of_a_matrix(void **state) {
+    const given *values = GIVEN({ "A", "[[1, 2, 3, 5], [.5, -1, 4, 2], [7, -3, 6, 8]]" }, { "w", "1, -2, .5, 3" },
+                                { "v", "[[1, 2], [3, -4], [5, 6], [7, 9]]" });
+    answers a = answer("windows(A, 2, 2, 1, 2, 1) @ w", values);
+    static const double want[] = { 1 - 4 + .25 - 3, 3 - 10 + 2 + 6, .5 + 2 + 3.5 - 9, 4 - 4 + 3 + 24 };
+    (void)state;
+    for (int i = 0; i < 4; i++) near(a.flow.value[i], want[i], 1e-14, "windows");
+    formula_free(a.f);
+    static const char *const more[] = { "sum(square(tanh(windows(A, 2, 2, 1, 1, 1) @ w)))",
+                                        "sum(square(largest(windows(A, 2, 4, 1, 2, 2), 1)))",
+                                        "sum(square(windows(pad(A, 1, 0, 2, -1), 2, 2, 1, 1, 1) @ w))",
+                                        "sum(exp(overlap(v, 3, 3, 1, 2, 2, 1, 1)/9))",
+                                        "sum(reshape(A, 2, 6)^2) + sum(reshape(v, 8)*2)" };
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) formula_free(answer(more[i], values).f);
 }
 
 /* ---- Jacobian, Hessian ------------------------------------------------------------------------------- */
@@ -639,6 +715,7 @@ int main(void) {
         cmocka_unit_test(derivatives_are_short),
         cmocka_unit_test(losses_are_the_librarys),
         cmocka_unit_test(networks_are_the_librarys),
+        cmocka_unit_test(windows_of_a_matrix),
         cmocka_unit_test(jacobian_has_the_decks_layout),
         cmocka_unit_test(hessian_of_rosenbrock),
         cmocka_unit_test(mistakes_have_a_place),

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * formula_net.h: what formula_net.c (the net, layers over vectors and images) and formula_sequence.c (layers over
+ * sequences) share. A layer is written as statements behind what flows; the layers before it are written already.
+ */
+#ifndef ELEGANS_FORMULA_NET_H
+#define ELEGANS_FORMULA_NET_H
+
+#include "formula_inside.h"
+
+typedef struct net {
+    formula *f;
+    FILE *to;
+    eg_model *model;
+    const char *input;   /* as the user gave it */
+    int number;          /* of the layer: W3, z3, h3 */
+    int parameters;      /* of the model's state that layers have taken */
+    eg_shape shape, out; /* of what flows, as layers see it, into the layer and out of it: [height, width, channels] */
+    eg_shape now;        /* as the formula holds it: a vector or a matrix of the same numbers in the same order */
+    char last[32];       /* its name: "x", "h1" */
+    char view[96];       /* see net_as */
+    char activation[32]; /* the last one */
+} net;
+
+/* The words of one layer's text. Each is used up by whoever knows it. */
+enum { NET_WORDS = 24 };
+typedef struct net_layer {
+    char *word[NET_WORDS];
+    int n;
+    char used[NET_WORDS];
+} net_layer;
+
+int net_refuse(net *n, const char *format, const char *a, const char *b) EG_PRINTF(2, 0);
+int net_flag(net_layer *layer, const char *word);
+/* The text behind "key=", NULL if it is not said. */
+const char *net_value(net_layer *layer, const char *key);
+/* The next word that is a number, such as 3, or a number for each axis, such as 5x3 (3 is 3x3); or `otherwise`. */
+int64_t net_number(net_layer *layer, int64_t otherwise);
+void net_pair(net_layer *layer, int64_t pair[2], int64_t otherwise);
+const char *net_activation_word(net_layer *layer, const char *otherwise);
+
+/* What flows, with another shape: a name or "reshape(name, 4, 2)"; lives until the next call. */
+const char *net_as(net *n, eg_shape shape);
+/* A row for each pixel or step, a column for each channel or feature; vectors stay. */
+eg_shape net_rows(eg_shape shape);
+/* From now on "h3" flows, of that shape. */
+void net_flows(net *n, const char *letter, eg_shape now);
+void net_activate(net *n, const char *name);
+
+/* Sets the variable `name` to a part of the model's parameter `index` (counted from n->parameters), whose rows are those
+ * of its last axis: of that shape, from row and column on. Or leaves the user's value if it has the shape. */
+int net_weight(net *n, const char *name, int index, eg_shape shape, int64_t row, int64_t column);
+
+/* Layers over sequences. */
+int net_put_embedding(net *n, net_layer *layer);
+int net_put_one_hot(net *n, net_layer *layer);
+int net_put_recurrent(net *n, net_layer *layer);
+int net_put_attention(net *n, net_layer *layer);
+int net_put_position(net *n, net_layer *layer);
+
+#endif
