@@ -283,6 +283,7 @@ static void choose_form(builder *b, const unsigned char *needed) {
     }
     s->rows = b->rows;
     s->columns = b->columns;
+    s->blocks = 1;
     if (b->request->by_row) {
         s->width = EG_STRIP;
     } else if (flat && !reduces) {
@@ -290,8 +291,10 @@ static void choose_form(builder *b, const unsigned char *needed) {
         s->rows = s->flat = 1;
         s->width = EG_STRIP; /* of a short row too: segments and padding may make it longer */
     } else if (suits_blocks(b, reduces)) {
+        int64_t whole = EG_STRIP / (b->columns * EG_BLOCK), rows = (b->rows + EG_BLOCK - 1) / EG_BLOCK;
         s->form = EG_BY_BLOCK;
-        s->width = b->columns * EG_BLOCK;
+        s->blocks = whole < 1 ? 1 : whole < rows ? whole : rows;
+        s->width = s->blocks * b->columns * EG_BLOCK;
     } else {
         s->width = reduces || b->columns < EG_STRIP ? b->columns : EG_STRIP;
     }
@@ -318,7 +321,8 @@ static int new_physical(builder *b, int wide) {
     eg_strips *s = b->strips;
     if (s->nregisters == EG_STRIP_REGISTERS) return fail(b, "too many registers");
     s->place[s->nregisters] = (uint32_t)s->scratch;
-    s->scratch += wide ? (size_t)(s->width + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK + STAGGER : EG_BLOCK;
+    s->scratch += wide ? (size_t)(s->width + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK + STAGGER
+                       : (size_t)(EG_BLOCK * s->blocks);
     return s->nregisters++;
 }
 
@@ -366,6 +370,26 @@ static void place_temporaries(builder *b) {
     }
 }
 
+/* How a value goes on from block to block: columns are the same for all. */
+static unsigned char move_of(const builder *b, int r) {
+    if (r < 0 || b->v[r].is_constant) return EG_MOVE_NONE;
+    eg_extent extent = b->v[r].extent;
+    return extent == EG_OVER_ALL ? EG_MOVE_WIDE : extent == EG_OVER_ROWS ? EG_MOVE_NARROW : EG_MOVE_NONE;
+}
+
+/* One call does all blocks where every operand goes on as the result does, or is one number. */
+static void set_moves(const builder *b, const draft_instruction *draft, eg_strip_instruction *code) {
+    code->move[0] = move_of(b, draft->d);
+    code->each = !code->fn;
+    for (int q = 0; q < 3; q++) {
+        int r = draft->in[q];
+        code->move[q + 1] = move_of(b, r);
+        if (r < 0 || code->move[q + 1] == code->move[0]) continue;
+        if (b->v[r].extent == EG_OVER_NONE) code->constants |= (unsigned char)(1u << q);
+        else code->each = 1;
+    }
+}
+
 static void assemble(builder *b) {
     eg_strips *s = b->strips;
     for (int once = 1; once >= 0; once--) {
@@ -374,6 +398,7 @@ static void assemble(builder *b) {
             if (draft->once != once || b->v[draft->d].last < 0) continue;
             eg_strip_instruction *code = &s->instruction[s->ninstructions++];
             *code = draft->code;
+            set_moves(b, draft, code);
             unsigned char in[3] = { 0, 0, 0 };
             for (int q = 0; q < 3; q++)
                 if (draft->in[q] >= 0) in[q] = (unsigned char)b->v[draft->in[q]].physical;

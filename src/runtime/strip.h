@@ -41,7 +41,12 @@ typedef struct eg_strip_instruction {
     unsigned char d, a, b, c;
     unsigned char length;                                 /* which of the EG_LENGTHS */
     unsigned char constants;                              /* operands of 16 floats: bit q for operand q */
+    /* By block, several blocks at a time: must each have a call of its own? Then how far d, a, b, c are from one to the
+     * next, an EG_MOVE. */
+    unsigned char each, move[4];
 } eg_strip_instruction;
+
+enum { EG_MOVE_NONE, EG_MOVE_NARROW, EG_MOVE_WIDE };
 
 /* How many floats an instruction is given: 16 (a value per row or less), the strip's, the reduced row's. */
 enum { EG_LENGTH_16, EG_LENGTH_STRIP, EG_LENGTH_ROW, EG_LENGTHS };
@@ -62,6 +67,7 @@ struct eg_strips {
     int flat; /* nothing varies over one axis only and nothing is reduced: one long row, cut anywhere */
     int64_t rows, columns;   /* the space; rows = 1 if flat */
     int64_t width;           /* floats of a strip: most that an instruction is given */
+    int64_t blocks;          /* by block: that many at a time */
     int noperands, nparams;
     eg_strip_operand operand[EG_STRIP_OPERANDS];
     unsigned char handling[EG_HANDLINGS][EG_STRIP_OPERANDS], nhandled[EG_HANDLINGS];

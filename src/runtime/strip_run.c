@@ -103,6 +103,16 @@ static void store_block(const eg_strips *s, const eg_rect *q, int o, const float
         store(s->kernels, x->dtype, q->columns, q->base[o], (row + i) * q->row[o], turned + i * q->columns);
 }
 
+static void fetch_blocks(const eg_strips *s, const eg_rect *q, int o, float *d, int64_t row, int64_t rows) {
+    for (; rows > 0; rows -= EG_BLOCK, row += EG_BLOCK, d += q->columns * EG_BLOCK)
+        fetch_block(s, q, o, d, row, rows < EG_BLOCK ? rows : EG_BLOCK);
+}
+
+static void store_blocks(const eg_strips *s, const eg_rect *q, int o, const float *from, int64_t row, int64_t rows) {
+    for (; rows > 0; rows -= EG_BLOCK, row += EG_BLOCK, from += q->columns * EG_BLOCK)
+        store_block(s, q, o, from, row, rows < EG_BLOCK ? rows : EG_BLOCK);
+}
+
 /* What does not vary over rows: one number for each column, 16 times over. */
 static void store_block_once(const eg_strips *s, const eg_rect *q, float **p) {
     EACH(o, EG_STORE_ONCE) {
@@ -112,15 +122,36 @@ static void store_block_once(const eg_strips *s, const eg_rect *q, float **p) {
     }
 }
 
+/* An instruction for `blocks` blocks, one after the other. */
+static void execute_each(const eg_strip_instruction *code, float **p, const int64_t *length, int64_t blocks) {
+    const int64_t step[] = { [EG_MOVE_NONE] = 0, [EG_MOVE_NARROW] = EG_BLOCK, [EG_MOVE_WIDE] = length[EG_LENGTH_STRIP] };
+    const unsigned char *move = code->move;
+    float *d = p[code->d];
+    const float *a = p[code->a], *b = p[code->b], *c = p[code->c];
+    for (; blocks > 0; blocks--, d += step[move[0]], a += step[move[1]], b += step[move[2]], c += step[move[3]]) {
+        if (code->fn) code->fn(length[code->length], d, a, b, c, code->constants);
+        else code->reduce(length[code->length], d, a);
+    }
+}
+
+static void run_blocks(const eg_strips *s, float **p, int64_t columns, int64_t blocks) {
+    const int64_t length[EG_LENGTHS] = { EG_BLOCK, columns * EG_BLOCK, columns };
+    const eg_strip_instruction *code = s->instruction + s->nonce, *end = s->instruction + s->ninstructions;
+    for (; code < end; code++) {
+        if (code->each) execute_each(code, p, length, blocks);
+        else code->fn(blocks * length[code->length], p[code->d], p[code->a], p[code->b], p[code->c], code->constants);
+    }
+}
+
 static void run_by_block(const eg_strips *s, const eg_rect *q, float **p) {
     const eg_kernels *k = s->kernels;
-    const int64_t length[EG_LENGTHS] = { EG_BLOCK, q->columns * EG_BLOCK, q->columns };
-    for (int64_t row = 0; row < q->rows; row += EG_BLOCK) {
-        int64_t rows = q->rows - row < EG_BLOCK ? q->rows - row : EG_BLOCK;
+    int64_t most = s->blocks * EG_BLOCK;
+    for (int64_t row = 0; row < q->rows; row += most) {
+        int64_t rows = q->rows - row < most ? q->rows - row : most;
         EACH(o, EG_FETCH_ROW) fetch(k, s->operand[o].dtype, rows, p[s->operand[o].reg], q->base[o], row * q->row[o]);
-        EACH(o, EG_FETCH) fetch_block(s, q, o, p[s->operand[o].reg], row, rows);
-        execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
-        EACH(o, EG_STORE) store_block(s, q, o, p[s->operand[o].reg], row, rows);
+        EACH(o, EG_FETCH) fetch_blocks(s, q, o, p[s->operand[o].reg], row, rows);
+        run_blocks(s, p, q->columns, (rows + EG_BLOCK - 1) / EG_BLOCK);
+        EACH(o, EG_STORE) store_blocks(s, q, o, p[s->operand[o].reg], row, rows);
         EACH(o, EG_STORE_ROW) store(k, s->operand[o].dtype, rows, q->base[o], row * q->row[o], p[s->operand[o].reg]);
         if (row == 0 && q->is_first) store_block_once(s, q, p);
     }
