@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 10
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build bench check check-long demo asan ubsan tsan hostile fuzz amalgamation ports layers size fmt clean help
+.PHONY: build bench check check-long demo asan ubsan tsan hostile fuzz amalgamation ports wasm layers size fmt clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,7 @@ demo: ## train 784-512relu-10softmax on MNIST (or DATA=source), test it, draw a 
 check: ## build and run all tests; ends in a line of counts
 	@tools/install_missing.sh check
 	@$(MAKE) build
+	@JOBS=$(JOBS) tools/wasm.sh build $(BUILD)/web >/dev/null || [ $$? = 77 ]
 	@tools/run_tests.sh $(BUILD) -j $(JOBS)
 
 check-long: ## the same with the long loops of the tests switched on (EG_LONG=1)
@@ -66,6 +67,13 @@ amalgamation: ## the library as elegans.c and elegans.h in build/amalgamation, c
 
 ports: ## compile the kernels for AArch64 and WebAssembly with the cross compilers that are here
 	@tools/ports.sh
+
+wasm: build ## the library for WebAssembly in build/web; its tests, bits and speed in node (clang, lld, wasi-libc)
+	@JOBS=$(JOBS) tools/wasm.sh build $(BUILD)/web
+	@tools/wasm.sh run $(BUILD)/web tests kernels tensor graph ops compile runtime nn optim
+	@tools/wasm.sh run $(BUILD)/web bits $(BUILD)/elegans
+	@tools/wasm.sh run $(BUILD)/web bench
+	@cmake --build $(BUILD) --target bench_tiles -j $(JOBS) >/dev/null && echo "natively:" && $(BUILD)/bench_tiles library
 
 layers: ## check that every file includes only what its layer may see
 	@tools/check_layers

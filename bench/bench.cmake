@@ -14,6 +14,9 @@ eg_bench(bench_product)
 eg_bench(bench_step)
 eg_bench(bench_conv)
 eg_bench(bench_recurrent)
+add_executable(bench_tiles EXCLUDE_FROM_ALL bench/bench_tiles.c) # also built for WebAssembly, by web/CMakeLists.txt
+target_include_directories(bench_tiles PRIVATE include src)
+target_link_libraries(bench_tiles elegans_static)
 if(TARGET bench_kernels) # made by src/kernels/kernels.cmake
   add_dependencies(benchmarks bench_kernels)
 endif()

@@ -16,7 +16,11 @@
 enum {
     VECTORS = 2,                /* of a tile */
     STEP = VECTORS * EG_W,      /* its columns */
+#if defined(__wasm__)
+    ROWS = 4, /* engines load all that a step of k needs before they multiply: 8 accumulators + 2 of B + 4 broadcasts */
+#else
     ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the register file */
+#endif
     K_BLOCK = EG_W == 16 ? 1024 : 512,
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     PANEL_VECTORS = EG_PANEL / EG_W,
@@ -141,9 +145,12 @@ typedef void (*tile_fn)(const tile *t);
     static void tile_##m##_1(const tile *t) { multiply(m, 1, t); } \
     static void tile_##m##_2(const tile *t) { multiply(m, 2, t); }
 #define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
-#define UP_TO_6(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define UP_TO_4(X) X(1) X(2) X(3) X(4)
+#define UP_TO_6(X) UP_TO_4(X) X(5) X(6)
 #if defined(EG_ISA_AVX512)
 #define ALL_ROWS(X) UP_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif defined(__wasm__)
+#define ALL_ROWS(X) UP_TO_4(X)
 #else
 #define ALL_ROWS(X) UP_TO_6(X)
 #endif
