@@ -112,12 +112,15 @@ EG_API eg_value *eg_max_(eg_value *x, eg_reduce_opt opt);       /* ties share th
 EG_API eg_value *eg_min_(eg_value *x, eg_reduce_opt opt);
 EG_API eg_value *eg_logsumexp_(eg_value *x, eg_reduce_opt opt); /* ln sum e^x; rows of -inf give -inf, gradient 0 */
 EG_API eg_value *eg_argmax(eg_value *x, int axis);              /* i32, the first of ties; the axis is removed */
+/* The same over several axes: where in them, taken row by row in their own order, the largest stands (all axes: of x flattened). */
+EG_API eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt);
 #define EG_FIRST_(f, T, x, ...) f(x, (T){ __VA_ARGS__ })
 #define eg_sum(...) EG_FIRST_(eg_sum_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt)) /* eg_sum(x, .keep = 1) */
 #define eg_mean(...) EG_FIRST_(eg_mean_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
 #define eg_max(...) EG_FIRST_(eg_max_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
 #define eg_min(...) EG_FIRST_(eg_min_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
 #define eg_logsumexp(...) EG_FIRST_(eg_logsumexp_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
+#define eg_argmax_over(...) EG_FIRST_(eg_argmax_over_, eg_reduce_opt, __VA_ARGS__, .size_ = sizeof(eg_reduce_opt))
 
 EG_API eg_value *eg_softmax(eg_value *x, int axis);     /* e^(x - logsumexp x); 0 in rows of -inf */
 EG_API eg_value *eg_log_softmax(eg_value *x, int axis); /* x - logsumexp x */
@@ -311,6 +314,7 @@ EG_API eg_status eg_graph_verify(const eg_graph *graph);
 #define eg_min_(...) EG_HERE_(eg_min_(__VA_ARGS__))
 #define eg_logsumexp_(...) EG_HERE_(eg_logsumexp_(__VA_ARGS__))
 #define eg_argmax(...) EG_HERE_(eg_argmax(__VA_ARGS__))
+#define eg_argmax_over_(...) EG_HERE_(eg_argmax_over_(__VA_ARGS__))
 #define eg_softmax(...) EG_HERE_(eg_softmax(__VA_ARGS__))
 #define eg_log_softmax(...) EG_HERE_(eg_log_softmax(__VA_ARGS__))
 #define eg_reshape_to(...) EG_HERE_(eg_reshape_to(__VA_ARGS__))

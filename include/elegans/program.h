@@ -65,7 +65,7 @@ typedef struct eg_program_opt {
     int no_fuse;         /* one kernel for each value */
     int no_layout;       /* no panels */
     int profile;         /* measure every step */
-    const char *kernels; /* "portable", "avx2", "avx512", "neon"; NULL: the best, or $EG_KERNELS */
+    const char *kernels; /* "portable", "avx2", "avx512", "neon"; NULL: $EG_KERNELS, or the best */
 } eg_program_opt;
 
 /* Compiles; NULL on failure (the graph's own error if it is poisoned). The roots' graph may be freed afterwards. */
@@ -99,7 +99,8 @@ EG_API double eg_program_margin(const eg_program *program);
  * free with eg_string_free. */
 EG_API char *eg_program_text(const eg_program *program);
 
-/* Threads of the process-wide pool: 0 = all processors (the default, or $EG_THREADS). Results do not depend on it. */
+/* Threads of the process-wide pool: 0 = $EG_THREADS, or all processors if that is not set. Results do not depend on it. A
+ * program is not built while $EG_THREADS would decide and is no number. */
 EG_API void eg_set_threads(int threads);
 EG_API int eg_threads(void);
 

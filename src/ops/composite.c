@@ -32,6 +32,23 @@ eg_value *eg_mean_(eg_value *x, eg_reduce_opt opt) {
     return eg_div(eg_sum_(x, opt), eg_number(x, count));
 }
 
+/* The axes go last and become one. */
+eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
+    unsigned mask;
+    if (eg_value_is_poisoned(x)) return x;
+    if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "argmax");
+    eg_shape rows = eg_reduced_shape(x->shape, mask, 0);
+    eg_axes order = { 0 };
+    int64_t columns = 1;
+    for (int reduced = 0; reduced < 2; reduced++)
+        for (int d = 0; d < x->shape.rank; d++)
+            if ((mask >> d & 1) == (unsigned)reduced) order.axis[order.n++] = d;
+    for (int i = rows.rank; i < order.n; i++) columns *= x->shape.dim[order.axis[i]];
+    rows.dim[rows.rank++] = columns;
+    eg_value *place = eg_argmax(eg_reshape_to(eg_permute(x, order), rows), -1);
+    return opt.keep ? eg_reshape_to(place, eg_reduced_shape(x->shape, mask, 1)) : place;
+}
+
 eg_value *eg_log_softmax(eg_value *x, int axis) {
     eg_reduce_opt opt = { .size_ = sizeof opt, .axes = EG_AXES(axis), .keep = 1 };
     if (eg_value_is_poisoned(x)) return x;

@@ -27,7 +27,8 @@ static eg_status start(eg_program *p, eg_cpu_run *run) {
     run->result = EG_ARENA_ARRAY(run->arena, void *, p->unit.nroots);
     if (!run->storage_of || !run->needed || !run->result) return EG_E_MEMORY;
     run->nports = p->ninputs;
-    run->threads = p->opt.threads > 0 ? p->opt.threads : eg_threads();
+    run->threads = p->opt.threads;
+    if (run->threads <= 0) EG_TRY(eg_threads_find(&run->threads));
     EG_TRY(eg_cpu_lower(run));
     EG_TRY(eg_cpu_plan(run));
     if (run->parts > 1) eg_pool_prepare(run->parts);

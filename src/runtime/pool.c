@@ -15,7 +15,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/cpu.h"
+#include "base/status.h"
+#include "base/text.h"
 #include "runtime/pool.h"
 
 enum { MOST_WORKERS = 255, SPINS_PER_LOOK = 64, CLOSED = 0x7fffffff };
@@ -160,11 +163,22 @@ void eg_set_threads(int threads) {
     atomic_store(&wanted_threads, threads < 0 ? 0 : threads > most ? most : threads);
 }
 
-int eg_threads(void) {
-    int threads = atomic_load(&wanted_threads);
-    if (threads > 0) return threads;
+eg_status eg_threads_find(int *threads) {
+    int64_t n = atomic_load(&wanted_threads);
     const char *wish = getenv("EG_THREADS");
-    threads = wish ? atoi(wish) : 0;
-    if (threads <= 0) threads = eg_cpu_info()->cores;
-    return threads < 1 ? 1 : threads > MOST_WORKERS + 1 ? MOST_WORKERS + 1 : threads;
+    eg_status status = EG_OK;
+    if (n == 0 && wish) {
+        const char *end = eg_parse_int(wish, wish + strlen(wish), &n);
+        if (*wish && (!end || *end || n < 0))
+            status = eg_fail(EG_E_ARGUMENT, "EG_THREADS: '%.60s' is no number of threads", wish);
+    }
+    if (n <= 0) n = eg_cpu_info()->cores;
+    *threads = n < 1 ? 1 : n > MOST_WORKERS + 1 ? MOST_WORKERS + 1 : (int)n;
+    return status;
+}
+
+int eg_threads(void) {
+    int threads;
+    eg_threads_find(&threads);
+    return threads;
 }

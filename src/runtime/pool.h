@@ -15,4 +15,7 @@ void eg_pool_prepare(int threads);
  * thread is using the pool, the caller does all parts alone. Never allocates. */
 void eg_pool_run(int parts, eg_part_fn fn, void *context);
 
+/* What eg_threads gives; an error if $EG_THREADS has the say and is no number. */
+eg_status eg_threads_find(int *threads);
+
 #endif

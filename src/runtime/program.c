@@ -120,7 +120,11 @@ static eg_status choose_kernels(eg_program *p) {
     if (name && strcmp(name, "ref") == 0) name = NULL;
     p->kernels = name && *name ? eg_kernels_named(name) : eg_kernels_best();
     if (p->kernels) return EG_OK;
-    return eg_fail(EG_E_UNAVAILABLE, "no kernels called '%s' on this processor", name);
+    const char *there[5] = { "ref" };
+    int n = 1;
+    for (const eg_kernels *k; n < 5 && (k = eg_kernels_table(n - 1)); n++) there[n] = k->name;
+    eg_fail_unknown("kernels", name, there, n);
+    return eg_context("%s", p->opt.kernels ? "program" : "EG_KERNELS");
 }
 
 static eg_status start(eg_program *p) {

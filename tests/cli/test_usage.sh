@@ -45,4 +45,13 @@ refuse 2 'not both' predict m --data gen:xor --classes --proba
 refuse 2 'are needed' check --net 'dense 3'
 refuse 2 'a shape such as' check --net 'dense 3' --input 4y4
 refuse 2 'needs classes' train --data gen:sine --metrics mse,accuracy
+
+# what the environment says is looked at as strictly
+export EG_THREADS=2x
+refuse 2 "EG_THREADS: '2x' is no number of threads" train --data gen:xor --quiet
+run 0 train --data gen:xor --quiet --threads 1 --epochs 1
+unset EG_THREADS
+export EG_KERNELS=fast
+refuse 2 "EG_KERNELS: unknown kernels 'fast' (there are ref, portable" train --data gen:xor --quiet
+unset EG_KERNELS
 only

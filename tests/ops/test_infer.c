@@ -85,6 +85,8 @@ static void reduction_shapes(void **state) {
 static void reduction_mistakes(void **state) {
     (void)state;
     says(eg_argmax(F(2, 0), 1), EG_E_SHAPE, "argmax: [2,0]: axis 1 is empty");
+    says(eg_argmax_over(F(3, 0)), EG_E_SHAPE, "argmax: [0]: axis 0 is empty");
+    says(eg_argmax_over(F(3, 2), .axes = EG_AXES(2)), EG_E_ARGUMENT, "argmax: axis 2 of a value of rank 2");
     says(eg_argmax(f32(EG_SCALAR), 0), EG_E_ARGUMENT, "argmax: [] has no such axis");
     says(eg_mean(I(3)), EG_E_DTYPE, "mean: i32[3]: needs f32 or f64, convert with eg_cast");
     says(eg_logsumexp(I(3)), EG_E_DTYPE, "logsumexp: i32[3]: needs f32 or f64, convert with eg_cast");

@@ -173,6 +173,11 @@ static void reductions_have_their_known_values(void **state) {
     IS(eg_argmax(VEC(3, 7, 7, 1), 0), EG_SCALAR, 1);
     IS(eg_argmax(VEC(3, NAN, 7, NAN), -1), EG_SCALAR, 1);
     IS(eg_argmax(VEC(-INFINITY, -INFINITY), 0), EG_SCALAR, 0);
+    x = eg_reshape_to(VEC(1, 2, 3, 9, 5, 6, 8, 7, 0, 9, 9, 1), EG_SHAPE(2, 3, 2));
+    IS(eg_argmax_over(x), EG_SCALAR, 3);
+    IS(eg_argmax_over(x, .axes = EG_AXES(-1, 1), .keep = 1), EG_SHAPE(2, 1, 1), 3, 3);
+    IS(eg_argmax_over(x, .axes = EG_AXES(0, 1)), EG_SHAPE(2), 5, 1);
+    IS(eg_argmax_over(eg_sum(x)), EG_SCALAR, 0);
 }
 
 static void logsumexp_is_stable_and_guards_its_rows(void **state) {

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/status.h"
 #include "runtime/cpu.h"
 #include "runtime/pool.h"
 #include "runtime/random_graph.h"
@@ -96,6 +97,34 @@ static void the_number_of_threads_is_said_or_found(void **unused) {
     assert_true(eg_threads() >= 1);
 }
 
+static eg_status add_one(int threads) {
+    eg_graph *graph = eg_graph_new();
+    eg_state *state = eg_state_new(1);
+    eg_value *root = eg_add(eg_input(graph, "x", EG_F32, EG_SHAPE(4)), eg_const(graph, 1));
+    eg_error_clear();
+    eg_program_free(eg_program_new(state, &root, 1, .executor = EG_CPU, .threads = threads));
+    eg_state_free(state);
+    eg_graph_free(graph);
+    return eg_error_status();
+}
+
+static void a_wish_that_is_no_number_is_an_error_where_it_decides(void **unused) {
+    (void)unused;
+    static const char *const wishes[] = { "x", "2x", "-1", "99999999999999999999" };
+    for (int i = 0; i < 4; i++) {
+        setenv("EG_THREADS", wishes[i], 1);
+        assert_int_equal(add_one(0), EG_E_ARGUMENT);
+        assert_non_null(strstr(eg_error(), "is no number of threads"));
+        assert_int_equal(add_one(2), EG_OK);
+    }
+    eg_set_threads(1);
+    assert_int_equal(add_one(0), EG_OK);
+    eg_set_threads(0);
+    setenv("EG_THREADS", "", 1);
+    assert_int_equal(add_one(0), EG_OK);
+    unsetenv("EG_THREADS");
+}
+
 /* ---- programs on several user threads -------------------------------------------------------------------- */
 
 typedef struct worker {
@@ -139,6 +168,7 @@ int main(void) {
         cmocka_unit_test(user_threads_do_not_disturb_each_other),
         cmocka_unit_test(a_child_works_alone),
         cmocka_unit_test(the_number_of_threads_is_said_or_found),
+        cmocka_unit_test(a_wish_that_is_no_number_is_an_error_where_it_decides),
         cmocka_unit_test(programs_run_on_two_user_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,8 @@ static void mistakes_are_told(void **unused) {
     assert_null(eg_program_new(state, roots, 0));
     assert_null(eg_program_new(NULL, roots, 1));
     assert_null(eg_program_new(state, roots, 1, .kernels = "mmx"));
+    assert_int_equal(eg_error_status(), EG_E_NAME);
+    assert_non_null(strstr(eg_error(), "program: unknown kernels 'mmx' (there are ref, portable"));
     eg_value *bad = eg_add(in, eg_input(graph, "y", EG_F32, EG_SHAPE(4)));
     assert_null(eg_program_new(state, &bad, 1));
     assert_true(strstr(eg_error(), "[3]") != NULL);
