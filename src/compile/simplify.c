@@ -444,6 +444,22 @@ static eg_value *matmul_rows(const call *c) {
     return to_shape(c, EG_OP_RESHAPE, make(c->graph, EG_OP_MATMUL, in, 2, c->attr), shape);
 }
 
+/* ---- pooling ----------------------------------------------------------------------------------------------------- */
+
+/* What is put to places of x and there passes relu's mask x > a is masked before, where it is fewer. */
+static eg_value *mask_before_put(const call *c) {
+    eg_value *mask = c->in[0], *y = c->in[1], *put = y->op == EG_OP_RESHAPE ? y->in[0] : y;
+    if (put->op != EG_OP_PUT_ALONG || mask->op != EG_OP_GT || mask->in[1]->op != EG_OP_CONST) return NULL;
+    if (!is_number(c->in[2], 0) || !eg_shape_equal(mask->in[0]->shape, y->shape)) return NULL;
+    if (2 * eg_shape_size(put->in[0]->shape) > eg_shape_size(put->shape)) return NULL;
+    eg_value *places = put->in[1], *take[2] = { stretched(c, mask->in[0], put->shape), places };
+    eg_attr along = { .axis = { .axis = put->attr.scatter.axis } };
+    eg_value *taken = make(c->graph, EG_OP_TAKE_ALONG, take, 2, &along);
+    eg_value *where[3] = { make2(c, EG_OP_GT, taken, mask->in[1]), put->in[0], c->in[2] };
+    eg_value *masked[2] = { make(c->graph, EG_OP_WHERE, where, 3, NULL), places };
+    return stretched(c, make(c->graph, EG_OP_PUT_ALONG, masked, 2, &put->attr), y->shape);
+}
+
 /* ---- the table ----------------------------------------------------------------------------------------------- */
 
 #define RULES(...) (const rule[]) { __VA_ARGS__, NULL }
@@ -460,7 +476,7 @@ static const rule *const rules[EG_OP_COUNT] = {
     [EG_OP_FLOOR] = RULES(applied_twice),
     [EG_OP_MAXIMUM] = RULES(same_operands),
     [EG_OP_MINIMUM] = RULES(same_operands),
-    [EG_OP_WHERE] = RULES(decided, decided_before),
+    [EG_OP_WHERE] = RULES(decided, decided_before, mask_before_put),
     [EG_OP_CAST] = RULES(convert),
     [EG_OP_DETACH] = RULES(same_value),
     [EG_OP_RESHAPE] = RULES(same_shape, movement_twice),

@@ -204,6 +204,25 @@ static void stack_times_matrix_is_one_product(void **state) {
             "%3 = matmul %2, %1 : f32[8,5]\n%4 = reshape %3 : f32[2,4,5]\nreturn %4\n");
 }
 
+/* relu's mask on what max pooling gives back: on the windows, where they are fewer than the pixels. */
+static void a_mask_goes_before_the_places(void **state) {
+    (void)state;
+    static const char half[] = "%0 = input \"x\" : f32[6,2]\n%1 = input \"dy\" : f32[3,2]\n%2 = input \"at\" : i32[3,2]\n";
+    static const char most[] = "%0 = input \"x\" : f32[6,2]\n%1 = input \"dy\" : f32[4,2]\n%2 = input \"at\" : i32[4,2]\n";
+    static const char late[] = "%3 = const {0} : f32[]\n%4 = gt %0, %3 : u8[6,2]\n"
+                               "%5 = put_along %1, %2 {axis=0, size=6} : f32[6,2]\n"
+                               "%6 = where %4, %5, %3 : f32[6,2]\nreturn %6\n";
+    static const char early[] = "%3 = const {0} : f32[]\n%4 = take_along %0, %2 {axis=0} : f32[3,2]\n"
+                                "%5 = gt %4, %3 : u8[3,2]\n%6 = where %5, %1, %3 : f32[3,2]\n"
+                                "%7 = put_along %6, %2 {axis=0, size=6} : f32[6,2]\nreturn %7\n";
+    char before[1024], after[1024];
+    snprintf(before, sizeof before, "%s%s", half, late);
+    snprintf(after, sizeof after, "%s%s", half, early);
+    becomes("simplify", before, after);
+    snprintf(before, sizeof before, "%s%s", most, late);
+    becomes("simplify", before, before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arithmetic_with_neutral_elements),
@@ -217,6 +236,7 @@ int main(void) {
         cmocka_unit_test(neighbouring_slices_are_joined),
         cmocka_unit_test(reductions),
         cmocka_unit_test(stack_times_matrix_is_one_product),
+        cmocka_unit_test(a_mask_goes_before_the_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
