@@ -92,12 +92,12 @@ static void update_one(model *m, update how, eg_value *w, eg_value *d, eg_value 
     if (how == RMSPROP) {
         eg_value *v = slot(m, w, "v");
         eg_value *v1 = eg_add(eg_mul(v, eg_const(g, .9)), eg_mul(eg_square(d), eg_const(g, .1)));
-        step = eg_div(step, eg_add(eg_sqrt(v1), eg_const(g, 1e-7)));
+        step = eg_mul(rate, eg_mul(d, eg_rsqrt(eg_add(v1, eg_const(g, 1e-7)))));
         set(m, v, v1);
     } else if (how == ADAM) {
         eg_value *v = slot(m, w, "v"), *a = slot(m, w, "m");
-        eg_value *v1 = eg_add(eg_mul(v, eg_const(g, .999)), eg_mul(eg_square(d), eg_const(g, .001)));
         eg_value *a1 = eg_add(eg_mul(a, eg_const(g, .9)), eg_mul(d, eg_const(g, .1)));
+        eg_value *v1 = eg_add(eg_mul(v, eg_const(g, .999)), eg_mul(eg_square(d), eg_const(g, .001)));
         step = eg_div(eg_mul(rate, a1), eg_add(eg_sqrt(v1), eg_const(g, 1e-7)));
         set(m, v, v1);
         set(m, a, a1);

@@ -7,6 +7,7 @@
 #define EG_TEXT2(name) #name
 #define EG_TEXT(name) EG_TEXT2(name)
 #define EG_ENTRY(NAME, ARITY, TEXT) [EG_STRIP_##NAME] = EG_FN(strip_##NAME),
+#define EG_CHAIN(NAME) [EG_CHAIN_##NAME##_] = EG_FN(chain_##NAME),
 
 const eg_kernels EG_FN(kernels) = {
     .name = EG_TEXT(EG_ISA),
@@ -15,6 +16,7 @@ const eg_kernels EG_FN(kernels) = {
     .pack = EG_FN(pack),
     .unpack = EG_FN(unpack),
     .strip = { EG_STRIP_LIST(EG_ENTRY) },
+    .chain = { EG_CHAIN_LIST(EG_CHAIN) },
     .block_load = EG_FN(block_load),
     .block_store = EG_FN(block_store),
     .block_reduce = { EG_FN(block_sum), EG_FN(block_max), EG_FN(block_min) },

@@ -45,6 +45,10 @@ void EG_FN(normal)(int64_t n, float *d, eg_rng_key key, uint64_t first);
 EG_STRIP_LIST(EG_DECLARE_STRIP_)
 #undef EG_DECLARE_STRIP_
 
+#define EG_DECLARE_CHAIN_(NAME) void EG_FN(chain_##NAME)(int64_t n, float *const *operand);
+EG_CHAIN_LIST(EG_DECLARE_CHAIN_)
+#undef EG_DECLARE_CHAIN_
+
 extern const eg_kernels EG_FN(kernels);
 
 #endif

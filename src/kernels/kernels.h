@@ -116,6 +116,36 @@ typedef enum eg_strip_op {
 /* `constants`: bit q set means operand q is a constant (a: 1, b: 2, c: 4). */
 typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants);
 
+/* ---- chains ---------------------------------------------------------------------------------------------------------
+ *
+ * Whole programs over n floats (a multiple of 16) that every step of a training runs over all parameters: one loop, whose
+ * values stay in registers, with the bits of its instructions one by one. Written once, for the loop and for whoever
+ * recognises the program: EACH(i) operand i is a vector, ONE(i) a constant; DO(r, OP, a, b, c) value r, numbered from 16
+ * on, of operands and values; OUT(r, i) it goes to operand i. Operands are in the order in which they are first read.
+ */
+#define EG_CHAIN_RMSPROP(EACH, ONE, DO, OUT) /* d, v, rho, 1 - rho, epsilon, -rate, w */ \
+    EACH(0) EACH(1) ONE(2) ONE(3) ONE(4) ONE(5) EACH(6)                                  \
+    DO(16, MUL, 0, 0, 0) DO(17, MUL, 1, 2, 0) DO(18, MULADD, 16, 3, 17)                  \
+    DO(19, ADD, 18, 4, 0) DO(20, RSQRT, 19, 0, 0) DO(21, MUL, 0, 20, 0)                  \
+    DO(22, MULADD, 21, 5, 6) OUT(18, 7) OUT(22, 8)
+#define EG_CHAIN_ADAM(EACH, ONE, DO, OUT) /* m, beta1, d, 1 - beta1, v, beta2, 1 - beta2, epsilon, rate, w */ \
+    EACH(0) ONE(1) EACH(2) ONE(3) EACH(4) ONE(5) ONE(6) ONE(7) ONE(8) EACH(9)                                 \
+    DO(16, MUL, 0, 1, 0) DO(17, MULADD, 2, 3, 16) DO(18, MUL, 2, 2, 0)                                        \
+    DO(19, MUL, 4, 5, 0) DO(20, MULADD, 18, 6, 19) DO(21, SQRT, 20, 0, 0)                                     \
+    DO(22, ADD, 21, 7, 0) DO(23, MUL, 17, 8, 0) DO(24, DIV, 23, 22, 0)                                        \
+    DO(25, SUB, 9, 24, 0) OUT(17, 10) OUT(20, 11) OUT(25, 12)
+#define EG_CHAIN_LIST(X) X(RMSPROP) X(ADAM)
+
+enum {
+#define EG_CHAIN_ENUM_(name) EG_CHAIN_##name##_,
+    EG_CHAIN_LIST(EG_CHAIN_ENUM_)
+#undef EG_CHAIN_ENUM_
+        EG_CHAINS,
+    EG_CHAIN_OPERANDS = 16
+};
+
+typedef void (*eg_chain_fn)(int64_t n, float *const *operand);
+
 typedef enum eg_reduction { EG_REDUCE_SUM, EG_REDUCE_MAX, EG_REDUCE_MIN, EG_REDUCE_KINDS } eg_reduction;
 
 /* ---- windows over images --------------------------------------------------------------------------------------------
@@ -146,6 +176,7 @@ typedef struct eg_kernels {
     void (*unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
 
     eg_strip_fn strip[EG_STRIP_COUNT];
+    eg_chain_fn chain[EG_CHAINS];
 
     /* Block form: 16 rows of `columns` floats, transposed to d[columns][16]; rows beyond `rows` are read as 0. */
     void (*block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);

@@ -106,3 +106,20 @@ EG_INLINE void strip(vector_op op, int arity, int cheap, int64_t n, cursor at) {
         strip(EG_FN(op_##NAME), ARITY, EG_FN(cheap_##NAME), n, start(ARITY, d, a, b, c, constants)); \
     }
 EG_STRIP_LIST(LOOP)
+
+/* ---- chains ---------------------------------------------------------------------------------- */
+
+#define NOTHING(...)
+#define LOAD_ONE(i) eg_vf x##i = v_load(p[i]);
+#define LOAD(i) eg_vf x##i = v_load(p[i] + at);
+#define COMPUTE(r, OP, a, b, c) eg_vf x##r = EG_FN(op_##OP)(x##a, x##b, x##c);
+#define STORE(r, i) v_store(p[i] + at, x##r);
+
+#define CHAIN(NAME)                                                     \
+    void EG_FN(chain_##NAME)(int64_t n, float *const *p) {              \
+        EG_CHAIN_##NAME(NOTHING, LOAD_ONE, NOTHING, NOTHING)            \
+        for (int64_t at = 0; at < n; at += EG_W) {                      \
+            EG_CHAIN_##NAME(LOAD, NOTHING, COMPUTE, STORE)              \
+        }                                                               \
+    }
+EG_CHAIN_LIST(CHAIN)

@@ -409,6 +409,81 @@ static void assemble(builder *b) {
     }
 }
 
+/* ---- chains ---------------------------------------------------------------------------------------------- */
+
+typedef enum chain_part { CHAIN_EACH, CHAIN_ONE, CHAIN_DO, CHAIN_OUT, CHAIN_END } chain_part;
+typedef struct chain_item {
+    unsigned char part, op, d, in[3];
+} chain_item;
+
+#define EACH(i) { CHAIN_EACH, 0, i, { 0 } },
+#define ONE(i) { CHAIN_ONE, 0, i, { 0 } },
+#define DO(r, OP, a, b, c) { CHAIN_DO, EG_STRIP_##OP, r, { a, b, c } },
+#define OUT(r, i) { CHAIN_OUT, 0, i, { r } },
+#define ITEMS(NAME) { EG_CHAIN_##NAME(EACH, ONE, DO, OUT) { CHAIN_END, 0, 0, { 0 } } },
+enum { CHAIN_ITEMS = 40, CHAIN_VALUES = 32 };
+static const chain_item chains[EG_CHAINS][CHAIN_ITEMS] = { EG_CHAIN_LIST(ITEMS) };
+#undef EACH
+#undef ONE
+
+/* Is the draft what the item does? `value` holds the virtual register of each operand and value, -1: not seen yet. */
+static int does(const builder *b, const draft_instruction *draft, const chain_item *item, int *value) {
+    if (draft->op != item->op) return 0;
+    for (int q = 0; q < 3 && draft->in[q] >= 0; q++) {
+        int *known = &value[item->in[q]];
+        if (*known < 0) *known = draft->in[q];
+        if (*known != draft->in[q]) return 0;
+    }
+    value[item->d] = draft->d;
+    return b->status == EG_OK;
+}
+
+static int next_draft(const builder *b, int i) {
+    while (i < b->ni && (b->i[i].once || b->v[b->i[i].d].last < 0)) i++;
+    return i;
+}
+
+static int is_vector(const builder *b, int r) {
+    return r >= 0 && b->v[r].operand >= 0 && is_direct(b, &b->strips->operand[b->v[r].operand]);
+}
+
+static int count_outputs(const builder *b) {
+    int n = 0;
+    for (int r = 0; r < b->nv; r++) n += b->v[r].operand >= b->strips->nparams;
+    return n;
+}
+
+/* Is the program this chain, instruction by instruction? */
+static int is_chain(const builder *b, const chain_item *item, int *value) {
+    int at = next_draft(b, 0), outputs = 0, fits = 1;
+    for (const chain_item *x = item; x->part != CHAIN_END && fits; x++) {
+        if (x->part == CHAIN_DO) {
+            fits = at < b->ni && does(b, &b->i[at], x, value);
+            at = next_draft(b, at + 1);
+        } else if (x->part == CHAIN_OUT) {
+            value[x->d] = value[x->in[0]];
+            outputs++;
+        }
+    }
+    for (const chain_item *x = item; x->part != CHAIN_END && fits; x++) {
+        if (x->part == CHAIN_ONE) fits = b->v[value[x->d]].extent == EG_OVER_NONE;
+        else if (x->part != CHAIN_DO) fits = is_vector(b, value[x->d]);
+    }
+    return fits && at == b->ni && outputs == count_outputs(b);
+}
+
+static void find_chain(builder *b) {
+    eg_strips *s = b->strips;
+    for (int k = 0; k < EG_CHAINS && s->flat && !s->chain; k++) {
+        int value[CHAIN_VALUES];
+        for (int i = 0; i < CHAIN_VALUES; i++) value[i] = -1;
+        if (!is_chain(b, chains[k], value)) continue;
+        s->chain = s->kernels->chain[k];
+        for (int i = 0; i < EG_CHAIN_OPERANDS && value[i] >= 0; i++)
+            s->chain_operand[i] = (unsigned char)b->v[value[i]].physical;
+    }
+}
+
 /* ---- what the step and the plan want to know ------------------------------------------------------------- */
 
 static void handle(eg_strips *s, int handling, int operand) {
@@ -566,6 +641,7 @@ static eg_status build(builder *b) {
     EG_TRY(lower_body(b, needed));
     EG_TRY(allocate(b));
     assemble(b);
+    find_chain(b);
     sort_operands(b);
     find_overlaps(b);
     estimate(b);

@@ -73,6 +73,8 @@ struct eg_strips {
     unsigned char handling[EG_HANDLINGS][EG_STRIP_OPERANDS], nhandled[EG_HANDLINGS];
     int ninstructions, nonce; /* the first nonce compute scalars: once for each part of a run */
     eg_strip_instruction *instruction;
+    eg_chain_fn chain;       /* all instructions behind the first nonce in one, for whole groups of 16 floats; or NULL */
+    unsigned char chain_operand[EG_CHAIN_OPERANDS]; /* registers */
     int nregisters;
     const float **constant;  /* [nregisters]: 16 floats, or NULL: */
     uint32_t *place;         /* [nregisters]: in the scratch memory */

@@ -51,10 +51,28 @@ static inline void execute(const eg_strip_instruction *code, int n, float **p, c
 
 /* ---- by row ---------------------------------------------------------------------------------------------- */
 
+static void point(const eg_strips *s, const eg_rect *q, float **p, int64_t row, int64_t column) {
+    EACH(o, EG_DIRECT) p[s->operand[o].reg] = (float *)q->base[o] + row * q->row[o] + column;
+}
+
+/* All instructions on whole groups of 16 floats at once; returns how many floats are done. */
+static int64_t run_chain(const eg_strips *s, float **p, int64_t n) {
+    float *operand[EG_CHAIN_OPERANDS];
+    for (int i = 0; i < EG_CHAIN_OPERANDS; i++) operand[i] = p[s->chain_operand[i]];
+    s->chain(n / EG_BLOCK * EG_BLOCK, operand);
+    return n / EG_BLOCK * EG_BLOCK;
+}
+
 static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t row, int64_t column, int64_t n) {
     const eg_kernels *k = s->kernels;
+    point(s, q, p, row, column);
+    if (s->chain) {
+        int64_t done = run_chain(s, p, n);
+        if (done == n) return;
+        n -= done, column += done;
+        point(s, q, p, row, column);
+    }
     int64_t length[EG_LENGTHS] = { EG_BLOCK, n, n };
-    EACH(o, EG_DIRECT) p[s->operand[o].reg] = (float *)q->base[o] + row * q->row[o] + column;
     EACH(o, EG_FETCH) fetch(k, s->operand[o].dtype, n, p[s->operand[o].reg], q->base[o], row * q->row[o] + column);
     execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
     EACH(o, EG_STORE) store(k, s->operand[o].dtype, n, q->base[o], row * q->row[o] + column, p[s->operand[o].reg]);

@@ -128,10 +128,44 @@ static void test_tables_agree(void **state) {
     eg_free(d[0]), eg_free(d[1]);
 }
 
+/* A chain has the bits of its instructions one by one, also where results are stored over operands. */
+#define ONE_(i) for (int j = 0; j < CHAIN_N; j++) value[i][j] = value[i][0];
+#define DO_(r, OP, a, b, c) k->strip[EG_STRIP_##OP](CHAIN_N, value[r], value[a], value[b], value[c], 0);
+#define VECTOR_(i) each[vectors++] = i;
+#define RESULT_(r, i) results[nresults] = r, stored[nresults++] = i;
+#define BY_HAND(NAME)                                        \
+    case EG_CHAIN_##NAME##_:                                 \
+        EG_CHAIN_##NAME(VECTOR_, ONE_, DO_, RESULT_) break;
+
+enum { CHAIN_N = 16 * 7, CHAIN_VALUES = 32 };
+
+static void check_chain(const eg_kernels *k, int chain) {
+    static float value[CHAIN_VALUES][CHAIN_N], own[EG_CHAIN_OPERANDS][CHAIN_N];
+    int each[EG_CHAIN_OPERANDS], results[EG_CHAIN_OPERANDS], stored[EG_CHAIN_OPERANDS], vectors = 0, nresults = 0;
+    float *p[EG_CHAIN_OPERANDS];
+    for (int i = 0; i < EG_CHAIN_OPERANDS; i++)
+        for (int j = 0; j < CHAIN_N; j++) value[i][j] = fabsf(random_float());
+    switch (chain) { EG_CHAIN_LIST(BY_HAND) }
+    memcpy(own, value, sizeof own);
+    for (int i = 0; i < EG_CHAIN_OPERANDS; i++) p[i] = own[i];
+    for (int i = 0; i < nresults; i++) p[stored[i]] = own[each[vectors - nresults + i]];
+    k->chain[chain](CHAIN_N, p);
+    for (int i = 0; i < nresults; i++)
+        for (int j = 0; j < CHAIN_N; j++) assert_true(same(p[stored[i]][j], value[results[i]][j]));
+}
+
+static void test_chains(void **state) {
+    (void)state;
+    FOR_TABLES(k) {
+        for (int chain = 0; chain < EG_CHAINS; chain++) check_chain(k, chain);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form),
         cmocka_unit_test(test_tables_agree),
+        cmocka_unit_test(test_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

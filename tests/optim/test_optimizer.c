@@ -227,6 +227,46 @@ static void bias_correction_is_exact_in_single_precision(void **state) {
 
 /* ---- mistakes and faults --------------------------------------------------------------------- */
 
+/* One update of w [3,7], as a text of its steps and the bits of w and the slots. */
+static char *update_once(const eg_optimizer *o, int no_fuse, float *out) {
+    eg_graph *g = eg_graph_new();
+    eg_state *s = eg_state_new(1);
+    eg_value *w = eg_var(g, "w", EG_F32, EG_SHAPE(3, 7)), *d = eg_input(g, "d", EG_F32, EG_SHAPE(3, 7)), *root[8];
+    eg_value *step = eg_input(g, "step", EG_I32, EG_SCALAR), *lr = eg_input(g, "lr", EG_F32, EG_SCALAR);
+    int n = 0;
+    assert_int_equal(eg_optimizer_build(o, step, lr, &w, &d, 1, root, &n), EG_OK);
+    eg_program *p = eg_program_new(s, root, n, .no_fuse = no_fuse);
+    eg_optimizer_init_slots(o, s);
+    float x[21];
+    for (int i = 0; i < 21; i++) x[i] = .1f * (float)(i - 9);
+    eg_set(p, "step", &(int32_t){ 3 }, sizeof(int32_t));
+    eg_set(p, "lr", &(float){ .01f }, sizeof(float));
+    eg_set(p, "d", x, sizeof x);
+    eg_state_write(s, "w", x, sizeof x);
+    assert_int_equal(eg_run(p), EG_OK);
+    for (int i = 0; i < eg_state_count(s); i++) eg_state_read(s, eg_state_name(s, i), out + 21 * i, sizeof x);
+    char *text = eg_program_text(p);
+    eg_program_free(p);
+    eg_state_free(s);
+    eg_graph_free(g);
+    return text;
+}
+
+/* The usual updates run as one loop each, with the bits of the instructions one by one. */
+static void usual_updates_are_chains(void **state) {
+    eg_optimizer *o[] = { eg_rmsprop(), eg_adam() };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        float fused[3 * 21] = { 0 }, plain[3 * 21] = { 0 };
+        char *text = update_once(o[i], 0, fused);
+        assert_non_null(strstr(text, " chain "));
+        eg_string_free(text);
+        eg_string_free(update_once(o[i], 1, plain));
+        assert_memory_equal(fused, plain, sizeof fused);
+        eg_optimizer_free(o[i]);
+    }
+}
+
 static void builds_refuse_what_does_not_fit(void **state) {
     (void)state;
     eg_graph *graph = eg_graph_new();
@@ -284,6 +324,7 @@ int main(void) {
         cmocka_unit_test(a_zero_gradient_moves_nothing),
         cmocka_unit_test(slots_have_names_and_first_values),
         cmocka_unit_test(bias_correction_is_exact_in_single_precision),
+        cmocka_unit_test(usual_updates_are_chains),
         cmocka_unit_test(builds_refuse_what_does_not_fit),
         cmocka_unit_test(every_failed_allocation_is_an_error),
     };
