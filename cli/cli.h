@@ -168,6 +168,13 @@ void cli_put_float(FILE *stream, float number);
 
 /* Loads a model or says why not (returns NULL and *code). */
 eg_model *cli_load_model(const char *path, int *code);
+/* "4x4x2" after the words "check: --input", CLI_GO_ON or an exit code with a message. */
+int cli_shape(const char *what, const char *text, eg_shape *shape);
+/* Where the data come from: "shuffled:mnist" is mnist with the numbers of each sample in another order. */
+const char *cli_plain_source(const char *source);
+/* Gives the numbers of each sample another order, the same in all, if the source says so; data, or NULL without
+ * memory. Nothing happens to a table: its columns have names. */
+eg_data *cli_shuffled(eg_data *data, const char *source);
 /* Opens data as the model wants to see it: its columns and classes. Returns NULL and *code on failure. */
 eg_data *cli_open_for(const eg_model *model, const char *source, const char *part, int needs_target, int *code);
 /* The part that evaluate and predict look at: what was said, else "test" where the source has one, else NULL. */

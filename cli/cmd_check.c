@@ -42,18 +42,6 @@ typedef struct problem {
     double *x, *y; /* inputs, in order */
 } problem;
 
-static int parse_shape(const char *text, eg_shape *shape) {
-    *shape = EG_SCALAR;
-    for (char *end; shape->rank < EG_MAX_RANK - 1; text = end + 1) {
-        long long dim = strtoll(text, &end, 10);
-        if (end == text || dim < 1 || dim > 1 << 20) return 0;
-        shape->dim[shape->rank++] = dim;
-        if (*end == 0) return 1;
-        if (*end != 'x' && *end != ',') return 0;
-    }
-    return 0;
-}
-
 /* A small generator of its own: the numbers only have to be of all signs and sizes. */
 static double draw(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -148,8 +136,7 @@ static int run(int argc, char **argv) {
     o.seed = cli_or(o.seed, 0);
     if (!o.net || !o.input)
         return cli_error(CLI_USAGE, "check: --net and --input are needed; see: elegans check --help");
-    if (!parse_shape(o.input, &input))
-        return cli_error(CLI_USAGE, "check: --input takes a shape such as 4 or 28x28, not '%s'", o.input);
+    if ((code = cli_shape("check: --input", o.input, &input)) >= 0) return code;
     problem p = { .model = eg_model_parse(input, o.net),
                   .graph = eg_graph_new(),
                   .state = eg_state_new((uint64_t)o.seed) };

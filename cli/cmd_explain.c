@@ -300,19 +300,25 @@ static void release(explanation *e) {
     formula_free(e->f);
 }
 
+/* The network's formula, to be freed. */
+static char *net_formula(explanation *e, eg_shape shape) {
+    return formula_net(e->f, &(formula_net_words){ .net = e->o->net,
+                                                   .input = e->o->input,
+                                                   .target = e->o->target,
+                                                   .loss = e->o->loss,
+                                                   .shape = shape,
+                                                   .seed = (uint64_t)cli_or(e->o->seed, 0) });
+}
+
 static int explain(explanation *e, const char *const *word, int n) {
     char *net = NULL;
+    eg_shape shape = EG_SCALAR;
     int first = e->o->net == NULL;
     int code = set_values(e, word + first, n - first);
+    if (code < 0 && e->o->shape) code = cli_shape("explain: --shape", e->o->shape, &shape);
     if (code >= 0) return code;
     if (e->o->symbolic) formula_allow_unknown(e->f);
-    if (e->o->net)
-        net = formula_net(e->f, &(formula_net_words){ .net = e->o->net,
-                                                      .input = e->o->input,
-                                                      .target = e->o->target,
-                                                      .shape = e->o->shape,
-                                                      .loss = e->o->loss,
-                                                      .seed = (uint64_t)cli_or(e->o->seed, 0) });
+    if (e->o->net) net = net_formula(e, shape);
     e->text = e->o->net ? net : word[0];
     e->root = formula_ok(e->f) ? formula_parse(e->f, e->text) : NULL;
     code = mistake(e->f);

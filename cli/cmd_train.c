@@ -321,7 +321,7 @@ static const char *const notes[] = {
     "[return_sequences] [bidirectional], attention HEADS [causal], position. LeNet-5: 'conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 120 relu; dense 84 relu; "
     "dense 10 softmax'.",
     "Generated sets, gen:NAME?key=value,...: xor spiral circles moons gauss linear sine digits; keys n, classes, "
-    "noise, seed, dims.",
+    "noise, seed, dims. shuffled:SOURCE is another source with the numbers of each sample in another order.",
     "Ctrl-C (or SIGTERM) stops after the current batch and saves the run in --out; --resume goes on and ends in the "
     "same bits as "
     "a run that was never stopped.",

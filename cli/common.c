@@ -98,6 +98,65 @@ static const char **names_of(const eg_model *model, int n, const char *(*name)(c
     return names;
 }
 
+int cli_shape(const char *what, const char *text, eg_shape *shape) {
+    const char *at = text;
+    *shape = EG_SCALAR;
+    for (char *end; shape->rank < EG_MAX_RANK - 1; at = end + 1) {
+        long long dim = strtoll(at, &end, 10);
+        if (end == at || dim < 1 || dim > 1 << 20) break;
+        shape->dim[shape->rank++] = dim;
+        if (*end == 0) return CLI_GO_ON;
+        if (*end != 'x' && *end != ',') break;
+    }
+    return cli_error(CLI_USAGE, "%s takes a shape such as 4 or 28x28, not '%s'", what, text);
+}
+
+/* ---- shuffled data -------------------------------------------------------------------------------------- */
+
+static const char shuffled[] = "shuffled:";
+
+static int is_shuffled(const char *source) { return strncmp(source, shuffled, sizeof shuffled - 1) == 0; }
+
+const char *cli_plain_source(const char *source) { return is_shuffled(source) ? source + sizeof shuffled - 1 : source; }
+
+/* Number j of each row goes to place where[j]. */
+static void move_numbers(unsigned char *row, unsigned char *copy, int64_t n, size_t size, const int64_t *where) {
+    memcpy(copy, row, (size_t)n * size);
+    for (int64_t j = 0; j < n; j++) memcpy(row + (size_t)where[j] * size, copy + (size_t)j * size, size);
+}
+
+static eg_data *with_numbers_moved(eg_data *data, int64_t n, const int64_t *where) {
+    eg_tensor *x = eg_tensor_copy(eg_data_x(data), eg_tensor_dtype(eg_data_x(data)));
+    size_t size = x ? eg_dtype_size(eg_tensor_dtype(x)) : 0;
+    unsigned char *copy = malloc((size_t)n * size + 1);
+    eg_data *moved = NULL;
+    for (int64_t i = 0; x && copy && i < eg_data_rows(data); i++)
+        move_numbers((unsigned char *)eg_tensor_data(x) + (size_t)(i * n) * size, copy, n, size, where);
+    if (x && copy) moved = eg_data_from(x, eg_data_y(data), eg_data_classes(data));
+    eg_tensor_free(x);
+    free(copy);
+    eg_data_free(data);
+    return moved;
+}
+
+eg_data *cli_shuffled(eg_data *data, const char *source) {
+    if (!data || !is_shuffled(source) || eg_data_status(data) != EG_OK || eg_data_columns(data) > 0) return data;
+    int64_t n = eg_shape_size(eg_data_sample_shape(data));
+    int64_t *where = malloc((size_t)n * sizeof *where);
+    uint64_t chance = 1;
+    for (int64_t i = 0; where && i < n; i++) where[i] = i;
+    for (int64_t i = n - 1; where && i > 0; i--) { /* Fisher and Yates */
+        int64_t j = (int64_t)(cli_uniform(&chance) * (double)(i + 1)), kept = where[i];
+        where[i] = where[j], where[j] = kept;
+    }
+    eg_data *moved = where ? with_numbers_moved(data, n, where) : NULL;
+    if (!where) eg_data_free(data);
+    free(where);
+    return moved;
+}
+
+/* ---- data for a model ----------------------------------------------------------------------------------- */
+
 eg_data *cli_open_for(const eg_model *model, const char *source, const char *part, int needs_target, int *code) {
     int n_columns = eg_model_columns(model), n_classes = eg_model_classes(model);
     const char **columns = names_of(model, n_columns, eg_model_column_name);
@@ -108,11 +167,12 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
         target = "-"; /* the rows of a table need none; other sources have theirs beside */
     eg_data *data = NULL;
     if (columns && classes)
-        data = eg_data_open(source, part, .target = target, .columns = n_columns ? columns : NULL,
+        data = eg_data_open(cli_plain_source(source), part, .target = target, .columns = n_columns ? columns : NULL,
                             .n_columns = n_columns, .classes = n_classes ? classes : NULL, .n_classes = n_classes,
                             .missing = eg_model_missing(model), .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1);
     free(columns);
     free(classes);
+    data = cli_shuffled(data, source);
     if (data && eg_data_status(data) == EG_OK) return data;
     *code = cli_data_error(data);
     eg_data_free(data);
@@ -120,7 +180,7 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
 }
 
 const char *cli_part(const char *said, const char *source) {
-    return said ? said : eg_data_has_part(source, "test") ? "test" : NULL;
+    return said ? said : eg_data_has_part(cli_plain_source(source), "test") ? "test" : NULL;
 }
 
 /* ---- chance --------------------------------------------------------------------------------------------- */

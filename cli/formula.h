@@ -187,9 +187,9 @@ int64_t formula_elements(const formula *f); /* of all variables */
 
 typedef struct formula_net_words {
     const char *net, *input, *target;
-    const char *shape; /* of the input, "4x4x2"; NULL: as the input is written */
-    const char *loss;  /* NULL: what fits */
-    uint64_t seed;     /* of weights that are not given */
+    const char *loss; /* NULL: what fits */
+    eg_shape shape;   /* of the input; rank 0: as the input is written */
+    uint64_t seed;    /* of weights that are not given */
 } formula_net_words;
 
 /* "dense 2 tanh; dense 1 sigmoid" on one example as text: "z1 = x @ W1 + b1; h1 = tanh(z1); ...", allocated, with

@@ -505,31 +505,17 @@ static int make_model(net *n, const char *text, uint64_t seed) {
     return 0;
 }
 
-/* "4x4x2" */
-static int read_shape(net *n, const char *text) {
-    char *end = NULL;
-    n->shape = (eg_shape){ 0 };
-    for (const char *at = text; n->shape.rank < 3; at = end + 1) {
-        int64_t dim = strtoll(at, &end, 10);
-        if (end == at || dim < 1 || dim > 4096) break;
-        n->shape.dim[n->shape.rank++] = dim;
-        if (*end != 'x') break;
-    }
-    if (end && *end == 0 && n->shape.rank) return 1;
-    return net_refuse(n, "--shape takes a shape such as 4x4 or 4x4x2, not '%s'%s", text, "");
-}
-
 /* x as the formula holds it. */
-static int read_input(net *n, const char *shape) {
+static int read_input(net *n, eg_shape said) {
+    char text[160];
     formula_set(n->f, "x", n->input);
     if (!formula_ok(n->f)) return 0;
     formula_variable *x = formula_variable_named(n->f, "x");
     if (x->shape.rank == 0) x->shape = EG_SHAPE(1);
-    n->shape = x->shape;
-    if (shape && !read_shape(n, shape)) return 0;
-    if (formula_size(n->shape) != x->size)
-        formula_wrong(n->f, EG_E_SHAPE, NULL, -1, 0, "--input has %lld numbers, --shape %s needs %lld",
-                      (long long)x->size, shape, (long long)formula_size(n->shape));
+    n->shape = said.rank ? said : x->shape;
+    if (formula_size(n->shape) != x->size || n->shape.rank > 3)
+        formula_wrong(n->f, EG_E_SHAPE, NULL, -1, 0, "--input has %lld numbers, which is not the shape %s",
+                      (long long)x->size, eg_shape_text(n->shape, text, sizeof text));
     n->now = x->shape = grid(n->shape);
     return formula_ok(n->f);
 }

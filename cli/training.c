@@ -58,13 +58,14 @@ static eg_data *open_test(const train_options *o, const eg_data *train, const ch
     if (!names) return NULL;
     for (int i = 0; i < n_columns; i++) names[i] = eg_data_column_name(train, i);
     for (int i = 0; i < n_classes; i++) classes[i] = eg_data_class_name(train, i);
-    eg_data *data = eg_data_open(source, eg_data_has_part(source, "test") ? "test" : NULL, .target = o->target,
+    const char *plain = cli_plain_source(source);
+    eg_data *data = eg_data_open(plain, eg_data_has_part(plain, "test") ? "test" : NULL, .target = o->target,
                                  .task = eg_data_task(train), .no_header = o->no_header, .seed = (uint64_t)o->seed,
                                  .columns = n_columns ? names : NULL, .n_columns = n_columns,
                                  .classes = n_classes ? classes : NULL, .n_classes = n_classes,
                                  .missing = eg_data_missing(train), .allow_download = 1);
     free(names);
-    return data;
+    return cli_shuffled(data, source);
 }
 
 static int split_last(const train_options *o, sets *s) {
@@ -88,7 +89,7 @@ static int split_test(const train_options *o, sets *s) {
         code = eg_data_split(s->whole, 1 - o->test_share, (uint64_t)o->seed, &s->rest, &s->test) == EG_OK
                    ? CLI_GO_ON
                    : cli_fail(eg_error_status());
-    else if (eg_data_has_part(o->data, "test"))
+    else if (eg_data_has_part(cli_plain_source(o->data), "test"))
         s->test = open_test(o, s->whole, o->data);
     if (code >= 0) return code;
     if (!s->rest) s->rest = eg_data_range(s->whole, 0, eg_data_rows(s->whole));
@@ -114,9 +115,10 @@ int training_open(train_options *o, sets *s) {
     int code = check_share("validation", o->validation);
     if (code < 0) code = check_share("test-share", o->test_share);
     if (code >= 0) return code;
-    s->whole = eg_data_open(o->data, NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
+    s->whole = eg_data_open(cli_plain_source(o->data), NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
                             .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1,
                             .missing = (eg_missing)cli_or(o->missing, EG_MISSING_ERROR));
+    s->whole = cli_shuffled(s->whole, o->data);
     if (!s->whole || eg_data_status(s->whole) != EG_OK) return cli_data_error(s->whole);
     if (!eg_data_y(s->whole)) return cli_error(CLI_BAD_DATA, "%s: there are no targets to learn", o->data);
     s->chose_test = isnan(o->test_share) && !o->test && o->test_last == CLI_ABSENT && training_is_table(s->whole);

@@ -5,6 +5,8 @@
  * (broadcasting). z[i][j] of a product is the inner product of row i and column j (the slide prints x[i,:] * y[:,j]).
  *
  * Slides: 003 "Tensors", "Element-wise operations", "Tensor dot", "Traditional holdout uses the last 10,000 images".
+ * command: elegans explain 'A + b' A='[[1, 2], [3, 4]]' b=10,20
+ * command: elegans explain 'A @ B' A='[[1, 2], [3, 4]]' B='[[5, 6], [7, 8]]'
  * prints: [[11 22]
  * prints:  [13 24]]
  * prints: images [70000,28,28], for training [60000,28,28], for testing [10000,28,28]

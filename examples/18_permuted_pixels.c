@@ -2,8 +2,11 @@
  *
  * A multilayer perceptron does not know that pixels have neighbours: shuffle the 784 pixels, the same way in every
  * image, and it learns as well. If the rows of its first kernel are shuffled along, it is even the same function.
+ * Drawn digits are learnt; `build/example_18_permuted_pixels mnist` shuffles the real ones.
  *
  * Slides: 001 "Multilayer Perceptron (MLP)": could permute the inputs and the learner would be oblivious.
+ * command: elegans train -d 'gen:digits?n=4000' -n 'dense 64 relu; dense 10 softmax' -o adam -e 8
+ * command: elegans train -d 'shuffled:gen:digits?n=4000' -n 'dense 64 relu; dense 10 softmax' -o adam -e 8
  * prints: pixels in order:      test accuracy 0.
  * prints: pixels shuffled:      test accuracy 0.
  * prints: they differ by less than .03
@@ -28,8 +31,9 @@ static eg_data *moved(const eg_data *data, const int *where) {
     return out;
 }
 
-static double learn(const char *what, const int *where) {
-    eg_data *train = eg_data_open("gen:digits?n=4000", "train"), *test = eg_data_open("gen:digits?n=2000", "test");
+static double learn(const char *source, const char *what, const int *where) {
+    eg_data *train = eg_data_open(source, "train"), *test = eg_data_open(source, "test");
+    if (eg_data_status(train) != EG_OK) return fprintf(stderr, "%s\n", eg_data_error(train)), NAN;
     eg_data *a = moved(train, where), *b = moved(test, where);
     eg_model *m = eg_model_parse(EG_SHAPE(PIXELS), "dense 64 relu; dense 10 softmax");
     eg_model_compile(m, .optimizer = eg_adam(), .seed = 1);
@@ -41,16 +45,17 @@ static double learn(const char *what, const int *where) {
     return accuracy;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    const char *source = argc > 1 ? argv[1] : "gen:digits?n=4000";
     int where[PIXELS];
     for (int i = 0; i < PIXELS; i++) where[i] = i;
-    double ordered = learn("pixels in order:", where);
+    double ordered = learn(source, "pixels in order:", where);
     srand(1);
     for (int i = PIXELS - 1; i > 0; i--) { /* Fisher and Yates */
         int j = rand() % (i + 1), kept = where[i];
         where[i] = where[j], where[j] = kept;
     }
-    double shuffled = learn("pixels shuffled:", where);
+    double shuffled = learn(source, "pixels shuffled:", where);
     if (fabs(ordered - shuffled) < .03) printf("they differ by less than .03\n");
     return !(fabs(ordered - shuffled) < .03);
 }

@@ -5,6 +5,8 @@
  * sum over its copies: here of all outputs, so for each weight the sum of the pixels it has met.
  *
  * Slides: 001 "Convolutional neural networks"; 002 "CNN simple".
+ * command: elegans inspect --net 'conv 1 5' --input 32x32x3
+ * command: elegans explain --net 'conv 1 2; dense 1' --input '[[1, 0, 2], [0, 1, 3], [1, 0, 1]]' --target 1
  * prints: 32x32x3 by a 5x5x3 neuron: [1,28,28,1], 76 parameters; dense: 2409232
  * prints: every one of 784 outputs is the neuron on its window
  * prints: every one of 75 gradients is the sum over the copies

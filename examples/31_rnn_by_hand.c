@@ -5,6 +5,7 @@
  * words, and as a loop over any number of them: the same number and the same gradients, which sum over the steps.
  *
  * Slides: 001 "Text (1D Sequences)", "Recurrent Neural Network".
+ * command: elegans explain --net 'one_hot 5; simple_rnn 3 no_bias; dense 1 sigmoid no_bias' --input 3,0,4 --target 1
  * prints: by hand: P = 0.####
  * prints: as a loop: P = 0.####
  * prints: outputs and gradients agree to 1e-12

@@ -5,6 +5,7 @@
  * angle: mistakes, log loss and the slope of each.
  *
  * Slides: 001 "Classification - What error are we minimizing?", "Local search for weight vector".
+ * command: elegans picture losses --svg losses.svg
  * prints: angle  mistakes  its slope  log loss  its slope
  * prints: the slope of the mistakes is 0 at all 9 angles
  * prints: descent on the log loss ends at

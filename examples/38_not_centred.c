@@ -6,6 +6,8 @@
  * differ.
  *
  * Slides: 002 "Pros and Cons" (not centered, why do we care?).
+ * command: elegans picture zigzag --svg zigzag.svg
+ * command: elegans explain 'sum(sigmoid(x) @ w)' x=-2,.5,1 w=.3,-.4,.1
  * prints: sigmoid: 1000 of 1000 gradients of 8 weights have one sign
  * prints: tanh:
  */

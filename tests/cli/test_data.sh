@@ -95,3 +95,17 @@ mkdir tools && printf '#!/bin/sh\nexit 6\n' >tools/curl && chmod +x tools/curl
 PATH=$folder/tools:$PATH
 refuse 66 'mnist is not here and could not be downloaded' train --data mnist
 [ -z "$(find cache -type f)" ] || fail "a part of a download was left"
+
+# ---- the pixels in another order: a dense network does not mind, if the order is the same ----
+run 0 train --data 'shuffled:gen:digits?n=1000' --net 'dense 32 relu; dense 10 softmax' --epochs 5 --out mixed -q
+run 0 evaluate mixed --data 'shuffled:gen:digits?n=1000' --json
+python3 - out <<'PY' || fail "shuffled pixels are not learnt"
+import json, sys
+assert json.load(open(sys.argv[1]))["accuracy"] > .6
+PY
+run 0 evaluate mixed --data 'gen:digits?n=1000' --json
+python3 - out <<'PY' || fail "nothing was shuffled"
+import json, sys
+assert json.load(open(sys.argv[1]))["accuracy"] < .4
+PY
+refuse 2 'unknown generated set' train --data shuffled:gen:nothing

@@ -164,7 +164,7 @@ refuse 2 "layer 'upsample' cannot be explained" explain --net 'upsample 2; dense
 refuse 2 "'dilation=2' of conv is not part" explain --net 'conv 1 2 dilation=2' --input 1,2,3,4,5,6,7,8,9 --shape 3x3 --target 1
 refuse 2 "'bidirectional' of lstm is not part" explain --net 'lstm 2 bidirectional' --input '[[1], [2]]' --target 1
 refuse 2 'words are whole numbers from 0 to 3' explain --net 'embedding 4 2; gru 2' --input 1,4 --target 1
-refuse 2 'has 3 numbers, --shape 2x2 needs 4' explain --net 'conv 1 2' --input 1,2,3 --shape 2x2 --target 1
+refuse 2 'has 3 numbers, which is not the shape .2,2.' explain --net 'conv 1 2' --input 1,2,3 --shape 2x2 --target 1
 refuse 2 'takes a shape such as' explain --net 'conv 1 2' --input 1,2,3 --shape 2by2 --target 1
 refuse 2 "did you mean 'huber'" explain --net 'dense 1' --input 1,2 --target 1 --loss hubr
 refuse 2 'takes a class number' explain --net 'dense 2' --input 1,2 --target 1,0 --loss multiclass_hinge

@@ -466,7 +466,7 @@ static void is_the_librarys(const example *e) {
         put(&input, i ? ", %.17g" : "%.17g", x[i]);
     }
     formula *f = formula_new();
-    char *formula_of_net = formula_net(f, &(formula_net_words){ e->net, input.at, "0", e->shape, "mse", 5 });
+    char *formula_of_net = formula_net(f, &(formula_net_words){ e->net, input.at, "0", "mse", shape, 5 });
     no_mistake(f, e->net);
     answers a = { .f = f, .root = formula_parse(f, formula_of_net) };
     double got = 0;

@@ -75,3 +75,16 @@ for content in broken:
     if not good:
         sys.exit(f"{len(content)} bytes: exit code {p.returncode}: {lines}")
 PY
+
+# a network that nobody trained
+run 0 inspect --net 'conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 120; dense 84; dense 10' --input 28x28
+says out '^parameters: 61706 '
+run 0 inspect --net 'dense 3 tanh; dense 1' --input 2 --json --svg net.svg
+same "$(field parameters out)" 13
+same "$(field weights_sha256 out)" null
+grep -q '<svg' net.svg || fail "no picture"
+refuse 2 'takes a shape such as' inspect --net 'dense 3' --input 2x
+refuse 2 'needs --input' inspect --net 'dense 3'
+refuse 2 'model file or --net' inspect
+refuse 2 'model file or --net' inspect model --net 'dense 3'
+refuse 2 'did you mean' inspect --net 'desne 3' --input 2
