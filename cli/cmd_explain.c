@@ -377,7 +377,7 @@ const cli_command cli_explain = {
                 "  elegans explain 'tanh(W @ x)' W='[[1, 2], [3, 4]]' x=.1,.2 --jacobian\n"
                 "  elegans explain '(w*2 - 1)^2' w=3 --nudge w=0.01\n"
                 "  elegans explain --net 'dense 2 tanh; dense 1 sigmoid' --input 1,2 --target 1\n"
-                "  elegans explain --net 'simple_rnn 2; dense 1 sigmoid' --input '[[1, 0], [0, 1]]' --target 1\n"
-                "  elegans explain --net 'conv 1 2 relu; max_pool; dense 1' --input '[[1, 0, 2], [0, 1, 3], [1, 0, 1]]' \\\n"
-                "      --target 1\n",
+                "  elegans explain --net 'simple_rnn 2; dense 1' --input '[[1, 0], [0, 1]]' -t 1\n"
+                "  elegans explain --net 'conv 1 2 relu; max_pool; dense 1' --target 1 \\\n"
+                "      --input '[[1, 0, 2], [0, 1, 3], [1, 0, 1]]'\n",
 };

@@ -117,11 +117,11 @@ static int run(int argc, char **argv) {
 
 const cli_command cli_inspect = {
     .name = "inspect",
-    .summary = "layers, parameters and preprocessing of a model file, or of a net",
+    .summary = "layers and parameters of a model file or a net",
     .usage = "MODEL [--json] [--svg FILE]\n       elegans inspect --net LAYERS --input SHAPE [--json] [--svg FILE]",
     .options = options,
     .run = run,
     .examples = "  elegans inspect mnist.safetensors\n"
                 "  elegans inspect mnist.safetensors --json | python3 -m json.tool\n"
-                "  elegans inspect --net 'conv 6 5 same relu; max_pool; dense 10 softmax' --input 28x28\n",
+                "  elegans inspect --net 'conv 6 5 relu; max_pool; dense 10' --input 28x28\n",
 };

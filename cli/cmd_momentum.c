@@ -321,7 +321,7 @@ static const char *const notes[] = {
 
 const cli_command cli_momentum = {
     .name = "momentum",
-    .summary = "what alpha and beta do: the way down a surface, and its damping",
+    .summary = "what alpha and beta do: a way down and its damping",
     .usage = "[--alpha X] [--beta X] [--svg FILE] [options]",
     .options = options,
     .run = run,

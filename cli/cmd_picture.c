@@ -63,7 +63,7 @@ static int run(int argc, char **argv) {
 
 const cli_command cli_picture = {
     .name = "picture",
-    .summary = "figures for a course: activations, ways of descent, preprocessing, losses, zig-zag",
+    .summary = "figures for a course: activations, descent, losses, ...",
     .usage = "NAME [--svg FILE]",
     .options = options,
     .run = run,

@@ -40,7 +40,7 @@ refuse 2 'needs the --out' train --data gen:xor --resume
 refuse 2 'not a file name' train --data gen:xor --out -
 refuse 2 '\-\-data are needed' predict m
 refuse 2 '\-\-data are needed' evaluate --data gen:xor
-refuse 2 'a model file is needed' inspect
+refuse 2 'a model file or --net' inspect
 refuse 2 'not both' predict m --data gen:xor --classes --proba
 refuse 2 'are needed' check --net 'dense 3'
 refuse 2 'a shape such as' check --net 'dense 3' --input 4y4
