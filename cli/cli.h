@@ -48,7 +48,7 @@ typedef enum cli_kind {
     CLI_COUNT,    /* int64_t: 0 or more, or CLI_ABSENT                                   */
     CLI_POSITIVE, /* int64_t: 1 or more, or CLI_ABSENT                                   */
     CLI_SEED,     /* int64_t: the same without a limit                                   */
-    CLI_REAL,     /* double; NAN where absent                                            */
+    CLI_REAL,     /* double; NAN where absent, HUGE_VAL for the option's word (one)      */
     CLI_BATCH,    /* int64_t: a positive number or "all" (EG_BATCH_ALL), or CLI_ABSENT   */
     CLI_MANY      /* cli_list of texts: may be repeated                                  */
 } cli_kind;
@@ -75,7 +75,7 @@ typedef struct cli_option {
     const char *argument; /* "N", "FILE"; NULL for flags */
     const char *help;     /* one line */
     cli_role role;
-    const char *const *words; /* of CLI_WORD; ends with NULL */
+    const char *const *words; /* of CLI_WORD, and one of CLI_REAL; ends with NULL */
     const char *group;        /* heading in help, on the first option of a group */
 } cli_option;
 

@@ -203,6 +203,29 @@ static eg_status on_begin(void *user, const eg_progress_info *info) {
     return t->o->dry_run ? EG_E_STOPPED : EG_OK;
 }
 
+static void print_rates(const eg_rate_search *found) {
+    for (int i = 0; i < found->n; i++) {
+        const eg_rate_trial *t = &found->trial[i];
+        cli_json json = { .stream = stdout };
+        cli_json_open(&json, NULL);
+        cli_json_text(&json, "event", "rate");
+        cli_json_real(&json, "lr", t->lr);
+        cli_json_real(&json, "loss", t->loss);
+        cli_json_text(&json, "outcome", t->diverged ? "diverged" : t->lr == found->lr ? "picked" : "learnt");
+        cli_json_close(&json);
+    }
+}
+
+/* --lr auto; a dry run leaves it open. */
+static int find_rate(train_options *o, eg_model *model, const sets *s) {
+    eg_rate_search found = { 0 };
+    if (!isinf(o->lr) || o->dry_run) return CLI_GO_ON;
+    eg_status status = training_rate(o, model, s->train, s->validation, &found);
+    if (o->json) print_rates(&found);
+    if (status != EG_OK) return cli_fail(status);
+    return o->plot ? plot_rates(o->plot, &found, o->quiet) : CLI_GO_ON;
+}
+
 static eg_status fit(const train_options *o, eg_model *model, const sets *s, const char *chosen) {
     teller t = { o, s, chosen };
     spark line;
@@ -280,6 +303,7 @@ static int train(train_options *o, sets *s, eg_model **model) {
     if ((code = get_model(o, s, model)) >= 0) return code;
     if (o->out && (code = cli_check_space(o->out, eg_model_parameters(*model) * (int64_t)sizeof(float))) >= 0)
         return code;
+    if ((code = find_rate(o, *model, s)) >= 0) return code;
     eg_status status = fit(o, *model, s, chosen);
     if (status == EG_E_STOPPED && o->dry_run && !cli_signal) {
         cli_put_settings(&cli_train, o, stdout);

@@ -176,7 +176,9 @@ static int run_fold(const train_options *base, const tune *t, const eg_data *tra
     eg_model *model = NULL;
     training_choose(&o, &s, net, chosen, sizeof chosen);
     int code = training_model(&o, train, &model);
-    eg_status status = code < 0 ? training_fit(&o, model, train, NULL, NULL, 0) : EG_OK;
+    eg_rate_search found;
+    eg_status status = code < 0 && isinf(o.lr) ? training_rate(&o, model, train, NULL, &found) : EG_OK;
+    if (code < 0 && status == EG_OK) status = training_fit(&o, model, train, NULL, NULL, 0);
     *of_train = *of_held = NAN;
     if (status == EG_OK && code < 0) {
         eg_scores a = eg_model_evaluate(model, train), b = eg_model_evaluate(model, held);

@@ -115,6 +115,7 @@ static int store(const cli_option *option, void *target, const char *value) {
     case CLI_SEED:
         return parse_integer(value, 0, INT64_MAX, field);
     case CLI_REAL:
+        if (option->words && strcmp(option->words[0], value) == 0) return *(double *)field = HUGE_VAL, 1;
         return parse_real(value, field);
     case CLI_BATCH:
         return parse_batch(value, field);
@@ -145,6 +146,9 @@ static int wrong_value(const char *where, const cli_option *option, const char *
                                          [CLI_BATCH] = "a number of samples or 'all'",
                                          [CLI_MANY] = "at most 32 repetitions",
                                          [CLI_TEXT] = "a text" };
+    if (option->kind == CLI_REAL && option->words)
+        return cli_error(CLI_USAGE, "%s%s takes a number or '%s', not '%s'", where, option->name, option->words[0],
+                         value);
     if (option->kind != CLI_WORD)
         return cli_error(CLI_USAGE, "%s%s takes %s, not '%s'", where, option->name, wants[option->kind], value);
     char list[160];

@@ -82,6 +82,51 @@ static int draw_curves(const char *path, const eg_history *h) {
     return picture_save(&p, path);
 }
 
+/* ---- learning rates -------------------------------------------------------------------------------------- */
+
+/* The trials' losses over their rates; those that ran away are on the upper edge. */
+static void draw_rates(picture *p, const eg_rate_search *found) {
+    double lr[EG_RATE_TRIALS], loss[EG_RATE_TRIALS], diverged[EG_RATE_TRIALS], picked[EG_RATE_TRIALS];
+    plot_range r = PLOT_NOTHING;
+    for (int i = 0; i < found->n; i++) {
+        const eg_rate_trial *t = &found->trial[i];
+        lr[i] = t->lr;
+        loss[i] = t->diverged ? NAN : t->loss;
+        picked[i] = t->lr == found->lr ? t->loss : NAN;
+    }
+    plot_include(&r, loss, found->n, 1);
+    r.log = r.low > 0 && r.high / r.low > 20;
+    r = plot_padded(r);
+    for (int i = 0; i < found->n; i++) diverged[i] = found->trial[i].diverged ? r.high : NAN;
+    plot c = plot_begin(p, (plot_opt){ .left = MARGIN,
+                                       .top = MARGIN,
+                                       .width = CHART,
+                                       .height = CHART_HIGH,
+                                       .x = { lr[found->n - 1] / 2, lr[0] * 2, 1 },
+                                       .y = r,
+                                       .title = "loss after the trial",
+                                       .x_label = "learning rate" });
+    plot_curve(&c, lr, loss, found->n, PEN(.stroke = PICTURE_BLUE, .width = 2));
+    plot_points(&c, lr, loss, found->n, 3.5, PEN(.fill = PICTURE_BLUE));
+    plot_points(&c, lr, diverged, found->n, 4.5, PEN(.fill = PICTURE_RED));
+    plot_points(&c, lr, picked, found->n, 7, PEN(.stroke = PICTURE_BLUE, .width = 2));
+}
+
+int plot_rates(const char *folder, const eg_rate_search *found, int quiet) {
+    const plot_entry entries[] = { { "tried", PEN(.fill = PICTURE_BLUE), 3.5 },
+                                   { "diverged", PEN(.fill = PICTURE_RED), 4.5 },
+                                   { "picked", PEN(.stroke = PICTURE_BLUE, .width = 2), 7 } };
+    char path[1024];
+    picture p;
+    snprintf(path, sizeof path, "%.1000s/rates.svg", folder);
+    picture_open(&p, CHART + 110 + 2 * MARGIN, CHART_HIGH + 2 * MARGIN, "learning rates on trial");
+    draw_rates(&p, found);
+    plot_legend(&p, MARGIN + CHART, 34, entries, 3);
+    int code = picture_save(&p, path);
+    if (code < 0 && !quiet) cli_tell("pictures", "%s: rates.svg", folder);
+    return code;
+}
+
 /* ---- boundaries ------------------------------------------------------------------------------------------ */
 
 static int inputs_of(const eg_data *data) {

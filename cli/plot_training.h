@@ -14,6 +14,9 @@ int plot_folder(const char *folder);
 int plot_training(const char *folder, eg_model *model, const eg_data *train, const eg_data *validation,
                   const char *loss, int quiet);
 
+/* rates.svg: the loss of each learning rate on trial. */
+int plot_rates(const char *folder, const eg_rate_search *found, int quiet);
+
 /* Its parts, which other commands draw too: each gets its file, and says in *drawn whether there was anything. */
 int plot_boundary(const char *path, eg_model *model, const eg_data *train, const eg_data *validation, int *drawn);
 int plot_filters(const char *path, eg_model *model, int *drawn);

@@ -124,7 +124,10 @@ static void put_setting(const cli_option *option, const void *from, FILE *stream
         fputs("true", stream);
         break;
     case CLI_REAL:
-        cli_put_real(stream, *(const double *)field);
+        if (isinf(*(const double *)field))
+            fputs(option->words[0], stream);
+        else
+            cli_put_real(stream, *(const double *)field);
         break;
     case CLI_WORD:
         fputs(option->words[*(const int64_t *)field], stream);

@@ -16,6 +16,7 @@ const char *const training_scalings[] = {
 };
 const char *const training_reductions[] = { "mean", "sum", NULL };
 const char *const training_dialects[] = { "keras", "torch", "keras2", NULL };
+const char *const training_rates[] = { "auto", NULL };
 const char *const training_shuffles[] = { "epoch", "off", "replacement", NULL };
 const char *const training_schedules[] = {
 #define NAME(symbol, name, formula) name,
@@ -226,7 +227,7 @@ static int read_metrics(const train_options *o, int classes, eg_metric *out) {
 
 static eg_optimizer *make_optimizer(const train_options *o, eg_dialect dialect) {
     return eg_optimizer_new(o->optimizer, (eg_optimizer_opt){ .size_ = sizeof(eg_optimizer_opt),
-                                                              .lr = given(o->lr),
+                                                              .lr = isinf(o->lr) ? 0 : given(o->lr),
                                                               .momentum = given(o->momentum),
                                                               .rho = given(o->rho),
                                                               .beta1 = given(o->beta1),
@@ -308,21 +309,55 @@ static int add_callbacks(const train_options *o, const eg_callback *given, int n
 
 enum { GIVEN_CALLBACKS = 8, OWN_CALLBACKS = 4 };
 
+/* What fit and the search for its rate are told alike. */
+static eg_fit_opt fit_options(const train_options *o, const eg_data *validation) {
+    return (eg_fit_opt){ .size_ = sizeof(eg_fit_opt),
+                         .validation = validation,
+                         .epochs = (int)o->epochs,
+                         .batch = o->batch,
+                         .shuffle = (eg_shuffle)cli_or(o->shuffle, EG_SHUFFLE_EACH_EPOCH),
+                         .schedule = (eg_schedule)cli_or(o->schedule, EG_SCHEDULE_CONSTANT),
+                         .schedule_opt = { .factor = or_zero(o->schedule_factor),
+                                           .every = or_zero(o->schedule_every),
+                                           .end = or_zero(o->schedule_end),
+                                           .warm_up = or_zero(o->warm_up) },
+                         .tolerance = or_zero(o->tolerance),
+                         .max_steps = cli_or(o->steps, 0),
+                         .stop = &cli_signal };
+}
+
+static void tell_rates(const eg_rate_search *found) {
+    char text[400] = "";
+    size_t used = 0;
+    for (int i = 0; i < found->n && used < sizeof text; i++) {
+        const eg_rate_trial *t = &found->trial[i];
+        used += (size_t)snprintf(text + used, sizeof text - used, t->diverged ? "%s%g diverged" : "%s%g loss %.4g",
+                                 i ? ", " : "", t->lr, t->loss);
+    }
+    if (found->lr > 0)
+        cli_tell("rate", "tried %s; picked %g", text, found->lr);
+    else
+        cli_tell("rate", "tried %s", text);
+}
+
+eg_status training_rate(train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
+                        eg_rate_search *found) {
+    eg_status status = eg_model_find_rate_(model, train, fit_options(o, validation), found);
+    if (!o->quiet && found->n) tell_rates(found);
+    if (status == EG_OK) o->lr = found->lr;
+    return status;
+}
+
 eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
                        const eg_callback *callbacks, int n) {
     eg_callback all[GIVEN_CALLBACKS + OWN_CALLBACKS] = { 0 };
-    int count = add_callbacks(o, callbacks, n, all);
-    eg_schedule_opt schedule = { .factor = or_zero(o->schedule_factor),
-                                 .every = or_zero(o->schedule_every),
-                                 .end = or_zero(o->schedule_end),
-                                 .warm_up = or_zero(o->warm_up) };
-    eg_status status =
-        eg_model_fit(model, train, .validation = validation, .epochs = (int)o->epochs, .batch = o->batch,
-                     .shuffle = (eg_shuffle)cli_or(o->shuffle, EG_SHUFFLE_EACH_EPOCH),
-                     .schedule = (eg_schedule)cli_or(o->schedule, EG_SCHEDULE_CONSTANT), .schedule_opt = schedule,
-                     .tolerance = or_zero(o->tolerance), .max_steps = cli_or(o->steps, 0), .callbacks = all,
-                     .n_callbacks = count, .progress = o->quiet ? NULL : stderr, .stop = &cli_signal,
-                     .checkpoint = o->checkpoint && !o->dry_run ? o->out : NULL, .resume = o->resume);
-    for (int i = n; i < count; i++) eg_callback_free(&all[i]);
+    eg_fit_opt opt = fit_options(o, validation);
+    opt.callbacks = all;
+    opt.n_callbacks = add_callbacks(o, callbacks, n, all);
+    opt.progress = o->quiet ? NULL : stderr;
+    opt.checkpoint = o->checkpoint && !o->dry_run ? o->out : NULL;
+    opt.resume = o->resume;
+    eg_status status = eg_model_fit_(model, train, opt);
+    for (int i = n; i < opt.n_callbacks; i++) eg_callback_free(&all[i]);
     return status;
 }

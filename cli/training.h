@@ -22,6 +22,7 @@ typedef struct train_options {
 /* Words in the order of their enums (tasks from 1). */
 extern const char *const training_tasks[], *const training_scalings[];
 extern const char *const training_reductions[], *const training_dialects[];
+extern const char *const training_rates[]; /* "auto": lr is HUGE_VAL until it is found */
 extern const char *const training_shuffles[], *const training_schedules[], *const training_missing[];
 
 /* "key=value" of --set over the settings. */
@@ -41,6 +42,10 @@ enum { TRAINING_NET = 192 };
 void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size);
 /* A compiled model for this data; free it also after a mistake. */
 int training_model(const train_options *o, const eg_data *data, eg_model **out);
+/* Finds the learning rate that "auto" stands for, tells what was tried (unless quiet), and puts the picked one into the
+ * settings and the model. */
+eg_status training_rate(train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
+                        eg_rate_search *found);
 /* At most 8 callbacks of the caller's; those that the settings ask for come behind them. */
 eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
                        const eg_callback *callbacks, int n);

@@ -161,13 +161,35 @@ typedef struct eg_fit_opt {
     int resume;             /* go on with the run that the model was loaded from */
     eg_augment augment;     /* of training samples, anew in each epoch; a resumed run gives it again */
 } eg_fit_opt;
-/* DIVERGED when the loss is not finite: the steps since the state was last kept (at most 64) are made again, and the message
- * names the step, the layer and the op that gave the first number that is not finite; the model stays as it was before
- * that step. (Of a state of more than 256 MB nothing is kept, and the first bad parameter is named.) */
+/* DIVERGED when the loss is not finite: the steps since the state was last kept (at most 64) are made again, and the
+ * message names the step, the layer and the op that gave the first number that is not finite; the model stays as it
+ * was before that step. (Of a state of more than 256 MB nothing is kept, and the first bad parameter is named.) */
 EG_API eg_status eg_model_fit_(eg_model *model, const eg_data *data, eg_fit_opt opt);
 #define eg_model_fit(m, ...) EG_MODEL_FIT_(m, __VA_ARGS__, .size_ = sizeof(eg_fit_opt))
 #define EG_MODEL_FIT_(m, data, ...) eg_model_fit_(m, data, (eg_fit_opt){ __VA_ARGS__ })
 EG_API const eg_history *eg_model_history(const eg_model *model); /* of the last fit; borrowed */
+
+/* Tries learning rates: 1, .1, .01, ... each from the same parameters for the first steps of the fit that the options
+ * describe (200 at most), at a constant rate, until two in turn are no better than the best. The one with the lowest
+ * loss over the last quarter of its steps, or the smallest that comes close (a quarter, or a twentieth of what was
+ * learnt), becomes the model's learning rate; all else is as it was, so that a fit then gives the bits of one that was
+ * told this rate. The rule is the lecture's, "try a large value first: .1 or even 1; divide by 10 and retry in case of
+ * divergence". DIVERGED if no rate lowers the loss. */
+enum { EG_RATE_TRIALS = 8 };
+typedef struct eg_rate_trial {
+    double lr, loss; /* over the last quarter; not finite: stopped there */
+    int diverged;    /* or the loss is no lower than at a rate of 0 */
+} eg_rate_trial;
+typedef struct eg_rate_search {
+    double lr;       /* the picked one */
+    double unlearnt; /* the loss of the same steps at a rate of 0 */
+    int n;
+    eg_rate_trial trial[EG_RATE_TRIALS];
+} eg_rate_search;
+EG_API eg_status eg_model_find_rate_(eg_model *model, const eg_data *data, eg_fit_opt opt, eg_rate_search *out);
+/* eg_model_find_rate(m, train, &found, .epochs = 5, .batch = 64); `found` may be NULL */
+#define eg_model_find_rate(m, ...) EG_MODEL_FIND_RATE_(m, __VA_ARGS__, .size_ = sizeof(eg_fit_opt))
+#define EG_MODEL_FIND_RATE_(m, data, out, ...) eg_model_find_rate_(m, data, (eg_fit_opt){ __VA_ARGS__ }, out)
 
 /* ---- evaluate and predict -------------------------------------------------------------------------------- */
 

@@ -5,10 +5,11 @@
  *
  *     recipe.c    recipe -> loss, metrics, defaults          prepare.c  preprocessing: fitted, stored, built
  *     batch.c    rows of a data set -> input buffers
- *     step.c      recipe + model -> graph -> program         fit.c      the loop
+ *     step.c      recipe + model -> graph -> program         fitting.c  one step of a fit; fit.c the loop
  *     score.c     sums of a program -> scores                progress.c the bar
  *     evaluate.c  evaluate, predict                          file.c     save, load, resume
- *     coordinate.c  training without gradients         diverged.c where the first bad number came from
+ *     coordinate.c  training without gradients              diverged.c where the first bad number came from
+ *     rate.c      learning rates on trial
  */
 #ifndef EG_TRAIN_TRAINER_H
 #define EG_TRAIN_TRAINER_H
@@ -179,19 +180,6 @@ void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order
 /* schedule.c */
 /* ARGUMENT error for an unknown schedule or options that make no sense. */
 eg_status eg_schedule_check(eg_schedule schedule, eg_schedule_opt opt);
-
-/* diverged.c */
-/* A training step as a program of which every value can be looked at. */
-typedef struct eg_autopsy {
-    eg_step_graph step;
-    eg_value **looked; /* [n]: the program's roots */
-    int n;
-    eg_program *program; /* to be bound and run as the training step is; it changes no variable */
-} eg_autopsy;
-eg_status eg_autopsy_new(eg_model *model, int64_t batch, const eg_data *data, int weighted, eg_autopsy *out);
-/* After a run: "layer dense_2, op exp gave inf ..." into `text`, "" if all is finite. */
-eg_status eg_autopsy_find(const eg_autopsy *autopsy, char *text, size_t size);
-void eg_autopsy_free(eg_autopsy *autopsy); /* also after a failure */
 
 /* progress.c */
 typedef struct eg_bar eg_bar;

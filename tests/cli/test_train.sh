@@ -36,6 +36,24 @@ same "$(field test out)" null
 run 0 inspect named --json
 same "$(field classes out)" '["caf\u00e9", "x,y"]'
 
+# ---- a learning rate that is found on trial: the bits of the one that was said ----
+run 0 train --data gen:moons --optimizer sgd --lr auto --epochs 3 -q --json --out found --plot pictures
+same "$(head -n 1 out | cut -c 1-31)" '{"event":"rate","lr":1,"loss":0'
+same "$(grep -c '"outcome":"picked"' out)" 1
+hash=$(field weights_sha256 out)
+[ -s pictures/rates.svg ] || fail "no picture of the rates"
+lr=$(sed -n 's/^lr = //p' found.config)
+run 0 train --data gen:moons --optimizer sgd --lr "$lr" --epochs 3 -q --json
+same "$(field weights_sha256 out)" "$hash"
+run 0 train --data gen:moons --lr auto --epochs 1
+says err '^rate  *tried 1 '
+says err 'picked'
+run 0 train --data gen:moons --lr auto --dry-run -q
+says out '^lr = auto$'
+refuse 2 "takes a number or 'auto', not 'fast'" train --data gen:moons --lr fast
+rm -r pictures
+rm found found.config
+
 # ---- settings: a file, over it the line, over both --set ----
 run 0 train --data gen:spiral --dry-run -q --net 'dense 5 tanh
 dense 3 softmax' --lr 0.25 --batch all --nesterov --optimizer sgd --momentum 0.5 -v .2

@@ -13,8 +13,8 @@ refuse 2 'unknown option --zzz' train --data gen:xor --zzz 1
 refuse 2 'unknown option -Z' train -Z
 refuse 2 '\-\-lr needs a value' train --data gen:xor --lr
 refuse 2 '\-\-lr needs a value' train --data gen:xor --lr --epochs 3
-refuse 2 "a number, not 'much'" train --data gen:xor --lr much
-refuse 2 "a number, not 'nan'" train --data gen:xor --lr nan
+refuse 2 "a number or 'auto', not 'much'" train --data gen:xor --lr much
+refuse 2 "a number or 'auto', not 'nan'" train --data gen:xor --lr nan
 refuse 2 '1 or more' train --data gen:xor --epochs 0
 refuse 2 '1 or more' train --data gen:xor --epochs 99999999999
 refuse 2 "or 'all'" train --data gen:xor --batch -3

@@ -57,8 +57,8 @@ static void test_a_rate_that_is_too_large(void **state) {
     eg_model *model = two_layers();
     eg_model_compile(model, .optimizer = eg_sgd(.lr = 1e30), .seed = 1);
     eg_status status = eg_model_fit(model, data, .epochs = 3, .batch = 16);
-    EXPECT(model, status, "in epoch 1, step 2: layer dense_1, op matmul gave", "inf in 16 of 16 places (of numbers from ",
-           "try a smaller learning rate than 1e+30");
+    EXPECT(model, status, "in epoch 1, step 2: layer dense_1, op matmul gave",
+           "inf in 16 of 16 places (of numbers from ", "try a smaller learning rate than 1e+30");
     assert_finite(model);
     eg_model_free(model);
     eg_data_free(data);
@@ -94,7 +94,8 @@ static void test_a_logarithm_of_zero_in_a_layer(void **state) {
     eg_model *model = eg_sequential(EG_SHAPE(2), eg_lambda(logarithm, NULL), eg_dense(1));
     eg_model_compile(model, .optimizer = eg_sgd(.lr = .01), .seed = 1);
     eg_status status = eg_model_fit(model, data, .batch = ROWS);
-    EXPECT(model, status, "in epoch 1, step 1: layer lambda, op log gave -inf in 2 of 128 places (of numbers from 0 to",
+    EXPECT(model, status,
+           "in epoch 1, step 1: layer lambda, op log gave -inf in 2 of 128 places (of numbers from 0 to",
            "it is the first step: look at the data");
     eg_model_free(model);
     eg_data_free(data);
@@ -110,7 +111,8 @@ static void test_a_logarithm_of_zero_in_the_loss(void **state) {
     eg_model *model = eg_sequential(EG_SHAPE(2), eg_dense(1));
     eg_model_compile(model, .optimizer = eg_sgd(.lr = .001), .loss_fn = log_loss, .seed = 1);
     eg_status status = eg_model_fit(model, data, .batch = 8, .shuffle = EG_SHUFFLE_OFF);
-    EXPECT(model, status, "in epoch 1, step 6: loss, op log gave -inf in 1 of 8 places", "try a smaller learning rate");
+    EXPECT(model, status, "in epoch 1, step 6: loss, op log gave -inf in 1 of 8 places",
+           "try a smaller learning rate");
     assert_finite(model);
     eg_model_free(model);
     eg_data_free(data);
