@@ -71,6 +71,7 @@ ports: ## compile the kernels for AArch64 and WebAssembly with the cross compile
 wasm: build ## the library for WebAssembly in build/web; its tests, bits and speed in node (clang, lld, wasi-libc)
 	@JOBS=$(JOBS) tools/wasm.sh build $(BUILD)/web
 	@tools/wasm.sh run $(BUILD)/web tests kernels tensor graph ops compile runtime nn optim
+	@tools/wasm.sh run $(BUILD)/web calls
 	@tools/wasm.sh run $(BUILD)/web bits $(BUILD)/elegans
 	@tools/wasm.sh run $(BUILD)/web bench
 	@cmake --build $(BUILD) --target bench_tiles -j $(JOBS) >/dev/null && echo "natively:" && $(BUILD)/bench_tiles library
