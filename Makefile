@@ -2,10 +2,12 @@
 BUILD   ?= build
 JOBS    ?= $(shell nproc)
 FUZZ_SECONDS ?= 10
+BENCH_VENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/elegans/peers
+BENCH ?= # options of bench/bench.py, e.g. BENCH='--only conv --threads 1'
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build bench check check-long demo asan ubsan tsan hostile fuzz amalgamation ports wasm layers size fmt clean help
+.PHONY: build bench bench-peers check check-long demo asan ubsan tsan hostile fuzz amalgamation ports wasm layers size fmt clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,9 +32,14 @@ check-long: ## the same with the long loops of the tests switched on (EG_LONG=1)
 	@cmake -S . -B build-long -DEG_TEST_TIMEOUT=7200 >/dev/null && cmake --build build-long -j $(JOBS)
 	@EG_LONG=1 tools/run_tests.sh build-long -j $(JOBS)
 
-bench: build ## speed beside the peers that are installed (PyTorch, OpenBLAS), sizes, start-up; minutes
+bench: build ## speed beside the peers that Debian has installed, the machine's limits, sizes; minutes
 	@cmake --build $(BUILD) --target benchmarks -j $(JOBS)
-	@python3 bench/bench.py $(BUILD) --markdown $(BUILD)/bench.md --json $(BUILD)/bench.json
+	@python3 bench/bench.py $(BUILD) $(BENCH) --markdown $(BUILD)/bench.md --json $(BUILD)/bench.json
+
+bench-peers: build ## the same beside PyTorch, JAX, TensorFlow, scikit-learn, FANN, oneDNN: installs them in BENCH_VENV=~/.cache/elegans/peers
+	@bench/install_peers.sh $(BENCH_VENV)
+	@cmake -S . -B $(BUILD) >/dev/null
+	@$(MAKE) bench BENCH="--peers $(BENCH_VENV) $(BENCH)"
 
 # Every test once more in a build of its own that watches it: $(1) folder, $(2) options for CMake.
 # A refused huge allocation is what some tests ask for, so it must come back as NULL.

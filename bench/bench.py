@@ -1,17 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures elegans beside its peers in one job and prints a table.
+"""Measures elegans beside its peers in one job and writes a table.
 
-usage: bench.py BUILD [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
+usage: bench.py BUILD [--only WORDS] [--sides NAMES] [--threads 1,2] [--rounds N] [--milliseconds N] [--peers FOLDER] [--lock FILE] [--fifo N]
+                [--markdown FILE] [--json FILE]
 
-Both sides do the same work in turn, A B A B ..., each in a process of its own; a figure is the median of the rounds' medians, a
-ratio is elegans' time over the peer's, round by round, as median and range: below 1 elegans is faster. Peers are measured at
-their best setting (peer_torch.py says which) and only where they are installed.
+Every side is a process of its own that stays warm; all are asked to do the same work of works.txt in turn, A B A B ...: a figure is the median
+over the rounds of a side's own medians, a ratio is elegans' time over the peer's, round by round, as median and range: below 1 elegans is
+faster. Peers are measured at their best setting (peer_*.py say which), and only where they are installed: --peers names a folder with a virtual
+environment (`make bench-peers` makes it). What the machine can do at most is measured in the same job. --lock FILE is held during the rounds
+of one work, for machines where others measure too; --fifo N runs the rounds (not the preparations) at that real-time priority where that is
+allowed.
 """
 import argparse
+import datetime
+import fcntl
+import functools
 import json
 import os
 import platform
+import select
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -20,53 +29,248 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PREPARE_SECONDS, RUN_SECONDS, LONGEST_SECONDS = 300, 60, 20
+GROUPS = [
+    ("gemm", "Products"), ("conv", "Convolutions, batch 64"), ("step", "Training steps"), ("build", "Building a program"),
+    ("predict", "Predictions"), ("map", "Functions, 65,536 floats"), ("update", "Updates"), ("read", "Reading"), ("end", "From start to end"),
+]
 
 
-def lines_of(command, **environment):
-    """The JSON lines that a program prints; none if it cannot run."""
+# ---- sides ----------------------------------------------------------------------------------------------------------
+
+
+def at_start(cpus, niceness):
+    os.sched_setaffinity(0, cpus)
     try:
-        # A forced core type would halve OpenBLAS: peers choose for themselves.
+        os.nice(niceness)
+    except OSError:
+        pass
+
+
+def at_priority(pid, level):
+    """Every thread of the process, where the system allows it."""
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setscheduler(int(task), os.SCHED_FIFO if level else os.SCHED_OTHER, os.sched_param(level))
+    except OSError:
+        pass
+
+
+class Side:
+    """A process that answers requests (bench.h). One that dies or hangs offers nothing from then on."""
+
+    def __init__(self, command, threads, environment, niceness):
         clean = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
-        done = subprocess.run(command, capture_output=True, text=True, env={**clean, **environment}, timeout=600)
+        cpus = sorted(os.sched_getaffinity(0))[:threads]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env={**clean, "OMP_NUM_THREADS": str(threads), "EG_THREADS": str(threads), **environment},
+            preexec_fn=lambda: at_start(cpus, niceness))
+        self.name = os.path.basename(command[-2] if command[-1].isdigit() else command[0])
+
+    def ask(self, request, seconds):
+        if not self.process:
+            return {"no": "it stopped"}
+        try:
+            self.process.stdin.write(request + "\n")
+            self.process.stdin.flush()
+            if select.select([self.process.stdout], [], [], seconds)[0]:
+                return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            pass
+        self.end()
+        return {"no": "it stopped"}
+
+    def end(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def imports(python, module):
+    try:
+        return subprocess.run([python, "-c", f"import {module}"], capture_output=True, timeout=120).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    if done.returncode != 0:
-        return []
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return False
 
 
-def python_with_torch():
+def python_sides(options):
+    """(command, environment) of each peer in Python that can be imported: those of the folder, and Debian's PyTorch."""
+    wanted = options.sides.split(",")
+    return [(c, e) for c, e in all_python_sides(options.peers) if any(word in " ".join(c) for word in wanted)]
+
+
+@functools.lru_cache
+def all_python_sides(peers):
+    python, found = os.path.join(peers, "bin", "python"), []
+    shim = os.path.join(peers, "mkl.so")
+    if os.path.exists(python):
+        for script, module in (("peer_torch.py", "torch"), ("peer_jax.py", "jax"), ("peer_keras.py", "tensorflow"), ("peer_sklearn.py", "sklearn")):
+            if os.path.exists(os.path.join(HERE, script)) and imports(python, module):
+                preload = {"LD_PRELOAD": shim} if module == "torch" and os.path.exists(shim) else {}
+                found.append(([python, os.path.join(HERE, script)], preload))
     for python in ("/usr/bin/python3", sys.executable):
-        if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
-            return python
-    return None
+        if imports(python, "torch"):
+            found.append(([python, os.path.join(HERE, "peer_torch.py")], {}))
+            break
+    return found
 
 
-def sides_for(build, threads, seconds):
-    """Commands whose lines are compared by name; the first is elegans."""
-    sides = [[os.path.join(build, "bench_step"), "-j", "-t", str(threads)],
-             [os.path.join(build, "bench_recurrent"), "-j", "-t", str(threads)]]
-    python = python_with_torch()
-    if python:
-        sides.append([python, os.path.join(HERE, "peer_torch.py"), str(threads), str(seconds)])
-    sides.append([os.path.join(build, "bench_product"), str(threads)])
-    sides.append([os.path.join(build, "bench_conv"), str(threads), "networks"])
-    if os.path.exists(os.path.join(build, "peer_openblas")):
-        sides.append([os.path.join(build, "peer_openblas"), str(threads)])
-    return sides
+def side_commands(options):
+    programs = [name for name in ("bench_works", "bench_limits", "peer_openblas", "peer_onednn", "peer_fann")
+                if os.path.exists(os.path.join(options.build, name))]
+    commands = [([os.path.join(options.build, name), "-s", "-t"], {}) for name in programs] 
+    wanted = options.sides.split(",") + ["bench_"]
+    return [(c, e) for c, e in commands if any(word in " ".join(c) for word in wanted)] + python_sides(options)
 
 
-def collect(build, rounds, seconds):
-    """figures[(name, threads)][side] = medians of the rounds, in microseconds; work[(name, threads)] = FLOPs."""
-    figures, work = {}, {}
-    keep_memory = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
-    for threads in (1, 2):
-        for _ in range(rounds):
-            for command in sides_for(build, threads, seconds):
-                for line in lines_of(command, **keep_memory):
-                    figures.setdefault((line["name"], threads), {}).setdefault(line["side"], []).append(line["us"])
-                    work[line["name"], threads] = line.get("flops", work.get((line["name"], threads), 0))
-    return figures, work
+# ---- works ----------------------------------------------------------------------------------------------------------
+
+
+def works_of(only):
+    with open(os.path.join(HERE, "works.txt"), encoding="utf-8") as file:
+        lines = [line.strip() for line in file if "|" in line and not line.startswith("#")]
+    parts = [[part.strip() for part in line.split("|")] for line in lines]
+    return [(p[0], p[1], line) for p, line in zip(parts, lines) if not only or only in p[1] or p[0] in only.split(",") or p[0] == "limit"]
+
+
+class Lock:
+    """Held by one measurement at a time on this machine; nothing if no file is named."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        self.file = open(self.path, "a", encoding="utf-8") if self.path else None
+        if self.file:
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_):
+        if self.file:
+            self.file.close()
+
+
+def measure_work(line, sides, options):
+    """{side: {"us": [of the rounds], "flops": n}}, and {side's program: why not}."""
+    ready, why = [], {}
+    for side in sides:
+        answer = side.ask("work " + line, PREPARE_SECONDS)
+        if "ready" in answer:
+            ready.append((side, answer))
+        else:
+            why[side.name] = answer["no"]
+    figures = {answer["side"]: {"us": [], "flops": answer["flops"]} for _, answer in ready}
+    with Lock(options.lock):
+        for side, _ in ready:
+            at_priority(side.process.pid, options.fifo)
+        for _ in range(options.rounds):
+            for side, answer in ready:
+                times = side.ask(f"run {options.milliseconds}", RUN_SECONDS)
+                if "us" in times:
+                    figures[answer["side"]]["us"].append(times["us"])
+        for side, _ in ready:
+            if side.process:
+                at_priority(side.process.pid, 0)
+    return {name: figure for name, figure in figures.items() if figure["us"]}, why
+
+
+# ---- from start to end --------------------------------------------------------------------------------------------
+
+
+def data_folder():
+    """Where mnist/ and tabular/ are."""
+    for folder in (os.environ.get("ELEGANS_DATA", ""), os.path.join(HERE, "..", "..", "shared", "data")):
+        if folder and os.path.isdir(os.path.join(folder, "tabular")):
+            return folder
+    return ""
+
+
+def end_commands(line, options, threads, folder):
+    """{side: (command, environment)} of a work from start to end."""
+    _, _, keys, command = [part.strip() for part in line.split("|", 3)]
+    task, data = keys.split("=")[1], data_folder()
+    if not data and task != "spiral":
+        return {}
+    words = [word.format(data=data, out=os.path.join(folder, "model")) for word in shlex.split(command)]
+    commands = {"elegans": ([os.path.join(options.build, "elegans"), *words, "--threads", str(threads)], {})}
+    for python_command, environment in python_sides(options):
+        module = {"peer_torch.py": "torch", "peer_jax.py": "jax", "peer_keras.py": "tensorflow", "peer_sklearn.py": "sklearn"}[os.path.basename(python_command[1])]
+        if module == "sklearn" and task == "mnist":
+            continue  # it has no RMSprop
+        name = module + " (Debian)" if python_command[0] == "/usr/bin/python3" else module
+        commands[name] = ([python_command[0], os.path.join(HERE, "peer_ends.py"), module, task, data, os.path.join(folder, module), str(threads)], environment)
+    return commands
+
+
+def run_process(command, environment, threads, fifo):
+    """Microseconds from start to end, and the peak of memory in bytes as far as looking every 5 ms shows it; None where it fails."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+    cpus, start, peak = sorted(os.sched_getaffinity(0))[:threads], time.perf_counter(), 0
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**clean, "EG_THREADS": str(threads), **environment},
+                               preexec_fn=lambda: at_start(cpus, -10 if fifo else 0))
+    if fifo:
+        at_priority(process.pid, fifo)
+    status = f"/proc/{process.pid}/status"
+    while process.poll() is None:
+        try:
+            with open(status, encoding="ascii") as file:
+                peak = max([peak] + [int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM")])
+        except OSError:
+            pass
+        try:
+            process.wait(0.005)
+        except subprocess.TimeoutExpired:
+            pass
+    return (None, peak) if process.returncode else ((time.perf_counter() - start) * 1e6, peak)
+
+
+def measure_end(line, threads, options):
+    figures, why = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        commands = end_commands(line, options, threads, folder)
+        for _ in range(options.rounds):
+            for name, (command, environment) in list(commands.items()):
+                with Lock(options.lock):
+                    us, peak = run_process(command, environment, threads, options.fifo)
+                if us is None:
+                    why[name] = "it failed"
+                    continue
+                figure = figures.setdefault(name, {"us": [], "flops": 0, "memory": 0})
+                figure["us"].append(us)
+                if us > LONGEST_SECONDS * 1e6:
+                    del commands[name]  # once is enough
+                figure["memory"] = max(figure["memory"], peak)
+    return figures, why
+
+
+def measure_all(options):
+    """A list of {"kind", "name", "threads", "sides": {...}, "not": {...}}."""
+    results = []
+    for threads in [int(n) for n in options.threads.split(",")]:
+        sides = [Side([*command, str(threads)], threads, environment, -10 if options.fifo else 0) for command, environment in side_commands(options)]
+        for kind, name, line in works_of(options.only):
+            start = time.time()
+            figures, why = measure_end(line, threads, options) if kind == "end" else measure_work(line, sides, options)
+            results.append({"kind": kind, "name": name, "threads": threads, "sides": figures, "not": why})
+            told = ", ".join(f"{side} {microseconds(statistics.median(f['us']))}" for side, f in figures.items())
+            print(f"{threads} {kind:8} {name:30} {told}  [{time.time() - start:.0f} s]", file=sys.stderr, flush=True)
+        for side in sides:
+            side.end()
+    return results
+
+
+# ---- the machine and the program --------------------------------------------------------------------------------------
+
+
+def limits_of(results):
+    """{threads: {"FMA": FLOP/s, "read": B/s, "copy": B/s, "join": us}}: the best round counts, for limits."""
+    limits = {}
+    for r in results:
+        for figure in r["sides"].values() if r["kind"] == "limit" else []:
+            us, of = min(figure["us"]), limits.setdefault(r["threads"], {})
+            of[r["name"]] = us if "join" in r["name"] else figure["flops"] / us * 1e6
+    return limits
 
 
 def start_up(build):
@@ -87,65 +291,141 @@ def stripped_size(path):
         return os.path.getsize(copy)
 
 
+def processor():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def facts_of(options, limits):
+    lines = [f"{datetime.date.today()}, {processor()}, {len(os.sched_getaffinity(0))} processors, {platform.freedesktop_os_release()['PRETTY_NAME']}"]
+    for threads, of in sorted(limits.items()):
+        join = of.get("fork and join", 0)
+        lines.append(
+            f"limits measured in this job, {threads} thread{'s' if threads > 1 else ''}: {of.get('FMA, float32', 0) / 1e9:.0f} GFLOP/s of multiply-adds in registers; "
+            f"memory: read {of.get('memory, read', 0) / 1e9:.0f} GB/s, copied {of.get('memory, copy', 0) / 1e9:.0f} GB/s (read + written); "
+            f"fork and join of threads {join:.2f} us")
+    sizes = {name: stripped_size(os.path.join(options.build, name)) for name in ("libelegans.so", "elegans")}
+    lines.append(f"start-up of the command {start_up(options.build):.1f} ms; stripped, the library has {sizes['libelegans.so'] / 1000:.0f} KB, the command {sizes['elegans'] / 1000:.0f} KB")
+    return lines
+
+
+# ---- the table ----------------------------------------------------------------------------------------------------------
+
+
+def microseconds(value):
+    if value < 1:
+        return f"{value * 1000:.3g} ns"
+    return f"{value:.3g} us" if value < 1000 else f"{value / 1000:.3g} ms" if value < 1e6 else f"{value / 1e6:.3g} s"
+
+
+def ranged(values):
+    """12.3 us (12.1-12.9), in one unit."""
+    middle = statistics.median(values)
+    unit, size = next((u, s) for u, s in (("ns", 1e-3), ("us", 1), ("ms", 1e3), ("s", 1e6)) if middle < 1000 * s or u == "s")
+    return f"{middle / size:.3g} {unit} ({min(values) / size:.3g}-{max(values) / size:.3g})"
+
+
 def spread(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
-def microseconds(value):
-    return f"{value:.3g} us" if value < 1000 else f"{value / 1000:.3g} ms"
+def own_of(result):
+    own = result["sides"].get("elegans")
+    return own["us"] if own else None
 
 
-def table_of(figures, work, peaks):
-    rows = [["work", "threads", "elegans", "of FMA peak", "peer", "peer's time", "elegans / peer"]]
-    for (name, threads), sides in sorted(figures.items()):
-        own = sides.pop("elegans", None)
+def ratios(result):
+    """[(peer, its median, [ratio of each round])], the peer's best side first."""
+    own = own_of(result)
+    peers = [(name, f["us"]) for name, f in result["sides"].items() if name != "elegans"]
+    return [(name, statistics.median(us), [a / b for a, b in zip(own, us)]) for name, us in sorted(peers, key=lambda p: statistics.median(p[1]))]
+
+
+def megabytes(figure, before=""):
+    return f"{before}{figure['memory'] / 1e6:.0f} MB" if figure.get("memory") else ""
+
+
+def rows_of(results, limits):
+    rows = []
+    for result in results:
+        own = own_of(result)
         if not own:
             continue
-        median, done = statistics.median(own), work.get((name, threads), 0)
-        share = f"{done / (median * 1e-6) / peaks[threads]:.0%}" if done > 1e6 and peaks.get(threads) else "-"
-        for peer, times in sorted(sides.items()) or [("-", [])]:
-            ratio = spread([a / b for a, b in zip(own, times)]) if times else "-"
-            theirs = microseconds(statistics.median(times)) if times else "-"
-            rows.append([name, str(threads), microseconds(median), share, peer, theirs, ratio])
+        median, done = statistics.median(own), result["sides"]["elegans"]["flops"]
+        peak = limits.get(result["threads"], {}).get("FMA, float32")
+        share = f"{done / median * 1e6 / peak:.0%}" if done > 1e4 and peak else ""
+        head = [result["name"], str(result["threads"]), ranged(own), share]
+        if result["kind"] == "end":
+            head[3] = megabytes(result["sides"]["elegans"])
+        for i, (peer, theirs, ratio) in enumerate(ratios(result)):
+            rows.append((head if i == 0 else [""] * 4) + [peer, microseconds(theirs) + megabytes(result["sides"][peer], ", "), spread(ratio)])
+        if not result["sides"].keys() - {"elegans"}:
+            rows.append(head + ["", "", ""])
     return rows
 
 
-def markdown(rows):
+def table(rows):
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(text)
 
 
+def not_offered(results):
+    """Which peers were there and could not do what, in lines."""
+    reasons = {}
+    for r in results:
+        for side, why in r["not"].items():
+            if r["kind"] != "limit" and side.startswith("peer") and "only" not in why and "not one of its works" not in why:
+                reasons.setdefault((side, why), []).append(f"{r['name']} ({r['threads']})")
+    return [f"- {side}: {', '.join(dict.fromkeys(names))}: {why}" for (side, why), names in reasons.items()]
+
+
+def markdown(results, facts):
+    limits, parts = limits_of(results), [fact[0].upper() + fact[1:] + "." for fact in facts]
+    for kind, title in GROUPS:
+        rows = rows_of([r for r in results if r["kind"] == kind], limits)
+        if rows:
+            head = ["work", "threads", "elegans (range)", "peak memory" if kind == "end" else "of FMA peak", "peer", "its time", "elegans / peer"]
+            parts.append(f"### {title}\n\n" + table([head, *rows]))
+    missing = not_offered(results)
+    if missing:
+        parts.append("### Not offered, or not working\n\n" + "\n".join(missing))
+    return "\n\n".join(parts) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
+    parser.add_argument("--only", default="", help="words of a name, or kinds")
+    parser.add_argument("--sides", default="", help="parts of the peers' commands, e.g. torch,openblas")
+    parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--milliseconds", type=float, default=40)
+    parser.add_argument("--peers", default="")
+    parser.add_argument("--lock", default=os.environ.get("BENCH_LOCK", ""))
+    parser.add_argument("--fifo", type=int, default=0)
     parser.add_argument("--markdown")
     parser.add_argument("--json")
     options = parser.parse_args()
-    figures, work = collect(options.build, options.rounds, options.seconds)
-    peaks = {}
-    for threads in (1, 2):
-        measured = figures.pop(("fma_peak", threads), {}).get("elegans")
-        if measured:
-            peaks[threads] = work["fma_peak", threads] / (statistics.median(measured) * 1e-6)
-    sizes = {name: stripped_size(os.path.join(options.build, name)) for name in ("libelegans.so", "elegans")}
-    facts = [
-        f"machine: {platform.machine()}, {os.cpu_count()} processors, FMA peak "
-        + ", ".join(f"{peak / 1e9:.0f} GFLOP/s on {threads}" for threads, peak in peaks.items()),
-        f"start-up of the command: {start_up(options.build):.1f} ms",
-        f"size: library {sizes['libelegans.so'] / 1000:.0f} KB, command {sizes['elegans'] / 1000:.0f} KB (stripped)",
-    ]
-    text = markdown(table_of({key: dict(value) for key, value in figures.items()}, work, peaks)) + "\n\n" + "\n".join(facts) + "\n"
+    if options.fifo:
+        try:  # above what it measures, to be able to look at it
+            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(options.fifo + 1))
+        except OSError:
+            pass
+    results = measure_all(options)
+    facts = facts_of(options, limits_of(results))
+    text = markdown(results, facts)
     print(text, end="")
     if options.markdown:
         with open(options.markdown, "w", encoding="utf-8") as file:
             file.write(text)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"figures": [{"name": n, "threads": t, "us": s} for (n, t), s in figures.items()], "facts": facts}, file, indent=1)
+            json.dump({"facts": facts, "limits": limits_of(results), "results": results}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -1,143 +1,251 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""PyTorch's side of the benchmarks, at its best setting: the same work as bench_step, one JSON line per figure.
-
-usage: peer_torch.py THREADS SECONDS [NAME ...]
-Each line: {"name": ..., "side": "pytorch", "threads": N, "us": median microseconds, "min": ..., "runs": N}
-"""
-import itertools
-import json
+"""PyTorch's side of the benchmark (see peer.py), at its best setting: eager or compiled (torch.compile), with the optimizer's
+fused, foreach or compiled form, images in either memory format: whichever is fastest for the work. Denormals are flushed, as
+elegans does; threads wait passively, or its two pools fight."""
 import os
-import sys
-import time
 
-THREADS, SECONDS = int(sys.argv[1]), float(sys.argv[2])
-WANTED = set(sys.argv[3:])
-os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # its two pools of threads fight otherwise
-for name in [key for key in os.environ if key.startswith("OPENBLAS_")]:
-    del os.environ[name]
+import peer
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+import logging  # noqa: E402
+import warnings  # noqa: E402
 
 import torch  # noqa: E402
+from torch import nn  # noqa: E402
 
-torch.set_num_threads(THREADS)
-torch.manual_seed(1)
-torch.set_flush_denormal(True)  # without it its optimizers slow down several times as weights settle
+warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
+torch.set_num_threads(peer.THREADS)
+torch.set_flush_denormal(True)
+NAME = "PyTorch " + torch.__version__.split("+")[0]
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}
 
 
-def training_step(sizes, batch, activation, optimizer, **options):
-    """One forward, backward and update of an MLP with softmax cross-entropy, on 64 batches of random data in turn."""
-    layers = []
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
-        layers.append(torch.nn.Linear(a, b))
-        if i < len(sizes) - 2:
-            layers.append(activation())
-    net = torch.nn.Sequential(*layers)
-    batches = [(torch.rand(batch, sizes[0]), torch.randint(0, sizes[-1], (batch,))) for _ in range(64)]
-    turn = itertools.cycle(batches)
-    update = optimizer(net.parameters(), **options)
-    loss_of = torch.nn.CrossEntropyLoss()
+# ---- networks, from the words of works.txt ----------------------------------------------------------------------
+
+
+class First(nn.Module):
+    """A recurrent layer without its last states."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.heads = heads
+        self.norm, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.dense = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+    def forward(self, x):
+        b, t, c = x.shape
+        q, k, v = self.qkv(self.norm(x)).view(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        h = x + self.out(y.transpose(1, 2).reshape(b, t, c))
+        return h + self.dense(self.norm2(h))
+
+
+def activated(layer, words):
+    return [layer] + [ACTIVATIONS[word]() for word in words if word in ACTIVATIONS]
+
+
+def network(work, softmax=True):
+    """nn.Sequential for the layers; shapes are followed by hand, channels first."""
+    shape, layers = work.input(), []
+    if len(shape) == 3:
+        shape = [shape[2], shape[0], shape[1]]
+    for kind, *words in work.layers:
+        if kind == "dense":
+            if len(shape) == 3:
+                layers.append(nn.Flatten())
+                shape = [shape[0] * shape[1] * shape[2]]
+            layers += activated(nn.Linear(shape[-1], int(words[0])), words)
+            shape = [*shape[:-1], int(words[0])]
+            if "softmax" in words and softmax:
+                layers.append(nn.Softmax(-1))
+        elif kind == "conv":
+            out, taps, pad = int(words[0]), int(words[1]), int(words[1]) // 2 if "same" in words else 0
+            layers += activated(nn.Conv2d(shape[0], out, taps, padding=pad), words)
+            shape = [out] + [n + 2 * pad - taps + 1 for n in shape[1:]]
+        elif kind == "max_pool":
+            layers.append(nn.MaxPool2d(2))
+            shape = [shape[0], shape[1] // 2, shape[2] // 2]
+        elif kind == "block":
+            layers.append(Block(shape[-1], int(words[0]), int(words[1])))
+        else:
+            recurrent = {"simple_rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]
+            layers.append(First(recurrent(shape[-1], int(words[0]), batch_first=True)))
+            shape = [shape[0], int(words[0])]
+    return nn.Sequential(*layers), shape
+
+
+def rows(work):
+    shape = work.input()
+    if len(shape) == 3:
+        shape = [shape[2], shape[0], shape[1]]
+    return [torch.rand(work.number("batch", 1), *shape) for _ in range(work.batches())]
+
+
+# ---- works --------------------------------------------------------------------------------------------------------
+
+
+def optimizers(work, parameters):
+    """All forms of the optimizer that this version has."""
+    kind, options = work.get("optimizer"), [{}, {"foreach": True}, {"fused": True}]
+    make = {
+        "sgd": lambda **o: torch.optim.SGD(parameters, lr=1e-3, **o),
+        "adam": lambda **o: torch.optim.Adam(parameters, lr=1e-3, **o),
+        "rmsprop": lambda **o: torch.optim.RMSprop(parameters, lr=1e-3, alpha=0.9, **o),
+    }[kind]
+    found = []
+    for option in options:
+        try:
+            found.append(make(**option))
+        except (TypeError, RuntimeError):
+            pass
+    return found
+
+
+def training(forward, loss_of, update, update_step, batches):
+    turn = [0]
 
     def step():
-        x, y = next(turn)
+        x, y = batches[turn[0]]
+        turn[0] = (turn[0] + 1) % len(batches)
         update.zero_grad(set_to_none=True)
-        loss = loss_of(net(x), y)
-        loss.backward()
-        update.step()
+        loss_of(forward(x), y).backward()
+        update_step()
 
     return step
 
 
-def image_step(channels, size, *layers):
-    """The same for an image network, batch 64, in the memory format that suits it best here."""
-    net = torch.nn.Sequential(*layers).to(memory_format=torch.channels_last)
-    x = torch.rand(64, channels, size, size).to(memory_format=torch.channels_last)
-    y = torch.randint(0, 10, (64,))
-    update, loss_of = torch.optim.Adam(net.parameters(), lr=1e-3), torch.nn.CrossEntropyLoss()
+def step(work):
+    torch.manual_seed(1)
+    net, shape = network(work)
+    mse = work.get("loss") == "mse"
+    wanted = [work.number("batch"), *shape] if mse else [work.number("batch"), *shape[:-1]]
+    y = [torch.rand(*wanted) if mse else torch.randint(0, shape[-1], wanted) for _ in range(work.batches())]
 
-    def step():
-        update.zero_grad(set_to_none=True)
-        loss_of(net(x), y).backward()
-        update.step()
+    def loss_of(p, y):
+        return nn.functional.mse_loss(p, y) if mse else nn.functional.cross_entropy(p.flatten(0, -2), y.flatten())
 
-    return step
-
-
-def conv(a, b, taps, padding):
-    return torch.nn.Conv2d(a, b, taps, padding=padding), torch.nn.ReLU()
-
-
-def dense(a, b):
-    return torch.nn.Linear(a, b), torch.nn.ReLU()
-
-
-def lenet():
-    pool = torch.nn.MaxPool2d
-    return image_step(1, 28, *conv(1, 6, 5, 2), pool(2), *conv(6, 16, 5, 0), pool(2), torch.nn.Flatten(),
-                      *dense(400, 120), *dense(120, 84), torch.nn.Linear(84, 10))
+    x = rows(work)
+    forms = [(net, x)]
+    if len(work.input()) == 3:
+        last = network(work)[0].to(memory_format=torch.channels_last)
+        forms.append((last, [one.to(memory_format=torch.channels_last) for one in x]))
+    calls = []
+    for model, inputs in forms:
+        batches, found = list(zip(inputs, y)), optimizers(work, list(model.parameters()))
+        calls += [training(model, loss_of, o, o.step, batches) for o in found]
+    if hasattr(torch, "compile"):
+        whole, update = torch.compile(lambda x, y: loss_of(model(x), y)), torch.compile(found[0].step)
+        calls.append(training(model, loss_of, found[0], update, batches))
+        calls += [training(lambda x: x, whole, o, its, batches) for o, its in ((found[-1], found[-1].step), (found[0], update))]
+    return calls
 
 
-def vgg_small():
-    pool = torch.nn.MaxPool2d
-    return image_step(3, 32, *conv(3, 32, 3, 1), *conv(32, 32, 3, 1), pool(2), *conv(32, 64, 3, 1), *conv(64, 64, 3, 1),
-                      pool(2), torch.nn.Flatten(), *dense(4096, 128), torch.nn.Linear(128, 10))
+def predict(work):
+    torch.manual_seed(1)
+    net, _ = network(work)
+    net.eval()
+    x, turn = rows(work), [0]
+    last = [one.to(memory_format=torch.channels_last) for one in x] if len(work.input()) == 3 else None
+    ways = [(net, x)]
+    if last:
+        ways.append((network(work)[0].eval().to(memory_format=torch.channels_last), last))
+    calls = []
 
+    def call_of(model, inputs):
+        def call():
+            turn[0] = (turn[0] + 1) % len(inputs)
+            with torch.inference_mode():
+                model(inputs[turn[0]])
 
-def prediction(sizes):
-    net = torch.nn.Sequential(
-        torch.nn.Linear(sizes[0], sizes[1]), torch.nn.ReLU(), torch.nn.Linear(sizes[1], sizes[2]), torch.nn.Softmax(1))
-    x = torch.rand(1, sizes[0])
+        return call
 
-    def step():
+    for model, inputs in ways:
+        calls.append(call_of(model, inputs))
         with torch.no_grad():
-            net(x)
-
-    return step
-
-
-def recurrent_step(kind):
-    """A model of characters as in bench_recurrent: 65 one-hot features, 128 units, 64 steps, batch 32, Adam."""
-    net, head = kind(65, 128, batch_first=True), torch.nn.Linear(128, 65)
-    batches = [(torch.nn.functional.one_hot(torch.randint(0, 65, (32, 64)), 65).float(), torch.randint(0, 65, (32 * 64,)))
-               for _ in range(8)]
-    turn = itertools.cycle(batches)
-    update = torch.optim.Adam([*net.parameters(), *head.parameters()], lr=1e-3)
-    loss_of = torch.nn.CrossEntropyLoss()
-
-    def step():
-        x, y = next(turn)
-        update.zero_grad(set_to_none=True)
-        loss = loss_of(head(net(x)[0]).reshape(-1, 65), y)
-        loss.backward()
-        update.step()
-
-    return step
+            calls.append(call_of(torch.jit.optimize_for_inference(torch.jit.trace(model, inputs[0])), inputs))
+        if hasattr(torch, "compile"):
+            calls.append(call_of(torch.compile(model), inputs))
+    return calls
 
 
-WORK = {
-    "mnist_rmsprop": lambda: training_step((784, 512, 10), 128, torch.nn.ReLU, torch.optim.RMSprop, lr=1e-3, alpha=0.9),
-    "mnist_adam": lambda: training_step((784, 512, 10), 128, torch.nn.ReLU, torch.optim.Adam, lr=1e-3),
-    "tiny_4_16_3": lambda: training_step((4, 16, 3), 32, torch.nn.ReLU, torch.optim.Adam, lr=1e-3),
-    "spiral_2_100_3": lambda: training_step((2, 100, 3), 300, torch.nn.ReLU, torch.optim.SGD, lr=1.0),
-    "lenet_64": lenet,
-    "vgg_small_64": vgg_small,
-    "predict_mnist": lambda: prediction((784, 512, 10)),
-    "predict_4_16_3": lambda: prediction((4, 16, 3)),
-    "rnn_128": lambda: recurrent_step(torch.nn.RNN),
-    "lstm_128": lambda: recurrent_step(torch.nn.LSTM),
-    "gru_128": lambda: recurrent_step(torch.nn.GRU),
-}
+def gemm(work):
+    m, k, n, form = work.number("m"), work.number("k"), work.number("n"), work.get("form", "ab")
+    a = torch.rand(k, m).t() if form == "atb" else torch.rand(m, k)
+    b = torch.rand(n, k).t() if form == "abt" else torch.rand(k, n)
+    out = torch.empty(m, n)
+    return lambda: torch.mm(a, b, out=out)
 
-for name, make in WORK.items():
-    if WANTED and name not in WANTED:
-        continue
-    step, times = make(), []
-    for _ in range(20):
-        step()
-    end = time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    times.sort()
-    print(json.dumps({"name": name, "side": "pytorch " + torch.__version__, "threads": THREADS,
-                      "us": times[len(times) // 2] * 1e6, "min": times[0] * 1e6, "runs": len(times)}), flush=True)
+
+def conv(work):
+    size, channels, taps, filters = (work.number(key) for key in ("size", "channels", "taps", "out"))
+    pad, calls = taps // 2 if work.number("same") else 0, []
+    side = size + 2 * pad - taps + 1
+    mask = {"data": [True, False, False], "weights": [False, True, False], "forward": None}[work.get("pass")]
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = torch.rand(64, channels, size, size).to(memory_format=layout)
+        w = torch.rand(filters, channels, taps, taps).to(memory_format=layout)
+        dy = torch.rand(64, filters, side, side).to(memory_format=layout)
+        if mask:
+            rest = (None, [1, 1], [pad, pad], [1, 1], False, [0, 0], 1, mask)
+            calls.append(lambda x=x, w=w, dy=dy, rest=rest: torch.ops.aten.convolution_backward(dy, x, w, *rest))
+        else:
+            calls.append(lambda x=x, w=w: nn.functional.conv2d(x, w, padding=pad))
+    return calls
+
+
+def each(work):
+    x, op = torch.rand(work.number("n")), work.get("op")
+    out = torch.empty_like(x)
+    if op == "normal":
+        return lambda: out.normal_()
+    f = {"exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": None}[op]
+    if f is None:
+        return lambda: torch.clamp(x, min=0, out=out)
+    calls = [lambda: f(x, out=out)]
+    if hasattr(torch, "compile"):
+        whole = torch.compile(lambda x: f(x))
+        calls.append(lambda: whole(x))
+    return calls
+
+
+def update(work):
+    p = nn.Parameter(torch.rand(work.number("n")))
+    p.grad = torch.rand(work.number("n"))
+    found = optimizers(work, [p])
+    calls = [one.step for one in found]
+    if hasattr(torch, "compile"):
+        calls.append(torch.compile(found[0].step))
+    return calls
+
+
+KINDS = {"gemm": gemm, "conv": conv, "step": step, "predict": predict, "map": each, "update": update}
+
+
+def prepare(work):
+    if work.kind == "build":
+        raise peer.NotOffered("eager: there is no program to build")
+    if work.kind not in KINDS:
+        raise peer.NotOffered("not one of its works")
+    if hasattr(torch, "compiler"):
+        torch.compiler.reset()
+    with torch.no_grad() if work.kind in ("gemm", "conv", "map") else torch.enable_grad():
+        return KINDS[work.kind](work), NAME
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer.main(prepare)
