@@ -4,6 +4,7 @@
  * join of the library's threads; and updates written out as one loop, which no engine can beat by much. Compiled for
  * the machine it runs on (-march=native): the limits are the machine's, not the library's.
  */
+#include <elegans/base.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
