@@ -14,17 +14,20 @@
 #include "kernels/isa.h"
 
 enum {
-    VECTORS = 2,                /* of a tile */
-    STEP = VECTORS * EG_W,      /* its columns */
+    VECTORS = 2,           /* of a tile */
+    STEP = VECTORS * EG_W, /* its columns */
 #if defined(__wasm__)
-    ROWS = 4, /* engines load all that a step of k needs before they multiply: 8 accumulators + 2 of B + 4 broadcasts */
+    ROWS =
+        4, /* engines load all that a step of k needs before they multiply: 8 accumulators + 2 of B + 4 broadcasts */
 #else
-    ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the register file */
+    ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
 #endif
+    LOW = EG_W == 16 ? 6 : 3, /* up to so many there is a tile for each number of rows, one for all above */
     K_BLOCK = EG_W == 16 ? 1024 : 512,
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     PANEL_VECTORS = EG_PANEL / EG_W,
-    FEW = 3, /* rows, for wide tiles: panels at once for one row, for more */
+    MASKED = EG_W > 4,       /* there are masked loads and stores */
+    FEW = EG_W == 4 ? 1 : 3, /* rows, for wide tiles: panels at once for one row, for more */
     WIDE = EG_W == 16 ? 4 : 2,
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -41,8 +44,9 @@ typedef struct tile {
     int64_t start_row, start_panel;
     float *c;
     int64_t c_row, c_panel;
-    eg_tail tail; /* lanes of the last vector that exist */
-    int padded;   /* write zeros into those that do not */
+    int64_t rows, width; /* rows at once; columns that exist */
+    eg_tail tail;        /* lanes of the last vector that do */
+    int padded;          /* write zeros into those that do not */
 } tile;
 
 /* Where in k one block lies: several whole runs, or a part of one. */
@@ -62,49 +66,57 @@ EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- the inner loops ------------------------------------------------------------------------- */
 
-EG_INLINE eg_vf load_vector(const float *p, int last, eg_tail tail) {
-    return last ? v_load_tail(p, tail) : v_load(p);
+/* A tile's last vector may be partial where there are masks; elsewhere such edges go through a tile of their own. */
+EG_INLINE eg_vf load_vector(const float *p, int masked, eg_tail tail) {
+    return masked ? v_load_tail(p, tail) : v_load(p);
+}
+EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail stored) {
+    if (masked)
+        v_store_tail(p, v_keep_tail(x, tail), stored);
+    else
+        v_store(p, x);
 }
 
-/* rows x vectors of C. */
-EG_INLINE void multiply(int rows, int vectors, const tile *t) {
+/* Rows x vectors of C: `most` rows, or at least `least` of them. */
+EG_INLINE void multiply(int least, int most, int vectors, const tile *t) {
     eg_vf r[ROWS][VECTORS];
-    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row;
-    eg_tail tail = t->tail, stored = t->padded ? v_tail(EG_W) : tail;
+    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
     const float *b = t->b, *start = t->start;
     float *c = t->c;
-    EG_UNROLL for (int i = 0; i < rows; i++) {
+    eg_tail tail = t->tail, stored = t->padded ? v_tail(EG_W) : tail;
+    EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
+#define STOP_AT_LAST_ROW \
+    if (i >= least && i >= rows) break
+    EG_UNROLL for (int i = 0; i < most; i++) {
+        STOP_AT_LAST_ROW;
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[i][v] = load_vector(start + i * start_row + v * EG_W, v == vectors - 1, tail);
-            __builtin_prefetch(c + i * c_row + v * EG_W, 1);
+            r[i][v] = load_vector(start + i * start_row + v * EG_W, MASKED && v == vectors - 1, tail);
         }
     }
     for (int64_t s = 0; s < t->count; s++) {
         /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
         const float *p[(ROWS + 2) / 3];
-        EG_UNROLL for (int i = 0; i < rows; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
+        EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
             }
-            EG_UNROLL for (int i = 0; i < rows; i++) {
+            EG_UNROLL for (int i = 0; i < most; i++) {
+                STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
                 EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_fma(x, bv[v], r[i][v]);
             }
-            EG_UNROLL for (int i = 0; i < rows; i += 3) p[i / 3] += a_k;
+            EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] += a_k;
             b += b_k;
         }
     }
-    EG_UNROLL for (int i = 0; i < rows; i++) {
-        EG_UNROLL for (int v = 0; v < vectors; v++) {
-            float *to = c + i * c_row + v * EG_W;
-            if (v < vectors - 1)
-                v_store(to, r[i][v]);
-            else
-                v_store_tail(to, v_keep_tail(r[i][v], tail), stored);
-        }
+    EG_UNROLL for (int i = 0; i < most; i++) {
+        STOP_AT_LAST_ROW;
+        EG_UNROLL for (int v = 0; v < vectors; v++)
+            store_vector(c + i * c_row + v * EG_W, r[i][v], MASKED && v == vectors - 1, tail, stored);
     }
+#undef STOP_AT_LAST_ROW
 }
 
 /* A few rows against `panels` whole panels. */
@@ -141,32 +153,75 @@ EG_INLINE void multiply_wide(int rows, int panels, const tile *t) {
 
 typedef void (*tile_fn)(const tile *t);
 
-#define TILE(m)                                                    \
-    static void tile_##m##_1(const tile *t) { multiply(m, 1, t); } \
-    static void tile_##m##_2(const tile *t) { multiply(m, 2, t); }
+#define TILE(m)                                                       \
+    static void tile_##m##_1(const tile *t) { multiply(m, m, 1, t); } \
+    static void tile_##m##_2(const tile *t) { multiply(m, m, 2, t); }
 #define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
-#define UP_TO_4(X) X(1) X(2) X(3) X(4)
-#define UP_TO_6(X) UP_TO_4(X) X(5) X(6)
 #if defined(EG_ISA_AVX512)
-#define ALL_ROWS(X) UP_TO_6(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#elif defined(__wasm__)
-#define ALL_ROWS(X) UP_TO_4(X)
+#define LOW_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else
-#define ALL_ROWS(X) UP_TO_6(X)
+#define LOW_TILES(X) X(1) X(2) X(3)
 #endif
-ALL_ROWS(TILE)
-static const tile_fn tile_of[ROWS][VECTORS] = { ALL_ROWS(TILE_ENTRY) };
+LOW_TILES(TILE)
+static void tile_high_1(const tile *t) { multiply(LOW + 1, ROWS, 1, t); }
+static void tile_high_2(const tile *t) { multiply(LOW + 1, ROWS, 2, t); }
+static const tile_fn tile_of[LOW + 1][VECTORS] = { LOW_TILES(TILE_ENTRY){ tile_high_1, tile_high_2 } };
+
+/* Rows of the next tile: dealt evenly. */
+EG_INLINE int64_t height(int64_t left) {
+    int64_t tiles = (left + ROWS - 1) / ROWS;
+    return tiles == 1 ? left : (left + tiles - 1) / tiles;
+}
 
 static void wide_1(const tile *t) { multiply_wide(1, WIDE, t); }
+#if defined(EG_ISA_AVX512) || defined(EG_ISA_AVX2)
 static void wide_2(const tile *t) { multiply_wide(2, LESS_WIDE, t); }
 static void wide_3(const tile *t) { multiply_wide(3, LESS_WIDE, t); }
 static const tile_fn wide_of[FEW] = { wide_1, wide_2, wide_3 };
+#else
+static const tile_fn wide_of[FEW] = { wide_1 };
+#endif
+
+/* One tile; with partial vectors and no masks, by way of whole ones beside C. */
+static void run_tile(const tile *t, tile_fn f) {
+    if (MASKED || t->width % EG_W == 0) {
+        f(t);
+        return;
+    }
+    float c[ROWS * STEP] __attribute__((aligned(64)));
+    tile whole = *t;
+    whole.c = c, whole.start = c, whole.c_row = whole.start_row = STEP;
+    for (int64_t v = 0; v < t->width; v += EG_W) {
+        eg_tail tail = v_tail(min64(t->width - v, EG_W));
+        for (int64_t i = 0; i < t->rows; i++)
+            v_store(c + i * STEP + v, v_load_tail(t->start + i * t->start_row + v, tail));
+    }
+    f(&whole);
+    for (int64_t v = 0; v < t->width; v += EG_W) {
+        eg_tail tail = v_tail(min64(t->width - v, EG_W));
+        for (int64_t i = 0; i < t->rows; i++)
+            v_store_tail(t->c + i * t->c_row + v, v_keep_tail(v_load(c + i * STEP + v), tail),
+                         t->padded ? v_tail(EG_W) : tail);
+    }
+}
+
+/* `rows` rows and `width` columns from where the tile stands. */
+static void tile_down(tile *t, int64_t rows, int64_t width) {
+    int wide = width > EG_W;
+    t->width = width, t->tail = v_tail(wide ? width - EG_W : width);
+    for (; rows > 0; rows -= t->rows) {
+        t->rows = height(rows);
+        run_tile(t, tile_of[min64(t->rows, LOW + 1) - 1][wide]);
+        t->a += t->rows * t->a_row, t->c += t->rows * t->c_row, t->start += t->rows * t->start_row;
+    }
+}
 
 /* ---- the nest -------------------------------------------------------------------------------- */
 
 /* Points the tile at the columns from j on of the rows from i on. */
 EG_INLINE void aim(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t j) {
     int64_t panel = j / EG_PANEL, lane = j % EG_PANEL;
+    t->a = g->a + k->a_offset + i * g->a_row;
     t->b = g->b + panel * g->b_panel + k->first * g->b_k + lane, t->b_k = g->b_k;
     t->c = g->c + panel * g->c_panel + i * g->c_row + lane;
     if (!k->is_first || g->accumulate) {
@@ -177,15 +232,13 @@ EG_INLINE void aim(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64
 }
 
 /* `rows` rows from i on against one panel. */
-static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p) {
+static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows, int64_t p) {
     int64_t j = p * EG_PANEL, end = min64(g->n, j + EG_PANEL);
     for (; j < end; j += STEP) {
         int64_t width = min64(end - j, STEP);
-        int vectors = width > EG_W ? 2 : 1;
         aim(t, g, k, i, j);
-        t->tail = v_tail(width - (vectors - 1) * EG_W);
         if (k->edge && width % EG_W != 0) t->b = k->edge, t->b_k = STEP;
-        tile_of[rows - 1][vectors - 1](t);
+        tile_down(t, rows, width);
     }
     if (g->c_padded)
         for (end += (EG_W - end % EG_W) % EG_W; end < (p + 1) * EG_PANEL; end += EG_W)
@@ -194,7 +247,7 @@ static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
 }
 
 /* `rows` rows from i on against panels p0..p1. */
-static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int rows, int64_t p0, int64_t p1) {
+static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows, int64_t p0, int64_t p1) {
     if (rows <= FEW) {
         int at_once = rows == 1 ? WIDE : LESS_WIDE;
         int64_t whole = min64(p1, g->n / EG_PANEL);
@@ -208,7 +261,6 @@ static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
 
 /* All rows for one block of k and one group of panels. */
 static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
-    const float *a = g->a + k->a_offset;
     tile t = { .a_row = g->a_row,
                .a_k = g->a_k,
                .runs = k->runs,
@@ -219,12 +271,10 @@ static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1
                .c_row = g->c_row,
                .c_panel = g->c_panel,
                .padded = g->c_padded };
-    for (int64_t i = i0, tiles = (i1 - i0 + ROWS - 1) / ROWS; tiles > 0; tiles--) {
-        int rows = (int)(tiles == 1 ? i1 - i : (i1 - i + tiles - 1) / tiles);
-        t.a = a + i * g->a_row;
+    for (int64_t i = i0, rows; i < i1; i += rows) {
+        rows = height(i1 - i);
         tile_group(&t, g, k, i, rows, p0, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
-        i += rows;
     }
 }
 
@@ -256,13 +306,10 @@ static const float *whole_edge(const eg_gemm *g, int64_t first, int64_t length, 
     int64_t j = g->n / STEP * STEP, width = g->n - j;
     if (EG_MASKS_ARE_FREE || width % EG_W == 0 || g->b_panel != EG_PANEL || p1 * EG_PANEL < g->n) return NULL;
     const float *b = g->b + first * g->b_k + j;
-    eg_tail tail = v_tail(width % EG_W);
+    eg_tail low = v_tail(min64(width, EG_W)), high = v_tail(width > EG_W ? width - EG_W : 0);
     for (int64_t q = 0; q < length; q++, b += g->b_k) {
-        float *out = edge + q * STEP;
-        if (width > EG_W)
-            v_store(out, v_load(b)), v_store(out + EG_W, v_load_tail(b + EG_W, tail));
-        else
-            v_store(out, v_load_tail(b, tail));
+        v_store(edge + q * STEP, v_load_tail(b, low));
+        v_store(edge + q * STEP + EG_W, v_load_tail(b + EG_W, high));
     }
     return edge;
 }
@@ -288,8 +335,6 @@ static int is_small(const eg_gemm *g, int64_t p0, int64_t p1) {
 
 /* The nest without its loops, whose bookkeeping would take longer than the product. */
 static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
-    int64_t width = g->n - p * EG_PANEL, c_row = g->c_row;
-    int vectors = width > EG_W ? 2 : 1;
     float whole[EG_MASKS_ARE_FREE ? 1 : K_BLOCK * STEP] __attribute__((aligned(64)));
     const float *edge = whole_edge(g, 0, g->k, p + 1, whole);
     tile t = { .a = g->a + i0 * g->a_row,
@@ -301,19 +346,13 @@ static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
                .b = edge ? edge : g->b + p * g->b_panel,
                .b_k = edge ? STEP : g->b_k,
                .start = zeros,
-               .c = g->c + p * g->c_panel + i0 * c_row,
-               .c_row = c_row,
-               .tail = v_tail(width - (vectors - 1) * EG_W) };
+               .c = g->c + p * g->c_panel + i0 * g->c_row,
+               .c_row = g->c_row };
     if (g->accumulate)
-        t.start = t.c, t.start_row = c_row;
+        t.start = t.c, t.start_row = g->c_row;
     else if (g->bias)
         t.start = g->bias + p * EG_PANEL;
-    for (int64_t left = i1 - i0, tiles = (left + ROWS - 1) / ROWS; tiles > 0; tiles--) {
-        int64_t rows = tiles == 1 ? left : (left + tiles - 1) / tiles;
-        tile_of[rows - 1][vectors - 1](&t);
-        t.a += rows * t.a_row, t.c += rows * c_row, t.start += rows * t.start_row;
-        left -= rows;
-    }
+    tile_down(&t, i1 - i0, g->n - p * EG_PANEL);
     if (g->finish) g->finish(g->context, i0, i1, p * EG_PANEL, g->n);
 }
 
@@ -329,23 +368,16 @@ enum {
  * k. */
 static int worth_turning(const eg_gemm *g, int64_t rows) {
     int64_t n = g->n, lanes = (n + EG_W - 1) / EG_W * EG_W;
-    if (n > TURN_COLUMNS || 3 * n >= 2 * lanes || g->accumulate || g->a_runs || g->c_padded) return 0;
+    if (EG_W == 4 || n > TURN_COLUMNS || 3 * n >= 2 * lanes || g->accumulate || g->a_runs || g->c_padded) return 0;
     return (g->a_row == 1 && rows >= EG_W && g->k >= n) || (g->a_k == 1 && rows >= 2 * EG_W && g->k >= 4 * n + 4);
 }
 
 /* s[columns][TURN_ROWS], lanes along the rows, into rows of C. */
 static void store_turned(float *c, int64_t c_row, const float *s, int64_t rows, int64_t columns) {
     for (int64_t i = 0; i < rows; i += EG_W)
-        for (int64_t j = 0; j < columns; j += EG_W) {
-            eg_vf r[EG_W];
-            eg_tail tail = v_tail(min64(columns - j, EG_W));
-            EG_UNROLL for (int v = 0; v < EG_W; v++) {
-                r[v] = j + v < columns ? v_load(s + (j + v) * TURN_ROWS + i) : v_set(0.f);
-            }
-            v_transpose(r);
-            EG_UNROLL for (int v = 0; v < EG_W; v++) if (i + v < rows)
-                v_store_tail(c + (i + v) * c_row + j, r[v], tail);
-        }
+        for (int64_t j = 0; j < columns; j += EG_W) EG_FN(transpose)
+    (c + i * c_row + j, c_row, rows - i, min64(columns - j, EG_W), s + j * TURN_ROWS + i, TURN_ROWS, columns - j,
+     EG_W);
 }
 
 /* Rows i..i+rows of C, at most TURN_ROWS, by way of C'[n][TURN_ROWS] = B' A'. */
@@ -387,27 +419,9 @@ static void turned(const eg_gemm *g, int64_t i, int64_t rows) {
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* Sums of the columns of `vectors` vectors of B, the last one partial. */
-EG_INLINE void sum_vectors(const eg_gemm *g, int64_t j, int vectors, eg_tail tail) {
-    const float *b = g->b + j / EG_PANEL * g->b_panel + j % EG_PANEL;
-    float *out = g->column_sums + j;
-    eg_vf s[VECTORS];
-    EG_UNROLL for (int v = 0; v < vectors; v++) s[v] = v_set(0.f);
-    for (int64_t k = 0; k < g->k; k++, b += g->b_k) {
-        EG_UNROLL for (int v = 0; v < vectors; v++) s[v] = s[v] + load_vector(b + v * EG_W, v == vectors - 1, tail);
-    }
-    EG_UNROLL for (int v = 0; v < vectors - 1; v++) v_store(out + v * EG_W, s[v]);
-    v_store_tail(out + (vectors - 1) * EG_W, s[vectors - 1], tail);
-}
-
-static void sum_columns(const eg_gemm *g, int64_t j0, int64_t j1) {
-    for (int64_t j = j0; j < j1; j += STEP) {
-        int64_t width = min64(j1 - j, STEP);
-        if (width > EG_W)
-            sum_vectors(g, j, 2, v_tail(width - EG_W));
-        else
-            sum_vectors(g, j, 1, v_tail(width));
-    }
+static void sum_columns(const eg_gemm *g, int64_t p0, int64_t p1) {
+    for (int64_t p = p0; p < p1; p++) EG_FN(column_sum)
+    (g->k, g->column_sums + p * EG_PANEL, g->b + p * g->b_panel, g->b_k, 0, min64(g->n - p * EG_PANEL, EG_PANEL));
 }
 
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
@@ -418,5 +432,5 @@ void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p
         small(g, i0, i1, p0);
     else
         nest(g, i0, i1, p0, p1);
-    if (g->column_sums && i0 == 0) sum_columns(g, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
+    if (g->column_sums && i0 == 0) sum_columns(g, p0, p1);
 }

@@ -128,7 +128,7 @@ EG_INLINE eg_vd v_reduce(eg_vd x, eg_vd *n) {
     return ((x - *n * 1.57079632673412561417) - *n * 6.07710050630396597660e-11) - *n * 2.02226624879595063154e-21;
 }
 
-EG_INLINE eg_vf v_sin_shifted(eg_vf x, int32_t shift) {
+static __attribute__((noinline, unused)) eg_vf v_sin_shifted(eg_vf x, int32_t shift) {
     eg_vd n0, n1, r0 = v_reduce(__builtin_convertvector(v_low(x), eg_vd), &n0);
     eg_vd r1 = v_reduce(__builtin_convertvector(v_high(x), eg_vd), &n1);
     eg_vf r = v_join(__builtin_convertvector(r0, eg_vh), __builtin_convertvector(r1, eg_vh));
@@ -192,6 +192,11 @@ EG_INLINE eg_vh v_exp2_split(eg_vd t, eg_vh *n) {
     return v_exp2_small(t - w);
 }
 
+/* (m 2^e)^y = 2^n times the result. */
+static __attribute__((noinline, unused)) eg_vh v_pow_half(eg_vh m, eg_vh e, eg_vh y, eg_vh *n) {
+    return v_exp2_split(v_log2_times(m, e, y), n);
+}
+
 /* x^y = 2^(y log2 |x|) in double, then C's special cases. */
 EG_INLINE eg_vf v_pow(eg_vf x, eg_vf y) {
     eg_vf zero = v_set(0.f), one = v_set(1.f), inf = v_set(INFINITY), a = v_abs(x), ay = v_abs(y), e;
@@ -200,8 +205,8 @@ EG_INLINE eg_vf v_pow(eg_vf x, eg_vf y) {
     e = v_select(v_lt(a, inf), e, a);
     m = v_select(v_and(v_lt(zero, a), v_lt(a, inf)), m, one);
     eg_vh n0, n1;
-    eg_vh p0 = v_exp2_split(v_log2_times(v_low(m), v_low(e), v_low(y)), &n0);
-    eg_vh p1 = v_exp2_split(v_log2_times(v_high(m), v_high(e), v_high(y)), &n1);
+    eg_vh p0 = v_pow_half(v_low(m), v_low(e), v_low(y), &n0);
+    eg_vh p1 = v_pow_half(v_high(m), v_high(e), v_high(y), &n1);
     eg_vf n = v_join(n0, n1), r = v_scale(v_join(p0, p1), v_select(v_eq(n, n), n, zero));
     r = v_select(v_eq(n, n), r, v_set(NAN));
 

@@ -14,15 +14,16 @@ static void pack_rows(float *out, const float *b, int64_t k, int64_t width, int6
             v_store(out + j, j < width ? v_load_tail(b + j, v_tail(min64(width - j, EG_W))) : v_set(0.f));
 }
 
-/* rows x columns (each at most EG_W) of s, transposed into d; what s lacks of a square is zeros, d gets its first
- * d_rows. */
-static __attribute__((noinline)) void transpose_square(float *d, int64_t d_row, int64_t d_rows, const float *s,
-                                                       int64_t s_row, int64_t rows, int64_t columns) {
+void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
+                      int64_t s_rows, int64_t s_width) {
     eg_vf r[EG_W];
-    eg_tail tail = v_tail(columns);
-    EG_UNROLL for (int i = 0; i < EG_W; i++) r[i] = i < rows ? v_load_tail(s + i * s_row, tail) : v_set(0.f);
+    eg_tail read = v_tail(s_width), stored = v_tail(d_width);
+    EG_UNROLL for (int i = 0; i < EG_W; i++) r[i] = i < s_rows ? v_load_tail(s + i * s_row, read) : v_set(0.f);
     v_transpose(r);
-    EG_UNROLL for (int i = 0; i < EG_W; i++) if (i < d_rows) v_store(d + i * d_row, r[i]);
+    EG_UNROLL for (int i = 0; i < EG_W; i++) {
+        if (i >= d_rows) return;
+        v_store_tail(d + i * d_row, r[i], stored);
+    }
 }
 
 /* One panel out of columns that are contiguous in k. */
@@ -30,8 +31,7 @@ static void pack_columns(float *out, const float *b, int64_t k, int64_t width, i
     for (int64_t q = 0; q < k; q += EG_W) {
         int64_t depth = min64(k - q, EG_W);
         for (int64_t j = 0; j < EG_PANEL; j += EG_W)
-            transpose_square(out + q * EG_PANEL + j, EG_PANEL, depth, b + j * b_n + q, b_n, min64(width - j, EG_W),
-                             depth);
+            EG_FN(transpose)(out + q * EG_PANEL + j, EG_PANEL, depth, EG_W, b + j * b_n + q, b_n, width - j, depth);
     }
 }
 
@@ -71,20 +71,12 @@ void EG_FN(block_load)(int64_t rows, int64_t columns, float *d, const float *s, 
     for (int64_t j = 0; j < columns; j += EG_W) {
         int64_t width = min64(columns - j, EG_W);
         for (int64_t i = 0; i < EG_BLOCK; i += EG_W)
-            transpose_square(d + j * EG_BLOCK + i, EG_BLOCK, width, s + i * s_row + j, s_row, rows - i, width);
+            EG_FN(transpose)(d + j * EG_BLOCK + i, EG_BLOCK, width, EG_W, s + i * s_row + j, s_row, rows - i, width);
     }
 }
 
 void EG_FN(block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s) {
     for (int64_t j = 0; j < columns; j += EG_W)
-        for (int64_t i = 0; i < rows; i += EG_W) {
-            eg_vf r[EG_W];
-            eg_tail tail = v_tail(min64(columns - j, EG_W));
-            EG_UNROLL for (int c = 0; c < EG_W; c++) {
-                r[c] = j + c < columns ? v_load(s + (j + c) * EG_BLOCK + i) : v_set(0.f);
-            }
-            v_transpose(r);
-            EG_UNROLL for (int q = 0; q < EG_W; q++) if (i + q < rows)
-                v_store_tail(d + (i + q) * d_row + j, r[q], tail);
-        }
+        for (int64_t i = 0; i < rows; i += EG_W) EG_FN(transpose)
+    (d + i * d_row + j, d_row, rows - i, min64(columns - j, EG_W), s + j * EG_BLOCK + i, EG_BLOCK, columns - j, EG_W);
 }

@@ -28,7 +28,7 @@ EG_INLINE void philox(eg_vu low, eg_vu high, eg_rng_key key, eg_vu w[4]) {
 }
 
 /* Words of the EG_W blocks from `first` on: lane 4i + j has block first + (EG_W / 4) j + i. */
-EG_INLINE void words(eg_rng_key key, uint64_t first, eg_vu w[4]) {
+static __attribute__((noinline)) void words(eg_rng_key key, uint64_t first, eg_vu w[4]) {
     eg_vu lane = (eg_vu)v_iota(), offset = (lane & 3) * (EG_W / 4) + (lane >> 2), zero = { 0 };
     eg_vu low = zero + (uint32_t)first + offset;
     eg_vu carry = (eg_vu)(low < offset); /* -1 where the low half has wrapped */
@@ -36,7 +36,7 @@ EG_INLINE void words(eg_rng_key key, uint64_t first, eg_vu w[4]) {
 }
 
 /* Puts four vectors (words 0..3 by block) out in the order of elements. */
-EG_INLINE void deal(float *d, eg_vf v[4], int64_t n) {
+static __attribute__((noinline)) void deal(float *d, eg_vf v[4], int64_t n) {
     v_transpose4(v);
     for (int64_t q = 0; q < 4 && q * EG_W < n; q++)
         v_store_tail(d + q * EG_W, v[q], v_tail(n - q * EG_W < EG_W ? n - q * EG_W : EG_W));
@@ -77,8 +77,7 @@ void EG_FN(normal)(int64_t n, float *d, eg_rng_key key, uint64_t first) {
         eg_vu w[4];
         eg_vf v[4];
         words(key, (first + (uint64_t)i) / 4, w);
-        normal_pair(w[0], w[1], &v[0], &v[1]);
-        normal_pair(w[2], w[3], &v[2], &v[3]);
+        for (int q = 0; q < 4; q += 2) normal_pair(w[q], w[q + 1], &v[q], &v[q + 1]);
         deal(d + i, v, n - i);
     }
 }

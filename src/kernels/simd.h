@@ -293,6 +293,16 @@ EG_INLINE eg_vf v_flip_sign(eg_vf a, eg_vf s) { return (eg_vf)((eg_vi)a ^ ((eg_v
 EG_INLINE eg_vf v_from_int(eg_vi a) { return __builtin_convertvector(a, eg_vf); }
 EG_INLINE eg_vi v_to_int(eg_vf a) { return __builtin_convertvector(a, eg_vi); } /* truncates; |a| < 2^31 */
 
+EG_INLINE eg_vf v_from_bytes(const uint8_t *p) {
+#if defined(EG_ISA_AVX512)
+    return v_from_int((eg_vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i_u *)p)));
+#elif defined(EG_ISA_AVX2)
+    return v_from_int((eg_vi)_mm256_cvtepu8_epi32(_mm_loadu_si64(p)));
+#else
+    return (eg_vf){ p[0], p[1], p[2], p[3] };
+#endif
+}
+
 EG_INLINE eg_vf v_floor(eg_vf a) {
 #if defined(EG_ISA_AVX512)
     return (eg_vf)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);

@@ -1,60 +1,58 @@
 /* SPDX-License-Identifier: MIT
  *
  * strip.c: the instructions of strip programs. One inline function per op says what it does to a vector; a macro
- * makes a loop for every op of EG_STRIP_LIST. Operands move in groups of 16 floats, a constant by none. Cheap ops
- * have a loop over whole groups and one over the rest; costly ones only the second, so that their code is there once.
+ * makes a loop for every op of EG_STRIP_LIST. Operands move in groups of 16 floats, a constant by none.
+ *
+ *   CHEAP    a loop over whole groups and one over the rest.
+ *   COSTLY   only the second, so that its code is there once.
+ *   RARE     one loop for all of them, which calls a function for each vector.
+ *   SWAPPED  another op with its first two operands exchanged.
  */
 #include "kernels/isa.h"
 #include "kernels/math.h"
 
-enum { GROUP = 16, PER_GROUP = GROUP / EG_W };
+enum { GROUP = 16 };
 
 /* ---- the ops --------------------------------------------------------------------------------- */
 
 #define ZERO v_set(0.f)
 #define MASK(condition) v_keep(condition, v_set(1.f))
 
-/* `cheap`: worth a loop of its own for whole groups. */
-#define OP(NAME, cheap, result)                                   \
-    enum { EG_FN(cheap_##NAME) = cheap };                         \
+#define OP(NAME, result)                                          \
     EG_INLINE eg_vf EG_FN(op_##NAME)(eg_vf a, eg_vf b, eg_vf c) { \
         (void)b, (void)c;                                         \
         return result;                                            \
     }
 
-static __attribute__((noinline)) eg_vf power(eg_vf a, eg_vf b) { return v_pow(a, b); }
-
 /* clang-format off */
-OP(COPY,     1, a)
-OP(NEG,      1, -a)
-OP(ABS,      1, v_abs(a))
-OP(EXP,      0, v_exp(a))
-OP(LOG,      0, v_log(a))
-OP(SQRT,     1, v_sqrt(a))
-OP(RSQRT,    1, 1.f / v_sqrt(a))
-OP(TANH,     0, v_tanh(a))
-OP(SIGMOID,  0, v_sigmoid(a))
-OP(RELU,     1, v_max(ZERO, a)) /* a NaN stays: it is the second operand */
-OP(ERF,      0, v_erf(a))
-OP(SOFTPLUS, 0, v_softplus(a))
-OP(SIN,      0, v_sin(a))
-OP(COS,      0, v_cos(a))
-OP(FLOOR,    0, v_floor(a))
-OP(ADD,      1, a + b)
-OP(SUB,      1, a - b)
-OP(MUL,      1, a * b)
-OP(DIV,      1, a / b)
-OP(POW,      0, power(a, b))
-OP(MAX,      1, v_max_nan(a, b))
-OP(MIN,      1, v_min_nan(a, b))
-OP(EQ,       1, MASK(v_eq(a, b)))
-OP(NE,       1, MASK(v_ne(a, b)))
-OP(LT,       1, MASK(v_lt(a, b)))
-OP(LE,       1, MASK(v_le(a, b)))
-OP(GT,       1, MASK(v_lt(b, a)))
-OP(GE,       1, MASK(v_le(b, a)))
-OP(SELECT,   1, v_select(v_ne(a, ZERO), b, c))
-OP(MULADD,   1, v_fma(a, b, c))
+OP(COPY,     a)
+OP(NEG,      -a)
+OP(ABS,      v_abs(a))
+OP(EXP,      v_exp(a))
+OP(LOG,      v_log(a))
+OP(SQRT,     v_sqrt(a))
+OP(RSQRT,    1.f / v_sqrt(a))
+OP(TANH,     v_tanh(a))
+OP(SIGMOID,  v_sigmoid(a))
+OP(RELU,     v_max(ZERO, a)) /* a NaN stays: it is the second operand */
+OP(ERF,      v_erf(a))
+OP(SOFTPLUS, v_softplus(a))
+OP(SIN,      v_sin(a))
+OP(COS,      v_cos(a))
+OP(FLOOR,    v_floor(a))
+OP(ADD,      a + b)
+OP(SUB,      a - b)
+OP(MUL,      a * b)
+OP(DIV,      a / b)
+OP(POW,      v_pow(a, b))
+OP(MAX,      v_max_nan(a, b))
+OP(MIN,      v_min_nan(a, b))
+OP(EQ,       MASK(v_eq(a, b)))
+OP(NE,       MASK(v_ne(a, b)))
+OP(LT,       MASK(v_lt(a, b)))
+OP(LE,       MASK(v_le(a, b)))
+OP(SELECT,   v_select(v_ne(a, ZERO), b, c))
+OP(MULADD,   v_fma(a, b, c))
 /* clang-format on */
 
 /* ---- the loops ------------------------------------------------------------------------------- */
@@ -86,11 +84,14 @@ EG_INLINE eg_vf load_tail(const cursor *at, int q, int arity, int64_t i, eg_tail
     return q < arity ? v_load_tail(at->in[q] + i, tail) : ZERO;
 }
 
-EG_INLINE void strip(vector_op op, int arity, int cheap, int64_t n, cursor at) {
-    for (; cheap && n >= GROUP; n -= GROUP, next_group(&at, arity)) {
+EG_INLINE void whole_groups(vector_op op, int arity, int64_t *n, cursor *at) {
+    for (; *n >= GROUP; *n -= GROUP, next_group(at, arity)) {
         EG_UNROLL for (int64_t i = 0; i < GROUP; i += EG_W)
-            v_store(at.d + i, op(load(&at, 0, arity, i), load(&at, 1, arity, i), load(&at, 2, arity, i)));
+            v_store(at->d + i, op(load(at, 0, arity, i), load(at, 1, arity, i), load(at, 2, arity, i)));
     }
+}
+
+EG_INLINE void all_vectors(vector_op op, int arity, int64_t n, cursor at) {
     for (; n > 0; n -= GROUP, next_group(&at, arity)) {
         for (int64_t i = 0; i < GROUP && i < n; i += EG_W) {
             eg_tail tail = v_tail(n - i < EG_W ? n - i : EG_W);
@@ -100,12 +101,38 @@ EG_INLINE void strip(vector_op op, int arity, int cheap, int64_t n, cursor at) {
     }
 }
 
-#define LOOP(NAME, ARITY, TEXT)                                                                      \
-    void EG_FN(strip_##NAME)(int64_t n, float *d, const float *a, const float *b, const float *c,    \
-                             unsigned constants) {                                                   \
-        strip(EG_FN(op_##NAME), ARITY, EG_FN(cheap_##NAME), n, start(ARITY, d, a, b, c, constants)); \
+static void call_for_vectors(int64_t n, float *d, const float *a, const float *b, vector_op op, unsigned constants) {
+    all_vectors(op, 2, n, start(2, d, a, b, NULL, constants));
+}
+
+#define STRIP(NAME) \
+    void EG_FN(strip_##NAME)(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants)
+
+#define CHEAP(NAME, ARITY)                                      \
+    STRIP(NAME) {                                               \
+        cursor at = start(ARITY, d, a, b, c, constants);        \
+        whole_groups(EG_FN(op_##NAME), ARITY, &n, &at);         \
+        if (n > 0) all_vectors(EG_FN(op_##NAME), ARITY, n, at); \
     }
-EG_STRIP_LIST(LOOP)
+#define COSTLY(NAME, ARITY) \
+    STRIP(NAME) { all_vectors(EG_FN(op_##NAME), ARITY, n, start(ARITY, d, a, b, c, constants)); }
+#define RARE_1(NAME)                                                                            \
+    static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
+    STRIP(NAME) { (void)b, (void)c, call_for_vectors(n, d, a, a, vector_##NAME, (constants & 1) * 3); }
+#define RARE_2(NAME)                                                                            \
+    static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
+    STRIP(NAME) { (void)c, call_for_vectors(n, d, a, b, vector_##NAME, constants); }
+#define SWAPPED(NAME, OTHER) \
+    STRIP(NAME) { (void)c, EG_FN(strip_##OTHER)(n, d, b, a, NULL, (constants & 1) << 1 | (constants >> 1 & 1)); }
+
+/* clang-format off */
+CHEAP(COPY, 1) CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(RELU, 1)
+CHEAP(ADD, 2) CHEAP(SUB, 2) CHEAP(MUL, 2) CHEAP(DIV, 2) CHEAP(MAX, 2) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LT, 2) CHEAP(LE, 2)
+CHEAP(SELECT, 3) CHEAP(MULADD, 3)
+COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
+RARE_1(FLOOR) RARE_1(ERF) RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW) RARE_2(NE)
+SWAPPED(GT, LT) SWAPPED(GE, LE)
+/* clang-format on */
 
 /* ---- chains ---------------------------------------------------------------------------------- */
 
@@ -115,11 +142,10 @@ EG_STRIP_LIST(LOOP)
 #define COMPUTE(r, OP, a, b, c) eg_vf x##r = EG_FN(op_##OP)(x##a, x##b, x##c);
 #define STORE(r, i) v_store(p[i] + at, x##r);
 
-#define CHAIN(NAME)                                                     \
-    void EG_FN(chain_##NAME)(int64_t n, float *const *p) {              \
-        EG_CHAIN_##NAME(NOTHING, LOAD_ONE, NOTHING, NOTHING)            \
-        for (int64_t at = 0; at < n; at += EG_W) {                      \
-            EG_CHAIN_##NAME(LOAD, NOTHING, COMPUTE, STORE)              \
-        }                                                               \
+#define CHAIN(NAME)                                                                                     \
+    void EG_FN(chain_##NAME)(int64_t n, float *const *p) {                                              \
+        EG_CHAIN_##NAME(NOTHING, LOAD_ONE, NOTHING, NOTHING) for (int64_t at = 0; at < n; at += EG_W) { \
+            EG_CHAIN_##NAME(LOAD, NOTHING, COMPUTE, STORE)                                              \
+        }                                                                                               \
     }
-EG_CHAIN_LIST(CHAIN)
+                EG_CHAIN_LIST(CHAIN)

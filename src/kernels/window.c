@@ -2,25 +2,26 @@
  *
  * window.c: windows over channels-last images where no product is worth its while, because channels do not mix:
  * sums, largest elements and their places, depthwise convolution and the gradient of its kernel. Lanes run along
- * the channels, up to four vectors at a time, so that finding a pixel is paid once for 64 of them. Each element is
- * one chain over the window's taps in order (of a kernel's gradient: over the positions in order).
+ * the channels, several vectors at a time where there are so many, so that finding a pixel is paid once for all of
+ * them. Each element is one chain over the window's taps in order (of a kernel's gradient: over the positions in
+ * order).
  */
 #include "kernels/isa.h"
 
-enum { VECTORS = 4 };
+enum { MANY = EG_W == 16 ? 2 : EG_W == 8 ? 4 : 1 }; /* vectors at a time */
 
-/* `vectors` vectors of channels from c on; the last one may be partial. */
+/* Channels from c on: MANY whole vectors, or one that may be partial. */
 typedef struct slice {
     int64_t c;
     eg_tail tail;
 } slice;
 
 EG_INLINE eg_vf load(const float *p, int v, int vectors, eg_tail tail) {
-    return v == vectors - 1 ? v_load_tail(p + v * EG_W, tail) : v_load(p + v * EG_W);
+    return vectors == 1 ? v_load_tail(p, tail) : v_load(p + v * EG_W);
 }
 EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
-    if (v == vectors - 1)
-        v_store_tail(p + v * EG_W, x, tail);
+    if (vectors == 1)
+        v_store_tail(p, x, tail);
     else
         v_store(p + v * EG_W, x);
 }
@@ -33,25 +34,18 @@ EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
 #define TAP(w) ((int64_t)(w)->row_tap[r] + (w)->tap[j])
 #define EACH_VECTOR EG_UNROLL for (int v = 0; v < vectors; v++)
 
-/* All positions, as many channels at a time as fit `call`(vectors), which does one slice of one position. */
+/* All positions for one slice of channels after the other; `call`(vectors) does one slice of position p. */
 #define EACH_POSITION(w, call) \
     for (int64_t p = 0; p < (w)->positions; p++) call
-#define EACH_SLICE(w, call)                                                                           \
-    for (slice s = { .c = 0 }; s.c < (w)->channels; s.c += VECTORS * EG_W) {                          \
-        int64_t left = (w)->channels - s.c, vectors = left > 3 * EG_W ? 4 : (left + EG_W - 1) / EG_W; \
-        s.tail = v_tail(left >= vectors * EG_W ? EG_W : left - (vectors - 1) * EG_W);                 \
-        if (vectors == 1)                                                                             \
-            EACH_POSITION(w, call(1));                                                                \
-        else if (vectors == 2)                                                                        \
-            EACH_POSITION(w, call(2));                                                                \
-        else if (vectors == 3)                                                                        \
-            EACH_POSITION(w, call(3));                                                                \
-        else                                                                                          \
-            EACH_POSITION(w, call(4));                                                                \
+#define EACH_SLICE(w, call)                                                                                  \
+    slice s = { .c = 0, .tail = v_tail(EG_W) };                                                              \
+    for (; MANY > 1 && s.c + MANY * EG_W <= (w)->channels; s.c += MANY * EG_W) EACH_POSITION(w, call(MANY)); \
+    for (; s.c < (w)->channels; s.c += EG_W) {                                                               \
+        s.tail = v_tail((w)->channels - s.c < EG_W ? (w)->channels - s.c : EG_W);                            \
+        EACH_POSITION(w, call(1));                                                                           \
     }
-
 EG_INLINE void sum(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x) {
-    eg_vf sums[VECTORS];
+    eg_vf sums[MANY];
     EACH_VECTOR sums[v] = v_set(0.f);
     EACH_TAP(w, p) EACH_VECTOR sums[v] = sums[v] + load(x + at * w->channels + s.c, v, vectors, s.tail);
     EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
@@ -70,7 +64,7 @@ EG_INLINE eg_vm is_larger(eg_vf now, eg_vf best) {
 
 EG_INLINE void argmax(int vectors, const eg_windows *w, int64_t p, slice s, int32_t *place, float *largest,
                       const float *x) {
-    eg_vf best[VECTORS], where[VECTORS]; /* places are integers in float registers */
+    eg_vf best[MANY], where[MANY]; /* places are integers in float registers */
     int is_first = 1;
     EACH_VECTOR best[v] = v_set(0.f), where[v] = (eg_vf)((eg_vi){ 0 } - 1);
     EACH_TAP(w, p) {
@@ -95,7 +89,7 @@ void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, c
 
 EG_INLINE void put(int vectors, const eg_windows *w, int64_t p, slice s, float *out, int32_t pixel,
                    const int32_t *place, const float *dy) {
-    eg_vf sums[VECTORS];
+    eg_vf sums[MANY];
     EACH_VECTOR sums[v] = v_set(0.f);
     EACH_TAP(w, p) {
         int64_t from = at * w->channels + s.c;
@@ -115,7 +109,7 @@ void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int
 
 EG_INLINE void convolve(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x,
                         const float *kernel, const float *start) {
-    eg_vf sums[VECTORS];
+    eg_vf sums[MANY];
     EACH_VECTOR sums[v] = start ? load(start + s.c, v, vectors, s.tail) : v_set(0.f);
     EACH_TAP(w, p)
     EACH_VECTOR sums[v] = v_fma(load(x + at * w->channels + s.c, v, vectors, s.tail),
@@ -131,7 +125,7 @@ void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const flo
 
 EG_INLINE void gradient(int vectors, const eg_windows *w, int64_t p, slice s, float *kernel, const float *x,
                         const float *dy) {
-    eg_vf d[VECTORS];
+    eg_vf d[MANY];
     EACH_VECTOR d[v] = load(dy + p * w->channels + s.c, v, vectors, s.tail);
     EACH_TAP(w, p) EACH_VECTOR {
         float *to = kernel + TAP(w) * w->channels + s.c;
@@ -148,7 +142,7 @@ void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x,
 
 EG_INLINE void collect(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *t,
                        int64_t t_row, const float *start) {
-    eg_vf sums[VECTORS];
+    eg_vf sums[MANY];
     EACH_VECTOR sums[v] = start ? load(start + s.c, v, vectors, s.tail) : v_set(0.f);
     EACH_TAP(w, p)
     EACH_VECTOR sums[v] = sums[v] + load(t + at * t_row + TAP(w) * w->channels + s.c, v, vectors, s.tail);
