@@ -181,6 +181,8 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
 const char *cli_part(const char *said, const char *source);
 /* "loss 0.0623  accuracy 0.9812": what was computed. */
 void cli_print_scores(FILE *stream, const char *what, const eg_scores *scores);
+/* Of a text: the loss of a character in nats and bits; of other data nothing. */
+void cli_print_bits(FILE *stream, const eg_data *data, const eg_scores *scores);
 /* The model's own error as a message and an exit code. */
 int cli_model_error(const eg_model *model);
 int cli_data_error(const eg_data *data);

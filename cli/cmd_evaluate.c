@@ -52,7 +52,7 @@ static double area_under_curve(eg_model *model, const eg_data *data, const int32
 }
 
 static int print_report(eg_model *model, const eg_data *data) {
-    if (eg_data_task(data) != EG_TASK_CLASSIFICATION)
+    if (eg_data_task(data) != EG_TASK_CLASSIFICATION || eg_tensor_shape(eg_data_y(data)).rank != 1)
         return cli_error(CLI_USAGE, "evaluate: --report needs a classification");
     eg_tensor *guess = eg_model_predict_classes(model, eg_data_x(data));
     if (!guess) return cli_model_error(model);
@@ -84,7 +84,7 @@ static int evaluate(const evaluate_options *o, eg_model *model) {
     else if (o->json)
         print_json(&scores);
     else
-        cli_print_scores(stdout, part ? part : "scores", &scores);
+        cli_print_scores(stdout, part ? part : "scores", &scores), cli_print_bits(stdout, data, &scores);
     if (code == CLI_OK && o->report && !o->json) code = print_report(model, data);
     eg_data_free(data);
     return code;

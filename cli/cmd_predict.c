@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * cmd_predict.c: `elegans predict`: a model's outputs for rows without (or with) targets: CSV on stdout, JSON lines,
- * or images drawn in the terminal with the probability of each class.
+ * or images drawn in the terminal with the probability of each class; or a text that a model of texts writes.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cli.h"
 
 typedef struct predict_options {
-    const char *data, *part, *layer;
-    int64_t threads, first, show;
+    const char *data, *part, *layer, *start;
+    double temperature;
+    int64_t threads, first, show, sample, seed;
     int classes, proba, json;
 } predict_options;
 
@@ -24,6 +26,12 @@ static const cli_option options[] = {
     { "layer", 0, CLI_TEXT, FIELD(layer), "NAME", .help = "what that layer gives for each row, instead of the output" },
     { "first", 0, CLI_POSITIVE, FIELD(first), "N", .help = "only the first N rows" },
     { "show", 0, CLI_POSITIVE, FIELD(show), "N", .help = "draw the first N images with their probabilities" },
+    { "sample", 0, CLI_POSITIVE, FIELD(sample), "N",
+      .help = "a model of texts: write N characters (or words); no --data", .group = "Writing" },
+    { "start", 0, CLI_TEXT, FIELD(start), "TEXT", .help = "what the text begins with (default: a new line, not told)" },
+    { "temperature", 0, CLI_REAL, FIELD(temperature), "X",
+      .help = "below 1 likely characters become likelier, 0 takes the likeliest (default 1)" },
+    { "seed", 's', CLI_SEED, FIELD(seed), "N", .help = "the same seed writes the same text (default 0)" },
     { "threads", 0, CLI_COUNT, FIELD(threads), "N", .help = "threads, 0 for all processors (default)" },
     { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object a row on stdout" },
     { 0 }
@@ -244,6 +252,7 @@ static int predict(const predict_options *o, eg_model *model, eg_data *data) {
     int code = CLI_OK;
     const eg_tensor *x = eg_data_x(data);
     eg_tensor *p = o->layer ? eg_model_predict_layer(model, o->layer, x) : eg_model_predict(model, x);
+    eg_model_reset_states(model);
     eg_tensor *classes = p && !o->layer ? eg_model_predict_classes(model, x) : NULL;
     if (!p && eg_model_status(model) == EG_OK) {
         code = cli_fail(eg_error_status()); /* the layer's name */
@@ -265,6 +274,8 @@ static int predict(const predict_options *o, eg_model *model, eg_data *data) {
 
 static int open_and_predict(const predict_options *o, eg_model *model) {
     int code = CLI_OK;
+    if (!o->layer && !o->proba && eg_model_output_shape(model).rank > 1)
+        return cli_error(CLI_USAGE, "predict: the model answers for each step of a sequence: --proba, or --sample");
     eg_data *data = cli_open_for(model, o->data, cli_part(o->part, o->data), 0, &code);
     if (!data) return code;
     int64_t wanted = cli_or(o->show, cli_or(o->first, INT64_MAX));
@@ -275,22 +286,43 @@ static int open_and_predict(const predict_options *o, eg_model *model) {
     return code;
 }
 
+static int write_text(const predict_options *o, const eg_model *model) {
+    double temperature = isnan(o->temperature) ? 1 : o->temperature;
+    char *text = eg_model_sample(model, .tokens = o->sample, .start = o->start, .seed = (uint64_t)cli_or(o->seed, 0),
+                                 .temperature = temperature == 0 ? EG_ZERO : temperature);
+    if (!text) return cli_fail(eg_error_status());
+    puts(text);
+    eg_string_free(text);
+    return CLI_OK;
+}
+
+/* --data or --sample, with what goes with it. */
+static int check_options(const predict_options *o, const char *path) {
+    int writes = o->sample != CLI_ABSENT;
+    if (!path || (!o->data && !writes))
+        return cli_error(CLI_USAGE, "predict: a model file and --data are needed; see: elegans predict --help");
+    if (writes && (o->data || o->layer || o->classes || o->proba || o->json || o->show != CLI_ABSENT))
+        return cli_error(CLI_USAGE, "predict: --sample goes with --start, --temperature and --seed alone");
+    if (!writes && (o->start || !isnan(o->temperature) || o->seed != CLI_ABSENT))
+        return cli_error(CLI_USAGE, "predict: --start, --temperature and --seed go with --sample");
+    if (o->layer && (o->classes || o->proba || o->show != CLI_ABSENT))
+        return cli_error(CLI_USAGE, "predict: --layer goes without --classes, --proba and --show");
+    if (o->classes && o->proba) return cli_error(CLI_USAGE, "predict: --classes or --proba, not both");
+    return CLI_GO_ON;
+}
+
 static int run(int argc, char **argv) {
     predict_options o;
     const char *path = NULL;
     cli_defaults(&cli_predict, &o);
     int code = cli_parse(&cli_predict, argc, argv, &o, &path, 1);
+    if (code < 0) code = check_options(&o, path);
     if (code >= 0) return code;
-    if (!path || !o.data)
-        return cli_error(CLI_USAGE, "predict: a model file and --data are needed; see: elegans predict --help");
-    if (o.layer && (o.classes || o.proba || o.show != CLI_ABSENT))
-        return cli_error(CLI_USAGE, "predict: --layer goes without --classes, --proba and --show");
-    if (o.classes && o.proba) return cli_error(CLI_USAGE, "predict: --classes or --proba, not both");
     eg_set_threads((int)cli_or(o.threads, 0));
     cli_allow_downloads();
     eg_model *model = cli_load_model(path, &code);
     if (!model) return code;
-    code = open_and_predict(&o, model);
+    code = o.sample == CLI_ABSENT ? open_and_predict(&o, model) : write_text(&o, model);
     eg_model_free(model);
     return code;
 }
@@ -304,11 +336,12 @@ static const char *const notes[] = { "Without --json, --show: CSV with a header 
 const cli_command cli_predict = {
     .name = "predict",
     .summary = "a model's answers for new rows",
-    .usage = "MODEL --data SOURCE [options]",
+    .usage = "MODEL --data SOURCE | --sample N [options]",
     .options = options,
     .run = run,
     .notes = notes,
     .examples = "  elegans predict iris.safetensors --data new.csv --proba\n"
                 "  elegans predict mnist.safetensors --data mnist --show 3\n"
-                "  cat new.csv | elegans predict iris.safetensors --data -\n",
+                "  cat new.csv | elegans predict iris.safetensors --data -\n"
+                "  elegans predict poem.safetensors --sample 200 --start To --temperature .8\n",
 };

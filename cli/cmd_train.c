@@ -94,6 +94,7 @@ static void tell_data(const sets *s, const eg_model *model) {
     if (s->validation)
         snprintf(validation, sizeof validation, ", %lld to validate", (long long)eg_data_rows(s->validation));
     if (s->test) snprintf(test, sizeof test, ", %lld to test", (long long)eg_data_rows(s->test));
+    if (training_is_text(d)) *classes = 0;
     cli_tell("data", "%s:%s%s %lld rows to train on%s%s", source, samples, classes, (long long)eg_data_rows(d),
              validation, test);
     if (training_is_table(d))
@@ -269,7 +270,7 @@ static int finish(const train_options *o, eg_model *model, const sets *s) {
     if (o->json)
         print_end("end", model, s->test ? &test : NULL, o->out);
     else if (s->test)
-        cli_print_scores(stdout, "test", &test);
+        cli_print_scores(stdout, "test", &test), cli_print_bits(stdout, s->test, &test);
     fflush(stdout);
     tell_saved(o);
     return CLI_OK;
@@ -368,5 +369,6 @@ const cli_command cli_train = {
                 "  elegans train --data iris.csv --target species --out iris.safetensors\n"
                 "  elegans train --data 'gen:spiral?classes=3,n=100,noise=0.2' \\\n"
                 "      --net 'dense 100 relu; dense 3 softmax' --batch all --epochs 500\n"
+                "  elegans train --data text:poem.txt --out poem.safetensors\n"
                 "  elegans train --resume --out mnist.safetensors\n",
 };

@@ -77,6 +77,14 @@ void cli_print_scores(FILE *stream, const char *what, const eg_scores *scores) {
     fprintf(stream, "  (%lld samples)\n", (long long)scores->n);
 }
 
+void cli_print_bits(FILE *stream, const eg_data *data, const eg_scores *scores) {
+    const eg_text_opt *text = eg_data_text(data);
+    if (!text || eg_data_columns(data)) return;
+    fprintf(stream, "each %s: %.4f nats, %.4f bits (%lld of them)\n",
+            text->unit == EG_TOKEN_WORD ? "word" : "character", scores->loss, scores->loss / log(2),
+            (long long)(scores->n * text->steps));
+}
+
 /* ---- models and data ----------------------------------------------------------------------------------- */
 
 eg_model *cli_load_model(const char *path, int *code) {
@@ -166,10 +174,13 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
     if (!needs_target && n_columns)
         target = "-"; /* the rows of a table need none; other sources have theirs beside */
     eg_data *data = NULL;
+    eg_text_opt text = { .vocabulary = eg_model_vocabulary(model), .rows = eg_model_stateful_rows(model) };
+    if (text.vocabulary) text.steps = eg_model_input_shape(model).dim[0];
+    if (text.vocabulary && columns && n_columns) text.column = columns[0];
     if (columns && classes)
         data = eg_data_open(cli_plain_source(source), part, .target = target, .columns = n_columns ? columns : NULL,
                             .n_columns = n_columns, .classes = n_classes ? classes : NULL, .n_classes = n_classes,
-                            .missing = eg_model_missing(model), .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1);
+                            .missing = eg_model_missing(model), .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1, .text = text);
     free(columns);
     free(classes);
     data = cli_shuffled(data, source);

@@ -14,6 +14,7 @@ const char *const training_scalings[] = {
 #undef SCALING_NAME
         NULL
 };
+const char *const training_units[] = { "characters", "words", NULL };
 const char *const training_reductions[] = { "mean", "sum", NULL };
 const char *const training_dialects[] = { "keras", "torch", "keras2", NULL };
 const char *const training_rates[] = { "auto", NULL };
@@ -51,11 +52,14 @@ void training_free_sets(sets *s) {
 }
 
 int training_is_table(const eg_data *data) { return eg_data_columns(data) > 0; }
+int training_is_text(const eg_data *data) { return eg_data_text(data) && !training_is_table(data); }
 
 /* A test set, with the columns and classes of the training set. */
 static eg_data *open_test(const train_options *o, const eg_data *train, const char *source) {
     int n_columns = eg_data_columns(train), n_classes = eg_data_classes(train);
     const char **names = calloc((size_t)(n_columns + n_classes) + 1, sizeof *names), **classes = names + n_columns;
+    eg_text_opt text = eg_data_text(train) ? *eg_data_text(train) : (eg_text_opt){ 0 };
+    text.rows = 0; /* a short text has its own number */
     if (!names) return NULL;
     for (int i = 0; i < n_columns; i++) names[i] = eg_data_column_name(train, i);
     for (int i = 0; i < n_classes; i++) classes[i] = eg_data_class_name(train, i);
@@ -64,7 +68,7 @@ static eg_data *open_test(const train_options *o, const eg_data *train, const ch
                                  .task = eg_data_task(train), .no_header = o->no_header, .seed = (uint64_t)o->seed,
                                  .columns = n_columns ? names : NULL, .n_columns = n_columns,
                                  .classes = n_classes ? classes : NULL, .n_classes = n_classes,
-                                 .missing = eg_data_missing(train), .allow_download = 1);
+                                 .missing = eg_data_missing(train), .allow_download = 1, .text = text);
     free(names);
     return cli_shuffled(data, source);
 }
@@ -99,9 +103,22 @@ static int split_test(const train_options *o, sets *s) {
     return CLI_GO_ON;
 }
 
+/* The last pieces of each part of a text. */
+static int split_text(const train_options *o, sets *s) {
+    int64_t rows = eg_data_rows(s->rest), side = eg_data_text(s->rest)->rows;
+    int64_t held = (int64_t)(o->validation * (double)(rows / side) + .5) * side;
+    if (held < side) held = side;
+    if (held >= rows) return cli_error(CLI_BAD_DATA, "--validation %g leaves nothing of the text", o->validation);
+    s->train = eg_data_range(s->rest, 0, rows - held);
+    s->validation = eg_data_range(s->rest, rows - held, rows);
+    return s->train && s->validation ? CLI_GO_ON : cli_no_memory();
+}
+
 static int split_validation(const train_options *o, sets *s) {
     if (!(o->validation > 0))
         s->train = eg_data_range(s->rest, 0, eg_data_rows(s->rest));
+    else if (training_is_text(s->rest))
+        return split_text(o, s);
     else if (eg_data_split(s->rest, 1 - o->validation, (uint64_t)o->seed, &s->train, &s->validation) != EG_OK)
         return cli_fail(eg_error_status());
     return s->train ? CLI_GO_ON : cli_no_memory();
@@ -116,9 +133,11 @@ int training_open(train_options *o, sets *s) {
     int code = check_share("validation", o->validation);
     if (code < 0) code = check_share("test-share", o->test_share);
     if (code >= 0) return code;
+    eg_text_opt text = { .column = o->text, .unit = (eg_token_unit)cli_or(o->unit, o->text ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER),
+                         .steps = cli_or(o->length, 0), .most = cli_or(o->most, 0) };
     s->whole = eg_data_open(cli_plain_source(o->data), NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
                             .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1,
-                            .missing = (eg_missing)cli_or(o->missing, EG_MISSING_ERROR));
+                            .missing = (eg_missing)cli_or(o->missing, EG_MISSING_ERROR), .text = text);
     s->whole = cli_shuffled(s->whole, o->data);
     if (!s->whole || eg_data_status(s->whole) != EG_OK) return cli_data_error(s->whole);
     if (!eg_data_y(s->whole)) return cli_error(CLI_BAD_DATA, "%s: there are no targets to learn", o->data);
@@ -143,10 +162,18 @@ static const recipe *choose_recipe(const eg_data *data) {
     static const recipe some = { "adamw", .003, .5, EG_SCHEDULE_LINEAR, 32, 60 };
     static const recipe table = { "adamw", .003, 1, EG_SCHEDULE_LINEAR, 16, 100 };
     static const recipe points = { "adam", .01, (double)NAN, EG_SCHEDULE_LINEAR, 16, 200 };
+    static const recipe text = { "adam", .002, (double)NAN, EG_SCHEDULE_LINEAR, 32, 5 };
     int64_t rows = eg_data_rows(data);
+    if (training_is_text(data)) return &text;
     if (rows >= 10000) return &many;
     if (rows >= 1000) return &some;
     return training_is_table(data) || eg_data_sample_shape(data).rank > 1 ? &table : &points;
+}
+
+/* The numbers that samples of texts are made of. */
+static int count_tokens(const eg_data *data) {
+    const eg_text_opt *text = eg_data_text(data);
+    return text ? eg_vocabulary_size(text->vocabulary) + training_is_table(data) : 0;
 }
 
 /* Mean and standard deviation of the targets; a deviation of 0 becomes 1. */
@@ -166,7 +193,13 @@ static void target_scale(const eg_data *data, double *mean, double *deviation) {
 static void choose_net(const eg_data *data, char text[TRAINING_NET]) {
     int classes = eg_data_classes(data), hidden = eg_shape_size(eg_data_sample_shape(data)) < 256 ? 64 : 512;
     double mean, deviation;
-    if (classes > 2) {
+    int tokens = count_tokens(data);
+    if (training_is_text(data)) {
+        snprintf(text, TRAINING_NET, "embedding %d 32; lstm 128 return_sequences; dense %d softmax last_axis", tokens, tokens);
+    } else if (tokens) {
+        snprintf(text, TRAINING_NET, "embedding %d 16 mask_zero; gru 16 skip_zeros; dense %d %s", tokens,
+                 classes > 2 ? classes : 1, classes > 2 ? "softmax" : classes ? "sigmoid" : "");
+    } else if (classes > 2) {
         snprintf(text, TRAINING_NET, "dense %d relu; dense %d softmax", hidden, classes);
     } else if (classes) {
         snprintf(text, TRAINING_NET, "dense %d relu; dense 1 sigmoid", hidden);
@@ -180,6 +213,19 @@ static void choose_net(const eg_data *data, char text[TRAINING_NET]) {
     }
 }
 
+/* In a network over texts the word "tokens" stands for their number. */
+static void expand_net(const char *net, int tokens, char text[TRAINING_NET]) {
+    size_t used = 0;
+    for (const char *at = net; *at && used + 16 < TRAINING_NET;) {
+        size_t word = strcspn(at, " ;\n=");
+        if (word == 6 && strncmp(at, "tokens", 6) == 0)
+            used += (size_t)snprintf(text + used, 16, "%d", tokens), at += word;
+        else
+            for (size_t i = 0; i < word + !word && used + 1 < TRAINING_NET; i++) text[used++] = *at++;
+    }
+    text[used] = '\0';
+}
+
 /* Fills in what was left open, and names it in `chosen`. */
 void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size) {
     const recipe *r = choose_recipe(s->train);
@@ -187,8 +233,11 @@ void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], ch
              o->task == CLI_ABSENT && training_is_table(s->train) ? ", task" : "", o->net ? "" : ", net",
              o->optimizer ? "" : ", optimizer", o->batch == CLI_ABSENT ? ", batch" : "",
              o->epochs == CLI_ABSENT ? ", epochs" : "");
-    choose_net(s->train, net);
-    if (!o->net) o->net = net;
+    int tokens = count_tokens(s->train);
+    if (o->net && tokens && strlen(o->net) < TRAINING_NET - 64)
+        expand_net(o->net, tokens, net), o->net = net;
+    else if (!o->net)
+        choose_net(s->train, net), o->net = net;
     if (o->batch == CLI_ABSENT) o->batch = r->batch;
     if (o->epochs == CLI_ABSENT) o->epochs = r->epochs;
     if (o->optimizer) return;

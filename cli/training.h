@@ -14,6 +14,8 @@ typedef struct train_options {
     double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
         validation, test_share, tolerance, delta, schedule_factor, schedule_every, schedule_end, warm_up;
     int64_t task, scaling, reduction, dialect, shuffle, schedule, missing; /* words */
+    const char *text;
+    int64_t unit, length, most; /* of texts in a column */
     int64_t batch, epochs, seed, threads, test_last, steps, early_stopping, plateau;
     int nesterov, no_header, maximize, json, quiet, resume, checkpoint, dry_run;
     cli_list set, freeze;
@@ -21,7 +23,7 @@ typedef struct train_options {
 
 /* Words in the order of their enums (tasks from 1). */
 extern const char *const training_tasks[], *const training_scalings[];
-extern const char *const training_reductions[], *const training_dialects[];
+extern const char *const training_units[], *const training_reductions[], *const training_dialects[];
 extern const char *const training_rates[]; /* "auto": lr is HUGE_VAL until it is found */
 extern const char *const training_shuffles[], *const training_schedules[], *const training_missing[];
 
@@ -37,7 +39,9 @@ int training_open(train_options *o, sets *s);
 void training_free_sets(sets *s);
 int training_is_table(const eg_data *data);
 
-enum { TRAINING_NET = 192 };
+int training_is_text(const eg_data *data); /* the next token of a text is learnt */
+
+enum { TRAINING_NET = 512 };
 /* Fills in what was left open, and names it in `chosen` (", net, epochs"); `net` holds a chosen network. */
 void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size);
 /* A compiled model for this data; free it also after a mistake. */

@@ -5,8 +5,8 @@
  */
 #define FIELD(name) offsetof(train_options, name)
     { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE",
-      .help = "what to learn from: a CSV file, '-' (CSV on stdin), a folder of IDX files, 'mnist', or "
-              "'gen:NAME?key=value,...'",
+      .help = "what to learn from: a CSV file, '-' (CSV on stdin), a folder of IDX files, 'mnist', "
+              "'text:FILE?key=value,...' or 'gen:NAME?key=value,...'",
       .group = "Data" },
     { "target", 't', CLI_TEXT, FIELD(target), "COLUMN",
       .help = "CSV: the column to predict, by name or number (default: the last)" },
@@ -25,6 +25,12 @@
     { "missing", 0, CLI_WORD, FIELD(missing), "KIND",
       .help = "CSV: what fills a gap: error (none does; the default), or the column's mean, median or frequent value",
       .words = training_missing },
+    { "text", 0, CLI_TEXT, FIELD(text), "COLUMN",
+      .help = "CSV: samples are the texts of this column, as numbers of a vocabulary, 0 in front of short ones" },
+    { "unit", 0, CLI_WORD, FIELD(unit), "UNIT", .help = "tokens of --text: characters or words (default)",
+      .words = training_units },
+    { "length", 0, CLI_POSITIVE, FIELD(length), "N", .help = "tokens of --text that count, the last ones (default: all)" },
+    { "most", 0, CLI_POSITIVE, FIELD(most), "N", .help = "the N most frequent tokens of --text have numbers" },
 
     { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS",
       .help = "the network, e.g. 'dense 512 relu; dropout .2; dense 10 softmax'", .group = "Network" },

@@ -27,6 +27,21 @@ typedef enum eg_missing {
     EG_MISSING_ERROR, EG_MISSING_MEAN, EG_MISSING_MEDIAN, EG_MISSING_FREQUENT, EG_MISSING_KINDS
 } eg_missing;
 
+/* How texts become samples: as a text to go on with (eg_data_from_text, "text:"), or a CSV column of texts. */
+typedef enum eg_token_unit { EG_TOKEN_CHARACTER, EG_TOKEN_WORD } eg_token_unit;
+typedef struct eg_vocabulary eg_vocabulary;
+typedef struct eg_text_opt {
+    size_t size_;
+    const char *column; /* CSV: the one that is read, as texts: numbers from 1 on, 0 for padding in front */
+    eg_token_unit unit;
+    int64_t steps; /* tokens of a sample (64; of a column: the longest text); of longer texts in a column the last count */
+    int64_t rows;  /* parts of a text that are read side by side (32, fewer of a short text) */
+    int64_t every; /* every so many-th line is held out, and lines come in random order; 0: the last tenth is */
+    int64_t most;  /* tokens in the vocabulary; 0: all */
+    int unknown;   /* the vocabulary has a number for all others */
+    const eg_vocabulary *vocabulary; /* a model's (eg_model_vocabulary); NULL: made of this text */
+} eg_text_opt;
+
 typedef struct eg_data_opt {
     size_t size_;
     const char *target;     /* CSV: column name or number from 1; NULL: the last column, "-": there is none */
@@ -43,6 +58,7 @@ typedef struct eg_data_opt {
     int n_classes;
     eg_missing missing;   /* CSV: predicting with a model: eg_model_missing */
     int indicate_missing; /* CSV: a column with gaps gets a feature "column=?" beside it, 1 where there is one */
+    eg_text_opt text;     /* how a text is read */
 } eg_data_opt;
 
 /* `source` is one of
@@ -56,16 +72,27 @@ typedef struct eg_data_opt {
  *   "gen:NAME?key=value,...": a generated set; `part` "test" draws other samples of the same distribution. Keys: n (samples,
  *     per class for spiral), noise (a standard deviation), seed, and where in brackets classes, dims:
  *       xor (n 4: the corners in turn)   spiral [classes 3]   circles [classes 2]   moons   gauss [classes 2, dims 2]
- *       linear [dims 1], sine: regression   digits (n 20000): drawn with strokes, jitter and noise, 28x28 bytes.
+ *       linear [dims 1], sine: regression   digits (n 20000): drawn with strokes, jitter and noise, 28x28 bytes;
+ *   "text:FILE?key=value,...": a text to go on with (eg_data_from_text), the file also looked for in $ELEGANS_DATA, its
+ *     "text", and ../shared/data/text. Keys: steps, rows, every, most, unit (characters, words).
  * `part` NULL is "train" where a set has parts. Classes are sorted: numbers by size, text by bytes. */
 EG_API eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt);
 #define eg_data_open(...) EG_DATA_OPEN_(__VA_ARGS__, .size_ = sizeof(eg_data_opt))
 #define EG_DATA_OPEN_(source, part, ...) eg_data_open_(source, part, (eg_data_opt){ __VA_ARGS__ })
 /* Whether `source` has that part, "train" or "test"; a file is all "train". */
 EG_API int eg_data_has_part(const char *source, const char *part);
-/* Copies x [n, ...] (f32 or u8) and y (i32 or u8 [n] with classes > 0, or f32 [n] / [n, outputs] with classes 0); y may be
- * NULL. x [n] becomes [n, 1]. */
+/* Copies x [n, ...] (f32 or u8) and y (i32 or u8 [n] with classes > 0, [n, steps] with a class for each step of a sequence,
+ * or f32 [n] / [n, outputs] with classes 0); y may be NULL. x [n] becomes [n, 1]. */
 EG_API eg_data *eg_data_from(const eg_tensor *x, const eg_tensor *y, int classes);
+/* A text (UTF-8) to go on with: samples of `steps` tokens x [n, steps], whose targets y i32 [n, steps] are the tokens after
+ * them; the classes are the vocabulary's. The text is cut into `rows` parts: batches of so many rows, in order, go on where
+ * the batch before ended, as stateful layers want it; what fills no batch is left out. part: "train", "test", NULL for all;
+ * the vocabulary is of both. */
+EG_API eg_data *eg_data_from_text_(const char *text, size_t size, const char *part, eg_text_opt opt);
+#define eg_data_from_text(...) EG_DATA_FROM_TEXT_(__VA_ARGS__, .size_ = sizeof(eg_text_opt))
+#define EG_DATA_FROM_TEXT_(text, size, part, ...) eg_data_from_text_(text, size, part, (eg_text_opt){ __VA_ARGS__ })
+/* How texts were read, what was chosen and the vocabulary included; NULL for other data. Borrowed. */
+EG_API const eg_text_opt *eg_data_text(const eg_data *data);
 EG_API void eg_data_free(eg_data *data); /* NULL is fine; views share and count their source */
 
 EG_API eg_status eg_data_status(const eg_data *data);
@@ -73,7 +100,7 @@ EG_API const char *eg_data_error(const eg_data *data);
 EG_API int64_t eg_data_rows(const eg_data *data);
 EG_API eg_shape eg_data_sample_shape(const eg_data *data); /* of one x */
 EG_API const eg_tensor *eg_data_x(const eg_data *data);
-EG_API const eg_tensor *eg_data_y(const eg_data *data); /* i32 [n] or f32 [n, outputs]; NULL without targets */
+EG_API const eg_tensor *eg_data_y(const eg_data *data); /* i32 [n] or [n, steps], f32 [n, outputs]; NULL without targets */
 EG_API eg_task eg_data_task(const eg_data *data);          /* NONE without targets */
 EG_API int eg_data_classes(const eg_data *data);           /* 0 for regression */
 EG_API int eg_data_outputs(const eg_data *data);           /* classes, or the width of y */
@@ -161,15 +188,12 @@ EG_API const char *eg_missing_name(eg_missing kind);
 
 /* A vocabulary numbers the tokens of a text (UTF-8): characters, sorted by code; or words, the most frequent first. A
  * word is a run of letters, digits and '; each other character is a token of its own, but blanks only part them. */
-typedef enum eg_token_unit { EG_TOKEN_CHARACTER, EG_TOKEN_WORD } eg_token_unit;
-
 typedef struct eg_vocabulary_opt {
     size_t size_;
     eg_token_unit unit;
     int most;    /* keep only so many tokens, the most frequent; 0: all. Implies `unknown` when some are left out */
     int unknown; /* the last number stands for all tokens that have none; without it they are errors */
 } eg_vocabulary_opt;
-typedef struct eg_vocabulary eg_vocabulary;
 EG_API eg_vocabulary *eg_vocabulary_fit_(const char *text, size_t size, eg_vocabulary_opt opt); /* NULL on failure */
 #define eg_vocabulary_fit(...) EG_VOCABULARY_FIT_(__VA_ARGS__, .size_ = sizeof(eg_vocabulary_opt))
 #define EG_VOCABULARY_FIT_(text, size, ...) eg_vocabulary_fit_(text, size, (eg_vocabulary_opt){ __VA_ARGS__ })

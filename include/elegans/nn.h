@@ -276,7 +276,8 @@ EG_API eg_layer *eg_positions(int sinusoidal);
  * A second input is a mask [steps] (0: the step is left out, the state stays) or lengths [1], the number of steps that
  * count; skip_zeros leaves out steps whose features are all 0 (Keras' Masking). bidirectional: a second layer walks from
  * the last step to the first, and the two results stand side by side. stateful: the state is kept from batch to batch of
- * that many rows, in training and as changes of every built graph (eg_model_changes), until eg_model_reset_states. */
+ * that many rows, as changes of every built graph (eg_model_changes), until eg_model_reset_states; gradients stay within a
+ * batch, which is truncated backpropagation through time. */
 typedef struct eg_recurrent_opt {
     size_t size_;
     int64_t units;
@@ -379,11 +380,12 @@ EG_API eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg
 /* The parameters as variables of a graph, in order of the summary; trainable ones only if asked. Returns how many
  * there are; out gets at most max of them. */
 EG_API int eg_model_variables(const eg_model *model, eg_graph *graph, int trainable_only, eg_value **out, int max);
-/* The assigns that the last eg_model_build for training made beside the optimizer's (running statistics): roots of the
- * training program. Returns how many there are; out gets at most max of them. */
+/* The assigns that the last eg_model_build made beside the optimizer's (running statistics while training, states of
+ * stateful layers always): roots of the program. Returns how many there are; out gets at most max of them. */
 EG_API int eg_model_changes(const eg_model *model, eg_value **out, int max);
-/* Sets the states of stateful layers to zero. */
+/* Sets the states of stateful layers to zero; the rows that they are kept for, 0 without such layers. */
 EG_API eg_status eg_model_reset_states(eg_model *model);
+EG_API int64_t eg_model_stateful_rows(const eg_model *model);
 /* The variables' values live here; parameters are initialised by eg_model_init (eg_model_compile calls it). */
 EG_API eg_state *eg_model_state(eg_model *model);
 /* EG_F32 (the default) or EG_F64, before the parameters have values. */

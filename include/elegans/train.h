@@ -144,10 +144,10 @@ EG_API eg_status eg_schedule_named(const char *name, eg_schedule *out); /* NAME 
 typedef struct eg_fit_opt {
     size_t size_;
     int epochs;                /* 1; counted from the start of the run when resuming */
-    int64_t batch;             /* 32; EG_BATCH_ALL: full batch */
+    int64_t batch;             /* 32, of a stateful model its rows; EG_BATCH_ALL: full batch */
     double validation_split;   /* the last part of the data, before shuffling */
     const eg_data *validation; /* instead of a split */
-    eg_shuffle shuffle;
+    eg_shuffle shuffle;        /* a stateful model reads the rows in order, its states are zero before each epoch */
     eg_schedule schedule;
     eg_schedule_opt schedule_opt;
     const double *class_weights; /* [classes] or NULL */
@@ -193,13 +193,34 @@ EG_API eg_status eg_model_find_rate_(eg_model *model, const eg_data *data, eg_fi
 
 /* ---- evaluate and predict -------------------------------------------------------------------------------- */
 
-EG_API eg_scores eg_model_evaluate(eg_model *model,
-                                   const eg_data *data); /* loss NaN on failure: see eg_model_error */
+/* Loss NaN on failure: see eg_model_error. A stateful model begins with states of zero, and is left with them. */
+EG_API eg_scores eg_model_evaluate(eg_model *model, const eg_data *data);
 /* Outputs [n, outputs...] for samples x [n, ...] (f32 or u8, raw: preprocessing is applied); free with
- * eg_tensor_free. */
+ * eg_tensor_free. A stateful model goes on from the states that the last call left (eg_model_reset_states). */
 EG_API eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x);
-/* Class numbers i32 [n]: argmax, or p > .5 for one sigmoid output. */
+/* Class numbers i32 [n], or [n, steps] of a model that gives classes for each step: argmax, or p > .5 for one sigmoid
+ * output. */
 EG_API eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x);
+
+/* ---- one step at a time ----------------------------------------------------------------------------------- */
+
+/* A copy of a model over sequences that is run step by step: samples are one step [1, ...], and its recurrent layers keep
+ * the states of `rows` rows between calls of eg_model_predict (eg_model_reset_states). Poisoned where a layer looks at
+ * several steps at once (attention, convolution, both directions), or preprocessing does. */
+EG_API eg_model *eg_model_stepwise(const eg_model *model, int64_t rows);
+
+typedef struct eg_sample_opt {
+    size_t size_;
+    const char *start;  /* what the text begins with; NULL: a new line, which is not told */
+    int64_t tokens;     /* 500 */
+    double temperature; /* 1; below it likely tokens are more likely still, EG_ZERO: always the likeliest */
+    uint64_t seed;
+} eg_sample_opt;
+/* Lets a model of the next token (eg_data_from_text) write: each token that is drawn is its next input. The same seed
+ * gives the same text. Allocated, free with eg_string_free; NULL on failure. */
+EG_API char *eg_model_sample_(const eg_model *model, eg_sample_opt opt);
+#define eg_model_sample(...) EG_MODEL_SAMPLE_(__VA_ARGS__, .size_ = sizeof(eg_sample_opt))
+#define EG_MODEL_SAMPLE_(model, ...) eg_model_sample_(model, (eg_sample_opt){ __VA_ARGS__ })
 
 /* ---- features and transfer -------------------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@
 
 static void info_release(eg_data_info *info) {
     if (!info || __atomic_sub_fetch(&info->references, 1, __ATOMIC_ACQ_REL) > 0) return;
+    eg_vocabulary_free((eg_vocabulary *)info->text.vocabulary);
     eg_arena_free(&info->arena);
     eg_free(info);
 }
@@ -76,11 +77,13 @@ eg_status eg_data_number_classes(eg_data_info *info, int classes) {
     return EG_OK;
 }
 
-eg_status eg_data_check_labels(const int32_t *labels, int64_t n, int classes) {
-    for (int64_t i = 0; i < n; i++)
+eg_status eg_data_check_labels(const eg_tensor *y, int classes) {
+    const int32_t *labels = eg_tensor_data(y);
+    eg_shape shape = eg_tensor_shape(y);
+    for (int64_t i = 0, each = shape.rank > 1 ? shape.dim[1] : 1; i < eg_tensor_size(y); i++)
         if (labels[i] < 0 || labels[i] >= classes)
             return eg_fail(EG_E_DATA, "label %d of sample %lld is outside the %d classes 0 to %d", labels[i],
-                           (long long)i + 1, classes, classes - 1);
+                           (long long)(i / each) + 1, classes, classes - 1);
     return EG_OK;
 }
 
@@ -104,11 +107,12 @@ static eg_status take_labels(eg_data *data, const eg_tensor *y, int classes) {
     eg_dtype dtype = eg_tensor_dtype(y);
     if (dtype != EG_I32 && dtype != EG_U8)
         return eg_fail(EG_E_DTYPE, "eg_data_from: class numbers are i32 (or u8), not %s", eg_dtype_name(dtype));
-    if (eg_tensor_shape(y).rank != 1)
-        return eg_fail(EG_E_SHAPE, "eg_data_from: class numbers have rank 1, not %d", eg_tensor_shape(y).rank);
+    if (eg_tensor_shape(y).rank != 1 && eg_tensor_shape(y).rank != 2)
+        return eg_fail(EG_E_SHAPE, "eg_data_from: class numbers are [n] or [n, steps], not of rank %d",
+                       eg_tensor_shape(y).rank);
     data->y = eg_tensor_copy(y, EG_I32);
     if (!data->y) return EG_E_MEMORY;
-    EG_TRY(eg_data_check_labels(eg_tensor_data(data->y), eg_tensor_size(data->y), classes));
+    EG_TRY(eg_data_check_labels(data->y, classes));
     data->info->task = EG_TASK_CLASSIFICATION;
     return eg_data_number_classes(data->info, classes);
 }
@@ -285,6 +289,11 @@ eg_data *eg_data_take(const eg_data *data, const int64_t *rows, int64_t n) {
     return out ? eg_data_finish(out, fill_take(out, data, rows, n)) : NULL;
 }
 
+const int32_t *eg_data_labels(const eg_data *data) {
+    int one = data->y && data->info->classes > 0 && eg_tensor_shape(data->y).rank == 1;
+    return one ? eg_tensor_data(data->y) : NULL;
+}
+
 /* ---- splitting ------------------------------------------------------------------------------------------------- */
 
 static int64_t share_of(double share, int64_t n) { return (int64_t)floor(share * (double)n + .5); }
@@ -318,8 +327,8 @@ eg_status eg_data_split(const eg_data *data, double share, uint64_t seed, eg_dat
     if (!(share > 0 && share < 1))
         return eg_fail(EG_E_ARGUMENT, "a split by %g: the share is between 0 and 1", share);
     if (n < 2) return eg_fail(EG_E_DATA, "%lld rows cannot be split", (long long)n);
-    int classes = data->y && data->info->classes > 0 ? data->info->classes : 1;
-    const int32_t *labels = data->y && data->info->classes > 0 ? eg_tensor_data(data->y) : NULL;
+    const int32_t *labels = eg_data_labels(data);
+    int classes = labels ? data->info->classes : 1;
     int64_t *order = eg_calloc((size_t)n, sizeof *order), *rows = eg_calloc((size_t)n, sizeof *rows);
     int64_t *quota = eg_calloc((size_t)classes, sizeof *quota);
     eg_status status = EG_E_MEMORY;

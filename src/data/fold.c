@@ -29,8 +29,8 @@ eg_status eg_data_fold(const eg_data *data, int folds, int fold, uint64_t seed, 
     int64_t n = eg_data_rows(data);
     if (folds < 2 || folds > n || fold < 0 || fold >= folds)
         return eg_fail(EG_E_ARGUMENT, "fold %d of %d over %lld rows", fold, folds, (long long)n);
-    int classes = data->y && data->info->classes > 0 ? data->info->classes : 1;
-    const int32_t *labels = classes > 1 ? eg_tensor_data(data->y) : NULL;
+    const int32_t *labels = eg_data_labels(data);
+    int classes = labels ? data->info->classes : 1;
     int64_t *order = eg_calloc((size_t)n, sizeof *order), *rows = eg_calloc((size_t)n, sizeof *rows);
     int64_t *dealt = eg_calloc((size_t)classes, sizeof *dealt);
     eg_status status = order && rows && dealt ? EG_OK : EG_E_MEMORY;

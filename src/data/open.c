@@ -15,6 +15,7 @@
 #include "data/mnist.h"
 #include "data/set.h"
 #include "data/table.h"
+#include "data/text.h"
 
 enum {
     MAX_FREE_LABEL = 9
@@ -151,7 +152,7 @@ static eg_status take_labels(eg_data *data, const char *path, const eg_data_opt 
                        (long long)eg_data_rows(data));
     if (opt->n_classes > 0) classes = opt->n_classes;
     if (classes == 0 && count_classes(data->y, &classes) != EG_OK) return eg_context("%s", path);
-    if (eg_data_check_labels(eg_tensor_data(data->y), n, classes) != EG_OK) return eg_context("%s", path);
+    if (eg_data_check_labels(data->y, classes) != EG_OK) return eg_context("%s", path);
     data->info->task = EG_TASK_CLASSIFICATION;
     return name_classes(data->info, opt, classes);
 }
@@ -258,11 +259,14 @@ static eg_status open_mnist(eg_data *data, const char *part, const eg_data_opt *
 /* The text after "gen:", or NULL. */
 static const char *generated(const char *source) { return strncmp(source, "gen:", 4) == 0 ? source + 4 : NULL; }
 
+static int is_text(const char *source) { return strncmp(source, "text:", 5) == 0; }
+
 static eg_status open_source(eg_data *data, const char *source, const char *part, const eg_data_opt *opt) {
     if (!source || *source == '\0') return eg_fail(EG_E_ARGUMENT, "no data source is given");
     EG_TRY(check_part(part));
     if (generated(source)) return eg_generate(generated(source), is_test(part), opt->seed, data);
     if (strcmp(source, "mnist") == 0) return open_mnist(data, part, opt);
+    if (is_text(source)) return eg_text_open(data, source + 5, part, &opt->text);
     if (eg_is_folder(source)) return open_folder(data, source, source, part, opt);
     return open_file(data, source, part, opt);
 }
@@ -275,6 +279,7 @@ eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt) {
 int eg_data_has_part(const char *source, const char *part) {
     if (!source || check_part(part) != EG_OK) return 0;
     if (generated(source)) return eg_generate_check(generated(source)) == EG_OK;
+    if (is_text(source)) return eg_text_found(source + 5);
     const char *stem = is_test(part) ? "t10k-images" : "train-images";
     if (strcmp(source, "mnist") != 0)
         return eg_is_folder(source) ? folder_has(source, stem, 3) : !is_test(part) && eg_file_exists(source);

@@ -143,7 +143,7 @@ eg_status eg_scaling_resolve(eg_scaling kind, const eg_data *data, eg_scaling *o
     if (kind == EG_SCALING_AUTO && eg_tensor_dtype(eg_data_x(data)) == EG_U8)
         *out = EG_SCALING_BYTES;
     else if (kind == EG_SCALING_AUTO)
-        *out = eg_data_columns(data) > 0 ? EG_SCALING_STANDARDISE : EG_SCALING_NONE;
+        *out = eg_data_columns(data) > 0 && !eg_data_text(data) ? EG_SCALING_STANDARDISE : EG_SCALING_NONE;
     if (*out == EG_SCALING_NONE || *out == EG_SCALING_BYTES) return EG_OK;
     int64_t bad = eg_data_first_bad_row(data);
     if (eg_data_rows(data) == 0) return eg_fail(EG_E_DATA, "no rows to fit the scaling on");

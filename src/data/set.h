@@ -22,6 +22,7 @@ typedef struct eg_data_info {
     const char **column_names; /* [columns] */
     const char *target_name, *source;
     eg_missing missing; /* NaN in x are gaps if this is not ERROR */
+    eg_text_opt text;   /* how texts were read; its vocabulary, NULL where there are none, is owned */
 } eg_data_info;
 
 struct eg_data {
@@ -29,7 +30,7 @@ struct eg_data {
     char error[EG_DATA_ERROR_BYTES];
     eg_data_info *info; /* never NULL */
     eg_tensor *x;       /* [rows, ...] f32 or u8, contiguous */
-    eg_tensor *y;       /* i32 [rows], f32 [rows, outputs] or NULL */
+    eg_tensor *y;       /* i32 [rows] or [rows, steps], f32 [rows, outputs], or NULL */
     float *weights;     /* [rows] or NULL */
 };
 
@@ -44,7 +45,9 @@ int64_t eg_data_first_gap(const eg_data *data);
 eg_data *eg_data_filled(const eg_data *data, const float *fill);
 /* "0", "1", ... as class names. */
 eg_status eg_data_number_classes(eg_data_info *info, int classes);
-/* DATA error for the first label outside 0..classes-1. */
-eg_status eg_data_check_labels(const int32_t *labels, int64_t n, int classes);
+/* DATA error for the first label, of y i32 [n] or [n, steps], outside 0..classes-1. */
+eg_status eg_data_check_labels(const eg_tensor *y, int classes);
+/* The class of each row, [rows]; NULL where there is none, or one for each step. */
+const int32_t *eg_data_labels(const eg_data *data);
 
 #endif

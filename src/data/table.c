@@ -8,6 +8,7 @@
  * A gap is an error, or a NaN that a model's fitted preprocessing fills, if the user says how: no decision of a reader.
  */
 #include "data/table.h"
+#include "data/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -330,6 +331,31 @@ static eg_status read_features(reading *in) {
     return EG_OK;
 }
 
+/* One column is read as texts, the others are not. */
+static eg_status read_texts(reading *in) {
+    eg_data_info *info = in->data->info;
+    const char *name = in->opt->text.column;
+    int c = find_column(in->csv, name, strlen(name));
+    if (c < 0) return eg_fail_unknown("column of text", name, in->csv->names, in->csv->columns);
+    info->column_names = EG_ARENA_ARRAY(&info->arena, const char *, 1);
+    if (!info->column_names || !(info->column_names[0] = eg_arena_strdup(&info->arena, name))) return EG_E_MEMORY;
+    info->columns = 1;
+    int64_t rows = in->csv->rows;
+    eg_text all = { 0 };
+    size_t *end = eg_calloc((size_t)rows + 1, sizeof *end);
+    for (int64_t r = 0; end && r < rows; r++) {
+        eg_csv_row(in->csv, r, in->cells);
+        eg_text_format(&all, r ? " %s" : "%s", in->cells[c]);
+        end[r] = all.length;
+    }
+    eg_status status = end && !all.failed ? eg_text_column(in->data, all.data ? all.data : "", end, rows, &in->opt->text)
+                                          : EG_E_MEMORY;
+    info->text.column = info->column_names[0];
+    eg_text_free(&all);
+    eg_free(end);
+    return status;
+}
+
 /* ---- target ---------------------------------------------------------------------------------------------------- */
 
 static int looks_like_classes(const column *target, int64_t rows) {
@@ -459,6 +485,10 @@ static eg_status read_table(reading *in) {
     if (!in->columns || !in->cells) return EG_E_MEMORY;
     EG_TRY(find_target(in));
     EG_TRY(look_at_cells(in));
+    if (in->opt->text.column) {
+        EG_TRY(read_texts(in));
+        return read_target(in);
+    }
     EG_TRY(in->opt->n_columns > 0 ? choose_for_model(in) : choose_all(in));
     EG_TRY(read_features(in));
     return read_target(in);

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/text.h"
-#include <elegans/data.h>
+#include "data/text.h"
 
 enum { MAX_TOKENS = 1 << 20 };
 
@@ -22,6 +22,7 @@ typedef struct token {
 } token;
 
 struct eg_vocabulary {
+    int references; /* atomic */
     eg_arena arena;
     eg_token_unit unit;
     int unknown;
@@ -140,16 +141,22 @@ static int by_count(const void *a, const void *b) {
 
 static eg_vocabulary *new_vocabulary(eg_token_unit unit, int unknown) {
     eg_vocabulary *v = eg_calloc(1, sizeof *v);
-    if (v) *v = (eg_vocabulary){ .arena = EG_ARENA_INIT, .unit = unit, .unknown = unknown != 0 };
+    if (v) *v = (eg_vocabulary){ .references = 1, .arena = EG_ARENA_INIT, .unit = unit, .unknown = unknown != 0 };
     return v;
 }
 
 void eg_vocabulary_free(eg_vocabulary *vocabulary) {
-    if (!vocabulary) return;
+    if (!vocabulary || __atomic_sub_fetch(&vocabulary->references, 1, __ATOMIC_ACQ_REL) > 0) return;
     eg_arena_free(&vocabulary->arena);
     eg_free(vocabulary->token);
     eg_free(vocabulary->slot);
     eg_free(vocabulary);
+}
+
+eg_vocabulary *eg_vocabulary_share(const eg_vocabulary *vocabulary) {
+    eg_vocabulary *shared = (eg_vocabulary *)vocabulary;
+    __atomic_add_fetch(&shared->references, 1, __ATOMIC_RELAXED);
+    return shared;
 }
 
 static eg_status fit(eg_vocabulary *v, const char *text, size_t size, eg_vocabulary_opt opt) {
@@ -210,6 +217,12 @@ int eg_vocabulary_has_unknown(const eg_vocabulary *vocabulary) { return vocabula
 
 const char *eg_vocabulary_token(const eg_vocabulary *vocabulary, int number) {
     return number >= 0 && number < vocabulary->n ? vocabulary->token[number].text : "";
+}
+
+int eg_vocabulary_equal(const eg_vocabulary *a, const eg_vocabulary *b) {
+    int same = a->n == b->n && a->unknown == b->unknown && a->unit == b->unit;
+    for (int i = 0; same && i < a->n && a != b; i++) same = strcmp(a->token[i].text, b->token[i].text) == 0;
+    return same;
 }
 
 /* The text's tokens into numbers (NULL: only counted). */

@@ -95,6 +95,7 @@ const eg_layer_kind eg_kind_dense = {
     .shape = shape,
     .build = build,
     .last = last,
+    .stepwise = EG_EACH_STEP,
 };
 
 eg_layer *eg_dense_(eg_dense_opt opt) {

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
+enum { EG_EACH_STEP = 1, EG_KEEPS_STATES };
 enum {
     EG_MAX_LAYERS = 4096,
     EG_MAX_WIRES = 65536,
@@ -84,6 +85,7 @@ typedef struct eg_layer_kind {
     eg_status (*read)(eg_layer *layer, const eg_json *json, int depth);
     eg_activation_kind (*last)(const eg_layer *layer); /* the activation that its output ends in; NULL: EG_LINEAR */
     int hidden;        /* not in the text language */
+    int stepwise;      /* over a sequence, each step by itself: EG_EACH_STEP; with states to keep: EG_KEEPS_STATES */
 } eg_layer_kind;
 
 struct eg_layer {

@@ -178,12 +178,13 @@ static eg_value *group_build(eg_layer *layer, eg_building *b, eg_value *const *i
     return scaled_and_shifted(n, b, eg_reshape_to(y, x->shape));
 }
 
-#define NORM_KIND(text, list, formula) \
-    { .name = text, .size = sizeof(norm), .max_inputs = 1, .options = list, .shape = shape, .build = formula }
+#define NORM_KIND(text, list, formula, steps)                                                                        \
+    { .name = text, .size = sizeof(norm), .max_inputs = 1, .options = list, .shape = shape, .build = formula,        \
+      .stepwise = steps }
 
-const eg_layer_kind eg_kind_batch_norm = NORM_KIND("batch_norm", batch_options, batch_build);
-const eg_layer_kind eg_kind_layer_norm = NORM_KIND("layer_norm", layer_options, layer_build);
-const eg_layer_kind eg_kind_group_norm = NORM_KIND("group_norm", group_options, group_build);
+const eg_layer_kind eg_kind_batch_norm = NORM_KIND("batch_norm", batch_options, batch_build, EG_EACH_STEP);
+const eg_layer_kind eg_kind_layer_norm = NORM_KIND("layer_norm", layer_options, layer_build, EG_EACH_STEP);
+const eg_layer_kind eg_kind_group_norm = NORM_KIND("group_norm", group_options, group_build, 0);
 
 static eg_layer *new_norm(const eg_layer_kind *kind, eg_norm_opt opt) {
     if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "graph/node.h"
 #include "nn/model.h"
+#include "runtime/state.h"
 
 enum { MOST_STATES = 2, DIRECTIONS = 2 };
 
@@ -300,7 +301,8 @@ static const eg_option options[] = {
 };
 
 #define RECURRENT_KIND(text) \
-    { .name = text, .size = sizeof(recurrent), .max_inputs = 2, .options = options, .shape = shape, .build = build }
+    { .name = text, .size = sizeof(recurrent), .max_inputs = 2, .options = options, .shape = shape, .build = build, \
+      .stepwise = EG_KEEPS_STATES }
 
 const eg_layer_kind eg_kind_simple_rnn = RECURRENT_KIND("simple_rnn");
 const eg_layer_kind eg_kind_lstm = RECURRENT_KIND("lstm");
@@ -342,16 +344,17 @@ eg_layer *eg_gru_(eg_recurrent_opt opt) { return new_recurrent(&eg_kind_gru, opt
 
 /* ---- states ------------------------------------------------------------------------------------------- */
 
+int64_t eg_model_stateful_rows(const eg_model *model) {
+    for (int i = 0; model && i < model->nparameters; i++)
+        if (model->parameters[i].is_state) return model->parameters[i].shape.dim[0];
+    return 0;
+}
+
 eg_status eg_model_reset_states(eg_model *model) {
     for (int i = 0; i < model->nparameters; i++) {
         const eg_parameter *p = &model->parameters[i];
-        size_t bytes = (size_t)eg_shape_size(p->shape) * eg_dtype_size(model->dtype);
-        if (!p->is_state) continue;
-        void *zeros = eg_calloc(1, bytes);
-        if (!zeros) return EG_E_MEMORY;
-        eg_status status = eg_state_write(model->state, p->name, zeros, bytes);
-        eg_free(zeros);
-        EG_TRY(status);
+        const eg_variable *state = p->is_state ? eg_state_get(model->state, p->name) : NULL;
+        if (state) memset(state->data, 0, state->bytes);
     }
     return EG_OK;
 }

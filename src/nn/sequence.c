@@ -88,13 +88,15 @@ const eg_layer_kind eg_kind_embedding = { .name = "embedding",
                                           .max_inputs = 1,
                                           .options = embedding_options,
                                           .shape = embedding_shape,
-                                          .build = embedding_build };
+                                          .build = embedding_build,
+                                          .stepwise = EG_EACH_STEP };
 const eg_layer_kind eg_kind_one_hot = { .name = "one_hot",
                                         .size = sizeof(embedding),
                                         .max_inputs = 1,
                                         .options = one_hot_options,
                                         .shape = one_hot_shape,
-                                        .build = one_hot_build };
+                                        .build = one_hot_build,
+                                        .stepwise = EG_EACH_STEP };
 
 eg_layer *eg_embedding_(eg_embedding_opt opt) {
     if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);

@@ -53,6 +53,7 @@ const eg_layer_kind eg_kind_activation = {
     .shape = same_shape,
     .build = activation_build,
     .last = activation_last,
+    .stepwise = EG_EACH_STEP,
 };
 
 eg_layer *eg_activation(eg_activation_kind kind, double parameter) {
@@ -96,6 +97,7 @@ const eg_layer_kind eg_kind_dropout = {
     .options = dropout_options,
     .shape = dropout_shape,
     .build = dropout_build,
+    .stepwise = EG_EACH_STEP,
 };
 
 eg_layer *eg_dropout(double rate) {
@@ -240,6 +242,7 @@ const eg_layer_kind eg_kind_join = {
     .shape = join_shape,
     .build = join_build,
     .hidden = 1,
+    .stepwise = EG_EACH_STEP,
 };
 
 eg_layer *eg_join(eg_join_kind kind) {

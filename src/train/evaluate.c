@@ -8,6 +8,19 @@
 
 enum { EVALUATE_BATCH = 512 };
 
+/* Rows of a batch: what a stateful model keeps states for, else what is left, up to a limit. */
+static int64_t batch_rows(const eg_model *model, int64_t rows) {
+    int64_t stateful = eg_model_stateful_rows(model);
+    return stateful ? stateful : rows < EVALUATE_BATCH ? rows : EVALUATE_BATCH;
+}
+
+eg_status eg_check_stateful(const eg_model *model, int64_t rows) {
+    int64_t stateful = eg_model_stateful_rows(model);
+    if (!stateful || rows % stateful == 0) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "the model keeps the states of %lld rows: %lld rows are not whole batches of them",
+                   (long long)stateful, (long long)rows);
+}
+
 eg_status eg_model_fail(eg_model *model, eg_status status) {
     if (status != EG_OK && model && model->status == EG_OK) eg_model_poison(model);
     return status;
@@ -35,13 +48,15 @@ static eg_status evaluate(eg_model *model, const eg_data *data, eg_scores *score
     EG_TRY(eg_trainer_meet(model, data));
     eg_trainer *trainer = model->train;
     EG_TRY(eg_trainer_fit_scaling(model, data));
-    int64_t rows = eg_data_rows(data), batch = rows < EVALUATE_BATCH ? rows : EVALUATE_BATCH;
+    int64_t rows = eg_data_rows(data), batch = batch_rows(model, rows);
+    EG_TRY(eg_check_stateful(model, rows));
+    EG_TRY(eg_model_reset_states(model));
     EG_TRY(eg_batch_reserve(&trainer->batch, data, batch));
     eg_totals totals = { 0 };
     for (int64_t first = 0; first < rows; first += batch)
         EG_TRY(evaluate_batch(model, data, first, rows - first < batch ? rows - first : batch, &totals));
-    *scores = eg_scores_from(trainer, &totals, (int)eg_shape_size(eg_model_output_shape(model)));
-    return EG_OK;
+    *scores = eg_scores_from(trainer, &totals, eg_model_output_shape(model));
+    return eg_model_reset_states(model);
 }
 
 eg_scores eg_model_evaluate(eg_model *model, const eg_data *data) {
@@ -62,7 +77,8 @@ static eg_status check_x(eg_model *model, const eg_tensor *x) {
     eg_shape have = eg_tensor_shape(x), want = eg_prepare_shape(model);
     if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
         return eg_fail(EG_E_DTYPE, "predict: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
-    if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_shape_size(want)) return EG_OK;
+    if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_shape_size(want))
+        return eg_check_stateful(model, have.dim[0]);
     char a[160], b[160];
     return eg_fail(EG_E_SHAPE, "predict: the model takes samples of shape %s, got %s for all of them",
                    eg_shape_text(want, a, sizeof a), eg_shape_text(have, b, sizeof b));
@@ -71,7 +87,7 @@ static eg_status check_x(eg_model *model, const eg_tensor *x) {
 static eg_status predict_rows(eg_model *model, const eg_tensor *x, int64_t rows, float *out) {
     int64_t width = eg_shape_size(eg_model_output_shape(model)), sample = eg_shape_size(eg_prepare_shape(model));
     size_t row_bytes = (size_t)sample * eg_dtype_size(eg_tensor_dtype(x));
-    int64_t batch = rows < EVALUATE_BATCH ? rows : EVALUATE_BATCH;
+    int64_t batch = batch_rows(model, rows);
     double *wide = eg_alloc((size_t)(batch * width) * sizeof *wide + 1);
     eg_status status = wide ? EG_OK : EG_E_MEMORY;
     for (int64_t first = 0; status == EG_OK && first < rows; first += batch) {
@@ -117,8 +133,10 @@ eg_tensor *eg_model_predict(eg_model *model, const eg_tensor *x) {
 eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x) {
     eg_tensor *p = eg_model_predict(model, x);
     if (!p) return NULL;
-    int64_t rows = eg_tensor_shape(p).dim[0], width = rows ? eg_tensor_size(p) / rows : 0;
-    eg_tensor *classes = eg_tensor_new(EG_I32, EG_SHAPE(rows));
+    eg_shape shape = eg_tensor_shape(p);
+    int64_t width = shape.rank > 1 ? shape.dim[shape.rank - 1] : 1, rows = width ? eg_tensor_size(p) / width : 0;
+    if (shape.rank > 1) shape.dim[--shape.rank] = 0;
+    eg_tensor *classes = eg_tensor_new(EG_I32, shape);
     double threshold = eg_threshold(model->train, eg_model_last_activation(model));
     for (int64_t i = 0; classes && i < rows; i++) {
         const float *row = (const float *)eg_tensor_data(p) + i * width;

@@ -38,11 +38,10 @@ static eg_status call_back(fit *f, size_t which) {
 
 static void update_info(fit *f) {
     const eg_position *at = &f->trainer->position;
-    int outputs = (int)eg_shape_size(eg_model_output_shape(f->model));
     f->info.epoch = at->epoch - at->first_epoch + 1;
     f->info.batch = at->batch;
     f->info.step = at->step;
-    f->info.train = eg_scores_from(f->trainer, &at->totals, outputs);
+    f->info.train = eg_scores_from(f->trainer, &at->totals, eg_model_output_shape(f->model));
     f->info.validation = NULL;
     f->info.seconds = eg_clock() - f->epoch_start;
     f->info.lr = eg_fitting_lr(&f->run);

@@ -21,7 +21,10 @@ double eg_fitting_lr(const eg_fitting *f) {
 }
 
 void eg_fitting_order(eg_fitting *f) {
-    eg_epoch_order(f->opt->shuffle, f->trainer->recipe.seed, f->trainer->position.epoch, f->order, f->rows);
+    int stateful = eg_model_stateful_rows(f->model) > 0; /* its rows go on where the batch before ended */
+    eg_epoch_order(stateful ? EG_SHUFFLE_OFF : f->opt->shuffle, f->trainer->recipe.seed, f->trainer->position.epoch,
+                   f->order, f->rows);
+    if (f->trainer->position.batch == 0) eg_model_reset_states(f->model);
 }
 
 int64_t eg_fitting_fill(eg_fitting *f) {
@@ -94,8 +97,9 @@ static eg_status check_options(const eg_trainer *trainer, const eg_fit_opt *opt,
     if (!(opt->validation_split >= 0 && opt->validation_split < 1))
         return eg_fail(EG_E_ARGUMENT, "fit: validation_split is a share from 0 to below 1, not %g",
                        opt->validation_split);
-    if (opt->class_weights && eg_data_task(data) != EG_TASK_CLASSIFICATION)
-        return eg_fail(EG_E_ARGUMENT, "fit: class weights need a classification");
+    if (opt->class_weights &&
+        (eg_data_task(data) != EG_TASK_CLASSIFICATION || eg_tensor_shape(eg_data_y(data)).rank != 1))
+        return eg_fail(EG_E_ARGUMENT, "fit: class weights need a classification, one class for each row");
     if (opt->resume && !trainer->slots_ready)
         return eg_fail(EG_E_ARGUMENT, "fit: there is no run to resume: the model was never trained, or is finished");
     EG_TRY(eg_augment_check(&opt->augment, eg_data_sample_shape(data)));
@@ -114,6 +118,18 @@ static eg_status split_data(eg_fitting *f, const eg_data *data) {
     return EG_OK;
 }
 
+/* Batches are the rows whose states are kept, in the order of the data. */
+static eg_status prepare_stateful(eg_fitting *f) {
+    int64_t stateful = eg_model_stateful_rows(f->model);
+    if (f->opt->batch && f->batch != stateful)
+        return eg_fail(EG_E_ARGUMENT, "fit: the model keeps the states of %lld rows: a batch has as many, not %lld",
+                       (long long)stateful, (long long)f->batch);
+    if (f->gradient_free) return eg_fail(EG_E_ARGUMENT, "fit: a method without gradients needs a model without states");
+    f->batch = stateful;
+    EG_TRY(eg_check_stateful(f->model, f->rows));
+    return f->validation ? eg_check_stateful(f->model, eg_data_rows(f->validation)) : EG_OK;
+}
+
 static eg_status prepare(eg_fitting *f, const eg_data *data) {
     EG_TRY(eg_trainer_check(f->model, data, 1));
     EG_TRY(check_options(f->trainer, f->opt, data));
@@ -124,9 +140,10 @@ static eg_status prepare(eg_fitting *f, const eg_data *data) {
     f->rows = eg_data_rows(f->train);
     f->batch = f->opt->batch == EG_BATCH_ALL ? f->rows : f->opt->batch ? f->opt->batch : 32;
     if (f->batch > f->rows) f->batch = f->rows;
+    f->gradient_free = !f->trainer->recipe.optimizer->method->step;
+    if (eg_model_stateful_rows(f->model)) EG_TRY(prepare_stateful(f));
     f->batches = (f->rows + f->batch - 1) / f->batch;
     f->epochs = f->opt->epochs ? f->opt->epochs : 1;
-    f->gradient_free = !f->trainer->recipe.optimizer->method->step;
     f->augmented = eg_augment_is_on(&f->opt->augment);
     f->weighted = f->opt->class_weights || eg_data_weights(data);
     f->order = eg_alloc((size_t)f->rows * sizeof *f->order);

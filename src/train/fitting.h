@@ -34,7 +34,7 @@ typedef struct eg_fitting {
 eg_status eg_fitting_prepare(eg_fitting *f, eg_model *model, const eg_data *data, const eg_fit_opt *opt);
 void eg_fitting_free(eg_fitting *f);       /* also after a failure */
 double eg_fitting_lr(const eg_fitting *f); /* of the next step */
-/* The rows of the epoch that the position is in. */
+/* The rows of the epoch that the position is in; states are zero where it begins. */
 void eg_fitting_order(eg_fitting *f);
 /* The samples of the next step into the batch; returns how many. */
 int64_t eg_fitting_fill(eg_fitting *f);

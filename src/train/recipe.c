@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "data/set.h"
+#include "data/text.h"
 #include "train/trainer.h"
 
 /* ---- the trainer's life ---------------------------------------------------------------------------------- */
@@ -145,7 +146,13 @@ eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
         return eg_fail(EG_E_SHAPE, "%s " EG_LOSS_NEEDS_CLASSES, eg_loss_name(trainer->loss));
     if (metrics_are_default(&trainer->recipe))
         trainer->recipe.metrics[0] = trainer->task == EG_TASK_CLASSIFICATION ? EG_METRIC_ACCURACY : EG_METRIC_MAE;
-    EG_TRY(keep_names(&trainer->class_names, &trainer->n_classes, data, eg_data_classes(data), eg_data_class_name));
+    const eg_text_opt *text = eg_data_text(data);
+    if (text && trainer->vocabulary && !eg_vocabulary_equal(text->vocabulary, trainer->vocabulary))
+        return eg_fail(EG_E_DATA, "the data has another vocabulary than the model: open it with the model's");
+    if (text && !trainer->vocabulary) trainer->vocabulary = eg_vocabulary_share(text->vocabulary);
+    if (!text || text->column) /* else the vocabulary names them */
+        EG_TRY(
+            keep_names(&trainer->class_names, &trainer->n_classes, data, eg_data_classes(data), eg_data_class_name));
     EG_TRY(keep_names(&trainer->column_names, &trainer->n_columns, data, eg_data_columns(data), eg_data_column_name));
     if (!trainer->target_name && eg_data_target_name(data))
         if (!(trainer->target_name = eg_strdup(eg_data_target_name(data)))) return EG_E_MEMORY;
@@ -163,13 +170,18 @@ static eg_status check_samples(const eg_model *model, const eg_data *data) {
 }
 
 static eg_status check_classes(const eg_model *model, const eg_data *data) {
-    int64_t outputs = eg_shape_size(eg_model_output_shape(model));
+    char text[160];
+    eg_shape out = eg_model_output_shape(model), targets = eg_tensor_shape(eg_data_y(data));
+    int64_t steps = targets.rank > 1 ? targets.dim[1] : 1, outputs = eg_shape_size(out) / steps;
     int64_t limit = outputs == 1 ? 2 : outputs;
     const int32_t *y = eg_tensor_data(eg_data_y(data));
-    for (int64_t i = 0; i < eg_data_rows(data); i++)
+    if (targets.rank > 1 && (out.rank != 2 || out.dim[0] != steps))
+        return eg_fail(EG_E_SHAPE, "the data has a class for each of %lld steps, the model gives %s (is there "
+                       "return_sequences, and dense with last_axis?)", (long long)steps, eg_shape_text(out, text, sizeof text));
+    for (int64_t i = 0; i < eg_data_rows(data) * steps; i++)
         if (y[i] < 0 || y[i] >= limit)
             return eg_fail(EG_E_DATA, "row %lld: class %d is outside the model's %lld classes (0 to %lld)",
-                           (long long)i + 1, y[i], (long long)limit, (long long)limit - 1);
+                           (long long)(i / steps) + 1, y[i], (long long)limit, (long long)limit - 1);
     return EG_OK;
 }
 

@@ -118,20 +118,22 @@ static double r2(const eg_totals *totals, double count) {
     return variation > 0 ? 1 - totals->sum[EG_SUM_SQUARED] / variation : (double)NAN;
 }
 
-eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, int outputs) {
+/* A class for each sample, or for each step of a sequence [steps, classes]. */
+eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, eg_shape output) {
     eg_scores scores = eg_scores_none();
     scores.n = totals->n;
     if (totals->n == 0) return scores;
-    double n = (double)totals->n, elements = n * outputs;
+    double n = (double)totals->n, elements = n * (double)eg_shape_size(output);
+    double choices = output.rank > 1 ? elements / (double)output.dim[output.rank - 1] : n;
     double divisor = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : n;
     scores.loss = totals->loss / divisor;
     scores.penalty = totals->penalty / divisor;
     for (int i = 0; i < EG_MAX_METRICS; i++) switch (trainer->recipe.metrics[i]) {
         case EG_METRIC_ACCURACY:
-            scores.accuracy = totals->sum[EG_SUM_HITS] / n;
+            scores.accuracy = totals->sum[EG_SUM_HITS] / choices;
             break;
         case EG_METRIC_TOP_K:
-            scores.top_k = totals->sum[EG_SUM_TOP_K] / n;
+            scores.top_k = totals->sum[EG_SUM_TOP_K] / choices;
             break;
         case EG_METRIC_MSE:
             scores.mse = totals->sum[EG_SUM_SQUARED] / elements;

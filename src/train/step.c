@@ -114,6 +114,11 @@ static void add_sums(builder *b) {
     }
 }
 
+/* Running statistics while training; states of stateful layers in every program. */
+static void add_changes(builder *b) {
+    b->roots += eg_model_changes(b->model, b->root + b->roots, b->capacity - b->roots);
+}
+
 static eg_status build_training_roots(builder *b, eg_program_kind kind) {
     const eg_recipe *recipe = &b->trainer->recipe;
     EG_TRY(eg_model_penalty(b->model, b->graph, recipe->l1, recipe->l2, &b->penalty));
@@ -123,8 +128,8 @@ static eg_status build_training_roots(builder *b, eg_program_kind kind) {
     add_root(b, objective);
     add_root(b, penalty ? penalty : zero);
     add_sums(b);
+    add_changes(b);
     if (kind != EG_PROGRAM_TRAIN) return EG_OK;
-    b->roots += eg_model_changes(b->model, b->root + b->roots, b->capacity - b->roots);
     /* Ascent climbs the data term; penalties still hold back. */
     if (recipe->maximize) objective = penalty ? eg_sub(penalty, loss) : eg_neg(loss);
     b->forward = b->graph->n;
@@ -143,6 +148,7 @@ static eg_status build(builder *b, eg_program_kind kind) {
     EG_TRY(eg_model_build(b->model, x, b->step, &b->p, &b->logits, NULL));
     if (kind != EG_PROGRAM_PREDICT) return build_training_roots(b, kind);
     add_root(b, b->p);
+    add_changes(b);
     return EG_OK;
 }
 

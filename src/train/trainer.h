@@ -9,7 +9,7 @@
  *     score.c     sums of a program -> scores                progress.c the bar
  *     evaluate.c  evaluate, predict                          file.c     save, load, resume
  *     coordinate.c  training without gradients              diverged.c where the first bad number came from
- *     rate.c      learning rates on trial
+ *     rate.c      learning rates on trial                    sample.c   one step at a time, texts
  */
 #ifndef EG_TRAIN_TRAINER_H
 #define EG_TRAIN_TRAINER_H
@@ -156,8 +156,16 @@ eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y,
 double eg_threshold(const eg_trainer *trainer, eg_activation_kind last);
 /* Which sums the recipe's metrics need: bit eg_sum_kind. */
 unsigned eg_sums_needed(const eg_trainer *trainer);
-eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, int outputs);
+eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, eg_shape output);
 eg_scores eg_scores_none(void);
+
+/* evaluate.c */
+/* SHAPE error for rows that are not whole batches of a stateful model. */
+eg_status eg_check_stateful(const eg_model *model, int64_t rows);
+
+/* transfer.c */
+/* Compiles a model for predictions as another one is compiled, and takes over its parameters. */
+eg_status eg_trainer_copy(eg_model *copy, const eg_model *model);
 
 /* coordinate.c */
 /* One sweep of the coordinate search over all trainable parameters, each moved by +-size where that lowers the loss (root

@@ -112,8 +112,7 @@ eg_status eg_model_transfer(eg_model *model, const eg_model *from, eg_transfer *
 
 /* ---- a model of the first layers ------------------------------------------------------------------------------ */
 
-static eg_status fill_part(eg_model *part, const eg_model *model, const char *layer) {
-    EG_TRY(eg_model_cut(part, layer));
+eg_status eg_trainer_copy(eg_model *part, const eg_model *model) {
     eg_recipe recipe = { .scaling = EG_SCALING_NONE, .dtype = model->dtype };
     const eg_trainer *trainer = eg_trainer_peek(model);
     if (trainer) {
@@ -123,6 +122,11 @@ static eg_status fill_part(eg_model *part, const eg_model *model, const char *la
     }
     EG_TRY(eg_model_compile_(part, recipe));
     return eg_model_transfer(part, model, NULL);
+}
+
+static eg_status fill_part(eg_model *part, const eg_model *model, const char *layer) {
+    EG_TRY(eg_model_cut(part, layer));
+    return eg_trainer_copy(part, model);
 }
 
 eg_model *eg_model_output_of(const eg_model *model, const char *layer) {

@@ -54,6 +54,7 @@ def table(name, with_target):
         f.write(columns + (",species" if with_target else "") + "\n")
         for k, x in rows: f.write(",".join(f"{v:.2f}" for v in x) + (f",kind_{k}" if with_target else "") + "\n")
 table("iris.csv", True), table("new.csv", False)
+open("poem.txt", "w").write("To be, or not to be, that is the question.\n" * 40)
 os.makedirs("sets/mnist")
 for part, n in ("train", 300), ("t10k", 40):
     with open(f"sets/mnist/{part}-images-idx3-ubyte", "wb") as f:

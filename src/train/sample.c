@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sample.c: a network over sequences, run one step at a time: a copy whose input is one step and whose recurrent layers
+ * are stateful, so that a token costs one step however long the text before it is. The copy is made of the model's
+ * description (JSON). Not for layers that look at several steps at once, as attention does: they have no state to keep.
+ */
+#include <math.h>
+#include <string.h>
+#include "base/json.h"
+#include "base/rng.h"
+#include "data/text.h"
+#include "train/trainer.h"
+
+/* ---- the copy ------------------------------------------------------------------------------------------------- */
+
+static eg_status set_int(eg_arena *arena, eg_json *object, const char *key, int64_t value) {
+    eg_json *item = (eg_json *)eg_json_get(object, key), *next = item ? item->next : object->first;
+    if (!item && !(item = EG_ARENA_ARRAY(arena, eg_json, 1))) return EG_E_MEMORY;
+    if (object->first == next) object->first = item;
+    *item = (eg_json){ .type = EG_JSON_INT, .integer = value, .number = (double)value, .key = key, .next = next };
+    return EG_OK;
+}
+
+static eg_status change_layer(eg_arena *arena, eg_json *layer, int64_t rows) {
+    const eg_layer_kind *kind = eg_layer_kind_named(eg_json_string(layer, "kind", ""));
+    if (!kind || !kind->stepwise || eg_json_get(layer, "backwards") || eg_json_get(layer, "axes"))
+        return eg_fail(EG_E_ARGUMENT, "layer '%s' looks at several steps at once: the network cannot be run step by step",
+                       eg_json_string(layer, "name", ""));
+    return kind->stepwise == EG_KEEPS_STATES ? set_int(arena, layer, "stateful", rows) : EG_OK;
+}
+
+/* The description of the whole model becomes that of one step. */
+static eg_status change_description(eg_arena *arena, const eg_json *root, int64_t rows) {
+    eg_json *steps = eg_json_get(eg_json_get(root, "input"), "shape")->first;
+    if (!steps) return eg_fail(EG_E_ARGUMENT, "the model's input has no steps");
+    steps->integer = 1;
+    for (eg_json *layer = eg_json_get(root, "layers")->first; layer; layer = layer->next)
+        EG_TRY(change_layer(arena, layer, rows));
+    return EG_OK;
+}
+
+static eg_status fill_copy(eg_model *copy, const eg_model *model) {
+    EG_TRY(eg_model_status(copy));
+    if (eg_model_scaling(model) != EG_SCALING_NONE && eg_model_scaling(model) != EG_SCALING_AUTO)
+        return eg_fail(EG_E_ARGUMENT, "the model's preprocessing is one of whole samples, not of steps");
+    EG_TRY(eg_trainer_copy(copy, model));
+    const eg_vocabulary *vocabulary = eg_model_vocabulary(model);
+    return vocabulary ? eg_model_set_vocabulary(copy, eg_vocabulary_share(vocabulary)) : EG_OK;
+}
+
+eg_model *eg_model_stepwise(const eg_model *model, int64_t rows) {
+    eg_arena arena = EG_ARENA_INIT;
+    eg_model *copy = NULL;
+    char *text = eg_model_json(model);
+    const eg_json *root = text ? eg_json_parse(&arena, text, strlen(text)) : NULL;
+    eg_status status = root ? change_description(&arena, root, rows) : eg_error_status();
+    copy = status == EG_OK ? eg_model_from_json_value(root, 0) : eg_model_new();
+    if (status == EG_OK && copy) status = fill_copy(copy, model);
+    eg_model_fail(copy, status);
+    eg_string_free(text);
+    eg_arena_free(&arena);
+    return copy;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------- */
+
+/* What a text is written with. */
+typedef struct writer {
+    eg_model *model; /* step by step */
+    const eg_vocabulary *vocabulary;
+    eg_tensor *x;    /* [1, 1] */
+    double temperature;
+    eg_rng rng;
+    int logits;      /* the model's outputs are not yet probabilities */
+} writer;
+
+/* p^(1 / temperature), as a share of that of the most probable one. */
+static double share_of(const writer *w, double p, double best) {
+    return exp((w->logits ? p - best : log(p) - log(best)) / w->temperature);
+}
+
+/* A number drawn by the outputs p [n]: probabilities, or their logits. */
+static int32_t draw(writer *w, const float *p, int n) {
+    int32_t best = 0;
+    double sum = 0;
+    for (int i = 1; i < n; i++)
+        if (p[i] > p[best]) best = i;
+    if (w->temperature == 0) return best;
+    for (int i = 0; i < n; i++) sum += share_of(w, (double)p[i], (double)p[best]);
+    double left = eg_rng_double(&w->rng) * sum;
+    for (int i = 0; i < n; i++)
+        if ((left -= share_of(w, (double)p[i], (double)p[best])) < 0) return i;
+    return best;
+}
+
+/* Reads one token and draws the next one. */
+static eg_status step(writer *w, int32_t token, int32_t *next) {
+    *(float *)eg_tensor_data(w->x) = (float)token;
+    eg_tensor *p = eg_model_predict(w->model, w->x);
+    if (!p) return eg_fail(eg_model_status(w->model), "%s", eg_model_error(w->model));
+    *next = draw(w, eg_tensor_data(p), (int)eg_tensor_size(p) - eg_vocabulary_has_unknown(w->vocabulary));
+    eg_tensor_free(p);
+    return EG_OK;
+}
+
+/* numbers [known + more]: the first ones are read, the others written. */
+static eg_status run(writer *w, int32_t *numbers, int64_t known, int64_t more) {
+    for (int64_t i = 0; i + 1 < known + more; i++) {
+        int32_t next = 0;
+        EG_TRY(step(w, numbers[i], &next));
+        if (i + 1 >= known) numbers[i + 1] = next;
+    }
+    return EG_OK;
+}
+
+/* What the writing starts with: what was given, else a new line (or the first token) that is not told. */
+static eg_tensor *first_tokens(const eg_vocabulary *v, const char *start) {
+    eg_tensor *tokens = eg_vocabulary_encode(v, start ? start : "\n", strlen(start ? start : "\n"));
+    if (tokens && eg_tensor_size(tokens) > 0) return tokens;
+    eg_tensor_free(tokens);
+    return start && *start ? NULL : eg_tensor_from(EG_I32, EG_SHAPE(1), (int32_t[1]){ 0 });
+}
+
+static eg_status check(const writer *w, const eg_sample_opt *opt) {
+    if (eg_model_status(w->model) != EG_OK) return eg_fail(eg_model_status(w->model), "%s", eg_model_error(w->model));
+    if (!w->vocabulary) return eg_fail(EG_E_ARGUMENT, "sample: the model was not trained on a text");
+    if (!(w->temperature >= 0) || isinf(w->temperature) || opt->tokens < 0 || opt->tokens > INT32_MAX)
+        return eg_fail(EG_E_ARGUMENT, "sample: a temperature is 0 or more, tokens are not negative");
+    if (eg_vocabulary_size(w->vocabulary) == eg_shape_size(eg_model_output_shape(w->model))) return EG_OK;
+    return eg_fail(EG_E_DATA, "sample: the vocabulary has %d tokens, the model gives %lld numbers",
+                   eg_vocabulary_size(w->vocabulary), (long long)eg_shape_size(eg_model_output_shape(w->model)));
+}
+
+static eg_status sample(writer *w, const eg_sample_opt *opt, char **out) {
+    EG_TRY(check(w, opt));
+    int64_t more = opt->tokens ? opt->tokens : 500;
+    eg_tensor *first = first_tokens(w->vocabulary, opt->start);
+    if (!first) return eg_error_status();
+    int64_t known = eg_tensor_size(first);
+    int32_t *numbers = eg_calloc((size_t)(known + more), sizeof *numbers);
+    eg_status status = numbers && w->x ? EG_OK : EG_E_MEMORY;
+    if (status == EG_OK) {
+        memcpy(numbers, eg_tensor_data(first), sizeof *numbers * (size_t)known);
+        status = run(w, numbers, known, more);
+    }
+    int64_t hidden = opt->start && *opt->start ? 0 : known;
+    if (status == EG_OK) *out = eg_vocabulary_decode(w->vocabulary, numbers + hidden, known + more - hidden);
+    eg_free(numbers);
+    eg_tensor_free(first);
+    return status == EG_OK && !*out ? eg_error_status() : status;
+}
+
+char *eg_model_sample_(const eg_model *model, eg_sample_opt opt) {
+    char *out = NULL;
+    if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);
+    writer w = { .model = eg_model_stepwise(model, 1),
+                 .vocabulary = eg_model_vocabulary(model),
+                 .x = eg_tensor_new(EG_F32, EG_SHAPE(1, 1)),
+                 .temperature = opt.temperature == EG_ZERO ? 0 : opt.temperature == 0 ? 1 : opt.temperature,
+                 .rng = eg_rng_new(opt.seed, eg_site("sample")),
+                 .logits = eg_model_last_activation(model) != EG_SOFTMAX };
+    if (w.model) sample(&w, &opt, &out);
+    eg_model_free(w.model);
+    eg_tensor_free(w.x);
+    return out;
+}
