@@ -91,7 +91,7 @@ typedef struct cli_command {
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_train, cli_evaluate, cli_predict, cli_inspect, cli_check, cli_explain, cli_race,
-    cli_momentum, cli_tune, cli_picture, cli_help, cli_version;
+    cli_momentum, cli_tune, cli_picture, cli_profile, cli_help, cli_version;
 
 /* Sets every field of `target` to "absent". */
 void cli_defaults(const cli_command *command, void *target);

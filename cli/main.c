@@ -10,7 +10,7 @@
 
 const cli_command *const cli_commands[] = { &cli_train, &cli_tune,    &cli_evaluate, &cli_predict,  &cli_inspect,
                                             &cli_check, &cli_explain, &cli_race,     &cli_momentum, &cli_picture,
-                                            &cli_help,  &cli_version, NULL };
+                                            &cli_profile, &cli_help, &cli_version, NULL };
 
 const cli_command *cli_find(const char *name) {
     for (int i = 0; cli_commands[i]; i++)
