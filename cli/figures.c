@@ -234,8 +234,8 @@ static void draw_cloud(picture *p, const float *at, int n, const int *quarter, i
                                        .top = MARGIN,
                                        .width = WIDE - 4,
                                        .height = HIGH,
-                                       .x = { -4.5, 8.5, 0 },
-                                       .y = { -4.5, 8.5, 0 },
+                                       .x = { -6, 9, 0 },
+                                       .y = { -6, 9, 0 },
                                        .title = title });
     picture_line(p, plot_x(&c, 0), c.top, plot_x(&c, 0), c.top + c.height, PEN(.stroke = PICTURE_GREY));
     picture_line(p, c.left, plot_y(&c, 0), c.left + c.width, plot_y(&c, 0), PEN(.stroke = PICTURE_GREY));
@@ -365,7 +365,7 @@ eg_status figure_losses(picture *p) {
                            .x = { -4, 8, 0 },
                            .y = { -6, 6, 0 },
                            .title = k ? "log loss: smooth, downhill everywhere" : "0-1 loss: flat steps, no gradient",
-                           .x_label = "w1",
+                           .x_label = k ? "w1 (darker: a larger loss)" : "w1 (darker: more mistakes)",
                            .y_label = "w2" });
         status = loss_planes(&c, x, z, z + PLOT_CELLS);
         if (status == EG_OK) draw_loss(&c, z + k * PLOT_CELLS, k ? PICTURE_BLUE : PICTURE_RED, k);

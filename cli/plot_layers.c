@@ -108,7 +108,9 @@ int plot_filters(const char *path, eg_model *model, int *drawn) {
     picture_open(&p, fmax(across * STEP, 500) + 2 * MARGIN, TOP + (shown + across - 1) / across * STEP + MARGIN,
                  "weights of the first layer");
     picture_text(&p, MARGIN, 20, FONT(.size = 13, .bold = 1),
-                 "weights into the first %d of %lld units of the first layer", shown, (long long)b.n);
+                 shown < b.n ? "weights into the first %d of %lld units of the first layer"
+                             : "weights into the %d units of the first layer",
+                 shown, (long long)b.n);
     picture_text(&p, MARGIN, 38, FONT(.size = 11),
                  b.channels == 3 ? "grey: 0" : "blue: below 0, white: 0, orange: above; full colour at %.2g",
                  b.scale);
