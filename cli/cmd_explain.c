@@ -328,11 +328,20 @@ static int explain(explanation *e, const char *const *word, int n) {
     return code;
 }
 
+/* -x^2 looks like an option, but no option has such signs. */
+static int begins_with_minus(int argc, char **argv) {
+    if (argc == 0 || argv[0][0] != '-' || argv[0][1] == '-' || argv[0][1] == 'n') return 0;
+    return strpbrk(argv[0], "*/+^@(") != NULL;
+}
+
 static int run(int argc, char **argv) {
     enum { MAX_WORDS = 256 };
     const char *word[MAX_WORDS] = { NULL };
     explain_options o;
     cli_defaults(&cli_explain, &o);
+    if (begins_with_minus(argc, argv))
+        return cli_error(CLI_USAGE, "explain: a formula that begins with a minus sign comes behind --: -- '%s'",
+                         argv[0]);
     int code = cli_parse(&cli_explain, argc, argv, &o, word, MAX_WORDS), n = 0;
     if (code >= 0) return code;
     while (n < MAX_WORDS && word[n]) n++;

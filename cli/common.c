@@ -125,7 +125,9 @@ static const char shuffled[] = "shuffled:";
 
 static int is_shuffled(const char *source) { return strncmp(source, shuffled, sizeof shuffled - 1) == 0; }
 
-const char *cli_plain_source(const char *source) { return is_shuffled(source) ? source + sizeof shuffled - 1 : source; }
+const char *cli_plain_source(const char *source) {
+    return is_shuffled(source) ? source + sizeof shuffled - 1 : source;
+}
 
 /* Number j of each row goes to place where[j]. */
 static void move_numbers(unsigned char *row, unsigned char *copy, int64_t n, size_t size, const int64_t *where) {

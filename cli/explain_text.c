@@ -10,7 +10,8 @@
 
 /* ---- numbers ----------------------------------------------------------------------------------------- */
 
-static double plain(double number) { return number == 0 ? 0 : number; } /* no -0 */
+/* No -0, no -nan. */
+static double plain(double number) { return number == 0 ? 0 : isnan(number) ? (double)NAN : number; }
 
 typedef struct cut {
     char *text;
@@ -378,11 +379,19 @@ static void print_guesses(const explanation *e) {
     }
 }
 
+static int is_finite(const explanation *e) {
+    int64_t n = eg_shape_size(e->root->shape);
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(e->flow.value[i])) return 0;
+    return 1;
+}
+
 void explain_print(explanation *e) {
     char value[200];
     explain_value(e->flow.value, e->root->shape, value, sizeof value);
     printf("%s%s%s\n= %s\n", cli_style(stdout, "1"), e->text, cli_style(stdout, "0"), value);
     if (e->root->shape.rank > 0) puts("The gradients are those of the sum of its elements.");
+    if (!is_finite(e)) puts("This is no finite number: there is no derivative here, whatever the gates say.");
     print_guesses(e);
     print_gates(&e->flow);
     print_copies(e);

@@ -28,6 +28,10 @@ static int is_plain_number(const formula_node *node) { return formula_is(node, "
 
 void formula_put_number(FILE *to, double number) {
     char text[40];
+    if (number == floor(number) && fabs(number) < 1e6) { /* 1000, not 1e+03 */
+        fprintf(to, "%.0f", number);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) break;

@@ -320,7 +320,7 @@ const char *eg_did_you_mean(const char *word, const char *const *candidates, int
     const char *best = NULL;
     size_t length = strlen(word);
     if (length == 0 || length > MAX_WORD) return NULL;
-    int best_distance = (int)length / 3 + 1 + 1; /* one slip, and one more for every three letters */
+    int best_distance = length < 4 ? 2 : (int)length / 3 + 2; /* one slip, and one more for every three letters */
     for (int i = 0; i < n; i++) {
         if (strlen(candidates[i]) > MAX_WORD) continue;
         int distance = edit_distance(word, candidates[i]);

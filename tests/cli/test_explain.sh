@@ -152,6 +152,14 @@ caret '          ^' 'a value has to stand here' 'x·x + $' x=1
 caret '    ^~~~~~~' 'no window of this size' 'windows(A, 3, 1, 1, 1, 1)' 'A=[[1, 2], [3, 4]]'
 caret '        ^' 'x: ' 'x' 'x=[1, ]'
 caret '             ^' 'unknown layer' --net 'dense 3; foo 2' --input 1,2 --target 1
+refuse 2 'comes behind --' explain '-x^2' x=3
+run 0 explain -- '-x^2' x=3
+says out '^= -9$'
+run 0 explain 'log(x)' x=-1
+says out '^= nan$'
+says out 'no finite number'
+run 0 explain '1000*x' x=1
+says out '#1 = 1000\*x'
 refuse 2 'NAME=VALUE' explain 'x' 3
 refuse 2 'given twice' explain 'x' x=1 x=2
 refuse 2 'a formula in quotes' explain
