@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * formula_net.c: a small network on one example, as a formula: "z1 = x @ W1 + b1; h1 = tanh(z1); ...". The library
- * reads the description, draws the weights and says what shape comes out of every layer, so names, mistakes and numbers
- * are those of `elegans train`; what is written here is only the formula of each layer, as in prediction: dropout does
- * nothing, batch_norm uses its running statistics. Images are matrices, see formula_windows.c.
+ * reads the description, draws the weights and says what shape comes out of every layer, so names, mistakes and
+ * numbers are those of `elegans train`; what is written here is only the formula of each layer, as in prediction:
+ * dropout does nothing, batch_norm uses its running statistics. Images are matrices, see formula_windows.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -178,8 +178,8 @@ static int put_dense(net *n, net_layer *layer) {
 static int put_activation(net *n, net_layer *layer) {
     const char *name = net_activation_word(layer, NULL);
     if (!name || net_number(layer, -1) >= 0)
-        return net_refuse(n, "--net: an activation with '%s' is not part of the formula%s",
-                          layer->word[layer->n - 1], "");
+        return net_refuse(n, "--net: an activation with '%s' is not part of the formula%s", layer->word[layer->n - 1],
+                          "");
     net_activate(n, name);
     return 1;
 }
@@ -375,8 +375,7 @@ static int put_layer(net *n, char *text) {
         layer.word[layer.n++] = at;
     if (layer.n == 0) return 1;
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-        if (strcmp(layers[i].name, layer.word[0]) == 0)
-            return layers[i].put(n, &layer) && all_used(n, &layer);
+        if (strcmp(layers[i].name, layer.word[0]) == 0) return layers[i].put(n, &layer) && all_used(n, &layer);
     return net_refuse(n, "--net: a layer '%s' cannot be explained as a formula%s; see: elegans explain --help",
                       layer.word[0], "");
 }
@@ -462,7 +461,8 @@ static int put_class_loss(net *n, const loss *l, eg_shape shape) {
 }
 
 static int is_number_list(const char *text) {
-    return strspn(text, "0123456789[], ") == strlen(text) && !strstr(text, "[[") && strcspn(text, "0123456789") < strlen(text);
+    return strspn(text, "0123456789[], ") == strlen(text) && !strstr(text, "[[") &&
+           strcspn(text, "0123456789") < strlen(text);
 }
 
 static int put_loss(net *n, const char *target, const char *wanted) {

@@ -12,13 +12,14 @@ typedef struct net {
     formula *f;
     FILE *to;
     eg_model *model;
-    const char *input;   /* as the user gave it */
-    int number;          /* of the layer: W3, z3, h3 */
-    int parameters;      /* of the model's state that layers have taken */
-    eg_shape shape, out; /* of what flows, as layers see it, into the layer and out of it: [height, width, channels] */
-    eg_shape now;        /* as the formula holds it: a vector or a matrix of the same numbers in the same order */
-    char last[32];       /* its name: "x", "h1" */
-    char view[96];       /* see net_as */
+    const char *input; /* as the user gave it */
+    int number;        /* of the layer: W3, z3, h3 */
+    int parameters;    /* of the model's state that layers have taken */
+    eg_shape shape,
+        out;       /* of what flows, as layers see it, into the layer and out of it: [height, width, channels] */
+    eg_shape now;  /* as the formula holds it: a vector or a matrix of the same numbers in the same order */
+    char last[32]; /* its name: "x", "h1" */
+    char view[96]; /* see net_as */
     char activation[32]; /* the last one */
 } net;
 
@@ -47,8 +48,8 @@ eg_shape net_rows(eg_shape shape);
 void net_flows(net *n, const char *letter, eg_shape now);
 void net_activate(net *n, const char *name);
 
-/* Sets the variable `name` to a part of the model's parameter `index` (counted from n->parameters), whose rows are those
- * of its last axis: of that shape, from row and column on. Or leaves the user's value if it has the shape. */
+/* Sets the variable `name` to a part of the model's parameter `index` (counted from n->parameters), whose rows are
+ * those of its last axis: of that shape, from row and column on. Or leaves the user's value if it has the shape. */
 int net_weight(net *n, const char *name, int index, eg_shape shape, int64_t row, int64_t column);
 
 /* Layers over sequences. */

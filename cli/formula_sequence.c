@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * formula_sequence.c: layers over sequences as formulas. A sequence is a matrix with a row for each step. A recurrent
- * layer is written out step by step, as the course draws it: h1_1 of the first word, h1_2 of the second and h1_1, ...;
- * the weights of each gate have a name of their own. The state begins with zeros, so the first step has no term for it.
+ * layer is written out step by step, as the course draws it: h1_1 of the first word, h1_2 of the second and h1_1,
+ * ...; the weights of each gate have a name of their own. The state begins with zeros, so the first step has no term
+ * for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,8 @@ static const struct cell {
       "c# = <f#*c& + >i#*g#; h# = o#*%(c#); " },
     { "gru", "zrn",
       "x# = ~; z# = sigmoid(x# @ Wz${ + bz$}< + h& @ Uz$>{ + cz$}); "
-      "r# = sigmoid(x# @ Wr${ + br$}< + h& @ Ur$>{ + cr$}); n# = %(x# @ Wn${ + bn$}< + r#*(h& @ Un${ + cn$})>!{ + r#*cn$}!); h# = <z#*h& + >(1 - z#)*n#; " },
+      "r# = sigmoid(x# @ Wr${ + br$}< + h& @ Ur$>{ + cr$}); n# = %(x# @ Wn${ + bn$}< + r#*(h& @ Un${ + cn$})>!{ + "
+      "r#*cn$}!); h# = <z#*h& + >(1 - z#)*n#; " },
     { "gru reset_before", "zrn",
       "x# = ~; z# = sigmoid(x# @ Wz$< + h& @ Uz$>{ + bz$}); <r# = sigmoid(x# @ Wr$ + h& @ Ur${ + br$}); >"
       "n# = %(x# @ Wn$< + (r#*h&) @ Un$>{ + bn$}); h# = <z#*h& + >(1 - z#)*n#; " },
@@ -110,12 +112,23 @@ typedef struct recurrent {
 
 static void put_letter(net *n, const recurrent *r, char letter, int64_t step) {
     switch (letter) {
-    case '$': fprintf(n->to, "%d", n->number); break;
-    case '#': fprintf(n->to, "%d_%lld", n->number, (long long)step + 1); break;
-    case '&': fprintf(n->to, "%d_%lld", n->number, (long long)step); break;
-    case '~': fprintf(n->to, "%s[%lld]", r->in, (long long)step); break;
-    case '%': fprintf(n->to, "%s", r->activation); break;
-    default: fputc(letter, n->to);
+    case '$':
+        fprintf(n->to, "%d", n->number);
+        break;
+    case '#':
+        fprintf(n->to, "%d_%lld", n->number, (long long)step + 1);
+        break;
+    case '&':
+        fprintf(n->to, "%d_%lld", n->number, (long long)step);
+        break;
+    case '~':
+        fprintf(n->to, "%s[%lld]", r->in, (long long)step);
+        break;
+    case '%':
+        fprintf(n->to, "%s", r->activation);
+        break;
+    default:
+        fputc(letter, n->to);
     }
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * formula_windows.c: what images need of formulas. An image [height, width, channels] is a matrix here, as it lies in
- * memory: a row for each row of pixels, the channels of a pixel side by side. windows(a, rows, columns, down, right, 1)
- * has a row for each place of a window of rows x columns numbers that moves in steps of down and right, so that a
- * convolution is windows(...) @ W + b: one neuron, shared. With `channels` other than 1 each channel of each window has
- * a row of its own: pooling is largest(windows(...), 1). overlap is the way back: every number is added to its place.
+ * memory: a row for each row of pixels, the channels of a pixel side by side. windows(a, rows, columns, down, right,
+ * 1) has a row for each place of a window of rows x columns numbers that moves in steps of down and right, so that a
+ * convolution is windows(...) @ W + b: one neuron, shared. With `channels` other than 1 each channel of each window
+ * has a row of its own: pooling is largest(windows(...), 1). overlap is the way back: every number is added to its
+ * place.
  */
 #include "formula_inside.h"
 
@@ -35,7 +36,8 @@ static windows windows_of(int64_t height, int64_t width, formula_node *const *in
 static int64_t index_of(const windows *w, int64_t place, int64_t k) {
     int64_t across = (w->width - w->columns) / w->right + 1, each = w->columns / w->channels;
     int64_t channel = place % w->channels, at = place / w->channels;
-    int64_t row = at / across * w->down + k / each, column = at % across * w->right + k % each * w->channels + channel;
+    int64_t row = at / across * w->down + k / each,
+            column = at % across * w->right + k % each * w->channels + channel;
     return row * w->width + column;
 }
 

@@ -43,8 +43,8 @@ int main(void) {
         if (eg_set(p, "x", image[k], sizeof image[k]) != EG_OK || eg_run(p) != EG_OK)
             return fprintf(stderr, "%s\n", eg_error()), 1;
         const float *q = eg_get(p, 1);
-        printf("%s %g   by quarters [[%g %g] [%g %g]]\n", what[k], (double)eg_get(p, 0)[0], (double)q[0], (double)q[1],
-               (double)q[2], (double)q[3]);
+        printf("%s %g   by quarters [[%g %g] [%g %g]]\n", what[k], (double)eg_get(p, 0)[0], (double)q[0],
+               (double)q[1], (double)q[2], (double)q[3]);
         for (int i = 0; i < PIXELS && k == 1; i++) reached += eg_get(p, 2)[i] != 0;
     }
     printf("the gradient reaches %d of %d pixels: the sign in the window that won\n", reached, PIXELS);
