@@ -4,10 +4,10 @@
  * ever. Four of them are one, and one cannot learn XOR. Small random numbers break the symmetry.
  *
  * Slides: 004 "Initialization and normalization" (constant initialisation: symmetry).
- * command: elegans train -d gen:xor -n 'dense 4 tanh; dense 1 sigmoid' -s 2 --init 'constant(.5)' --lr .05 -b all -e
- * 300 command: elegans train -d gen:xor -n 'dense 4 tanh; dense 1 sigmoid' -s 2 --init 'normal(.5)' --lr .05 -b all
- * -e 300 prints: constant(.5): the 4 hidden neurons are the same: yes prints: normal(.5):   the 4 hidden neurons are
- * the same: no, right: 4 of 4
+ * command: elegans train -d gen:xor -n 'dense 4 tanh; dense 1 sigmoid' --init 'constant(.5)' --lr .1 -b all -s 2
+ * command: elegans train -d gen:xor -n 'dense 4 tanh; dense 1 sigmoid' --init 'normal(.5)' --lr .1 -b all -s 2
+ * prints: constant(.5): the 4 hidden neurons are the same: yes
+ * prints: normal(.5):   the 4 hidden neurons are the same: no, right: 4 of 4
  */
 #include <elegans.h>
 #include <stdio.h>
