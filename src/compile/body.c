@@ -41,7 +41,7 @@ static void choose_shapes(builder *b) {
         const eg_value *v = b->member[i];
         if ((!eg_is_product(v) && group->layout != EG_PANELS) || b->g->is_sums[v->id]) continue;
         columns = v->shape.dim[v->shape.rank - 1];
-        rows = eg_shape_size(v->shape) / columns;
+        rows = eg_count(&v->shape) / columns;
         is_flat = 0;
         break;
     }
@@ -81,7 +81,7 @@ static eg_value *number(builder *b, const eg_value *constant) {
 
 static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
     for (int i = 0; i < b->nin; i++)
-        if (b->in_old[i] == u && eg_shape_equal(b->in[i]->shape, shape)) return i;
+        if (b->in_old[i] == u && eg_same_shape(&b->in[i]->shape, &shape)) return i;
     return -1;
 }
 
@@ -90,7 +90,7 @@ static eg_value *ramp(builder *b, eg_shape shape) {
     eg_attr attr = { .axis = { .shape = shape, .dtype = EG_F32 } };
     for (int i = b->nin; i < b->body->graph->n; i++) {
         eg_value *v = b->body->graph->values[i];
-        if (v->op == EG_OP_IOTA && eg_shape_equal(v->shape, shape)) return v;
+        if (v->op == EG_OP_IOTA && eg_same_shape(&v->shape, &shape)) return v;
     }
     return eg_node(b->body->graph, EG_OP_IOTA, NULL, 0, &attr);
 }
@@ -105,7 +105,7 @@ static void list_operand(builder *b, const eg_value *u, eg_shape shape) {
         return;
     }
     b->in_old[b->nin] = u;
-    b->in[b->nin++] = eg_shape_equal(x->shape, shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+    b->in[b->nin++] = eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
 }
 
 /* The shape in which member v reads its input i from outside. */
@@ -234,7 +234,7 @@ static eg_status make_results(builder *b) {
         if (place[m] < 0) continue;
         eg_value *now = part[place[m]];
         eg_attr view = { .shape = { old->shape } };
-        b->r->map[old->id] = eg_shape_equal(now->shape, old->shape) ? now : eg_node1(EG_OP_RESHAPE, now, &view);
+        b->r->map[old->id] = eg_same_shape(&now->shape, &old->shape) ? now : eg_node1(EG_OP_RESHAPE, now, &view);
     }
     return EG_OK;
 }

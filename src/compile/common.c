@@ -20,7 +20,7 @@ typedef struct seen {
 static int comes_before(const eg_value *b, const eg_value *a) {
     int constant_a = a->op == EG_OP_CONST, constant_b = b->op == EG_OP_CONST;
     if (constant_a != constant_b) return constant_a;
-    int64_t size_a = eg_shape_size(a->shape), size_b = eg_shape_size(b->shape);
+    int64_t size_a = eg_count(&a->shape), size_b = eg_count(&b->shape);
     if (size_a != size_b) return size_b > size_a;
     return b->id < a->id;
 }

@@ -23,15 +23,13 @@ static eg_value *negated(eg_value *x) {
     return eg_node(x->graph, EG_OP_CONST, NULL, 0, &attr);
 }
 
-static int is_one_number(const eg_value *v) {
-    return eg_shape_size(v->shape) == 1;
-}
+static int is_one_number(const eg_value *v) { return eg_count(&v->shape) == 1; }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
 
 /* A product of two operands that can start from a row: of matrices, or of images with a kernel. */
 static int can_start(const eg_rewrite *r, const eg_value *old, eg_value **in, int i) {
-    if (in[i]->nin != 2 || !eg_shape_equal(old->shape, in[i]->shape)) return 0;
+    if (in[i]->nin != 2 || !eg_same_shape(&old->shape, &in[i]->shape)) return 0;
     if (own_product(r, old, in, i, EG_OP_CONV)) return !in[i]->attr.window.kernel;
     return own_product(r, old, in, i, EG_OP_MATMUL) && in[i]->shape.rank == 2;
 }
@@ -42,7 +40,7 @@ static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **
         eg_value *product = in[i], *row = in[1 - i];
         if (!can_start(r, old, in, i)) continue;
         int64_t n = product->shape.dim[product->shape.rank - 1];
-        int is_row = row->shape.rank > 0 && row->shape.dim[row->shape.rank - 1] == n && eg_shape_size(row->shape) == n;
+        int is_row = row->shape.rank > 0 && row->shape.dim[row->shape.rank - 1] == n && eg_count(&row->shape) == n;
         if (!is_row) continue;
         eg_attr flat = { .shape = { .shape = EG_SHAPE(n) } };
         eg_value *start = row->shape.rank == 1 ? row : eg_node1(EG_OP_RESHAPE, row, &flat);
@@ -54,7 +52,7 @@ static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **
 
 static eg_value *muladd_of_sum(eg_rewrite *r, const eg_value *old, eg_value **in) {
     for (int i = 0; i < 2; i++)
-        if (own_product(r, old, in, i, EG_OP_MUL) && eg_shape_equal(in[i]->shape, old->shape))
+        if (own_product(r, old, in, i, EG_OP_MUL) && eg_same_shape(&in[i]->shape, &old->shape))
             return eg_node3(EG_OP_MULADD, in[i]->in[0], in[i]->in[1], in[1 - i], NULL);
     return NULL;
 }
@@ -69,7 +67,7 @@ static eg_value *contract_sum(eg_rewrite *r, const eg_value *old, eg_value **in)
 static eg_value *contract_difference(eg_rewrite *r, const eg_value *old, eg_value **in) {
     if (own_product(r, old, in, 0, EG_OP_MUL) && in[1]->op == EG_OP_CONST)
         return eg_node3(EG_OP_MULADD, in[0]->in[0], in[0]->in[1], negated(in[1]), NULL);
-    if (!own_product(r, old, in, 1, EG_OP_MUL) || !eg_shape_equal(in[1]->shape, old->shape)) return NULL;
+    if (!own_product(r, old, in, 1, EG_OP_MUL) || !eg_same_shape(&in[1]->shape, &old->shape)) return NULL;
     eg_value *a = in[1]->in[0], *b = in[1]->in[1];
     int is_first = is_one_number(a) && (!is_one_number(b) || a->shape.rank < b->shape.rank); /* rate * bias [1] */
     eg_value *number = is_first ? a : b, *other = is_first ? b : a;

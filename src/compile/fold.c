@@ -56,7 +56,7 @@ static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in) 
 /* ---- small literals, computed whole -------------------------------------------------------------------------- */
 
 static double *spell(const eg_value *v) {
-    int64_t n = eg_shape_size(v->shape);
+    int64_t n = eg_count(&v->shape);
     double *out = eg_alloc(sizeof *out * (size_t)(n > 0 ? n : 1));
     int fits = 1;
     if (!out) return NULL;
@@ -66,7 +66,7 @@ static double *spell(const eg_value *v) {
 }
 
 static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x) {
-    int64_t n = eg_shape_size(old->shape);
+    int64_t n = eg_count(&old->shape);
     int fits = 1, equal = n > 0;
     for (int64_t i = 0; i < n; i++) {
         x[i] = rounded(old->dtype, x[i], &fits);
@@ -86,10 +86,10 @@ static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x) {
 static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in) {
     double *x[MAX_ARITY] = { 0 }, *y = NULL;
     eg_value *now = NULL;
-    int64_t n = eg_shape_size(old->shape);
+    int64_t n = eg_count(&old->shape);
     if (n > MAX_RESULT || old->nin > MAX_ARITY || !(old->def->ref || old->def->scalar)) return NULL;
     for (int i = 0; i < old->nin; i++)
-        if (eg_shape_size(in[i]->shape) > MAX_OPERAND) return NULL;
+        if (eg_count(&in[i]->shape) > MAX_OPERAND) return NULL;
     int have = (y = eg_alloc(sizeof *y * (size_t)(n > 0 ? n : 1))) != NULL;
     for (int i = 0; i < old->nin && have; i++) have = (x[i] = spell(in[i])) != NULL;
     if (have) {

@@ -103,7 +103,7 @@ static const char *fault_of_layouts(const space *s) {
     int panels = 0, rows = 0;
     for (int i = 0; i < s->body->nin; i++) {
         const eg_value *param = s->body->param[i];
-        if (is_product_operand(s, param) || eg_shape_size(param->shape) == 1) continue;
+        if (is_product_operand(s, param) || eg_count(&param->shape) == 1) continue;
         *(param->layout == EG_PANELS ? &panels : &rows) = 1;
     }
     for (int i = 0; i < s->body->nout; i++)

@@ -91,7 +91,7 @@ static int is_for_updates(const eg_grouping *g, const eg_value *v) {
     for (int i = first; i < end; i++) {
         const eg_value *reader = g->graph->values[g->user[i]];
         int is_update = reader->op == EG_OP_ASSIGN || g->group[reader->id].update;
-        if (!is_update || !eg_shape_equal(reader->shape, v->shape)) return 0;
+        if (!is_update || !eg_same_shape(&reader->shape, &v->shape)) return 0;
     }
     return 1;
 }

@@ -146,7 +146,7 @@ static void set_up(eg_grouping *g, const eg_value *v) {
     eg_group *group = &g->group[v->id];
     *group = (eg_group){ .kind = EG_KIND_ALONE, .split = -1, .layout = v->layout, .last = v->id, .members = 1 };
     if (is_negated_scalar(v)) return;
-    if (eg_shape_size(v->shape) == 0 || (v->nin > 0 && eg_shape_size(v->in[0]->shape) == 0)) return;
+    if (eg_count(&v->shape) == 0 || (v->nin > 0 && eg_count(&v->in[0]->shape) == 0)) return;
     if (v->op == EG_OP_MATMUL) set_up_product(group, v);
     else if (v->op == EG_OP_CONV) set_up_conv(group, v);
     else if (v->op == EG_OP_ONE_HOT) set_up_one_hot(group, v);
@@ -234,7 +234,7 @@ static int edge_fits(const merger *m, const eg_value *u, const eg_value *v) {
     eg_reach reach = eg_reach_of(u->shape, v, &split);
     if (row_v) return row_u && reach == EG_REACH_FULL;
     if (!row_u) return reach == EG_REACH_FULL;
-    return m->sum.split == 0 ? eg_shape_size(u->shape) == 1 : reach == EG_REACH_ROW && split == m->sum.split;
+    return m->sum.split == 0 ? eg_count(&u->shape) == 1 : reach == EG_REACH_ROW && split == m->sum.split;
 }
 
 static int edges_fit(const merger *m, int leader) {
@@ -277,7 +277,7 @@ eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i) {
     const eg_value *u = v->in[i];
     int split, is_row = g->is_row[v->id];
     if (eg_is_product(v) || g->is_sums[v->id]) return EG_REACH_NONE;
-    if (eg_shape_size(u->shape) == 1 && u->layout == EG_ROWS) return EG_REACH_SCALAR;
+    if (eg_count(&u->shape) == 1 && u->layout == EG_ROWS) return EG_REACH_SCALAR;
     if (v->def->flags & EG_REDUCES) return EG_REACH_FULL;
     if (v->op == EG_OP_ONE_HOT) return EG_REACH_ROW;
     eg_reach reach = v->op == EG_OP_RESHAPE ? EG_REACH_FULL : eg_reach_of(u->shape, v, &split);
@@ -350,7 +350,7 @@ static int size_fits(const merger *m) {
 
 /* Both have full values of one space. */
 static int same_space(merger *m, const eg_group *a, const eg_group *b) {
-    if (!eg_shape_equal(a->space, b->space) || a->layout != b->layout) return 0;
+    if (!eg_same_shape(&a->space, &b->space) || a->layout != b->layout) return 0;
     if (a->split >= 0 && b->split >= 0 && a->split != b->split) return 0;
     m->sum.split = a->split >= 0 ? a->split : b->split;
     return 1;
@@ -402,7 +402,7 @@ static int merge(eg_grouping *g, int leader_a, int leader_b, int siblings) {
     merger m = { .g = g, .a = leader_a, .b = leader_b, .to_rows = -1 };
     const eg_group *a = &g->group[m.a], *b = &g->group[m.b];
     if (m.a == m.b || !kinds_fit(a, b)) return 0;
-    if (siblings && !eg_shape_equal(a->space, b->space)) return 0;
+    if (siblings && !eg_same_shape(&a->space, &b->space)) return 0;
     m.sum = *a;
     m.sum.kind = a->kind == EG_KIND_PRODUCT || b->kind == EG_KIND_PRODUCT ? EG_KIND_PRODUCT : EG_KIND_STRIP;
     m.sum.members += b->members;

@@ -53,7 +53,7 @@ static int could_go(const hoisting *h, const eg_value *v) {
 /* Cheaper once for all steps than in each. */
 static int is_heavy(const eg_value *v) { return v->op == EG_OP_MATMUL || v->op == EG_OP_GATHER; }
 
-static int64_t bytes_of(const eg_value *v) { return eg_shape_size(v->shape) * (int64_t)eg_dtype_size(v->dtype); }
+static int64_t bytes_of(const eg_value *v) { return eg_count(&v->shape) * (int64_t)eg_dtype_size(v->dtype); }
 
 /* Computed from what goes anyhow, and no larger than that. Cutting it up is better done inside, slice by slice. */
 static int follows(const hoisting *h, const eg_value *v) {

@@ -35,7 +35,7 @@ static int is_product(const eg_value *v) {
 
 /* The operand has an element for each of v's. */
 static int is_full(const eg_value *v, const eg_value *operand) {
-    return operand->op != EG_OP_CONST && eg_shape_equal(operand->shape, v->shape);
+    return operand->op != EG_OP_CONST && eg_same_shape(&operand->shape, &v->shape);
 }
 
 /* ---- clusters ------------------------------------------------------------------------------------------------ */
@@ -51,7 +51,7 @@ static int could_be_member(const plan *p, const eg_value *v) {
     for (int i = 0; i < v->nin; i++) {
         const eg_value *x = v->in[i];
         if (x->dtype != EG_F32 && !(x->dtype == EG_U8 && p->member[x->id] && is_full(v, x))) return 0;
-        if (!is_full(v, x) && eg_shape_size(x->shape) != 1) return 0;
+        if (!is_full(v, x) && eg_count(&x->shape) != 1) return 0;
     }
     return 1;
 }

@@ -29,7 +29,7 @@ static int is_param(const pruning *p, const eg_value *v, eg_role role) {
 
 static eg_value *seen_as(eg_value *x, eg_shape shape) {
     eg_attr attr = { .shape = { shape } };
-    return eg_shape_equal(x->shape, shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
 }
 
 static eg_value *repeated(const pruning *p, eg_value *x) {

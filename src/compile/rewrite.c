@@ -26,11 +26,10 @@ static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, con
     if (r->to->status != EG_OK) return eg_fail(r->to->status, "%s", eg_graph_error(r->to));
     if (!now || now->graph != r->to || eg_value_is_poisoned(now))
         return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) was replaced by nothing", old->id, old->def->name);
-    if (now->dtype != old->dtype || !eg_shape_equal(now->shape, old->shape)) {
-        char was[160], is[160];
+    if (now->dtype != old->dtype || !eg_same_shape(&now->shape, &old->shape)) {
         return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) changed from %s%s to %s%s", old->id, old->def->name,
-                       eg_dtype_name(old->dtype), eg_shape_text(old->shape, was, sizeof was),
-                       eg_dtype_name(now->dtype), eg_shape_text(now->shape, is, sizeof is));
+                       eg_dtype_name(old->dtype), eg_shape_words(&old->shape), eg_dtype_name(now->dtype),
+                       eg_shape_words(&now->shape));
     }
     return EG_OK;
 }

@@ -53,8 +53,8 @@ static eg_value *to_shape(const call *c, eg_op op, eg_value *x, eg_shape shape) 
 
 /* x seen in a shape that it broadcasts to, or has the elements of. */
 static eg_value *stretched(const call *c, eg_value *x, eg_shape shape) {
-    if (eg_shape_equal(x->shape, shape)) return x;
-    int same_size = eg_shape_size(x->shape) == eg_shape_size(shape);
+    if (eg_same_shape(&x->shape, &shape)) return x;
+    int same_size = eg_count(&x->shape) == eg_count(&shape);
     return to_shape(c, same_size ? EG_OP_RESHAPE : EG_OP_EXPAND, x, shape);
 }
 
@@ -267,7 +267,7 @@ static eg_value *same_value(const call *c) /* detach: gradients are built by now
 /* ---- movement ------------------------------------------------------------------------------------------------ */
 
 static eg_value *same_shape(const call *c) {
-    return eg_shape_equal(c->in[0]->shape, c->attr->shape.shape) ? c->in[0] : NULL;
+    return eg_same_shape(&c->in[0]->shape, &c->attr->shape.shape) ? c->in[0] : NULL;
 }
 
 /* reshape of reshape, expand of expand. */
@@ -276,7 +276,7 @@ static eg_value *movement_twice(const call *c) {
 }
 
 static eg_value *expand_nothing(const call *c) {
-    if (eg_shape_size(c->in[0]->shape) != eg_shape_size(c->attr->shape.shape)) return NULL;
+    if (eg_count(&c->in[0]->shape) != eg_count(&c->attr->shape.shape)) return NULL;
     return to_shape(c, EG_OP_RESHAPE, c->in[0], c->attr->shape.shape);
 }
 
@@ -335,7 +335,7 @@ static eg_value *join_neighbours(const call *c) {
     for (int i = 0; i < 2; i++) {
         const eg_value *a = c->in[i], *b = c->in[other(i)];
         int axis = padded_axis(a);
-        if (axis < 0 || padded_axis(b) != axis || !eg_shape_equal(a->shape, b->shape)) continue;
+        if (axis < 0 || padded_axis(b) != axis || !eg_same_shape(&a->shape, &b->shape)) continue;
         if (a->attr.pad.low[axis] + a->in[0]->shape.dim[axis] != b->attr.pad.low[axis]) continue;
         eg_value *both[2] = { a->in[0], b->in[0] };
         eg_attr along = { .axis = { .axis = axis } }, around = { .pad = { .low = { 0 } } };
@@ -450,8 +450,8 @@ static eg_value *matmul_rows(const call *c) {
 static eg_value *mask_before_put(const call *c) {
     eg_value *mask = c->in[0], *y = c->in[1], *put = y->op == EG_OP_RESHAPE ? y->in[0] : y;
     if (put->op != EG_OP_PUT_ALONG || mask->op != EG_OP_GT || mask->in[1]->op != EG_OP_CONST) return NULL;
-    if (!is_number(c->in[2], 0) || !eg_shape_equal(mask->in[0]->shape, y->shape)) return NULL;
-    if (2 * eg_shape_size(put->in[0]->shape) > eg_shape_size(put->shape)) return NULL;
+    if (!is_number(c->in[2], 0) || !eg_same_shape(&mask->in[0]->shape, &y->shape)) return NULL;
+    if (2 * eg_count(&put->in[0]->shape) > eg_count(&put->shape)) return NULL;
     eg_value *places = put->in[1], *take[2] = { stretched(c, mask->in[0], put->shape), places };
     eg_attr along = { .axis = { .axis = put->attr.scatter.axis } };
     eg_value *taken = make(c->graph, EG_OP_TAKE_ALONG, take, 2, &along);

@@ -55,7 +55,7 @@ static int is_linear(const eg_value *v) {
 /* Can the sum over the steps be computed from stacks, and is it worth it? */
 static int can_sum(const sinking *s, const eg_value *v) {
     if (v->op == EG_OP_ADD)
-        return eg_shape_equal(v->in[0]->shape, v->in[1]->shape) && can_sum(s, v->in[0]) && can_sum(s, v->in[1]);
+        return eg_same_shape(&v->in[0]->shape, &v->in[1]->shape) && can_sum(s, v->in[0]) && can_sum(s, v->in[1]);
     if (is_linear(v)) return can_sum(s, v->in[0]);
     if (v->op == EG_OP_SUM) return s->depends[v->in[0]->id] && v->in[0]->shape.rank < EG_MAX_RANK;
     if (v->op == EG_OP_SCATTER_ADD)
@@ -68,7 +68,7 @@ static int can_sum(const sinking *s, const eg_value *v) {
 static const eg_value *addend(const sinking *s, int carry) {
     const eg_value *param = s->body->param[carry], *next = s->body->out[carry];
     if (next->op != EG_OP_ADD || s->uses[next->id] != 1 || s->uses[param->id] != 1) return NULL;
-    if (!eg_shape_equal(next->in[0]->shape, next->in[1]->shape)) return NULL;
+    if (!eg_same_shape(&next->in[0]->shape, &next->in[1]->shape)) return NULL;
     const eg_value *other = next->in[0] == param ? next->in[1] : next->in[1] == param ? next->in[0] : NULL;
     return other && can_sum(s, other) ? other : NULL;
 }
@@ -143,7 +143,7 @@ static eg_value *after(sinking *s, const eg_value *v) {
 
 static eg_value *seen_as(eg_value *x, eg_shape shape) {
     eg_attr attr = { .shape = { shape } };
-    return eg_shape_equal(x->shape, shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
 }
 
 /* A stack of matrices as one matrix [steps x k, n], where the product sums over k; `turned`: they are [n, k]. */

@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "tensor/shape.h"
 
 enum { DOWN, ACROSS, ANGLE, FLIP, NOISE = 8 };
 #define ROW_BLOCK ((uint64_t)1 << 24) /* numbers that a row may draw: more than elements of a sensible sample */
@@ -20,10 +21,9 @@ eg_status eg_augment_check(const eg_augment *a, eg_shape sample) {
     if (a->shift < 0 || !(a->rotate >= 0 && a->rotate <= 360) || !(a->noise >= 0) || isinf(a->noise))
         return eg_fail(EG_E_ARGUMENT, "augment: shift, rotate (degrees) and noise are not negative");
     int moves = a->shift != 0 || a->rotate != 0 || a->flip;
-    char text[160];
     if (!moves || sample.rank == 2 || sample.rank == 3) return EG_OK;
     return eg_fail(EG_E_SHAPE, "augment: pixels move in samples [height,width] or [height,width,channels], not %s",
-                   eg_shape_text(sample, text, sizeof text));
+                   eg_shape_words(&sample));
 }
 
 /* ---- where an output pixel comes from -------------------------------------------------------------------------- */
@@ -35,7 +35,7 @@ typedef struct motion {
 } motion;
 
 static motion draw_motion(const eg_augment *a, eg_rng_key key, uint64_t first, eg_shape sample) {
-    motion m = { .height = 1, .width = 1, .channels = eg_shape_size(sample), .cosine = 1 };
+    motion m = { .height = 1, .width = 1, .channels = eg_count(&sample), .cosine = 1 };
     if (sample.rank < 2 || sample.rank > 3) return m;
     double u[4];
     for (int i = 0; i < 4; i++) u[i] = (double)eg_rng_uniform(key, first + (uint64_t)i);
@@ -84,7 +84,7 @@ void eg_augment_row(const eg_augment *a, uint64_t seed, int epoch, int64_t row, 
     uint64_t first = (uint64_t)row * ROW_BLOCK;
     motion m = draw_motion(a, key, first, shape);
     int bytes = eg_tensor_dtype(x) == EG_U8;
-    int64_t size = eg_shape_size(shape), i = 0;
+    int64_t size = eg_count(&shape), i = 0;
     sample from = { .u8 = bytes ? (const unsigned char *)eg_tensor_data(x) + row * size : NULL,
                     .f32 = bytes ? NULL : (const float *)eg_tensor_data(x) + row * size };
     for (int64_t r = 0; r < m.height; r++)
@@ -108,7 +108,7 @@ eg_tensor *eg_augment_samples(const eg_tensor *x, eg_augment augment, uint64_t s
     }
     if (eg_augment_check(&augment, sample) != EG_OK) return NULL;
     eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *out = eg_tensor_new(eg_tensor_dtype(x), all);
-    size_t row = (size_t)eg_shape_size(sample) * eg_dtype_size(eg_tensor_dtype(x));
+    size_t row = (size_t)eg_count(&sample) * eg_dtype_size(eg_tensor_dtype(x));
     for (int64_t r = 0; dense && out && r < all.dim[0]; r++)
         eg_augment_row(&augment, seed, epoch, r, sample, dense, (char *)eg_tensor_data(out) + (size_t)r * row);
     if (!dense) eg_tensor_free(out), out = NULL;

@@ -76,18 +76,16 @@ static eg_status read_sizes(const unsigned char *bytes, size_t size, layout *out
         out->shape.dim[i] = big_endian(bytes + HEADER_BYTES + SIZE_BYTES * i);
         fits = fits && eg_mul_size(out->body, (size_t)out->shape.dim[i], &out->body);
     }
-    if (fits && out->body <= EG_IDX_MAX_BYTES && eg_shape_check(out->shape) == EG_OK) return EG_OK;
-    char text[160];
+    if (fits && out->body <= EG_IDX_MAX_BYTES && eg_shape_check(&out->shape) == EG_OK) return EG_OK;
     return eg_fail(EG_E_DATA, "byte %d: an array of %s elements, above the limit of %zu bytes", HEADER_BYTES,
-                   eg_shape_text(out->shape, text, sizeof text), EG_IDX_MAX_BYTES);
+                   eg_shape_words(&out->shape), EG_IDX_MAX_BYTES);
 }
 
 static eg_status size_mismatch(const layout *in, size_t there) {
-    char text[160];
     const char *what = there < in->header + in->body ? "is truncated" : "has bytes left over";
     return eg_fail(EG_E_DATA, "%s: %zu bytes, but %s elements of %d byte%s after a header of %zu are %zu", what,
-                   there, eg_shape_text(in->shape, text, sizeof text), in->element->bytes,
-                   in->element->bytes == 1 ? "" : "s", in->header, in->header + in->body);
+                   there, eg_shape_words(&in->shape), in->element->bytes, in->element->bytes == 1 ? "" : "s",
+                   in->header, in->header + in->body);
 }
 
 /* ---- elements -------------------------------------------------------------------------------------------------- */

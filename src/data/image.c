@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "data/preprocess.h"
+#include "tensor/shape.h"
 
 enum { MAX_SIDE = 1 << 15 };
 
@@ -23,15 +24,14 @@ static int64_t size_of(images i) { return i.height * i.width * i.channels; }
 
 static eg_status look_at(const eg_tensor *tensor, images *out) {
     eg_shape shape = tensor ? eg_tensor_shape(tensor) : EG_SCALAR;
-    char text[160];
     if (shape.rank != 3 && shape.rank != 4)
         return eg_fail(EG_E_SHAPE, "images are [n,height,width] or [n,height,width,channels], not %s",
-                       eg_shape_text(shape, text, sizeof text));
+                       eg_shape_words(&shape));
     if (eg_tensor_dtype(tensor) != EG_U8 && eg_tensor_dtype(tensor) != EG_F32)
         return eg_fail(EG_E_DTYPE, "images are u8 or f32, not %s", eg_dtype_name(eg_tensor_dtype(tensor)));
     *out = (images){ shape.dim[0], shape.dim[1], shape.dim[2], shape.rank == 4 ? shape.dim[3] : 1, shape.rank };
     if (out->height > 0 && out->width > 0) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "images %s have no pixels", eg_shape_text(shape, text, sizeof text));
+    return eg_fail(EG_E_SHAPE, "images %s have no pixels", eg_shape_words(&shape));
 }
 
 static eg_status check_side(int64_t height, int64_t width) {

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "data/eigen.h"
+#include "tensor/shape.h"
 
 enum { SHIFT, SCALE, MATRIX, VARIANCE, QUANTILES, PARTS };
 static const char *const part_names[PARTS] = { "shift", "scale", "matrix", "variance", "quantiles" };
@@ -207,7 +208,7 @@ static eg_status fit(eg_preprocess *p, eg_scaling kind, const eg_data *data, eg_
         return eg_fail(EG_E_ARGUMENT, "%s: a share of variance is from 0 to 1, the other options are not negative",
                        eg_scaling_name(p->kind));
     p->sample = eg_data_sample_shape(data);
-    p->width = eg_shape_size(p->sample);
+    p->width = eg_count(&p->sample);
     return (rules[p->kind] ? rules[p->kind] : fit_numbers)(p, data, opt);
 }
 
@@ -269,10 +270,9 @@ static eg_status check_samples(const eg_preprocess *fitted, const eg_tensor *x) 
     eg_shape shape = eg_tensor_shape(x);
     if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
         return eg_fail(EG_E_DTYPE, "preprocess: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
-    if (shape.rank > 0 && eg_shape_size(shape) == shape.dim[0] * fitted->width) return EG_OK;
-    char text[160];
+    if (shape.rank > 0 && eg_count(&shape) == shape.dim[0] * fitted->width) return EG_OK;
     return eg_fail(EG_E_SHAPE, "preprocess: fitted on samples of %lld elements, got %s for all of them",
-                   (long long)fitted->width, eg_shape_text(shape, text, sizeof text));
+                   (long long)fitted->width, eg_shape_words(&shape));
 }
 
 eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x) {

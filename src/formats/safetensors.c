@@ -88,10 +88,9 @@ static eg_status read_offsets(const eg_json *at, eg_safetensors_entry *entry) {
 /* The bytes that an entry's shape and type take, or an error. */
 static eg_status check_size(const eg_json *at, const element *type, const eg_safetensors_entry *entry) {
     size_t bits = (size_t)type->bits;
-    int fits = eg_shape_check(entry->shape) == EG_OK;
+    int fits = eg_shape_check(&entry->shape) == EG_OK;
     for (int i = 0; i < entry->shape.rank; i++) fits = fits && eg_mul_size(bits, (size_t)entry->shape.dim[i], &bits);
-    char shape[160];
-    eg_shape_text(entry->shape, shape, sizeof shape);
+    const char *shape = eg_shape_words(&entry->shape);
     if (!fits) return eg_fail(EG_E_DATA, "header: \"%.100s\": shape %s overflows", at->key, shape);
     if (bits % 8 == 0 && bits / 8 == entry->end - entry->begin) return EG_OK;
     return eg_fail(EG_E_DATA, "header: \"%.100s\": %s of %s are %zu bytes, but data_offsets span %zu", at->key, shape,

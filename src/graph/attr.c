@@ -179,7 +179,7 @@ static eg_status normal_shape(const field *f, void *out, const void *in, int ran
     (void)f;
     eg_shape shape, kept = EG_SCALAR;
     memcpy(&shape, in, sizeof shape);
-    EG_TRY(eg_shape_check(shape));
+    EG_TRY(eg_shape_check(&shape));
     kept.rank = shape.rank;
     memcpy(kept.dim, shape.dim, sizeof kept.dim[0] * (size_t)shape.rank);
     memcpy(out, &kept, sizeof kept);
@@ -254,7 +254,7 @@ static void print_bytes(const field *f, eg_text *text, const eg_value *value, co
     (void)at;
     const char *bytes = value->attr.data.bytes;
     size_t size = eg_dtype_size(value->dtype);
-    int64_t n = eg_shape_size(value->shape);
+    int64_t n = eg_count(&value->shape);
     for (int64_t i = 0; i < n && !text->failed; i++, bytes += size) {
         double number;
         if (i) eg_text_add(text, ", ");
@@ -371,7 +371,7 @@ eg_status eg_attr_normal(eg_attr *out, const eg_op_def *def, const eg_attr *in, 
     if (!in) in = &zero;
     for (const field *f = kinds[def->attr]; f < fields_end(def->attr); f++)
         if (is_used(f, def)) EG_TRY(types[f->type].normal(f, at(f, out), at_const(f, in), rank));
-    if (def->attr == EG_ATTR_DATA && !in->data.bytes && eg_shape_size(in->data.shape) > 0)
+    if (def->attr == EG_ATTR_DATA && !in->data.bytes && eg_count(&in->data.shape) > 0)
         return eg_fail(EG_E_ARGUMENT, "the literal has no elements");
     return EG_OK;
 }
@@ -379,13 +379,13 @@ eg_status eg_attr_normal(eg_attr *out, const eg_op_def *def, const eg_attr *in, 
 /* ---- equality, hash -------------------------------------------------------------------------------------------- */
 
 static size_t data_size(const eg_attr *attr) {
-    return (size_t)eg_shape_size(attr->data.shape) * eg_dtype_size((eg_dtype)attr->data.dtype);
+    return (size_t)eg_count(&attr->data.shape) * eg_dtype_size((eg_dtype)attr->data.dtype);
 }
 
 /* Values of two bodies: equal if all is but the graph, with inputs compared by their place. */
 static int body_value_equal(const eg_value *a, const eg_value *b) {
     if (a->op != b->op || a->dtype != b->dtype || a->layout != b->layout || a->nin != b->nin) return 0;
-    if (!eg_shape_equal(a->shape, b->shape) || !eg_attr_equal(a->def->attr, &a->attr, &b->attr)) return 0;
+    if (!eg_same_shape(&a->shape, &b->shape) || !eg_attr_equal(a->def->attr, &a->attr, &b->attr)) return 0;
     for (int i = 0; i < a->nin; i++)
         if (a->in[i]->id != b->in[i]->id) return 0;
     return 1;
@@ -409,7 +409,7 @@ static int same_loop(const eg_attr *a, const eg_attr *b) {
 int eg_attr_equal(eg_attr_kind kind, const eg_attr *a, const eg_attr *b) {
     if (kind == EG_ATTR_BODY) return same_loop(a, b) && body_equal(a->body.body, b->body.body);
     if (kind != EG_ATTR_DATA) return memcmp(a, b, sizeof *a) == 0;
-    return a->data.dtype == b->data.dtype && eg_shape_equal(a->data.shape, b->data.shape) &&
+    return a->data.dtype == b->data.dtype && eg_same_shape(&a->data.shape, &b->data.shape) &&
            memcmp(a->data.bytes, b->data.bytes, data_size(a)) == 0;
 }
 
@@ -443,7 +443,7 @@ uint64_t eg_attr_hash(eg_attr_kind kind, const eg_attr *attr) {
 
 int eg_node_equal(const eg_value *a, const eg_value *b) {
     if (a->op != b->op || a->dtype != b->dtype || a->layout != b->layout || a->nin != b->nin) return 0;
-    if (!eg_shape_equal(a->shape, b->shape) || strcmp(a->name, b->name) != 0) return 0;
+    if (!eg_same_shape(&a->shape, &b->shape) || strcmp(a->name, b->name) != 0) return 0;
     for (int i = 0; i < a->nin; i++)
         if (a->in[i] != b->in[i]) return 0;
     return eg_attr_equal(a->def->attr, &a->attr, &b->attr);

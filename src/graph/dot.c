@@ -40,7 +40,7 @@ static const char *style_of(eg_op op) {
 
 /* The attributes of a value, but for literals that would fill the picture. */
 static void label_attributes(eg_text *label, const eg_value *value) {
-    if (value->def->attr != EG_ATTR_DATA || eg_shape_size(value->shape) <= LITERAL_SHOWN) eg_attr_print(label, value);
+    if (value->def->attr != EG_ATTR_DATA || eg_count(&value->shape) <= LITERAL_SHOWN) eg_attr_print(label, value);
 }
 
 static void label_body(eg_text *label, const eg_body *body) {

@@ -40,14 +40,14 @@ static int is_float(const eg_value *value) { return value->dtype == EG_F32 || va
 
 eg_value *eg_sum_to(eg_value *value, eg_shape shape) {
     int extra = value->shape.rank - shape.rank, keeps_rank = extra == 0;
-    if (eg_value_is_poisoned(value) || eg_shape_equal(value->shape, shape)) return value;
+    if (eg_value_is_poisoned(value) || eg_same_shape(&value->shape, &shape)) return value;
     eg_attr sum = { .reduce = { .keep = (uint32_t)keeps_rank } };
     for (int i = 0; i < value->shape.rank; i++) {
         int stretched = i < extra || (shape.dim[i - extra] == 1 && value->shape.dim[i] != 1);
         sum.reduce.mask |= (uint32_t)stretched << i;
     }
     if (sum.reduce.mask) value = eg_node1(EG_OP_SUM, value, &sum);
-    if (eg_value_is_poisoned(value) || eg_shape_equal(value->shape, shape)) return value;
+    if (eg_value_is_poisoned(value) || eg_same_shape(&value->shape, &shape)) return value;
     eg_attr reshape = { .shape = { shape } };
     return eg_node1(EG_OP_RESHAPE, value, &reshape);
 }
@@ -57,7 +57,7 @@ eg_value *eg_sum_to(eg_value *value, eg_shape shape) {
 static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
     eg_value **total = &w->adjoint[value->id];
     eg_shape both;
-    if (eg_shape_broadcast(part->shape, value->shape, &both) == EG_OK && !eg_shape_equal(both, part->shape)) {
+    if (eg_shape_broadcast(part->shape, value->shape, &both) == EG_OK && !eg_same_shape(&both, &part->shape)) {
         eg_attr expand = { .shape = { both } };
         part = eg_node1(EG_OP_EXPAND, part, &expand);
     }
@@ -181,13 +181,12 @@ static int is_fit(eg_graph *graph, const eg_value *value, const char *what, int 
 
 static void check_all(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt,
                       int n) {
-    char a[160], b[160];
     for (int j = 0; j < m; j++) {
         if (!is_fit(graph, y[j], "result", j) || !is_fit(graph, seeds[j], "seed", j)) return;
-        if (y[j]->dtype != seeds[j]->dtype || !eg_shape_equal(y[j]->shape, seeds[j]->shape))
+        if (y[j]->dtype != seeds[j]->dtype || !eg_same_shape(&y[j]->shape, &seeds[j]->shape))
             eg_poison(graph, EG_E_SHAPE, "grad", "seed %d is %s%s, its result is %s%s", j,
-                      eg_dtype_name(seeds[j]->dtype), eg_shape_text(seeds[j]->shape, a, sizeof a),
-                      eg_dtype_name(y[j]->dtype), eg_shape_text(y[j]->shape, b, sizeof b));
+                      eg_dtype_name(seeds[j]->dtype), eg_shape_words(&seeds[j]->shape), eg_dtype_name(y[j]->dtype),
+                      eg_shape_words(&y[j]->shape));
     }
     for (int i = 0; i < n; i++)
         if (!is_fit(graph, wrt[i], "wrt", i)) return;
@@ -219,10 +218,9 @@ eg_status eg_vjp(eg_value *const *y, eg_value *const *seeds, int m, eg_value *co
 }
 
 eg_status eg_grad(eg_value *loss, eg_value *const *wrt, int n, eg_value **out) {
-    char shape[160];
     if (loss && loss->graph->status == EG_OK && loss->shape.rank != 0)
         eg_poison(loss->graph, EG_E_SHAPE, "grad", "the loss has shape %s: take eg_sum or eg_mean of it first",
-                  eg_shape_text(loss->shape, shape, sizeof shape));
+                  eg_shape_words(&loss->shape));
     eg_value *seed = loss && is_float(loss) && !eg_value_is_poisoned(loss) ? eg_fill_like(loss, 1) : loss;
     return eg_vjp(&loss, &seed, 1, wrt, n, out);
 }

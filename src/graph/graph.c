@@ -233,7 +233,7 @@ static eg_status attr_take(eg_value *value, const eg_attr *attr) {
     int rank = value->nin > 0 ? value->in[0]->shape.rank : 0;
     EG_TRY(eg_attr_normal(&value->attr, value->def, attr, rank));
     if (value->def->attr == EG_ATTR_DATA) {
-        size_t size = (size_t)eg_shape_size(attr->data.shape) * eg_dtype_size((eg_dtype)attr->data.dtype);
+        size_t size = (size_t)eg_count(&attr->data.shape) * eg_dtype_size((eg_dtype)attr->data.dtype);
         value->attr.data.bytes = eg_arena_copy(&value->graph->arena, attr->data.bytes, size);
         if (!value->attr.data.bytes) return EG_E_MEMORY;
     }
@@ -249,7 +249,7 @@ static eg_status infer(eg_value *value) {
     eg_inferred result = { .dtype = EG_F32 };
     if (value->op == EG_OP_POISON) return eg_fail(EG_E_ARGUMENT, "cannot be built");
     EG_TRY(value->def->infer(value, &result));
-    EG_TRY(eg_shape_check(result.shape));
+    EG_TRY(eg_shape_check(&result.shape));
     value->dtype = result.dtype;
     value->shape = result.shape;
     value->weak = value->op == EG_OP_CONST && value->attr.number.weak;
@@ -350,11 +350,10 @@ eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name) 
 /* The leaf that has the name already, if it is the one that is asked for. Its layout is whatever its first maker
  * chose. */
 static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, eg_shape shape) {
-    char had[160], asked[160];
-    if (leaf->dtype == dtype && eg_shape_equal(leaf->shape, shape)) return leaf;
+    if (leaf->dtype == dtype && eg_same_shape(&leaf->shape, &shape)) return leaf;
     return eg_poison(leaf->graph, EG_E_NAME, eg_op_table[leaf->op]->name, "\"%.200s\" is %s%s already, not %s%s",
-                     leaf->name, eg_dtype_name(leaf->dtype), eg_shape_text(leaf->shape, had, sizeof had),
-                     eg_dtype_name(dtype), eg_shape_text(shape, asked, sizeof asked));
+                     leaf->name, eg_dtype_name(leaf->dtype), eg_shape_words(&leaf->shape), eg_dtype_name(dtype),
+                     eg_shape_words(&shape));
 }
 
 eg_layout eg_weight_layout(eg_shape shape) {

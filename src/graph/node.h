@@ -10,6 +10,7 @@
 
 #include <elegans/graph.h>
 #include "base/arena.h"
+#include "tensor/shape.h"
 
 /* The ops: one enum out of one list, src/ops/ops.def. */
 typedef enum eg_op {

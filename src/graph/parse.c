@@ -112,7 +112,7 @@ static eg_status read_type(reader *r, statement *s) {
     s->dtype = eg_lex_word(r->lexer, word) ? eg_dtype_from_name(word) : 0;
     if (!s->dtype) return eg_lex_fail(r->lexer, "expected a dtype (f32 f64 i32 u8) behind \":\"");
     EG_TRY(eg_lex_list(r->lexer, EG_MAX_RANK, s->shape.dim, &s->shape.rank));
-    EG_TRY(at_line(r, eg_shape_check(s->shape)));
+    EG_TRY(at_line(r, eg_shape_check(&s->shape)));
     s->layout = eg_lex_is(r->lexer, "{") ? EG_PANELS : EG_ROWS;
     if (s->layout == EG_ROWS) return EG_OK;
     EG_TRY(eg_lex_need(r->lexer, "panels"));
@@ -150,7 +150,7 @@ static int sees_attributes(const reader *r) {
 
 /* The elements of a literal in their dtype. */
 static eg_status read_literal(const reader *r, const statement *s, void **bytes) {
-    int64_t n = eg_shape_size(s->shape);
+    int64_t n = eg_count(&s->shape);
     if (s->attr.n != n)
         return eg_lex_fail(r->lexer, "the literal has %lld elements, its shape %lld", (long long)s->attr.n,
                            (long long)n);
@@ -183,11 +183,9 @@ static eg_value *build(reader *r, statement *s) {
 /* The type that the text claims must be the one that the op infers. A layout may be claimed; eg_graph_verify judges
  * it. */
 static eg_status check_type(const reader *r, const statement *s, eg_value *value) {
-    char said[160], is[160];
-    if (value->dtype != s->dtype || !eg_shape_equal(value->shape, s->shape))
+    if (value->dtype != s->dtype || !eg_same_shape(&value->shape, &s->shape))
         return eg_lex_fail(r->lexer, "%s gives %s%s, not %s%s", s->def->name, eg_dtype_name(value->dtype),
-                           eg_shape_text(value->shape, is, sizeof is), eg_dtype_name(s->dtype),
-                           eg_shape_text(s->shape, said, sizeof said));
+                           eg_shape_words(&value->shape), eg_dtype_name(s->dtype), eg_shape_words(&s->shape));
     if (s->op == EG_OP_VAR && value->layout != s->layout)
         return eg_lex_fail(r->lexer, "var \"%.200s\": {panels} must stand behind its name and behind its shape",
                            value->name);

@@ -52,8 +52,7 @@ void eg_text_quoted(eg_text *text, const char *name) {
 }
 
 void eg_text_type(eg_text *text, const eg_value *value) {
-    char shape[160];
-    eg_text_format(text, "%s%s%s", eg_dtype_name(value->dtype), eg_shape_text(value->shape, shape, sizeof shape),
+    eg_text_format(text, "%s%s%s", eg_dtype_name(value->dtype), eg_shape_words(&value->shape),
                    value->layout == EG_PANELS ? "{panels}" : "");
 }
 

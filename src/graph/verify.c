@@ -43,8 +43,8 @@ static const char *attr_rule(const eg_value *value) {
 static const char *type_rule(const eg_value *value) {
     eg_inferred is = { .dtype = EG_F32 };
     if (value->def->infer(value, &is) != EG_OK) return "operands that its op does not accept";
-    return is.dtype == value->dtype && eg_shape_equal(is.shape, value->shape) ? NULL
-                                                                              : "another type than its op infers";
+    return is.dtype == value->dtype && eg_same_shape(&is.shape, &value->shape) ? NULL
+                                                                               : "another type than its op infers";
 }
 
 static const char *layout_rule(const eg_value *value) {

@@ -69,7 +69,7 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
 static eg_value *as_rows(eg_value *x) {
     if (x->shape.rank <= 2) return x;
     int64_t inputs = x->shape.dim[x->shape.rank - 1];
-    return eg_reshape_to(x, EG_SHAPE(eg_shape_size(x->shape) / inputs, inputs));
+    return eg_reshape_to(x, EG_SHAPE(eg_count(&x->shape) / inputs, inputs));
 }
 
 static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {

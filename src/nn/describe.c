@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "nn/model.h"
+#include "tensor/shape.h"
 
 enum { COLUMNS = 4, CELL = 160 };
 
@@ -56,7 +57,7 @@ static const char *wire_name(const eg_wire *wire) {
 static int64_t layer_parameters(const eg_model *model, const eg_layer *layer) {
     int64_t sum = 0;
     for (int i = 0; i < layer->nparameters; i++)
-        sum += eg_shape_size(model->parameters[layer->first_parameter + i].shape);
+        sum += eg_count(&model->parameters[layer->first_parameter + i].shape);
     return sum;
 }
 

@@ -10,12 +10,11 @@
 #include "graph/node.h"
 
 eg_status eg_image_shape(const eg_shape *in, int spatial, eg_shape *out) {
-    char text[160];
     int rank = in->rank, wanted = spatial ? spatial + 1 : rank;
     *out = *in;
     if (spatial && rank == spatial) out->dim[out->rank++] = 1;
     if (out->rank == wanted && out->rank >= 2 && out->rank <= 3) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "its input %s is no %s", eg_shape_text(*in, text, sizeof text),
+    return eg_fail(EG_E_SHAPE, "its input %s is no %s", eg_shape_words(in),
                    spatial == 1 ? "sequence [length, channels]"
                    : spatial    ? "image [height, width, channels]"
                                 : "image [height, width, channels] or sequence [length, channels]");

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "nn/words.h"
+#include "tensor/shape.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -272,7 +273,7 @@ static int fill_lstm_bias(source s, eg_init init) {
 eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name,
                        double *out) {
     if (init.kind == EG_INIT_DEFAULT) init.kind = shape.rank > 1 ? EG_INIT_GLOROT_UNIFORM : EG_INIT_ZEROS;
-    source s = { { .seed = seed, .site = eg_site(name) }, eg_shape_size(shape), out };
+    source s = { { .seed = seed, .site = eg_site(name) }, eg_count(&shape), out };
     fans fan = fans_of(shape);
     if (fill_zeros(s, init) || fill_plain(s, init) || fill_torch(s, init, fan) ||
         fill_lstm_bias(s, init))

@@ -54,9 +54,7 @@ static eg_status check_size(eg_shape shape) {
     int64_t size = 1;
     for (int i = 0; i < shape.rank; i++) {
         if (shape.dim[i] < 1 || shape.dim[i] > EG_MAX_PARAMETERS / size) {
-            char text[160];
-            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large",
-                           eg_shape_text(shape, text, sizeof text));
+            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large", eg_shape_words(&shape));
         }
         size *= shape.dim[i];
     }
@@ -77,10 +75,9 @@ eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter)
     eg_model *model = layer->model;
     if (index < layer->nparameters) {
         const eg_parameter *old = &model->parameters[layer->first_parameter + index];
-        char a[160], b[160];
-        if (eg_shape_equal(old->shape, parameter.shape)) return EG_OK;
+        if (eg_same_shape(&old->shape, &parameter.shape)) return EG_OK;
         return eg_fail(EG_E_SHAPE, "shared, its %s is %s, this input needs %s", parameter.name,
-                       eg_shape_text(old->shape, a, sizeof a), eg_shape_text(parameter.shape, b, sizeof b));
+                       eg_shape_words(&old->shape), eg_shape_words(&parameter.shape));
     }
     EG_TRY(check_size(parameter.shape));
     EG_TRY(grow(model));

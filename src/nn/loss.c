@@ -155,9 +155,8 @@ const char *eg_loss_name(eg_loss_kind kind) { return (unsigned)kind < EG_LOSS_KI
 /* ---- targets --------------------------------------------------------------------------------- */
 
 static eg_value *wrong_targets(const eg_value *y, const eg_value *p, const char *name) {
-    char a[160], b[160];
-    return eg_poison(p->graph, EG_E_SHAPE, name, "targets %s do not fit predictions %s",
-                     eg_shape_text(y->shape, a, sizeof a), eg_shape_text(p->shape, b, sizeof b));
+    return eg_poison(p->graph, EG_E_SHAPE, name, "targets %s do not fit predictions %s", eg_shape_words(&y->shape),
+                     eg_shape_words(&p->shape));
 }
 
 /* shape without its last axis */
@@ -175,14 +174,14 @@ static eg_value *class_numbers(eg_value *y, const eg_value *p) {
     eg_shape rows = without_last(p->shape);
     if (y->shape.rank == p->shape.rank && has_last(y->shape, 1) && !has_last(p->shape, 1)) {
         eg_shape squeezed = without_last(y->shape);
-        return eg_shape_equal(squeezed, rows) ? eg_reshape_to(y, squeezed) : NULL;
+        return eg_same_shape(&squeezed, &rows) ? eg_reshape_to(y, squeezed) : NULL;
     }
-    return eg_shape_equal(y->shape, rows) ? y : NULL;
+    return eg_same_shape(&y->shape, &rows) ? y : NULL;
 }
 
 /* y with the shape and dtype of p */
 static eg_value *fit_targets(eg_value *y, eg_value *p, int flags, const char *name) {
-    if (eg_shape_equal(y->shape, p->shape)) return y->dtype == p->dtype ? y : eg_cast(y, p->dtype);
+    if (eg_same_shape(&y->shape, &p->shape)) return y->dtype == p->dtype ? y : eg_cast(y, p->dtype);
     if (flags & CLASSES) {
         eg_value *index = class_numbers(y, p);
         if (!index) return wrong_targets(y, p, name);
@@ -191,7 +190,7 @@ static eg_value *fit_targets(eg_value *y, eg_value *p, int flags, const char *na
     }
     int a_column = y->shape.rank + 1 == p->shape.rank && has_last(p->shape, 1);
     int a_row = p->shape.rank + 1 == y->shape.rank && has_last(y->shape, 1);
-    if ((!a_column && !a_row) || eg_shape_size(y->shape) != eg_shape_size(p->shape)) return wrong_targets(y, p, name);
+    if ((!a_column && !a_row) || eg_count(&y->shape) != eg_count(&p->shape)) return wrong_targets(y, p, name);
     y = eg_reshape_to(y, p->shape);
     return y->dtype == p->dtype ? y : eg_cast(y, p->dtype);
 }
@@ -227,7 +226,7 @@ eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt)
     if (opt.weights && !eg_shape_equal(opt.weights->shape, p->shape.rank > 0 ? EG_SHAPE(p->shape.dim[0]) : EG_SCALAR))
         return eg_poison(p->graph, EG_E_SHAPE, name, "the weights must be one number for each sample");
     if (!eg_loss_fits(kind, p->shape)) return eg_poison(p->graph, EG_E_SHAPE, name, EG_LOSS_NEEDS_CLASSES);
-    int one_hot = (losses[kind].flags & CLASSES) && !eg_shape_equal(y->shape, p->shape);
+    int one_hot = (losses[kind].flags & CLASSES) && !eg_same_shape(&y->shape, &p->shape);
     terms t = { fit_targets(y, p, losses[kind].flags, name), p, one_hot, &opt };
     if (eg_value_is_poisoned(t.y)) return t.y;
     return reduced(per_sample(losses[kind].formula(&t), losses[kind].flags), &opt);

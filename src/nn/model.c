@@ -263,7 +263,8 @@ eg_shape eg_model_output_shape(const eg_model *model) {
 static int64_t count(const eg_model *model, int trainable_only) {
     int64_t sum = 0;
     for (int i = 0; model && i < model->nparameters; i++)
-        if (!trainable_only || eg_parameter_trains(&model->parameters[i])) sum += eg_shape_size(model->parameters[i].shape);
+        if (!trainable_only || eg_parameter_trains(&model->parameters[i]))
+            sum += eg_count(&model->parameters[i].shape);
     return sum;
 }
 
@@ -295,10 +296,9 @@ static eg_status check_batch(const eg_model *model, const eg_value *x) {
     eg_shape wanted = eg_model_input_shape(model), given = x->shape;
     int fits = given.rank == wanted.rank + 1;
     for (int i = 0; fits && i < wanted.rank; i++) fits = given.dim[i + 1] == wanted.dim[i];
-    char a[160], b[160];
     return fits ? EG_OK
-                : eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_text(wanted, a, sizeof a),
-                          eg_shape_text(given, b, sizeof b));
+                : eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_words(&wanted),
+                          eg_shape_words(&given));
 }
 
 /* Builds one wire from the values of those before it. */

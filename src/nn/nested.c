@@ -38,10 +38,8 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
     if (inner->depth + 1 > EG_MAX_NESTING) return eg_fail(EG_E_LIMIT, "models are nested too deep");
     if (layer->model->depth < inner->depth + 1) layer->model->depth = inner->depth + 1;
     eg_shape wanted = eg_model_input_shape(inner);
-    if (!eg_shape_equal(wanted, *in)) {
-        char a[160], b[160];
-        return eg_fail(EG_E_SHAPE, "its input is %s, not %s", eg_shape_text(wanted, a, sizeof a),
-                       eg_shape_text(*in, b, sizeof b));
+    if (!eg_same_shape(&wanted, in)) {
+        return eg_fail(EG_E_SHAPE, "its input is %s, not %s", eg_shape_words(&wanted), eg_shape_words(in));
     }
     *out = eg_model_output_shape(inner);
     return add_parameters(layer, inner);

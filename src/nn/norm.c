@@ -79,13 +79,11 @@ static eg_status add_parameters(norm *n, eg_shape shape) {
 
 static eg_status check_options(const norm *n, const eg_shape *in) {
     double share = new_share(n);
-    char text[160];
     int64_t axes = n->axes ? n->axes : 1;
     if (!(share >= 0 && share <= 1)) return eg_fail(EG_E_ARGUMENT, "momentum must be between 0 and 1");
     if (!(epsilon_of(n) >= 0)) return eg_fail(EG_E_ARGUMENT, "epsilon must not be negative");
     if (in->rank < axes || axes < 1)
-        return eg_fail(EG_E_SHAPE, "its input %s has no %lld axes", eg_shape_text(*in, text, sizeof text),
-                       (long long)axes);
+        return eg_fail(EG_E_SHAPE, "its input %s has no %lld axes", eg_shape_words(in), (long long)axes);
     if (n->base.kind == &eg_kind_group_norm && (groups_of(n) < 1 || in->dim[in->rank - 1] % groups_of(n)))
         return eg_fail(EG_E_SHAPE, "%lld groups do not divide %lld channels", (long long)groups_of(n),
                        (long long)in->dim[in->rank - 1]);
@@ -142,7 +140,7 @@ static eg_value *batch_build(eg_layer *layer, eg_building *b, eg_value *const *i
     if (eg_value_is_poisoned(x)) return x;
     if (!b->step || layer->frozen) return with_running(n, b, x, mean, variance);
     eg_axes axes = { .n = x->shape.rank - 1, .axis = { 0, 1, 2, 3, 4, 5, 6 } };
-    double samples = (double)eg_shape_size(x->shape) / (double)x->shape.dim[x->shape.rank - 1];
+    double samples = (double)eg_count(&x->shape) / (double)x->shape.dim[x->shape.rank - 1];
     eg_value *m = mean_over(x, axes), *centred = eg_sub(x, m), *v = mean_over(eg_square(centred), axes);
     eg_value *unbiased = n->torch && samples > 1 ? eg_mul(v, number(v, samples / (samples - 1))) : v;
     update_running(n, b, mean, m);

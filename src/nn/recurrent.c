@@ -183,10 +183,10 @@ static eg_status check_options(const recurrent *r, const eg_shape *in, int n) {
         return eg_fail(EG_E_ARGUMENT, "a layer in both directions has no state to keep");
     if (r->reset_before && cell_of(r)->gates != 3) return eg_fail(EG_E_ARGUMENT, "reset_before is an option of gru");
     if (in->rank != 2)
-        return eg_fail(EG_E_SHAPE, "its input is [steps, features], not %s", eg_shape_text(*in, text, sizeof text));
+        return eg_fail(EG_E_SHAPE, "its input is [steps, features], not %s", eg_shape_words(in));
     if (n < 2 || (in[1].rank == 1 && (in[1].dim[0] == in->dim[0] || in[1].dim[0] == 1))) return EG_OK;
     return eg_fail(EG_E_SHAPE, "its second input is a mask [%lld] or a length [1], not %s", (long long)in->dim[0],
-                   eg_shape_text(in[1], text, sizeof text));
+                   eg_shape_words(&in[1]));
 }
 
 static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {

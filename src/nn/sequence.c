@@ -128,11 +128,9 @@ static const eg_option position_options[] = {
 };
 
 static eg_status position_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
-    char text[160];
     (void)n;
     *out = *in;
-    if (in->rank != 2)
-        return eg_fail(EG_E_SHAPE, "its input is [steps, features], not %s", eg_shape_text(*in, text, sizeof text));
+    if (in->rank != 2) return eg_fail(EG_E_SHAPE, "its input is [steps, features], not %s", eg_shape_words(in));
     if (((position *)layer)->sinusoidal) return EG_OK;
     return eg_layer_parameter(layer, 0,
                               (eg_parameter){ .name = "positions",

@@ -111,7 +111,7 @@ eg_layer *eg_dropout(double rate) {
 
 static eg_status flatten_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
     (void)layer, (void)n;
-    *out = EG_SHAPE(eg_shape_size(*in));
+    *out = EG_SHAPE(eg_count(in));
     return EG_OK;
 }
 
@@ -162,12 +162,10 @@ static eg_status resolve_shape(eg_shape *shape, int64_t size) {
 
 static eg_status reshape_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
     (void)n;
-    char a[160], b[160];
     eg_shape wanted = ((const reshape *)layer)->shape;
     *out = wanted;
-    if (resolve_shape(out, eg_shape_size(*in)) == EG_OK) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s cannot be made of %s", eg_shape_text(wanted, a, sizeof a),
-                   eg_shape_text(*in, b, sizeof b));
+    if (resolve_shape(out, eg_count(in)) == EG_OK) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "%s cannot be made of %s", eg_shape_words(&wanted), eg_shape_words(in));
 }
 
 static eg_value *reshape_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
@@ -203,17 +201,15 @@ static const eg_option join_options[] = { { "how", EG_OPTION_JOIN, offsetof(join
 /* Whether two inputs fit: all dims equal, but the last one for concat. */
 static int fit(eg_shape a, eg_shape b, eg_join_kind kind) {
     if (kind == EG_JOIN_CONCAT && a.rank > 0 && a.rank == b.rank) b.dim[b.rank - 1] = a.dim[a.rank - 1];
-    return eg_shape_equal(a, b);
+    return eg_same_shape(&a, &b);
 }
 
 static eg_status join_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
     eg_join_kind kind = ((const join *)layer)->kind;
     *out = in[0];
     for (int i = 1; i < n; i++) {
-        char a[160], b[160];
         if (!fit(in[0], in[i], kind) || (kind == EG_JOIN_CONCAT && in[0].rank == 0))
-            return eg_fail(EG_E_SHAPE, "inputs %s and %s do not fit", eg_shape_text(in[0], a, sizeof a),
-                           eg_shape_text(in[i], b, sizeof b));
+            return eg_fail(EG_E_SHAPE, "inputs %s and %s do not fit", eg_shape_words(&in[0]), eg_shape_words(&in[i]));
         if (kind == EG_JOIN_CONCAT) out->dim[out->rank - 1] += in[i].dim[out->rank - 1];
     }
     return EG_OK;

@@ -86,7 +86,7 @@ static eg_status add_variables(eg_model *model) {
 
 /* n doubles of the parameter through `buffer`, which has room for n of them. */
 static eg_status write_values(eg_model *model, const eg_parameter *parameter, const double *values, double *buffer) {
-    int64_t n = eg_shape_size(parameter->shape);
+    int64_t n = eg_count(&parameter->shape);
     if (model->dtype == EG_F64)
         return eg_state_write(model->state, parameter->name, values, (size_t)n * sizeof(double));
     float *single = (float *)buffer;
@@ -105,7 +105,7 @@ static eg_status read_values(const eg_model *model, const char *name, int64_t n,
 static int64_t largest_parameter(const eg_model *model) {
     int64_t largest = 1;
     for (int i = 0; i < model->nparameters; i++) {
-        int64_t n = eg_shape_size(model->parameters[i].shape);
+        int64_t n = eg_count(&model->parameters[i].shape);
         if (n > largest) largest = n;
     }
     return largest;
@@ -134,7 +134,7 @@ static eg_init resolve_init(const eg_parameter *parameter, eg_dialect dialect) {
 static eg_status first_values(const eg_parameter *parameter, uint64_t seed, eg_dialect dialect, double *out,
                               double *buffer) {
     if (parameter->from && parameter->from->initialised)
-        return read_values(parameter->from, parameter->inner, eg_shape_size(parameter->shape), out, buffer);
+        return read_values(parameter->from, parameter->inner, eg_count(&parameter->shape), out, buffer);
     return eg_init_fill(resolve_init(parameter, dialect), dialect, parameter->shape, seed, parameter->name, out);
 }
 
@@ -175,7 +175,7 @@ eg_status eg_model_get_flat(const eg_model *model, double *out, int64_t n) {
     if (!buffer) return EG_E_MEMORY;
     eg_status status = EG_OK;
     for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
-        int64_t size = eg_shape_size(model->parameters[i].shape);
+        int64_t size = eg_count(&model->parameters[i].shape);
         status = read_values(model, model->parameters[i].name, size, out, buffer);
         out += size;
     }
@@ -191,7 +191,7 @@ eg_status eg_model_set_flat(eg_model *model, const double *in, int64_t n) {
     eg_status status = EG_OK;
     for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
         status = write_values(model, &model->parameters[i], in, buffer);
-        in += eg_shape_size(model->parameters[i].shape);
+        in += eg_count(&model->parameters[i].shape);
     }
     eg_free(buffer);
     if (status == EG_OK) model->initialised = 1;

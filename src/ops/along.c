@@ -10,15 +10,13 @@
 static eg_status infer_along(const eg_value *value, int64_t axis, int64_t size, eg_inferred *out) {
     const eg_value *x = value->in[0], *index = value->in[1];
     eg_shape fits = x->shape;
-    char a[160], b[160];
     EG_TRY(eg_need_dtype(index, EG_I32, "the index"));
     if (axis < 0 || axis >= x->shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_text(x->shape, a, sizeof a));
+        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&x->shape));
     if (size < 0 && index->shape.rank == x->shape.rank) fits.dim[axis] = index->shape.dim[axis];
-    if (!eg_shape_equal(fits, index->shape))
-        return eg_fail(EG_E_SHAPE, "%s and the index's %s may %s", eg_shape_text(x->shape, a, sizeof a),
-                       eg_shape_text(index->shape, b, sizeof b),
-                       size < 0 ? "differ along the axis only" : "not differ");
+    if (!eg_same_shape(&fits, &index->shape))
+        return eg_fail(EG_E_SHAPE, "%s and the index's %s may %s", eg_shape_words(&x->shape),
+                       eg_shape_words(&index->shape), size < 0 ? "differ along the axis only" : "not differ");
     *out = (eg_inferred){ x->dtype, index->shape };
     if (size >= 0) out->shape.dim[axis] = size;
     return EG_OK;
@@ -37,7 +35,7 @@ static eg_status infer_put(const eg_value *value, eg_inferred *out) {
 /* Calls visit(whole element, indexed element) for each index inside: `whole` has `along` elements on the axis. */
 static void each_index(const eg_ref_call *call, int axis, eg_shape whole, int is_put) {
     eg_shape shape = call->value->in[1]->shape;
-    int64_t after = 1, count = shape.dim[axis], along = whole.dim[axis], n = eg_shape_size(shape);
+    int64_t after = 1, count = shape.dim[axis], along = whole.dim[axis], n = eg_count(&shape);
     for (int d = axis + 1; d < shape.rank; d++) after *= shape.dim[d];
     for (int64_t i = 0; i < n; i++) {
         double index = call->in[1][i];
@@ -55,7 +53,7 @@ static void ref_take(const eg_ref_call *call) {
 }
 
 static void ref_put(const eg_ref_call *call) {
-    for (int64_t i = 0, n = eg_shape_size(call->value->shape); i < n; i++) call->out[i] = 0;
+    for (int64_t i = 0, n = eg_count(&call->value->shape); i < n; i++) call->out[i] = 0;
     each_index(call, (int)call->value->attr.scatter.axis, call->value->shape, 1);
 }
 

@@ -62,11 +62,9 @@ eg_value *eg_softmax(eg_value *x, int axis) { return eg_exp(eg_log_softmax(x, ax
 eg_value *eg_transpose(eg_value *x) {
     int rank = x->shape.rank;
     eg_axes axes = { .n = rank };
-    char text[160];
     if (eg_value_is_poisoned(x)) return x;
     if (rank < 2)
-        return eg_poison(x->graph, EG_E_SHAPE, "transpose", "%s has no last two axes",
-                         eg_shape_text(x->shape, text, sizeof text));
+        return eg_poison(x->graph, EG_E_SHAPE, "transpose", "%s has no last two axes", eg_shape_words(&x->shape));
     for (int d = 0; d < rank; d++) axes.axis[d] = d;
     axes.axis[rank - 2] = rank - 1;
     axes.axis[rank - 1] = rank - 2;
@@ -82,11 +80,9 @@ static int64_t clip_index(int64_t index, int64_t dim) {
 eg_value *eg_slice(eg_value *x, int axis, int64_t start, int64_t stop) {
     int at = eg_axis_normal(axis, x->shape.rank);
     int64_t first[EG_MAX_RANK] = { 0 }, end[EG_MAX_RANK], step[EG_MAX_RANK];
-    char text[160];
     if (eg_value_is_poisoned(x)) return x;
     if (at < 0)
-        return eg_poison(x->graph, EG_E_ARGUMENT, "slice", "%s has no axis %d",
-                         eg_shape_text(x->shape, text, sizeof text), axis);
+        return eg_poison(x->graph, EG_E_ARGUMENT, "slice", "%s has no axis %d", eg_shape_words(&x->shape), axis);
     for (int d = 0; d < x->shape.rank; d++) end[d] = x->shape.dim[d], step[d] = 1;
     first[at] = clip_index(start, x->shape.dim[at]);
     end[at] = clip_index(stop, x->shape.dim[at]);
@@ -96,16 +92,14 @@ eg_value *eg_slice(eg_value *x, int axis, int64_t start, int64_t stop) {
 
 eg_value *eg_at_(eg_value *x, int n, const int64_t *index) {
     int64_t start[EG_MAX_RANK], stop[EG_MAX_RANK], step[EG_MAX_RANK];
-    char text[160];
     if (eg_value_is_poisoned(x)) return x;
     if (n != x->shape.rank)
-        return eg_poison(x->graph, EG_E_ARGUMENT, "at", "%s: %d indices given",
-                         eg_shape_text(x->shape, text, sizeof text), n);
+        return eg_poison(x->graph, EG_E_ARGUMENT, "at", "%s: %d indices given", eg_shape_words(&x->shape), n);
     for (int d = 0; d < n; d++) {
         int64_t dim = x->shape.dim[d], i = index[d] < 0 ? index[d] + dim : index[d];
         if (i < 0 || i >= dim)
             return eg_poison(x->graph, EG_E_ARGUMENT, "at", "%s: index %lld is outside axis %d",
-                             eg_shape_text(x->shape, text, sizeof text), (long long)index[d], d);
+                             eg_shape_words(&x->shape), (long long)index[d], d);
         start[d] = i;
         stop[d] = i + 1;
         step[d] = 1;

@@ -23,12 +23,11 @@
 /* ---- infer ----------------------------------------------------------------------------------- */
 
 static eg_status infer_start(const eg_value *value, int64_t columns) {
-    char text[160];
     if (value->nin == 2) return EG_OK;
-    if (value->nin == 3 && !value->attr.window.kernel && eg_shape_equal(value->in[2]->shape, EG_SHAPE(columns)))
+    if (value->nin == 3 && !value->attr.window.kernel && eg_same_shape(&value->in[2]->shape, &EG_SHAPE(columns)))
         return EG_OK;
-    return eg_fail(EG_E_SHAPE, "start value %s of %lld output channels",
-                   eg_shape_text(value->in[2]->shape, text, sizeof text), (long long)columns);
+    return eg_fail(EG_E_SHAPE, "start value %s of %lld output channels", eg_shape_words(&value->in[2]->shape),
+                   (long long)columns);
 }
 
 static eg_status infer_conv(const eg_value *value, eg_inferred *out) {
@@ -91,7 +90,7 @@ static void ref_conv(const eg_ref_call *call) {
     const double *other = call->in[1], *start = v->nin == 3 ? call->in[2] : NULL;
     eg_window g;
     if (eg_window_of(v, &g) != EG_OK) return;
-    int64_t n = eg_shape_size(v->shape), pixels = g.positions[0] * g.positions[1];
+    int64_t n = eg_count(&v->shape), pixels = g.positions[0] * g.positions[1];
     for (int64_t i = 0; i < n; i++) call->out[i] = start ? start[i % g.out] : 0;
     double *w = is_kernel ? call->out : (double *)(uintptr_t)other; /* the operand among the two is only read */
     double *y = is_kernel ? (double *)(uintptr_t)other : call->out;
@@ -157,7 +156,7 @@ static void vjp_conv(eg_value *y, eg_value *dout, eg_value **din) {
     plain.window.kernel = 0;
     if (y->attr.window.rows) return; /* made by passes, behind all differentiation */
     if (eg_window_of(y, &g) != EG_OK) return;
-    if (eg_shape_size(x->shape)) din[0] = is_kernel ? by_image(other, dout, &g) : by_image(dout, other, &g);
+    if (eg_count(&x->shape)) din[0] = is_kernel ? by_image(other, dout, &g) : by_image(dout, other, &g);
     din[1] = is_kernel ? eg_node2(EG_OP_CONV, x, dout, &plain) : by_kernel(x, dout, &y->attr, &g);
     if (y->nin == 3) din[2] = dout; /* summed over the positions like every broadcast */
 }
@@ -204,17 +203,16 @@ eg_value *eg_conv_(eg_value *x, eg_value *w, eg_window_opt opt) {
 /* The geometry of the conv whose image is the result. */
 static eg_status read_transposed(const eg_value *x, const eg_value *w, eg_window_opt opt, eg_window *g) {
     int spatial = x->shape.rank - 2;
-    char a[160], b[160];
     if (spatial < 1 || spatial > EG_SPATIAL || w->shape.rank != x->shape.rank)
-        return eg_fail(EG_E_SHAPE, "%s by %s: images and kernels have 3 or 4 axes",
-                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(w->shape, b, sizeof b));
+        return eg_fail(EG_E_SHAPE, "%s by %s: images and kernels have 3 or 4 axes", eg_shape_words(&x->shape),
+                       eg_shape_words(&w->shape));
     *g = (eg_window){ .groups = opt.groups ? opt.groups : 1 };
     if (w->shape.dim[spatial + 1] != x->shape.dim[spatial + 1] || g->groups < 1 ||
         x->shape.dim[spatial + 1] % g->groups)
-        return eg_fail(
-            EG_E_SHAPE, "%s by %s: the kernel's last axis is %lld, the image has %lld channels in %lld groups",
-            eg_shape_text(x->shape, a, sizeof a), eg_shape_text(w->shape, b, sizeof b),
-            (long long)w->shape.dim[spatial + 1], (long long)x->shape.dim[spatial + 1], (long long)g->groups);
+        return eg_fail(EG_E_SHAPE,
+                       "%s by %s: the kernel's last axis is %lld, the image has %lld channels in %lld groups",
+                       eg_shape_words(&x->shape), eg_shape_words(&w->shape), (long long)w->shape.dim[spatial + 1],
+                       (long long)x->shape.dim[spatial + 1], (long long)g->groups);
     for (int s = 0; s < spatial; s++) {
         int d = s + EG_SPATIAL - spatial;
         g->positions[d] = x->shape.dim[1 + s], g->taps[d] = w->shape.dim[s];
@@ -225,8 +223,8 @@ static eg_status read_transposed(const eg_value *x, const eg_value *w, eg_window
         g->image[d] = whole - cut + opt.extra[s];
         g->low[d] = opt.padding == EG_SAME ? (cut > 0 ? cut / 2 : 0) : opt.low[s];
         if (g->positions[d] < 1 || g->image[d] < 1)
-            return eg_fail(EG_E_SHAPE, "%s by %s: nothing is left of axis %d", eg_shape_text(x->shape, a, sizeof a),
-                           eg_shape_text(w->shape, b, sizeof b), 1 + s);
+            return eg_fail(EG_E_SHAPE, "%s by %s: nothing is left of axis %d", eg_shape_words(&x->shape),
+                           eg_shape_words(&w->shape), 1 + s);
     }
     return EG_OK;
 }

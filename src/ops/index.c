@@ -23,10 +23,9 @@ static blocks around(eg_shape shape, int first, int n) {
 /* `shape` with `n` axes from `first` on replaced by those of `by`. */
 static eg_status replace_axes(eg_shape shape, int first, int n, eg_shape by, eg_shape *out) {
     int rank = shape.rank - n + by.rank;
-    char a[160], b[160];
     if (rank > EG_MAX_RANK)
-        return eg_fail(EG_E_SHAPE, "%s by %s: rank %d is more than %d", eg_shape_text(shape, a, sizeof a),
-                       eg_shape_text(by, b, sizeof b), rank, EG_MAX_RANK);
+        return eg_fail(EG_E_SHAPE, "%s by %s: rank %d is more than %d", eg_shape_words(&shape), eg_shape_words(&by),
+                       rank, EG_MAX_RANK);
     *out = (eg_shape){ .rank = rank };
     for (int d = 0; d < first; d++) out->dim[d] = shape.dim[d];
     for (int d = 0; d < by.rank; d++) out->dim[first + d] = by.dim[d];
@@ -39,10 +38,9 @@ static eg_status replace_axes(eg_shape shape, int first, int n, eg_shape by, eg_
 static eg_status infer_gather(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0], *index = value->in[1];
     int axis = (int)value->attr.axis.axis;
-    char text[160];
     EG_TRY(eg_need_dtype(index, EG_I32, "the index"));
     if (axis < 0 || axis >= x->shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_text(x->shape, text, sizeof text));
+        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&x->shape));
     out->dtype = x->dtype;
     return replace_axes(x->shape, axis, 1, index->shape, &out->shape);
 }
@@ -50,13 +48,12 @@ static eg_status infer_gather(const eg_value *value, eg_inferred *out) {
 static eg_status infer_scatter(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0], *index = value->in[1];
     int axis = (int)value->attr.scatter.axis;
-    char a[160], b[160];
     EG_TRY(eg_need_dtype(index, EG_I32, "the index"));
     int fits = axis >= 0 && axis + index->shape.rank <= x->shape.rank;
     for (int d = 0; fits && d < index->shape.rank; d++) fits = x->shape.dim[axis + d] == index->shape.dim[d];
     if (!fits)
-        return eg_fail(EG_E_SHAPE, "%s does not have the index's axes %s at axis %d",
-                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(index->shape, b, sizeof b), axis);
+        return eg_fail(EG_E_SHAPE, "%s does not have the index's axes %s at axis %d", eg_shape_words(&x->shape),
+                       eg_shape_words(&index->shape), axis);
     out->dtype = x->dtype;
     return replace_axes(x->shape, axis, index->shape.rank, EG_SHAPE(value->attr.scatter.size), &out->shape);
 }
@@ -74,7 +71,7 @@ static void ref_gather(const eg_ref_call *call) {
     const eg_value *x = call->value->in[0];
     int axis = (int)call->value->attr.axis.axis;
     blocks size = around(x->shape, axis, 1);
-    int64_t along = x->shape.dim[axis], n = eg_shape_size(call->value->in[1]->shape);
+    int64_t along = x->shape.dim[axis], n = eg_count(&call->value->in[1]->shape);
     double *out = call->out;
     for (int64_t p = 0; p < size.before; p++)
         for (int64_t q = 0; q < n; q++, out += size.after) {
@@ -89,7 +86,7 @@ static void ref_scatter(const eg_ref_call *call) {
     const eg_value *v = call->value, *index = v->in[1];
     int axis = (int)v->attr.scatter.axis;
     blocks size = around(v->shape, axis, 1);
-    int64_t along = v->shape.dim[axis], n = eg_shape_size(index->shape), total = eg_shape_size(v->shape);
+    int64_t along = v->shape.dim[axis], n = eg_count(&index->shape), total = eg_count(&v->shape);
     const double *from = call->in[0];
     for (int64_t i = 0; i < total; i++) call->out[i] = 0;
     for (int64_t p = 0; p < size.before; p++)
@@ -102,12 +99,12 @@ static void ref_scatter(const eg_ref_call *call) {
 }
 
 static void ref_one_hot(const eg_ref_call *call) {
-    int64_t depth = call->value->attr.one_hot.depth, n = eg_shape_size(call->value->in[0]->shape);
+    int64_t depth = call->value->attr.one_hot.depth, n = eg_count(&call->value->in[0]->shape);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < depth; j++) call->out[i * depth + j] = call->in[0][i] == (double)j;
 }
 
-static double flops_scatter(const eg_value *value) { return (double)eg_shape_size(value->in[0]->shape); }
+static double flops_scatter(const eg_value *value) { return (double)eg_count(&value->in[0]->shape); }
 
 /* ---- derivatives: each is the other ---------------------------------------------------------- */
 

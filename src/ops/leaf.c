@@ -27,27 +27,25 @@ static eg_status infer_data(const eg_value *value, eg_inferred *out) {
 }
 
 static eg_status infer_iota(const eg_value *value, eg_inferred *out) {
-    char text[160];
     *out = (eg_inferred){ (eg_dtype)value->attr.axis.dtype, value->attr.axis.shape };
     if (value->attr.axis.axis >= 0 && value->attr.axis.axis < out->shape.rank) return EG_OK;
-    return eg_fail(EG_E_ARGUMENT, "%s has no axis %d", eg_shape_text(out->shape, text, sizeof text),
-                   (int)value->attr.axis.axis);
+    return eg_fail(EG_E_ARGUMENT, "%s has no axis %d", eg_shape_words(&out->shape), (int)value->attr.axis.axis);
 }
 
 static void ref_const(const eg_ref_call *call) {
-    int64_t n = eg_shape_size(call->value->shape);
+    int64_t n = eg_count(&call->value->shape);
     for (int64_t i = 0; i < n; i++) call->out[i] = call->value->attr.number.number;
 }
 
 static void ref_data(const eg_ref_call *call) {
     const eg_value *v = call->value;
-    eg_convert(EG_F64, call->out, v->dtype, v->attr.data.bytes, eg_shape_size(v->shape));
+    eg_convert(EG_F64, call->out, v->dtype, v->attr.data.bytes, eg_count(&v->shape));
 }
 
 static void ref_iota(const eg_ref_call *call) {
     eg_walk walk = { .shape = call->value->shape };
     walk.stride[call->value->attr.axis.axis] = 1; /* the offset is then the index along that axis */
-    int64_t n = eg_shape_size(walk.shape);
+    int64_t n = eg_count(&walk.shape);
     for (int64_t i = 0; i < n; i++, eg_walk_next(&walk)) call->out[i] = (double)walk.at;
 }
 

@@ -42,7 +42,7 @@ static eg_value *all_rows(const lifting *l) {
     const eg_value *v = l->v;
     eg_value *stack = NULL;
     for (int i = 0; i < v->nin; i++) {
-        int is_stack = is_lifted(l, i) && eg_shape_equal(v->in[i]->shape, v->shape);
+        int is_stack = is_lifted(l, i) && eg_same_shape(&v->in[i]->shape, &v->shape);
         if (is_stack && !stack)
             stack = l->in[i];
         else if (is_lifted(l, i) || l->in[i]->shape.rank > 1)

@@ -16,40 +16,39 @@ static void copy_strided(eg_shape shape, double *out, const int64_t *out_stride,
     eg_walk to = { .shape = shape }, from = { .shape = shape };
     memcpy(to.stride, out_stride, sizeof to.stride);
     memcpy(from.stride, in_stride, sizeof from.stride);
-    for (int64_t n = eg_shape_size(shape); n > 0; n--, eg_walk_next(&to), eg_walk_next(&from))
-        out[to.at] = in[from.at];
+    for (int64_t n = eg_count(&shape); n > 0; n--, eg_walk_next(&to), eg_walk_next(&from)) out[to.at] = in[from.at];
 }
 
 /* Reads the input at `first` and by `stride` into a row-major result. */
 static void read_strided(const eg_ref_call *call, int64_t first, const int64_t *stride) {
     int64_t rows[EG_MAX_RANK];
-    eg_shape_strides(call->value->shape, rows);
+    eg_shape_strides(&call->value->shape, rows);
     copy_strided(call->value->shape, call->out, rows, call->in[0] + first, stride);
 }
 
 static void ref_reshape(const eg_ref_call *call) {
-    int64_t n = eg_shape_size(call->value->shape);
+    int64_t n = eg_count(&call->value->shape);
     for (int64_t i = 0; i < n; i++) call->out[i] = call->in[0][i];
 }
 
 static void ref_permute(const eg_ref_call *call) {
     const eg_value *v = call->value;
     int64_t old[EG_MAX_RANK], stride[EG_MAX_RANK] = { 0 };
-    eg_shape_strides(v->in[0]->shape, old);
+    eg_shape_strides(&v->in[0]->shape, old);
     for (int d = 0; d < v->shape.rank; d++) stride[d] = old[v->attr.permute.axis[d]];
     read_strided(call, 0, stride);
 }
 
 static void ref_expand(const eg_ref_call *call) {
     int64_t stride[EG_MAX_RANK];
-    eg_broadcast_strides(call->value->in[0]->shape, call->value->shape, stride);
+    eg_broadcast_strides(&call->value->in[0]->shape, &call->value->shape, stride);
     read_strided(call, 0, stride);
 }
 
 static void ref_slice(const eg_ref_call *call) {
     const eg_value *v = call->value;
     int64_t stride[EG_MAX_RANK], first = 0;
-    eg_shape_strides(v->in[0]->shape, stride);
+    eg_shape_strides(&v->in[0]->shape, stride);
     for (int d = 0; d < v->shape.rank; d++) {
         first += v->attr.slice.start[d] * stride[d];
         stride[d] *= v->attr.slice.step[d];
@@ -60,13 +59,13 @@ static void ref_slice(const eg_ref_call *call) {
 static void ref_flip(const eg_ref_call *call) {
     const eg_value *v = call->value;
     int64_t stride[EG_MAX_RANK], first = 0;
-    eg_shape_strides(v->shape, stride);
+    eg_shape_strides(&v->shape, stride);
     for (int d = 0; d < v->shape.rank; d++) {
         if (!(v->attr.axes.mask >> d & 1)) continue;
         first += (v->shape.dim[d] - 1) * stride[d];
         stride[d] = -stride[d];
     }
-    if (eg_shape_size(v->shape)) read_strided(call, first, stride);
+    if (eg_count(&v->shape)) read_strided(call, first, stride);
 }
 
 /* The block of the input that survives the cuts is written at its place into zeros. */
@@ -74,9 +73,9 @@ static void ref_pad(const eg_ref_call *call) {
     const eg_value *v = call->value;
     eg_shape block = v->in[0]->shape;
     int64_t in_stride[EG_MAX_RANK], out_stride[EG_MAX_RANK], in_first = 0, out_first = 0;
-    int64_t n = eg_shape_size(v->shape);
-    eg_shape_strides(block, in_stride);
-    eg_shape_strides(v->shape, out_stride);
+    int64_t n = eg_count(&v->shape);
+    eg_shape_strides(&block, in_stride);
+    eg_shape_strides(&v->shape, out_stride);
     for (int d = 0; d < block.rank; d++) {
         int64_t low = v->attr.pad.low[d], gap = v->attr.pad.interior[d] + 1;
         int64_t room = v->shape.dim[d] - low;
@@ -89,18 +88,17 @@ static void ref_pad(const eg_ref_call *call) {
         block.dim[d] = end > first ? end - first : 0;
     }
     for (int64_t i = 0; i < n; i++) call->out[i] = 0;
-    if (eg_shape_size(block))
-        copy_strided(block, call->out + out_first, out_stride, call->in[0] + in_first, in_stride);
+    if (eg_count(&block)) copy_strided(block, call->out + out_first, out_stride, call->in[0] + in_first, in_stride);
 }
 
 static void ref_concat(const eg_ref_call *call) {
     const eg_value *v = call->value;
     int axis = (int)v->attr.axis.axis;
     int64_t out_stride[EG_MAX_RANK], in_stride[EG_MAX_RANK], first = 0;
-    eg_shape_strides(v->shape, out_stride);
+    eg_shape_strides(&v->shape, out_stride);
     for (int i = 0; i < v->nin; i++) {
         eg_shape shape = v->in[i]->shape;
-        eg_shape_strides(shape, in_stride);
+        eg_shape_strides(&shape, in_stride);
         copy_strided(shape, call->out + first, out_stride, call->in[i], in_stride);
         first += shape.dim[axis] * out_stride[axis];
     }
@@ -110,23 +108,21 @@ static void ref_concat(const eg_ref_call *call) {
 
 static eg_status infer_reshape(const eg_value *value, eg_inferred *out) {
     eg_shape from = value->in[0]->shape, to = value->attr.shape.shape;
-    char a[160], b[160];
     *out = (eg_inferred){ value->in[0]->dtype, to };
-    if (eg_shape_size(from) == eg_shape_size(to)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s to %s: %lld elements are not %lld", eg_shape_text(from, a, sizeof a),
-                   eg_shape_text(to, b, sizeof b), (long long)eg_shape_size(from), (long long)eg_shape_size(to));
+    if (eg_count(&from) == eg_count(&to)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "%s to %s: %lld elements are not %lld", eg_shape_words(&from), eg_shape_words(&to),
+                   (long long)eg_count(&from), (long long)eg_count(&to));
 }
 
 static eg_status infer_permute(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0];
     unsigned seen = 0;
-    char text[160];
     *out = (eg_inferred){ x->dtype, { .rank = x->shape.rank } };
     for (int d = 0; d < x->shape.rank; d++) {
         int axis = value->attr.permute.axis[d];
         if (axis < 0 || axis >= x->shape.rank || seen >> axis & 1)
-            return eg_fail(EG_E_ARGUMENT, "%s: the axes must be a permutation of 0..%d",
-                           eg_shape_text(x->shape, text, sizeof text), x->shape.rank - 1);
+            return eg_fail(EG_E_ARGUMENT, "%s: the axes must be a permutation of 0..%d", eg_shape_words(&x->shape),
+                           x->shape.rank - 1);
         seen |= 1u << axis;
         out->shape.dim[d] = x->shape.dim[axis];
     }
@@ -135,24 +131,20 @@ static eg_status infer_permute(const eg_value *value, eg_inferred *out) {
 
 static eg_status infer_expand(const eg_value *value, eg_inferred *out) {
     eg_shape from = value->in[0]->shape, to = value->attr.shape.shape, both;
-    char a[160], b[160];
     *out = (eg_inferred){ value->in[0]->dtype, to };
-    if (eg_shape_broadcast(from, to, &both) == EG_OK && eg_shape_equal(both, to)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s does not stretch to %s", eg_shape_text(from, a, sizeof a),
-                   eg_shape_text(to, b, sizeof b));
+    if (eg_shape_broadcast(from, to, &both) == EG_OK && eg_same_shape(&both, &to)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "%s does not stretch to %s", eg_shape_words(&from), eg_shape_words(&to));
 }
 
 static eg_status infer_slice(const eg_value *value, eg_inferred *out) {
     eg_shape shape = value->in[0]->shape;
-    char text[160];
     *out = (eg_inferred){ value->in[0]->dtype, { .rank = shape.rank } };
     for (int d = 0; d < shape.rank; d++) {
         int64_t start = value->attr.slice.start[d], stop = value->attr.slice.stop[d];
         int64_t step = value->attr.slice.step[d];
         if (start < 0 || stop < start || stop > shape.dim[d] || step < 1)
-            return eg_fail(EG_E_ARGUMENT, "%s: %lld:%lld:%lld is outside axis %d",
-                           eg_shape_text(shape, text, sizeof text), (long long)start, (long long)stop,
-                           (long long)step, d);
+            return eg_fail(EG_E_ARGUMENT, "%s: %lld:%lld:%lld is outside axis %d", eg_shape_words(&shape),
+                           (long long)start, (long long)stop, (long long)step, d);
         out->shape.dim[d] = (stop - start) / step + ((stop - start) % step != 0);
     }
     return EG_OK;
@@ -164,7 +156,6 @@ static int64_t spread(int64_t n, int64_t interior) { return n > 0 ? n + (n - 1) 
 static eg_status infer_pad(const eg_value *value, eg_inferred *out) {
     eg_shape shape = value->in[0]->shape;
     const int64_t limit = INT64_C(1) << 40; /* keeps the sums below far from overflow */
-    char text[160];
     *out = (eg_inferred){ value->in[0]->dtype, { .rank = shape.rank } };
     for (int d = 0; d < shape.rank; d++) {
         int64_t low = value->attr.pad.low[d], high = value->attr.pad.high[d], interior = value->attr.pad.interior[d];
@@ -173,33 +164,30 @@ static eg_status infer_pad(const eg_value *value, eg_inferred *out) {
         out->shape.dim[d] = fits ? low + high + spread(shape.dim[d], interior) : -1;
         if (out->shape.dim[d] < 0)
             return eg_fail(EG_E_SHAPE, "%s: (%lld, %lld) around and %lld between leave nothing valid of axis %d",
-                           eg_shape_text(shape, text, sizeof text), (long long)low, (long long)high,
-                           (long long)interior, d);
+                           eg_shape_words(&shape), (long long)low, (long long)high, (long long)interior, d);
     }
     return EG_OK;
 }
 
 static eg_status infer_flip(const eg_value *value, eg_inferred *out) {
-    char text[160];
     EG_TRY(eg_infer_like(value, out));
     if (value->attr.axes.mask >> out->shape.rank == 0) return EG_OK;
-    return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_text(out->shape, text, sizeof text));
+    return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&out->shape));
 }
 
 static eg_status infer_concat(const eg_value *value, eg_inferred *out) {
     int axis = (int)value->attr.axis.axis;
-    char a[160], b[160];
     EG_TRY(eg_need_same_dtype(value, 0));
     EG_TRY(eg_infer_like(value, out));
     if (axis < 0 || axis >= out->shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_text(out->shape, a, sizeof a));
+        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&out->shape));
     for (int i = 1; i < value->nin; i++) {
         eg_shape first = value->in[0]->shape, other = value->in[i]->shape;
         out->shape.dim[axis] += axis < other.rank ? other.dim[axis] : 0;
         first.dim[axis] = other.rank == first.rank ? other.dim[axis] : -1;
-        if (!eg_shape_equal(first, other))
+        if (!eg_same_shape(&first, &other))
             return eg_fail(EG_E_SHAPE, "%s and %s may differ along axis %d only",
-                           eg_shape_text(value->in[0]->shape, a, sizeof a), eg_shape_text(other, b, sizeof b), axis);
+                           eg_shape_words(&value->in[0]->shape), eg_shape_words(&other), axis);
     }
     return EG_OK;
 }
@@ -275,9 +263,8 @@ const eg_op_def eg_op_concat = { .name = "concat", .arity = -1, .attr = EG_ATTR_
 
 /* Fills in the one dim that is -1. */
 static eg_status resolve_shape(eg_shape from, eg_shape to, eg_shape *out) {
-    int64_t known = 1, n = eg_shape_size(from);
+    int64_t known = 1, n = eg_count(&from);
     int open = -1;
-    char a[160], b[160];
     if (to.rank < 0 || to.rank > EG_MAX_RANK)
         return eg_fail(EG_E_SHAPE, "rank %d is outside 0..%d", to.rank, EG_MAX_RANK);
     *out = (eg_shape){ .rank = to.rank };
@@ -285,12 +272,11 @@ static eg_status resolve_shape(eg_shape from, eg_shape to, eg_shape *out) {
         out->dim[d] = to.dim[d];
         if (to.dim[d] == -1 && open < 0) open = d;
         else if (__builtin_mul_overflow(known, to.dim[d], &known))
-            return eg_fail(EG_E_SHAPE, "%s has too many elements", eg_shape_text(to, b, sizeof b));
+            return eg_fail(EG_E_SHAPE, "%s has too many elements", eg_shape_words(&to));
     }
     if (open < 0) return EG_OK; /* infer compares the sizes */
     if (known <= 0 || n % known)
-        return eg_fail(EG_E_SHAPE, "%s to %s: no whole number fits -1", eg_shape_text(from, a, sizeof a),
-                       eg_shape_text(to, b, sizeof b));
+        return eg_fail(EG_E_SHAPE, "%s to %s: no whole number fits -1", eg_shape_words(&from), eg_shape_words(&to));
     out->dim[open] = n / known;
     return EG_OK;
 }
@@ -299,17 +285,15 @@ eg_value *eg_reshape_to(eg_value *x, eg_shape shape) {
     eg_attr attr = { 0 };
     if (eg_value_is_poisoned(x)) return x;
     if (resolve_shape(x->shape, shape, &attr.shape.shape) != EG_OK) return eg_poison_last(x->graph, "reshape");
-    return eg_shape_equal(x->shape, attr.shape.shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+    return eg_same_shape(&x->shape, &attr.shape.shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
 }
 
 eg_value *eg_permute(eg_value *x, eg_axes axes) {
     eg_attr attr = { 0 };
     int same = 1;
-    char text[160];
     if (eg_value_is_poisoned(x)) return x;
     if (axes.n != x->shape.rank)
-        return eg_poison(x->graph, EG_E_ARGUMENT, "permute", "%s: %d axes given",
-                         eg_shape_text(x->shape, text, sizeof text), axes.n);
+        return eg_poison(x->graph, EG_E_ARGUMENT, "permute", "%s: %d axes given", eg_shape_words(&x->shape), axes.n);
     for (int d = 0; d < axes.n; d++) {
         attr.permute.axis[d] = eg_axis_normal(axes.axis[d], axes.n);
         same = same && attr.permute.axis[d] == d;
@@ -319,7 +303,7 @@ eg_value *eg_permute(eg_value *x, eg_axes axes) {
 
 eg_value *eg_expand(eg_value *x, eg_shape shape) {
     eg_attr attr = { .shape = { .shape = shape } };
-    return eg_shape_equal(x->shape, shape) ? x : eg_node1(EG_OP_EXPAND, x, &attr);
+    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_EXPAND, x, &attr);
 }
 
 eg_value *eg_slice_all(eg_value *x, const int64_t *start, const int64_t *stop, const int64_t *step) {

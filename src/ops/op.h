@@ -31,7 +31,7 @@ typedef struct eg_inferred {
 typedef struct eg_ref_call {
     const eg_value *value;   /* shapes, attributes; value->in[i]->shape */
     const double *const *in;
-    double *out;             /* eg_shape_size(value->shape) doubles */
+    double *out;             /* eg_count(&value->shape) doubles */
     uint64_t seed;           /* of the state, for random ops */
     double *margin;          /* NULL, or: lowered to the smallest distance to a kink that is met */
 } eg_ref_call;

@@ -77,10 +77,9 @@ eg_value *eg_avg_pool_(eg_value *x, eg_window_opt opt) {
 }
 
 static eg_status need_image(const eg_value *x) {
-    char text[160];
     if (x->shape.rank >= 3 && x->shape.rank <= 2 + EG_SPATIAL) return EG_OK;
     return eg_fail(EG_E_SHAPE, "%s is no image: [batch, length, channels] or [batch, height, width, channels]",
-                   eg_shape_text(x->shape, text, sizeof text));
+                   eg_shape_words(&x->shape));
 }
 
 eg_value *eg_global_avg_pool(eg_value *x) {

@@ -29,9 +29,8 @@ static int64_t matrix_dim(const eg_value *x, int swapped, int axis) {
 }
 
 static eg_status fail_shapes(const eg_value *value, const char *why) {
-    char a[160], b[160];
-    return eg_fail(EG_E_SHAPE, "%s%s x %s%s: %s", eg_shape_text(value->in[0]->shape, a, sizeof a),
-                   value->attr.matmul.ta ? "'" : "", eg_shape_text(value->in[1]->shape, b, sizeof b),
+    return eg_fail(EG_E_SHAPE, "%s%s x %s%s: %s", eg_shape_words(&value->in[0]->shape),
+                   value->attr.matmul.ta ? "'" : "", eg_shape_words(&value->in[1]->shape),
                    value->attr.matmul.tb ? "'" : "", why);
 }
 
@@ -53,7 +52,6 @@ static eg_status read_product(const eg_value *value, product *p) {
 
 static eg_status infer_matmul(const eg_value *value, eg_inferred *out) {
     product p;
-    char text[160];
     EG_TRY(eg_need_same_dtype(value, 0));
     EG_TRY(eg_need_float(value->in[0]));
     EG_TRY(read_product(value, &p));
@@ -61,16 +59,16 @@ static eg_status infer_matmul(const eg_value *value, eg_inferred *out) {
     out->shape.dim[out->shape.rank++] = p.m;
     out->shape.dim[out->shape.rank++] = p.n;
     if (value->nin > 3) return fail_shapes(value, "at most one start value is added");
-    if (value->nin == 3 && !eg_shape_equal(value->in[2]->shape, EG_SHAPE(p.n)))
+    if (value->nin == 3 && !eg_same_shape(&value->in[2]->shape, &EG_SHAPE(p.n)))
         return eg_fail(EG_E_SHAPE, "start value %s of a product with %lld columns",
-                       eg_shape_text(value->in[2]->shape, text, sizeof text), (long long)p.n);
+                       eg_shape_words(&value->in[2]->shape), (long long)p.n);
     return EG_OK;
 }
 
 static double flops_matmul(const eg_value *value) {
     product p;
     if (read_product(value, &p) != EG_OK) return 0;
-    return 2.0 * (double)p.k * (double)eg_shape_size(value->shape);
+    return 2.0 * (double)p.k * (double)eg_count(&value->shape);
 }
 
 /* ---- reference ------------------------------------------------------------------------------- */
@@ -105,7 +103,7 @@ static void ref_matmul(const eg_ref_call *call) {
     eg_walk b = walk_matrices(v->in[1], v->attr.matmul.tb, p.batch, sb);
     const double *start = v->nin == 3 ? call->in[2] : NULL;
     double *out = call->out;
-    for (int64_t i = eg_shape_size(p.batch); i > 0; i--, out += p.m * p.n, eg_walk_next(&a), eg_walk_next(&b))
+    for (int64_t i = eg_count(&p.batch); i > 0; i--, out += p.m * p.n, eg_walk_next(&a), eg_walk_next(&b))
         multiply(&p, out, call->in[0] + a.at, sa, call->in[1] + b.at, sb, start);
 }
 
@@ -134,7 +132,7 @@ const eg_op_def eg_op_matmul = { .name = "matmul", .arity = -2, .attr = EG_ATTR_
 /* A stack times one matrix is one product of all its rows, in value and in derivative. */
 static eg_value *rows_times_matrix(eg_value *a, eg_value *b) {
     eg_shape shape = a->shape;
-    int64_t k = shape.dim[shape.rank - 1], rows = k ? eg_shape_size(shape) / k : 0;
+    int64_t k = shape.dim[shape.rank - 1], rows = k ? eg_count(&shape) / k : 0;
     for (int d = 0; d < shape.rank - 1 && !k; d++) rows = d ? rows * shape.dim[d] : shape.dim[d];
     eg_value *flat = product_of(eg_reshape_to(a, EG_SHAPE(rows, k)), 0, b, 0);
     shape.dim[shape.rank - 1] = b->shape.dim[1];
@@ -149,7 +147,6 @@ static eg_value *matrices(eg_value *a, eg_value *b) {
 static eg_shape without_axis(eg_shape shape, int axis) { return eg_reduced_shape(shape, 1u << axis, 0); }
 
 eg_value *eg_matmul(eg_value *a, eg_value *b) {
-    char ta[160], tb[160];
     if (eg_value_is_poisoned(a)) return a;
     if (eg_value_is_poisoned(b)) return b;
     int row = a->shape.rank == 1, column = b->shape.rank == 1;
@@ -157,11 +154,11 @@ eg_value *eg_matmul(eg_value *a, eg_value *b) {
     int64_t inner_b = b->shape.rank ? b->shape.dim[b->shape.rank - (column ? 1 : 2)] : -1;
     if (inner_a < 0 || inner_b < 0)
         return eg_poison(a->graph, EG_E_SHAPE, "matmul", "%s x %s: a scalar is no matrix, multiply with eg_mul",
-                         eg_shape_text(a->shape, ta, sizeof ta), eg_shape_text(b->shape, tb, sizeof tb));
+                         eg_shape_words(&a->shape), eg_shape_words(&b->shape));
     if (inner_a != inner_b) /* in the user's shapes, before axes are added */
         return eg_poison(a->graph, EG_E_SHAPE, "matmul", "%s x %s: inner dimensions %lld and %lld differ",
-                         eg_shape_text(a->shape, ta, sizeof ta), eg_shape_text(b->shape, tb, sizeof tb),
-                         (long long)inner_a, (long long)inner_b);
+                         eg_shape_words(&a->shape), eg_shape_words(&b->shape), (long long)inner_a,
+                         (long long)inner_b);
     eg_value *c = matrices(row ? eg_reshape_to(a, EG_SHAPE(1, inner_a)) : a,
                            column ? eg_reshape_to(b, EG_SHAPE(inner_b, 1)) : b);
     if (eg_value_is_poisoned(c)) return c;

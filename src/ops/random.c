@@ -9,10 +9,8 @@
 
 static eg_status infer_random(const eg_value *value, eg_inferred *out) {
     const eg_value *step = value->in[0];
-    char text[160];
     EG_TRY(eg_need_dtype(step, EG_I32, "the step"));
-    if (step->shape.rank)
-        return eg_fail(EG_E_SHAPE, "the step %s must be a scalar", eg_shape_text(step->shape, text, sizeof text));
+    if (step->shape.rank) return eg_fail(EG_E_SHAPE, "the step %s must be a scalar", eg_shape_words(&step->shape));
     *out = (eg_inferred){ (eg_dtype)value->attr.random.dtype, value->attr.random.shape };
     if (!eg_is_float(out->dtype)) return eg_fail(EG_E_DTYPE, "random numbers are f32 or f64");
     return EG_OK;
@@ -25,13 +23,13 @@ static eg_rng_key key_of(const eg_ref_call *call) {
 
 static void ref_uniform(const eg_ref_call *call) {
     eg_rng_key key = key_of(call);
-    int64_t n = eg_shape_size(call->value->shape);
+    int64_t n = eg_count(&call->value->shape);
     for (int64_t i = 0; i < n; i++) call->out[i] = (double)eg_rng_uniform(key, (uint64_t)i);
 }
 
 static void ref_normal(const eg_ref_call *call) {
     eg_rng_key key = key_of(call);
-    int64_t n = eg_shape_size(call->value->shape);
+    int64_t n = eg_count(&call->value->shape);
     for (int64_t i = 0; i < n; i++) call->out[i] = eg_rng_normal(key, (uint64_t)i);
 }
 

@@ -23,9 +23,8 @@ eg_shape eg_reduced_shape(eg_shape shape, unsigned mask, int keep) {
 
 static eg_status infer_reduce(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0];
-    char text[160];
     if (value->attr.reduce.mask >> x->shape.rank)
-        return eg_fail(EG_E_SHAPE, "%s has no axes beyond %d to reduce", eg_shape_text(x->shape, text, sizeof text),
+        return eg_fail(EG_E_SHAPE, "%s has no axes beyond %d to reduce", eg_shape_words(&x->shape),
                        x->shape.rank - 1);
     out->dtype = x->dtype;
     out->shape = eg_reduced_shape(x->shape, value->attr.reduce.mask, (int)value->attr.reduce.keep);
@@ -47,11 +46,8 @@ static eg_status infer_logsumexp(const eg_value *value, eg_inferred *out) {
 static eg_status infer_argmax(const eg_value *value, eg_inferred *out) {
     eg_shape shape = value->in[0]->shape;
     int axis = (int)value->attr.axis.axis;
-    char text[160];
-    if (axis < 0 || axis >= shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_text(shape, text, sizeof text));
-    if (shape.dim[axis] == 0)
-        return eg_fail(EG_E_SHAPE, "%s: axis %d is empty", eg_shape_text(shape, text, sizeof text), axis);
+    if (axis < 0 || axis >= shape.rank) return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&shape));
+    if (shape.dim[axis] == 0) return eg_fail(EG_E_SHAPE, "%s: axis %d is empty", eg_shape_words(&shape), axis);
     *out = (eg_inferred){ EG_I32, eg_reduced_shape(shape, 1u << axis, 0) };
     return EG_OK;
 }
@@ -63,28 +59,28 @@ typedef double (*row_fn)(const eg_ref_call *call, const double *row, eg_walk wal
 static void ref_rows(const eg_ref_call *call, unsigned mask, row_fn fold) {
     const eg_value *x = call->value->in[0];
     int64_t stride[EG_MAX_RANK];
-    eg_shape_strides(x->shape, stride);
+    eg_shape_strides(&x->shape, stride);
     eg_walk kept = { .at = 0 }, row = { .at = 0 };
     for (int d = 0; d < x->shape.rank; d++) {
         eg_walk *walk = mask >> d & 1 ? &row : &kept;
         walk->stride[walk->shape.rank] = stride[d];
         walk->shape.dim[walk->shape.rank++] = x->shape.dim[d];
     }
-    int64_t n = eg_shape_size(kept.shape);
+    int64_t n = eg_count(&kept.shape);
     for (int64_t i = 0; i < n; i++, eg_walk_next(&kept)) call->out[i] = fold(call, call->in[0] + kept.at, row);
 }
 
 static double fold_sum(const eg_ref_call *call, const double *row, eg_walk walk) {
     double sum = 0;
     (void)call;
-    for (int64_t n = eg_shape_size(walk.shape); n > 0; n--, eg_walk_next(&walk)) sum += row[walk.at];
+    for (int64_t n = eg_count(&walk.shape); n > 0; n--, eg_walk_next(&walk)) sum += row[walk.at];
     return sum;
 }
 
 /* The largest of sign * x, its gap to the second largest being the margin; a NaN wins. */
 static double fold_largest(const eg_ref_call *call, const double *row, eg_walk walk, double sign) {
     double best = -INFINITY, second = -INFINITY;
-    for (int64_t n = eg_shape_size(walk.shape); n > 0; n--, eg_walk_next(&walk)) {
+    for (int64_t n = eg_count(&walk.shape); n > 0; n--, eg_walk_next(&walk)) {
         double x = sign * row[walk.at];
         if (isnan(x)) return x;
         second = fmax(second, fmin(x, best));
@@ -107,7 +103,7 @@ static double fold_logsumexp(const eg_ref_call *call, const double *row, eg_walk
     smooth.margin = NULL; /* the shift by the largest element is no kink */
     double top = fold_max(&smooth, row, walk), sum = 0;
     if (!isfinite(top)) return top;
-    for (int64_t n = eg_shape_size(walk.shape); n > 0; n--, eg_walk_next(&walk)) sum += exp(row[walk.at] - top);
+    for (int64_t n = eg_count(&walk.shape); n > 0; n--, eg_walk_next(&walk)) sum += exp(row[walk.at] - top);
     return top + log(sum);
 }
 
@@ -130,7 +126,7 @@ static void ref_logsumexp(const eg_ref_call *call) { ref_rows(call, call->value-
 static void ref_argmax(const eg_ref_call *call) { ref_rows(call, 1u << call->value->attr.axis.axis, fold_argmax); }
 
 static double flops_reduce(const eg_value *value) {
-    return value->def->work * (double)eg_shape_size(value->in[0]->shape);
+    return value->def->work * (double)eg_count(&value->in[0]->shape);
 }
 
 /* ---- derivatives ----------------------------------------------------------------------------- */

@@ -41,20 +41,16 @@ static eg_status check_operand(const eg_value *value, int i) {
     const eg_value *in = value->in[i], *param = value->attr.body.body->param[i];
     int role = role_of(value, i);
     eg_shape shape = role == STACKED ? eg_stacked_shape(param->shape, value->attr.body.steps) : param->shape;
-    char a[160], b[160];
-    if (in->dtype == param->dtype && eg_shape_equal(in->shape, shape)) return EG_OK;
+    if (in->dtype == param->dtype && eg_same_shape(&in->shape, &shape)) return EG_OK;
     return eg_fail(EG_E_SHAPE, "%s %d is %s%s, its parameter needs %s%s", roles[role], i, eg_dtype_name(in->dtype),
-                   eg_shape_text(in->shape, a, sizeof a), eg_dtype_name(param->dtype),
-                   eg_shape_text(shape, b, sizeof b));
+                   eg_shape_words(&in->shape), eg_dtype_name(param->dtype), eg_shape_words(&shape));
 }
 
 static eg_status check_carry(const eg_value *value, int i) {
     const eg_value *param = value->attr.body.body->param[i], *next = value->attr.body.body->out[i];
-    char a[160], b[160];
-    if (next->dtype == param->dtype && eg_shape_equal(next->shape, param->shape)) return EG_OK;
+    if (next->dtype == param->dtype && eg_same_shape(&next->shape, &param->shape)) return EG_OK;
     return eg_fail(EG_E_SHAPE, "carry %d is %s%s, the next one %s%s", i, eg_dtype_name(param->dtype),
-                   eg_shape_text(param->shape, a, sizeof a), eg_dtype_name(next->dtype),
-                   eg_shape_text(next->shape, b, sizeof b));
+                   eg_shape_words(&param->shape), eg_dtype_name(next->dtype), eg_shape_words(&next->shape));
 }
 
 /* All that it knows comes in as an operand, and nothing goes out but its results. */
@@ -134,7 +130,6 @@ static eg_value *take_operands(call *c) {
 }
 
 static eg_value *count_steps(call *c) {
-    char text[160];
     c->steps = c->opt.steps;
     for (int i = 0; i < c->opt.nx; i++) {
         const eg_value *x = c->first[c->opt.ncarry + i];
@@ -142,7 +137,7 @@ static eg_value *count_steps(call *c) {
         if (i == 0 && c->opt.steps == 0) c->steps = x->shape.dim[0];
         if (x->shape.dim[0] != c->steps)
             return eg_poison(c->graph, EG_E_SHAPE, "scan", "stacked operand %d is %s, but there are %lld steps", i,
-                             eg_shape_text(x->shape, text, sizeof text), (long long)c->steps);
+                             eg_shape_words(&x->shape), (long long)c->steps);
     }
     return NULL;
 }

@@ -112,7 +112,7 @@ static int is_dear(const backward *b, const eg_value *v) {
     return !(v->def->flags & EG_ELEMENTWISE) || v->def->work > CHEAP_WORK;
 }
 
-static int64_t bytes_of(const eg_value *v) { return eg_shape_size(v->shape) * (int64_t)eg_dtype_size(v->dtype); }
+static int64_t bytes_of(const eg_value *v) { return eg_count(&v->shape) * (int64_t)eg_dtype_size(v->dtype); }
 
 /* Bytes that must be kept in addition if v is computed again. */
 static int64_t missing(backward *b, const eg_value *v) {

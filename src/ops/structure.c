@@ -14,28 +14,25 @@
 
 static eg_status infer_assign(const eg_value *value, eg_inferred *out) {
     const eg_value *var = value->in[0], *now = value->in[1];
-    char a[160], b[160];
     if (var->op != EG_OP_VAR) return eg_fail(EG_E_ARGUMENT, "%s is no variable", var->def->name);
     EG_TRY(eg_need_same_dtype(value, 0));
     EG_TRY(eg_infer_like(value, out));
-    if (eg_shape_equal(var->shape, now->shape)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s is %s, its new value %s", var->name, eg_shape_text(var->shape, a, sizeof a),
-                   eg_shape_text(now->shape, b, sizeof b));
+    if (eg_same_shape(&var->shape, &now->shape)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "%s is %s, its new value %s", var->name, eg_shape_words(&var->shape),
+                   eg_shape_words(&now->shape));
 }
 
 /* ---- fused groups ---------------------------------------------------------------------------- */
 
 static eg_status infer_fused(const eg_value *value, eg_inferred *out) {
     const eg_body *body = value->attr.body.body;
-    char a[160], b[160];
     if (value->nin != body->nin)
         return eg_fail(EG_E_INTERNAL, "%d inputs for a body of %d parameters", value->nin, body->nin);
     for (int i = 0; i < body->nin; i++) {
         const eg_value *in = value->in[i], *param = body->param[i];
-        if (in->dtype != param->dtype || !eg_shape_equal(in->shape, param->shape))
+        if (in->dtype != param->dtype || !eg_same_shape(&in->shape, &param->shape))
             return eg_fail(EG_E_INTERNAL, "input %d is %s%s, the parameter %s%s", i, eg_dtype_name(in->dtype),
-                           eg_shape_text(in->shape, a, sizeof a), eg_dtype_name(param->dtype),
-                           eg_shape_text(param->shape, b, sizeof b));
+                           eg_shape_words(&in->shape), eg_dtype_name(param->dtype), eg_shape_words(&param->shape));
     }
     *out = (eg_inferred){ body->out[0]->dtype, body->out[0]->shape };
     return EG_OK;
@@ -65,10 +62,9 @@ static double flops_fused(const eg_value *value) {
 
 static eg_status infer_pack(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0];
-    char text[160];
     if (x->dtype != EG_F32 || x->shape.rank != 2)
         return eg_fail(EG_E_INTERNAL, "%s%s: only f32 matrices have panels", eg_dtype_name(x->dtype),
-                       eg_shape_text(x->shape, text, sizeof text));
+                       eg_shape_words(&x->shape));
     EG_TRY(eg_infer_like(value, out));
     if (value->attr.pack.transpose) out->shape = EG_SHAPE(x->shape.dim[1], x->shape.dim[0]);
     return EG_OK;

@@ -26,34 +26,31 @@ const eg_op_def *eg_op_named(const char *name) {
 
 double eg_value_flops(const eg_value *value) {
     const eg_op_def *def = value->def;
-    return def->flops ? def->flops(value) : def->work * (double)eg_shape_size(value->shape);
+    return def->flops ? def->flops(value) : def->work * (double)eg_count(&value->shape);
 }
 
 /* ---- infer rules that many ops share --------------------------------------------------------- */
 
 eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role) {
-    char text[160];
     if (input->dtype == dtype) return EG_OK;
     return eg_fail(EG_E_DTYPE, "%s%s: %s must be %s, convert with eg_cast", eg_dtype_name(input->dtype),
-                   eg_shape_text(input->shape, text, sizeof text), role, eg_dtype_name(dtype));
+                   eg_shape_words(&input->shape), role, eg_dtype_name(dtype));
 }
 
 eg_status eg_need_float(const eg_value *input) {
-    char text[160];
     if (eg_is_float(input->dtype)) return EG_OK;
     return eg_fail(EG_E_DTYPE, "%s%s: needs f32 or f64, convert with eg_cast", eg_dtype_name(input->dtype),
-                   eg_shape_text(input->shape, text, sizeof text));
+                   eg_shape_words(&input->shape));
 }
 
 eg_status eg_need_same_dtype(const eg_value *value, int first) {
-    char ta[160], tb[160];
     const eg_value *a = value->nin > first ? value->in[first] : NULL;
     for (int i = first + 1; i < value->nin; i++) {
         const eg_value *b = value->in[i];
         if (b->dtype == a->dtype) continue;
         return eg_fail(EG_E_DTYPE, "%s%s and %s%s: element types differ, convert one with eg_cast",
-                       eg_dtype_name(a->dtype), eg_shape_text(a->shape, ta, sizeof ta), eg_dtype_name(b->dtype),
-                       eg_shape_text(b->shape, tb, sizeof tb));
+                       eg_dtype_name(a->dtype), eg_shape_words(&a->shape), eg_dtype_name(b->dtype),
+                       eg_shape_words(&b->shape));
     }
     return EG_OK;
 }
@@ -82,7 +79,7 @@ eg_value *eg_poison_last(eg_graph *graph, const char *op) {
 
 eg_walk eg_walk_broadcast(eg_shape from, eg_shape to) {
     eg_walk walk = { .shape = to };
-    eg_broadcast_strides(from, to, walk.stride);
+    eg_broadcast_strides(&from, &to, walk.stride);
     return walk;
 }
 
@@ -106,7 +103,7 @@ static void ref_elementwise(const eg_ref_call *call) {
         in[q] = call->in[q];
     }
     double (*kink)(double, double) = call->margin && eg_is_float(v->in[0]->dtype) ? v->def->kink : NULL;
-    int64_t n = eg_shape_size(v->shape);
+    int64_t n = eg_count(&v->shape);
     for (int64_t i = 0; i < n; i++) {
         double a = in[0][walk[0].at], b = in[1][walk[1].at], c = in[2][walk[2].at];
         call->out[i] = v->def->scalar(a, b, c);
@@ -119,5 +116,5 @@ void eg_ref_run(const eg_ref_call *call) {
     const eg_value *v = call->value;
     if (v->def->flags & EG_ELEMENTWISE) ref_elementwise(call);
     else v->def->ref(call);
-    if (!eg_is_float(v->dtype)) store_whole(v->dtype, call->out, eg_shape_size(v->shape));
+    if (!eg_is_float(v->dtype)) store_whole(v->dtype, call->out, eg_count(&v->shape));
 }

@@ -20,10 +20,9 @@ static int is_pad(int64_t pad) { return pad > -pad_limit && pad < pad_limit; }
 static eg_status read_steps(const eg_value *value, eg_window *w) {
     const eg_value *x = value->in[0];
     int spatial = x->shape.rank - 2, first = EG_SPATIAL - spatial;
-    char text[160];
     if (spatial < 1 || spatial > EG_SPATIAL)
         return eg_fail(EG_E_SHAPE, "%s is no image: [batch, length, channels] or [batch, height, width, channels]",
-                       eg_shape_text(x->shape, text, sizeof text));
+                       eg_shape_words(&x->shape));
     *w = (eg_window){ .batch = x->shape.dim[0], .channels = x->shape.dim[spatial + 1], .groups = 1 };
     for (int d = 0; d < EG_SPATIAL; d++)
         w->image[d] = w->taps[d] = w->positions[d] = w->stride[d] = w->spread[d] = w->dilation[d] = 1;
@@ -38,8 +37,8 @@ static eg_status read_steps(const eg_value *value, eg_window *w) {
         if (!is_step(w->stride[d]) || !is_step(w->spread[d]) || !is_step(w->dilation[d]) || !is_pad(w->low[d]) ||
             !is_pad(w->high[d]) || w->image[d] >= pad_limit)
             return eg_fail(EG_E_ARGUMENT, "%s: stride %lld, dilation %lld or padding (%lld, %lld) makes no sense",
-                           eg_shape_text(x->shape, text, sizeof text), (long long)w->stride[d],
-                           (long long)w->dilation[d], (long long)w->low[d], (long long)w->high[d]);
+                           eg_shape_words(&x->shape), (long long)w->stride[d], (long long)w->dilation[d],
+                           (long long)w->low[d], (long long)w->high[d]);
     }
     return EG_OK;
 }
@@ -48,20 +47,19 @@ static eg_status read_steps(const eg_value *value, eg_window *w) {
 static eg_status read_kernel(const eg_value *value, eg_window *w) {
     const eg_value *x = value->in[0], *k = value->in[1];
     int rank = x->shape.rank, is_result = value->attr.window.kernel != 0;
-    char a[160], b[160];
     w->groups = value->attr.window.groups;
     if (k->shape.rank != rank)
-        return eg_fail(EG_E_SHAPE, "%s by %s: the ranks differ", eg_shape_text(x->shape, a, sizeof a),
-                       eg_shape_text(k->shape, b, sizeof b));
+        return eg_fail(EG_E_SHAPE, "%s by %s: the ranks differ", eg_shape_words(&x->shape),
+                       eg_shape_words(&k->shape));
     w->out = k->shape.dim[rank - 1];
     if (w->groups < 1 || w->channels % w->groups || w->out % w->groups)
         return eg_fail(EG_E_SHAPE, "%s by %s: %lld groups do not divide %lld channels into %lld",
-                       eg_shape_text(x->shape, a, sizeof a), eg_shape_text(k->shape, b, sizeof b),
-                       (long long)w->groups, (long long)w->channels, (long long)w->out);
+                       eg_shape_words(&x->shape), eg_shape_words(&k->shape), (long long)w->groups,
+                       (long long)w->channels, (long long)w->out);
     int64_t rows = is_result ? k->shape.dim[0] : k->shape.dim[rank - 2];
     if (rows != (is_result ? w->batch : w->channels / w->groups))
-        return eg_fail(EG_E_SHAPE, "%s by %s: %s %lld, not %lld", eg_shape_text(x->shape, a, sizeof a),
-                       eg_shape_text(k->shape, b, sizeof b), is_result ? "the batch is" : "the kernel's channels are",
+        return eg_fail(EG_E_SHAPE, "%s by %s: %s %lld, not %lld", eg_shape_words(&x->shape),
+                       eg_shape_words(&k->shape), is_result ? "the batch is" : "the kernel's channels are",
                        (long long)rows, (long long)(is_result ? w->batch : w->channels / w->groups));
     for (int d = EG_SPATIAL - (rank - 2), axis = is_result; d < EG_SPATIAL; d++, axis++)
         (is_result ? w->positions : w->taps)[d] = k->shape.dim[axis];
@@ -69,12 +67,11 @@ static eg_status read_kernel(const eg_value *value, eg_window *w) {
 }
 
 static eg_status fail_fit(const eg_value *value, int axis, int64_t room, int64_t need) {
-    char a[160], b[160];
     eg_shape x = value->in[0]->shape;
     return eg_fail(EG_E_SHAPE, "%s%s%s: a window of %lld does not fit into the %lld of axis %d with its padding",
-                   eg_shape_text(x, a, sizeof a), value->nin > 1 ? " by " : "",
-                   value->nin > 1 ? eg_shape_text(value->in[1]->shape, b, sizeof b) : "", (long long)need,
-                   (long long)room, axis + x.rank - 1 - EG_SPATIAL);
+                   eg_shape_words(&x), value->nin > 1 ? " by " : "",
+                   value->nin > 1 ? eg_shape_words(&value->in[1]->shape) : "", (long long)need, (long long)room,
+                   axis + x.rank - 1 - EG_SPATIAL);
 }
 
 /* How often a window fits in. */
@@ -121,19 +118,18 @@ static eg_status infer_window(const eg_value *value, eg_inferred *out) {
 
 static eg_status infer_argmax(const eg_value *value, eg_inferred *out) {
     eg_window w;
-    char text[160];
     EG_TRY(infer_window(value, out));
     EG_TRY(eg_window_of(value, &w));
     out->dtype = EG_I32;
     if (w.spread[0] == 1 && w.spread[1] == 1 && w.image[0] * w.image[1] <= INT32_MAX) return EG_OK;
     return eg_fail(EG_E_ARGUMENT, "%s: too large, or spread: a place is an i32",
-                   eg_shape_text(value->in[0]->shape, text, sizeof text));
+                   eg_shape_words(&value->in[0]->shape));
 }
 
 static double flops_window(const eg_value *value) {
     eg_window w;
     if (eg_window_of(value, &w) != EG_OK) return 0;
-    return (double)(w.taps[0] * w.taps[1]) * (double)eg_shape_size(value->shape);
+    return (double)(w.taps[0] * w.taps[1]) * (double)eg_count(&value->shape);
 }
 
 /* ---- references ------------------------------------------------------------------------------ */
@@ -201,7 +197,7 @@ static void ref_window_argmax(const eg_ref_call *call) { ref_windows(call, fold_
 static void vjp_window_sum(eg_value *y, eg_value *dout, eg_value **din) {
     eg_window w;
     eg_attr attr = y->attr;
-    if (eg_shape_size(y->in[0]->shape) == 0 || eg_window_of(y, &w) != EG_OK) return;
+    if (eg_count(&y->in[0]->shape) == 0 || eg_window_of(y, &w) != EG_OK) return;
     int spatial = y->shape.rank - 2;
     for (int a = 0; a < spatial; a++) {
         int d = a + EG_SPATIAL - spatial;

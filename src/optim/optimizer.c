@@ -170,7 +170,7 @@ static eg_status check_arguments(eg_value *step, eg_value *lr, eg_value *const *
         if (w[i]->dtype != lr->dtype || g[i]->dtype != lr->dtype)
             return eg_fail(EG_E_DTYPE, "optimizer: '%s' is %s, its gradient %s, the learning rate %s", w[i]->name,
                            eg_dtype_name(w[i]->dtype), eg_dtype_name(g[i]->dtype), eg_dtype_name(lr->dtype));
-        if (!eg_shape_equal(w[i]->shape, g[i]->shape))
+        if (!eg_same_shape(&w[i]->shape, &g[i]->shape))
             return eg_fail(EG_E_SHAPE, "optimizer: the gradient of '%s' has another shape", w[i]->name);
     }
     return EG_OK;

@@ -46,9 +46,7 @@ typedef struct subject {
 /* ---- points
  * -------------------------------------------------------------------------------------------------------- */
 
-static size_t bytes_of(const eg_value *leaf) {
-    return (size_t)eg_shape_size(leaf->shape) * eg_dtype_size(leaf->dtype);
-}
+static size_t bytes_of(const eg_value *leaf) { return (size_t)eg_count(&leaf->shape) * eg_dtype_size(leaf->dtype); }
 
 /* Gives both programs an input, or the state's copy a variable. */
 static eg_status put(check *c, const eg_value *leaf, const void *data) {
@@ -66,7 +64,7 @@ static eg_status input_data(const check *c, const eg_value *leaf, void **data) {
     if (!c->inputs || !c->inputs[place]) return eg_fail(EG_E_MISSING, "check: input '%s' was not given", leaf->name);
     *data = eg_calloc(1, bytes_of(leaf) + 1);
     if (!*data) return EG_E_MEMORY;
-    eg_convert(leaf->dtype, *data, EG_F64, c->inputs[place], eg_shape_size(leaf->shape));
+    eg_convert(leaf->dtype, *data, EG_F64, c->inputs[place], eg_count(&leaf->shape));
     return EG_OK;
 }
 
@@ -118,11 +116,10 @@ static double error_of(const check *c, double analytic, double found) {
 static void describe(const check *c, const subject *s, int64_t i, double found) {
     int64_t stride[EG_MAX_RANK];
     eg_shape at = s->leaf->shape;
-    char index[160];
-    eg_shape_strides(s->leaf->shape, stride);
+    eg_shape_strides(&s->leaf->shape, stride);
     for (int d = 0; d < at.rank; d++) at.dim[d] = i / stride[d] % s->leaf->shape.dim[d];
     snprintf(c->out->worst, sizeof c->out->worst, "%.60s%s: analytic %.9g, numeric %.9g", s->leaf->name,
-             eg_shape_text(at, index, sizeof index), s->analytic[i], found);
+             eg_shape_words(&at), s->analytic[i], found);
 }
 
 static eg_status compare(check *c, subject *s, int64_t i) {
@@ -171,7 +168,7 @@ static eg_status load(check *c, subject *s, int root) {
 }
 
 static eg_status check_one(check *c, const eg_value *leaf, int root) {
-    subject s = { .leaf = leaf, .n = eg_shape_size(leaf->shape), .bytes = bytes_of(leaf) };
+    subject s = { .leaf = leaf, .n = eg_count(&leaf->shape), .bytes = bytes_of(leaf) };
     eg_status status = load(c, &s, root);
     if (status == EG_OK) status = compare_samples(c, &s);
     eg_free(s.data);

@@ -142,10 +142,9 @@ static void describe_time(eg_text *text, const eg_cpu_run *run, const eg_cpu_ste
 static void describe_step(eg_text *text, const eg_cpu_run *run, const eg_cpu_step *step, int depth,
                           double total) {
     const eg_value *v = step->value;
-    char shape[160];
     eg_text_format(text, "%*s%%%-4d %-14s %s%-14s %-16s %d part%s %12.0f flops %10.0f bytes", 2 * depth, "", v->id,
-                   eg_value_op(v), eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape), step->kernel,
-                   step->parts, step->parts > 1 ? "s" : " ", step->flops, step->bytes);
+                   eg_value_op(v), eg_dtype_name(v->dtype), eg_shape_words(&v->shape), step->kernel, step->parts,
+                   step->parts > 1 ? "s" : " ", step->flops, step->bytes);
     if (run->profiled) describe_time(text, run, step, total);
     eg_text_add(text, "\n");
 }

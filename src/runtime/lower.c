@@ -43,7 +43,7 @@ static int is_constant(const eg_value *v) {
 }
 
 static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
-    size_t bytes = eg_stored_bytes(v->dtype, v->shape, v->layout);
+    size_t bytes = eg_stored_bytes(v->dtype, &v->shape, v->layout);
     eg_place_kind kind = v->op == EG_OP_INPUT ? EG_IN_INPUT
                          : v->op == EG_OP_VAR ? EG_IN_STATE
                          : is_constant(v)     ? EG_IN_CONSTANTS
@@ -247,7 +247,7 @@ static const eg_lower_fn lowerings[EG_OP_COUNT] = {
 
 static eg_status lower_value(eg_cpu_run *run, const eg_value *v) {
     int has_parts = v->def->attr == EG_ATTR_BODY;
-    if (v->op != EG_OP_ASSIGN && !has_parts && eg_shape_size(v->shape) == 0) return EG_OK;
+    if (v->op != EG_OP_ASSIGN && !has_parts && eg_count(&v->shape) == 0) return EG_OK;
     if (lowerings[v->op]) return lowerings[v->op](run, v);
     if (v->def->flags & EG_ELEMENTWISE) return eg_lower_elementwise(run, v);
     return eg_lower_reference(run, v);
@@ -260,7 +260,7 @@ static eg_status lower_root(eg_cpu_run *run, int index) {
     if (s < 0) return EG_E_MEMORY;
     eg_place_kind kind = run->storage[eg_storage_root(run, s)].kind;
     if (v->layout == EG_PANELS) {
-        own = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(v->dtype, v->shape, EG_ROWS));
+        own = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(v->dtype, &v->shape, EG_ROWS));
         if (own < 0) return EG_E_MEMORY;
         EG_TRY(eg_lower_unpack_to(run, v, own, s));
     } else if (kind == EG_IN_INPUT || kind == EG_IN_STATE) {

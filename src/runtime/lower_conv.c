@@ -320,13 +320,13 @@ eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *r, eg_conv
     result->columns = shape.dim[shape.rank - 1];
     if (!r->strips) return eg_step_writes(run, r->value, &result->y);
     int y =
-        r->place >= 0 ? r->out[r->place] : eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, shape, EG_ROWS));
+        r->place >= 0 ? r->out[r->place] : eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, &shape, EG_ROWS));
     result->strips = r->strips;
     result->strip_rows = rows_of_strip(result);
     step->scratch += r->strips->scratch;
     for (int o = 0; o < r->strips->noperands; o++)
         if (is_repeated(result, o)) step->scratch += repeated_floats(result);
-    step->work += r->strips->work * (double)eg_shape_size(shape);
+    step->work += r->strips->work * (double)eg_count(&shape);
     EG_TRY(eg_step_uses(run, y, &result->y, (eg_use){ .write = 1 }));
     return eg_finish_uses(run, r->strips, &result->whole, r->in, r->out, y);
 }
@@ -389,7 +389,7 @@ eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *v) {
 eg_status eg_lower_conv(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
     EG_TRY(eg_window_of(v, &w));
-    if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || eg_shape_size(v->in[1]->shape) == 0)
+    if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || eg_count(&v->in[1]->shape) == 0)
         return eg_lower_reference(run, v);
     if (v->attr.window.kernel) return eg_lower_conv_kernel(run, v, &w);
     return lower_plain(

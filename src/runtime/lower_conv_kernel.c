@@ -145,7 +145,7 @@ static eg_status fold(eg_cpu_run *run, const eg_value *v, const eg_window *w, in
     fold_detail *d = step->detail;
     *d = (fold_detail){ .w = *w, .together = together, .row_floats = row_floats };
     step->items = w->taps[0];
-    step->work = 2 * (double)eg_shape_size(v->shape) * (double)together;
+    step->work = 2 * (double)eg_count(&v->shape) * (double)together;
     EG_TRY(eg_step_uses(run, from, &d->in, (eg_use){ 0 }));
     return eg_step_writes(run, v, &d->out);
 }

@@ -47,10 +47,10 @@ eg_status eg_lower_gather(eg_cpu_run *run, const eg_value *v) {
     if (!step) return EG_E_MEMORY;
     index_detail *d = step->detail;
     set_blocks(d, v->in[0]->shape, (int)v->attr.axis.axis);
-    d->n = eg_shape_size(v->in[1]->shape);
+    d->n = eg_count(&v->in[1]->shape);
     d->size = eg_dtype_size(v->dtype);
     step->items = d->before * d->n;
-    step->work = .2 * (double)eg_shape_size(v->shape);
+    step->work = .2 * (double)eg_count(&v->shape);
     EG_TRY(eg_step_reads(run, v->in[0], &d->in));
     EG_TRY(eg_step_reads(run, v->in[1], &d->index));
     return eg_step_writes(run, v, &d->out);
@@ -84,9 +84,9 @@ eg_status eg_lower_scatter_add(eg_cpu_run *run, const eg_value *v) {
     if (!step) return EG_E_MEMORY;
     index_detail *d = step->detail;
     set_blocks(d, v->shape, (int)v->attr.scatter.axis);
-    d->n = eg_shape_size(v->in[1]->shape);
+    d->n = eg_count(&v->in[1]->shape);
     step->items = (d->after + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE;
-    step->work = .3 * (double)(eg_shape_size(v->shape) + eg_shape_size(v->in[0]->shape));
+    step->work = .3 * (double)(eg_count(&v->shape) + eg_count(&v->in[0]->shape));
     EG_TRY(eg_step_reads(run, v->in[0], &d->in));
     EG_TRY(eg_step_reads(run, v->in[1], &d->index));
     return eg_step_writes(run, v, &d->out);
@@ -109,8 +109,8 @@ eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *v) {
     if (!step) return EG_E_MEMORY;
     index_detail *d = step->detail;
     d->along = v->attr.one_hot.depth;
-    step->items = eg_shape_size(v->in[0]->shape);
-    step->work = .1 * (double)eg_shape_size(v->shape);
+    step->items = eg_count(&v->in[0]->shape);
+    step->work = .1 * (double)eg_count(&v->shape);
     EG_TRY(eg_step_reads(run, v->in[0], &d->index));
     return eg_step_writes(run, v, &d->out);
 }
@@ -144,7 +144,7 @@ eg_status eg_lower_random(eg_cpu_run *run, const eg_value *v) {
     d->draw = v->op == EG_OP_RANDOM_NORMAL ? run->kernels->normal : run->kernels->uniform;
     d->program = run->program;
     d->site = v->attr.random.site;
-    d->n = eg_shape_size(v->shape);
+    d->n = eg_count(&v->shape);
     step->items = (d->n + DRAWS_AT_ONCE - 1) / DRAWS_AT_ONCE;
     step->work = (double)d->n;
     step->flops = eg_value_flops(v);

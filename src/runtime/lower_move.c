@@ -43,10 +43,10 @@ static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value 
     move_detail *d = step->detail;
     *d = (move_detail){ .rank = shape.rank, .size = (int)eg_dtype_size(in->dtype) };
     for (int i = 0; i < shape.rank; i++) d->dim[i] = shape.dim[i];
-    eg_shape_strides(shape, d->out_stride);
-    eg_shape_strides(in->shape, d->in_stride);
+    eg_shape_strides(&shape, d->out_stride);
+    eg_shape_strides(&in->shape, d->in_stride);
     step->items = shape.rank > 0 ? shape.dim[0] : 1;
-    step->work = .2 * (double)eg_shape_size(shape);
+    step->work = .2 * (double)eg_count(&shape);
     return d;
 }
 
@@ -58,8 +58,8 @@ static eg_status move(eg_cpu_run *run, const eg_value *v, const eg_value *in, mo
 eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage) {
     move_detail *d = new_move(run, value, value, shape);
     if (!d) return EG_E_MEMORY;
-    eg_broadcast_strides(value->shape, shape, d->in_stride);
-    *storage = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(value->dtype, shape, EG_ROWS));
+    eg_broadcast_strides(&value->shape, &shape, d->in_stride);
+    *storage = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(value->dtype, &shape, EG_ROWS));
     EG_TRY(eg_step_reads(run, value, &d->in));
     return eg_step_uses(run, *storage, &d->out, (eg_use){ .write = 1 });
 }
@@ -67,7 +67,7 @@ eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape sh
 eg_status eg_lower_expand(eg_cpu_run *run, const eg_value *v) {
     move_detail *d = new_move(run, v, v->in[0], v->shape);
     if (!d) return EG_E_MEMORY;
-    eg_broadcast_strides(v->in[0]->shape, v->shape, d->in_stride);
+    eg_broadcast_strides(&v->in[0]->shape, &v->shape, d->in_stride);
     return move(run, v, v->in[0], d);
 }
 
@@ -75,7 +75,7 @@ eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
     move_detail *d = new_move(run, v, v->in[0], v->shape);
     if (!d) return EG_E_MEMORY;
     int64_t stride[EG_MAX_RANK];
-    eg_shape_strides(v->in[0]->shape, stride);
+    eg_shape_strides(&v->in[0]->shape, stride);
     for (int i = 0; i < d->rank; i++) d->in_stride[i] = stride[v->attr.permute.axis[i]];
     return move(run, v, v->in[0], d);
 }
@@ -117,7 +117,7 @@ eg_status eg_lower_pad(eg_cpu_run *run, const eg_value *v) {
     if (!d) return EG_E_MEMORY;
     for (int i = 0; i < d->rank; i++)
         pad_axis(d, i, v->attr.pad.low[i], v->attr.pad.interior[i], v->in[0]->shape.dim[i], v->shape.dim[i]);
-    d->clear = eg_stored_bytes(v->dtype, v->shape, EG_ROWS);
+    d->clear = eg_stored_bytes(v->dtype, &v->shape, EG_ROWS);
     run->step[run->nstep - 1].items = 1;
     return move(run, v, v->in[0], d);
 }
@@ -127,10 +127,10 @@ eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *v) {
     int64_t at = 0;
     for (int q = 0; q < v->nin; q++) {
         const eg_value *in = v->in[q];
-        if (eg_shape_size(in->shape) == 0) continue;
+        if (eg_count(&in->shape) == 0) continue;
         move_detail *d = new_move(run, v, in, in->shape);
         if (!d) return EG_E_MEMORY;
-        eg_shape_strides(v->shape, d->out_stride);
+        eg_shape_strides(&v->shape, d->out_stride);
         d->out_start = at * d->out_stride[axis];
         at += in->shape.dim[axis];
         EG_TRY(move(run, v, in, d));

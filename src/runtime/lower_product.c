@@ -339,7 +339,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
         if (body->out[i]->op == EG_OP_SUM)
             EG_TRY(eg_step_uses(run, out[i], &d->g.column_sums, (eg_use){ .write = 1 }));
     }
-    if (c < 0) c = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, product->shape, product->layout));
+    if (c < 0) c = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, &product->shape, product->layout));
     EG_TRY(eg_step_uses(run, c, &d->g.c, (eg_use){ .write = 1 }));
     if (!s) return EG_OK;
     d->finish = s;
@@ -357,9 +357,9 @@ static int64_t *batch_starts(eg_cpu_run *run, eg_shape operand, eg_shape result,
     eg_shape leading = operand, to = result;
     leading.rank = operand.rank - 2;
     to.rank = result.rank - 2;
-    int64_t count = eg_shape_size(to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
+    int64_t count = eg_count(&to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
     if (!start) return NULL;
-    eg_broadcast_strides(leading, to, stride);
+    eg_broadcast_strides(&leading, &to, stride);
     for (int64_t i = 0; i < count; i++) {
         int64_t rest = i;
         for (int ax = to.rank - 1; ax >= 0; ax--) {
@@ -372,7 +372,7 @@ static int64_t *batch_starts(eg_cpu_run *run, eg_shape operand, eg_shape result,
 
 static int64_t leading_size(eg_shape shape) {
     shape.rank -= 2;
-    return eg_shape_size(shape);
+    return eg_count(&shape);
 }
 
 static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {

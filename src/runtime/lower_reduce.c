@@ -130,7 +130,7 @@ eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
     };
     blocks size;
     int is_rows = blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size) && size.after == 1;
-    if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || (kinds[v->op] < 0 && !is_rows))
+    if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || (kinds[v->op] < 0 && !is_rows))
         return eg_lower_reference(run, v);
     return lower_in_turn(run, v, (eg_reduction)kinds[v->op]);
 }
@@ -162,8 +162,8 @@ eg_status eg_lower_argmax(eg_cpu_run *run, const eg_value *v) {
     if (!step) return EG_E_MEMORY;
     argmax_detail *d = step->detail;
     d->columns = shape.dim[shape.rank - 1];
-    step->items = eg_shape_size(v->shape);
-    step->work = (double)eg_shape_size(shape);
+    step->items = eg_count(&v->shape);
+    step->work = (double)eg_count(&shape);
     EG_TRY(eg_step_reads(run, v->in[0], &d->in));
     return eg_step_writes(run, v, &d->out);
 }

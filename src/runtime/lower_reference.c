@@ -24,13 +24,13 @@ static void run_reference(const eg_cpu_step *step, int64_t from, int64_t to, flo
     const eg_value *v = d->value;
     double *next = d->doubles;
     for (int i = 0; i < v->nin; i++) {
-        int64_t n = eg_shape_size(v->in[i]->shape);
+        int64_t n = eg_count(&v->in[i]->shape);
         eg_convert(EG_F64, next, v->in[i]->dtype, d->in[i], n);
         d->operand[i] = next;
         next += n;
     }
     eg_ref_run(&(eg_ref_call){ .value = v, .in = d->operand, .out = next, .seed = eg_state_seed(d->program->state) });
-    eg_convert(v->dtype, d->out, EG_F64, next, eg_shape_size(v->shape));
+    eg_convert(v->dtype, d->out, EG_F64, next, eg_count(&v->shape));
 }
 
 eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *v) {
@@ -43,8 +43,8 @@ eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *v) {
     d->in = EG_ARENA_ARRAY(run->arena, const void *, v->nin);
     d->operand = EG_ARENA_ARRAY(run->arena, const double *, v->nin);
     if (!d->in || !d->operand) return EG_E_MEMORY;
-    int64_t doubles = eg_shape_size(v->shape);
-    for (int i = 0; i < v->nin; i++) doubles += eg_shape_size(v->in[i]->shape);
+    int64_t doubles = eg_count(&v->shape);
+    for (int i = 0; i < v->nin; i++) doubles += eg_count(&v->in[i]->shape);
     step->work = 10 * (double)doubles;
     step->flops = eg_value_flops(v);
     for (int i = 0; i < v->nin; i++) EG_TRY(eg_step_reads(run, v->in[i], &d->in[i]));

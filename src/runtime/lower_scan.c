@@ -86,7 +86,7 @@ typedef struct lowering {
     unsigned char *stacked; /* [carries]: it has a slot for each step */
 } lowering;
 
-static size_t bytes_of(const eg_value *v) { return eg_stored_bytes(v->dtype, v->shape, EG_ROWS); }
+static size_t bytes_of(const eg_value *v) { return eg_stored_bytes(v->dtype, &v->shape, EG_ROWS); }
 
 /* The carry whose slots hold the stacked result k, or -1. */
 static int carry_behind(const lowering *l, int k) {
@@ -148,7 +148,7 @@ static int new_port(lowering *l, const eg_value *inner, int buffer, port p) {
     int index = l->loop->nports++, storage = eg_storage_new(l->loop, EG_IN_LOOP, bytes_of(inner));
     if (storage < 0 || buffer < 0) return -1;
     if (inner->layout == EG_PANELS)
-        l->loop->storage[storage].bytes = eg_stored_bytes(inner->dtype, inner->shape, EG_PANELS);
+        l->loop->storage[storage].bytes = eg_stored_bytes(inner->dtype, &inner->shape, EG_PANELS);
     l->loop->storage[storage].input = index;
     p.bytes = bytes_of(inner);
     l->detail->port[index] = p;

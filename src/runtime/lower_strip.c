@@ -297,7 +297,7 @@ eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *v, int *in, int *ou
     }
     for (int i = 0; i < body->nout; i++) {
         const eg_value *o = body->out[i];
-        if (out[i] < 0) out[i] = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(o->dtype, o->shape, o->layout));
+        if (out[i] < 0) out[i] = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(o->dtype, &o->shape, o->layout));
         if (out[i] < 0) return EG_E_MEMORY;
     }
     return EG_OK;
@@ -335,8 +335,8 @@ static void add_axis(space *sp, int n, int64_t dim, const int64_t *stride) {
 static space space_of(const eg_value *v) {
     int64_t stride[4][EG_MAX_RANK];
     space sp = { 0 };
-    for (int q = 0; q < v->nin; q++) eg_broadcast_strides(v->in[q]->shape, v->shape, stride[q]);
-    eg_shape_strides(v->shape, stride[v->nin]);
+    for (int q = 0; q < v->nin; q++) eg_broadcast_strides(&v->in[q]->shape, &v->shape, stride[q]);
+    eg_shape_strides(&v->shape, stride[v->nin]);
     for (int axis = 0; axis < v->shape.rank; axis++) {
         int64_t at[4];
         for (int q = 0; q <= v->nin; q++) at[q] = stride[q][axis];
@@ -371,7 +371,7 @@ eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
     if (!is_strip_op(v)) return eg_lower_reference(run, v);
     space sp = space_of(v);
     int in_panels = v->layout == EG_PANELS;
-    int64_t n = eg_shape_size(v->shape), columns = sp.rank ? sp.dim[sp.rank - 1] : 1;
+    int64_t n = eg_count(&v->shape), columns = sp.rank ? sp.dim[sp.rank - 1] : 1;
     if (in_panels) columns = v->shape.dim[1];
     int64_t rows = n / columns;
     int in[3], out = eg_storage_of(run, v);

@@ -103,8 +103,7 @@ static void run_sum(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
 eg_status eg_lower_window_sum(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
     EG_TRY(eg_window_of(v, &w));
-    if (v->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || !lists_fit(&w))
-        return eg_lower_reference(run, v);
+    if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || !lists_fit(&w)) return eg_lower_reference(run, v);
     window_detail *d = new_step(run, v, &w, "window sum", run_sum);
     if (!d) return EG_E_MEMORY;
     EG_TRY(eg_step_reads(run, v->in[0], &d->x));
@@ -125,8 +124,8 @@ static const eg_value *places_of(const eg_value *v, int64_t axis, eg_shape whole
     eg_window w;
     if (places->op != EG_OP_WINDOW_ARGMAX || places->in[0]->dtype != EG_F32 || v->dtype != EG_F32 || axis != 1)
         return NULL;
-    if (eg_window_of(places, &w) != EG_OK || !lists_fit(&w) || eg_shape_size(places->in[0]->shape) == 0) return NULL;
-    return eg_shape_equal(whole, EG_SHAPE(w.batch, w.image[0] * w.image[1], w.channels)) ? places : NULL;
+    if (eg_window_of(places, &w) != EG_OK || !lists_fit(&w) || eg_count(&places->in[0]->shape) == 0) return NULL;
+    return eg_same_shape(&whole, &EG_SHAPE(w.batch, w.image[0] * w.image[1], w.channels)) ? places : NULL;
 }
 
 /* The value that takes the largest elements themselves at these places. */
@@ -153,7 +152,7 @@ static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float 
 eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
     EG_TRY(eg_window_of(v, &w));
-    if (v->in[0]->dtype != EG_F32 || eg_shape_size(v->in[0]->shape) == 0 || !lists_fit(&w))
+    if (v->in[0]->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || !lists_fit(&w))
         return eg_lower_reference(run, v);
     window_detail *d = new_step(run, v, &w, "window argmax", run_argmax);
     if (!d) return EG_E_MEMORY;
@@ -200,14 +199,14 @@ static void run_put(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
 
 static eg_status lower_along(eg_cpu_run *run, const eg_value *v, eg_shape whole, int axis, eg_step_fn fn) {
     const eg_value *x = v->in[0], *index = v->in[1];
-    if (v->dtype != EG_F32 || eg_shape_size(index->shape) == 0) return eg_lower_reference(run, v);
+    if (v->dtype != EG_F32 || eg_count(&index->shape) == 0) return eg_lower_reference(run, v);
     eg_cpu_step *step = eg_step_new(run, v, fn == run_put ? "put along" : "take along", fn, sizeof(along_detail));
     if (!step) return EG_E_MEMORY;
     along_detail *d = step->detail;
     *d = (along_detail){ .whole = whole.dim[axis], .count = index->shape.dim[axis], .after = 1 };
     for (int i = axis + 1; i < whole.rank; i++) d->after *= whole.dim[i];
-    step->items = eg_shape_size(index->shape) / (d->count * d->after);
-    step->work = 1.5 * (double)eg_shape_size(index->shape);
+    step->items = eg_count(&index->shape) / (d->count * d->after);
+    step->work = 1.5 * (double)eg_count(&index->shape);
     EG_TRY(eg_step_reads(run, x, &d->x));
     EG_TRY(eg_step_reads(run, index, &d->index));
     return eg_step_writes(run, v, &d->out);
@@ -302,7 +301,7 @@ eg_status eg_lower_depthwise(eg_cpu_run *run, const eg_conv_request *r, const eg
 eg_status eg_lower_depthwise_kernel(eg_cpu_run *run, const eg_value *v, const eg_window *w) {
     window_detail *d = new_step(run, v, w, "depthwise kernel", run_depthwise_kernel);
     if (!d) return EG_E_MEMORY;
-    EG_TRY(eg_partial_sums_new(run, w, eg_shape_size(v->shape), eg_storage_of(run, v), &d->sums));
+    EG_TRY(eg_partial_sums_new(run, w, eg_count(&v->shape), eg_storage_of(run, v), &d->sums));
     run->step[run->nstep - 1].items = d->sums.splits;
     EG_TRY(eg_step_reads(run, v->in[0], &d->x));
     EG_TRY(eg_step_reads(run, v->in[1], &d->dy));

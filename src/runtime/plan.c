@@ -198,14 +198,13 @@ static eg_status plan_arena(eg_cpu_run *run) {
 /* ---- EG_DUMP=plan ---------------------------------------------------------------------------------------- */
 
 static void describe_storage(eg_text *text, const eg_cpu_run *run, const eg_storage *s) {
-    char shape[160];
     eg_text_format(text, "%10zu %10zu %6d ", s->offset, s->bytes, s->first);
     if (s->last == EG_FOREVER) eg_text_add(text, "  kept");
     else eg_text_format(text, "%6d", s->last);
     eg_text_format(text, "  %-15s", run->step[s->first].kernel);
     if (s->value)
         eg_text_format(text, " %%%d %s %s%s", s->value->id, eg_value_op(s->value), eg_dtype_name(s->value->dtype),
-                       eg_shape_text(s->value->shape, shape, sizeof shape));
+                       eg_shape_words(&s->value->shape));
     eg_text_add(text, "\n");
 }
 
@@ -246,7 +245,7 @@ static eg_status fill_constants(eg_cpu_run *run) {
     for (int i = 0; i < run->nstorage; i++) {
         const eg_storage *s = &run->storage[i];
         if (s->kind != EG_IN_CONSTANTS || s->bytes == 0) continue;
-        int64_t n = eg_shape_size(s->value->shape);
+        int64_t n = eg_count(&s->value->shape);
         double *numbers = eg_alloc((size_t)n * sizeof *numbers);
         if (!numbers) return EG_E_MEMORY;
         eg_ref_run(&(eg_ref_call){ .value = s->value, .out = numbers });

@@ -28,7 +28,7 @@ static eg_status make_ports(eg_program *p, const eg_graph *graph) {
         eg_port *port = &p->input[p->ninputs++];
         *port = (eg_port){ .name = eg_arena_strdup(&p->arena, v->name), .dtype = v->dtype, .shape = v->shape };
         if (!port->name) return EG_E_MEMORY;
-        port->bytes = eg_stored_bytes(v->dtype, v->shape, EG_ROWS);
+        port->bytes = eg_stored_bytes(v->dtype, &v->shape, EG_ROWS);
     }
     return EG_OK;
 }
@@ -188,10 +188,9 @@ static eg_status find_input(eg_program *p, const char *name, size_t bytes, int *
             if (n < 64) known[n++] = port->name;
             continue;
         }
-        char text[160];
         if (bytes != port->bytes)
             return eg_fail(EG_E_SHAPE, "input '%s' is %s%s: %zu bytes, not %zu", name, eg_dtype_name(port->dtype),
-                           eg_shape_text(port->shape, text, sizeof text), port->bytes, bytes);
+                           eg_shape_words(&port->shape), port->bytes, bytes);
         *out = i;
         return EG_OK;
     }
@@ -262,7 +261,7 @@ const float *eg_get(const eg_program *p, int root) {
 
 eg_status eg_fetch(const eg_program *p, int root, double *out, int64_t n) {
     EG_TRY(check_result(p, root));
-    int64_t size = eg_shape_size(p->unit.root[root]->shape);
+    int64_t size = eg_count(&p->unit.root[root]->shape);
     p->engine->fetch(p, root, out, n < size ? n : size);
     return EG_OK;
 }

@@ -56,7 +56,7 @@ static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, 
 
 /* Doubles of result k of a scan. */
 static int64_t result_size(const eg_value *scan, int k) {
-    int64_t n = eg_shape_size(scan->attr.body.body->out[k]->shape);
+    int64_t n = eg_count(&scan->attr.body.body->out[k]->shape);
     return k < scan->attr.body.carries ? n : n * scan->attr.body.steps;
 }
 
@@ -70,7 +70,7 @@ static ref_frame *body_frame_new(eg_program *p, ref_run *run, const eg_value *v)
     for (int k = 0; k < body->nout; k++) run->block_size += result_size(v, k) + 1;
     for (int i = 0; i < body->nin; i++) { /* those that nobody reads get their slices too */
         frame->needed[body->param[i]->id] = 1;
-        run->block_size += eg_shape_size(body->param[i]->shape) + 1;
+        run->block_size += eg_count(&body->param[i]->shape) + 1;
     }
     return frame;
 }
@@ -87,7 +87,7 @@ static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, 
     for (int i = 0; i < graph->n; i++) {
         const eg_value *v = graph->values[i];
         if (!frame->needed[i]) continue;
-        if (owns_memory(frame, v)) run->block_size += eg_shape_size(v->shape) + 1; /* never empty */
+        if (owns_memory(frame, v)) run->block_size += eg_count(&v->shape) + 1; /* never empty */
         run->steps += is_computed(v);
         if (v->def->attr != EG_ATTR_BODY) continue;
         frame->body[i] = body_frame_new(p, run, v);
@@ -113,7 +113,7 @@ static double *frame_place(ref_frame *frame, double *next) {
         if (!frame->needed[i]) continue;
         if (owns_memory(frame, v)) {
             frame->at[i] = next;
-            next += eg_shape_size(v->shape) + 1;
+            next += eg_count(&v->shape) + 1;
         } else if (v->op == EG_OP_SCAN) {
             next = loop_place(frame->body[i], v, next);
             frame->at[i] = frame->body[i]->result[0];
@@ -139,7 +139,7 @@ static void fill_constants(ref_frame *frame) {
     for (int i = 0; i < frame->graph->n; i++) {
         const eg_value *v = frame->graph->values[i];
         if (!frame->needed[i]) continue;
-        int64_t n = eg_shape_size(v->shape);
+        int64_t n = eg_count(&v->shape);
         if (v->op == EG_OP_CONST) {
             for (int64_t k = 0; k < n; k++) frame->at[i][k] = v->attr.number.number;
         } else if (v->op == EG_OP_DATA) {
@@ -155,14 +155,14 @@ static eg_status make_results(eg_program *p, ref_run *run) {
     run->result = EG_ARENA_ARRAY(&p->arena, void *, n);
     if (!run->result) return EG_E_MEMORY;
     for (int i = 0; i < n; i++)
-        if (!eg_root_is_effect(p, i)) run->results_bytes += (size_t)(eg_shape_size(p->unit.root[i]->shape) + 8) * 8;
+        if (!eg_root_is_effect(p, i)) run->results_bytes += (size_t)(eg_count(&p->unit.root[i]->shape) + 8) * 8;
     if (run->results_bytes == 0) return EG_OK;
     unsigned char *next = run->results = eg_calloc(1, run->results_bytes);
     if (!next) return EG_E_MEMORY;
     for (int i = 0; i < n; i++) {
         if (eg_root_is_effect(p, i)) continue;
         run->result[i] = next;
-        next += (size_t)(eg_shape_size(p->unit.root[i]->shape) + 8) / 8 * 64;
+        next += (size_t)(eg_count(&p->unit.root[i]->shape) + 8) / 8 * 64;
     }
     return EG_OK;
 }
@@ -171,7 +171,7 @@ static eg_status make_scratch(eg_program *p, ref_run *run) {
     size_t most = 1;
     for (int i = 0; i < p->unit.graph->n; i++) {
         const eg_value *v = p->unit.graph->values[i];
-        size_t bytes = v->op == EG_OP_VAR ? eg_stored_bytes(v->dtype, v->shape, EG_ROWS) : 0;
+        size_t bytes = v->op == EG_OP_VAR ? eg_stored_bytes(v->dtype, &v->shape, EG_ROWS) : 0;
         if (bytes > most) most = bytes;
     }
     run->scratch = eg_alloc(most);
@@ -234,7 +234,7 @@ static void enter_scan(const ref_frame *frame, const eg_value *v) {
     for (int i = 0; i < v->nin; i++) {
         const eg_value *param = body->param[i];
         if (i < first || i >= end)
-            copy(frame->body[v->id]->at[param->id], frame->at[v->in[i]->id], eg_shape_size(param->shape));
+            copy(frame->body[v->id]->at[param->id], frame->at[v->in[i]->id], eg_count(&param->shape));
     }
 }
 
@@ -243,11 +243,11 @@ static void enter_scan(const ref_frame *frame, const eg_value *v) {
 static void leave_step(const ref_frame *inner, const eg_value *v, int64_t t) {
     const eg_body *body = v->attr.body.body;
     for (int k = 0; k < body->nout; k++) {
-        int64_t n = eg_shape_size(body->out[k]->shape);
+        int64_t n = eg_count(&body->out[k]->shape);
         copy(inner->result[k] + (k < v->attr.body.carries ? 0 : t * n), inner->at[body->out[k]->id], n);
     }
     for (int k = 0; k < v->attr.body.carries; k++)
-        copy(inner->at[body->param[k]->id], inner->result[k], eg_shape_size(body->out[k]->shape));
+        copy(inner->at[body->param[k]->id], inner->result[k], eg_count(&body->out[k]->shape));
 }
 
 static void run_scan(eg_program *p, ref_frame *frame, const eg_value *v) {
@@ -259,14 +259,14 @@ static void run_scan(eg_program *p, ref_frame *frame, const eg_value *v) {
     for (int64_t step = 0; step < steps; step++) {
         int64_t t = v->attr.body.reverse ? steps - 1 - step : step;
         for (int i = first; i < first + v->attr.body.stacked; i++) {
-            int64_t n = eg_shape_size(body->param[i]->shape);
+            int64_t n = eg_count(&body->param[i]->shape);
             copy(inner->at[body->param[i]->id], frame->at[v->in[i]->id] + t * n, n);
         }
         run_frame(p, inner);
         leave_step(inner, v, t);
     }
     for (int k = 0; k < first && steps == 0; k++)
-        copy(inner->result[k], inner->at[body->param[k]->id], eg_shape_size(body->param[k]->shape));
+        copy(inner->result[k], inner->at[body->param[k]->id], eg_count(&body->param[k]->shape));
 }
 
 static void run_frame(eg_program *p, ref_frame *frame) {
@@ -284,21 +284,21 @@ static void read_leaves(eg_program *p) {
     for (int i = 0; i < p->ninputs; i++) {
         const eg_port *port = &p->input[i];
         if (!port->value || !run->frame->needed[port->value->id]) continue;
-        eg_convert(EG_F64, run->frame->at[port->value->id], port->dtype, port->data, eg_shape_size(port->shape));
+        eg_convert(EG_F64, run->frame->at[port->value->id], port->dtype, port->data, eg_count(&port->shape));
     }
     for (int i = 0; i < p->unit.graph->n; i++) {
         const eg_value *v = p->unit.graph->values[i];
         if (v->op != EG_OP_VAR || !run->frame->needed[i]) continue;
-        eg_state_read(p->state, v->name, run->scratch, eg_stored_bytes(v->dtype, v->shape, EG_ROWS));
-        eg_convert(EG_F64, run->frame->at[i], v->dtype, run->scratch, eg_shape_size(v->shape));
+        eg_state_read(p->state, v->name, run->scratch, eg_stored_bytes(v->dtype, &v->shape, EG_ROWS));
+        eg_convert(EG_F64, run->frame->at[i], v->dtype, run->scratch, eg_count(&v->shape));
     }
 }
 
 static void commit(eg_program *p, const eg_value *assign) {
     ref_run *run = p->run;
     const eg_value *var = assign->in[0];
-    eg_convert(var->dtype, run->scratch, EG_F64, run->frame->at[assign->in[1]->id], eg_shape_size(var->shape));
-    eg_state_write(p->state, var->name, run->scratch, eg_stored_bytes(var->dtype, var->shape, EG_ROWS));
+    eg_convert(var->dtype, run->scratch, EG_F64, run->frame->at[assign->in[1]->id], eg_count(&var->shape));
+    eg_state_write(p->state, var->name, run->scratch, eg_stored_bytes(var->dtype, &var->shape, EG_ROWS));
 }
 
 static eg_status ref_run_all(eg_program *p) {
@@ -309,7 +309,7 @@ static eg_status ref_run_all(eg_program *p) {
     for (int i = 0; i < p->unit.nroots; i++) {
         const eg_value *root = p->unit.root[i];
         if (!run->result[i]) continue;
-        eg_convert(root->dtype, run->result[i], EG_F64, run->frame->at[root->id], eg_shape_size(root->shape));
+        eg_convert(root->dtype, run->result[i], EG_F64, run->frame->at[root->id], eg_count(&root->shape));
     }
     for (int i = 0; i < p->unit.nroots; i++)
         if (eg_root_is_effect(p, i)) commit(p, p->unit.root[i]);
@@ -338,12 +338,11 @@ static double ref_margin(const eg_program *p) { return ((const ref_run *)p->run)
 
 static void ref_describe(const eg_program *p, eg_text *text) {
     const ref_run *run = p->run;
-    char shape[160];
     for (int i = 0; i < p->unit.graph->n; i++) {
         const eg_value *v = p->unit.graph->values[i];
         if (!run->frame->needed[i] || (v->op != EG_OP_FUSED && !is_computed(v))) continue;
         eg_text_format(text, "%%%-4d %-12s %s%-16s reference %12.0f flops\n", i, eg_value_op(v),
-                       eg_dtype_name(v->dtype), eg_shape_text(v->shape, shape, sizeof shape),
+                       eg_dtype_name(v->dtype), eg_shape_words(&v->shape),
                        v->op == EG_OP_FUSED ? 0. : eg_value_flops(v));
     }
 }

@@ -47,12 +47,12 @@ void eg_state_set_seed(eg_state *state, uint64_t seed) { state->seed = seed; }
 
 static size_t rounded(size_t bytes) { return bytes ? (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN : EG_ALIGN; }
 
-size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout) {
+size_t eg_stored_bytes(eg_dtype dtype, const eg_shape *shape, eg_layout layout) {
     if (layout == EG_PANELS) {
-        int64_t panels = (shape.dim[1] + PANEL - 1) / PANEL;
-        return (size_t)(panels * shape.dim[0] * PANEL) * eg_dtype_size(dtype);
+        int64_t panels = (shape->dim[1] + PANEL - 1) / PANEL;
+        return (size_t)(panels * shape->dim[0] * PANEL) * eg_dtype_size(dtype);
     }
-    return (size_t)eg_shape_size(shape) * eg_dtype_size(dtype);
+    return (size_t)eg_count(shape) * eg_dtype_size(dtype);
 }
 
 /* A chunk with its first `used` bytes handed out, in front of the others or right behind the first. */
@@ -104,10 +104,9 @@ static eg_status grow(eg_state *state, int more) {
 static const char *layout_name(eg_layout layout) { return layout == EG_PANELS ? "panels" : "rows"; }
 
 static eg_status same(const eg_variable *have, const eg_value *want) {
-    char a[160], b[160];
-    if (!eg_shape_equal(have->shape, want->shape))
+    if (!eg_same_shape(&have->shape, &want->shape))
         return eg_fail(EG_E_SHAPE, "variable '%s' is %s in the state, not %s", have->name,
-                       eg_shape_text(have->shape, a, sizeof a), eg_shape_text(want->shape, b, sizeof b));
+                       eg_shape_words(&have->shape), eg_shape_words(&want->shape));
     if (have->dtype != want->dtype)
         return eg_fail(EG_E_DTYPE, "variable '%s' is %s in the state, not %s", have->name, eg_dtype_name(have->dtype),
                        eg_dtype_name(want->dtype));
@@ -120,7 +119,7 @@ static eg_status same(const eg_variable *have, const eg_value *want) {
 static eg_status add(eg_state *state, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
     EG_TRY(grow(state, 1));
     const char *copy = eg_arena_strdup(&state->names, name);
-    size_t bytes = eg_stored_bytes(dtype, shape, layout);
+    size_t bytes = eg_stored_bytes(dtype, &shape, layout);
     void *data = copy ? room(state, rounded(bytes)) : NULL;
     if (!data) return EG_E_MEMORY;
     state->variable[state->n++] = (eg_variable){ copy, dtype, layout, shape, bytes, data };
@@ -129,14 +128,14 @@ static eg_status add(eg_state *state, const char *name, eg_dtype dtype, eg_shape
 
 eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const int *memory_order, int n) {
     size_t total = 0;
-    for (int i = 0; i < n; i++) total += rounded(eg_stored_bytes(var[i]->dtype, var[i]->shape, var[i]->layout));
+    for (int i = 0; i < n; i++) total += rounded(eg_stored_bytes(var[i]->dtype, &var[i]->shape, var[i]->layout));
     state->reserve = total < LARGEST_CHUNK ? total : 0;
     EG_TRY(grow(state, n));
     eg_variable *made = state->variable + state->n; /* behind the end until all are whole */
     for (int k = 0; k < n; k++) {
         int i = memory_order[k];
         const eg_value *v = var[i];
-        size_t bytes = eg_stored_bytes(v->dtype, v->shape, v->layout);
+        size_t bytes = eg_stored_bytes(v->dtype, &v->shape, v->layout);
         made[i] =
             (eg_variable){ eg_arena_strdup(&state->names, v->name), v->dtype, v->layout, v->shape, bytes, NULL };
         made[i].data = made[i].name ? room(state, rounded(bytes)) : NULL;
@@ -171,7 +170,7 @@ eg_status eg_state_copy(eg_state *to, const eg_state *from) {
     for (int i = 0; i < from->n; i++) {
         const eg_variable *a = &from->variable[i], *b = eg_state_get(to, a->name);
         if (!b) continue;
-        if (a->dtype != b->dtype || !eg_shape_equal(a->shape, b->shape) || a->layout != b->layout)
+        if (a->dtype != b->dtype || !eg_same_shape(&a->shape, &b->shape) || a->layout != b->layout)
             return eg_fail(EG_E_SHAPE, "variable '%s' differs between the two states", a->name);
     }
     for (int i = 0; i < from->n; i++) {
@@ -228,11 +227,10 @@ void eg_rows_from_panels(eg_shape shape, float *rows, const float *panels) {
 static eg_status checked(const eg_state *state, const char *name, size_t bytes, const eg_variable **out) {
     const eg_variable *v = eg_state_get(state, name);
     if (!v) return eg_fail(EG_E_NAME, "the state has no variable '%s'", name);
-    size_t rows = eg_stored_bytes(v->dtype, v->shape, EG_ROWS);
-    char text[160];
+    size_t rows = eg_stored_bytes(v->dtype, &v->shape, EG_ROWS);
     if (bytes != rows)
         return eg_fail(EG_E_SHAPE, "variable '%s' is %s%s: %zu bytes, not %zu", name, eg_dtype_name(v->dtype),
-                       eg_shape_text(v->shape, text, sizeof text), rows, bytes);
+                       eg_shape_words(&v->shape), rows, bytes);
     *out = v;
     return EG_OK;
 }
@@ -261,7 +259,7 @@ eg_status eg_state_write(eg_state *state, const char *name, const void *data, si
 
 static eg_status fill_normal(eg_state *state, const eg_value *var, double stddev) {
     EG_TRY(eg_state_add(state, var));
-    int64_t n = eg_shape_size(var->shape);
+    int64_t n = eg_count(&var->shape);
     size_t size = eg_dtype_size(var->dtype), bytes = (size_t)n * size;
     if (n == 0) return EG_OK;
     unsigned char *draw = eg_alloc(bytes);

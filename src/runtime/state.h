@@ -34,7 +34,7 @@ const eg_variable *eg_state_get(const eg_state *state, const char *name);
  * var[memory_order[0]], ..., if they are small, so that updates of neighbours run as one step. */
 eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const int *memory_order, int n);
 /* Bytes that a value of this shape and layout takes, without the padding of its end. */
-size_t eg_stored_bytes(eg_dtype dtype, eg_shape shape, eg_layout layout);
+size_t eg_stored_bytes(eg_dtype dtype, const eg_shape *shape, eg_layout layout);
 
 /* Rows <-> panels [ceil(n/32)][k][32] of a matrix [k,n]. */
 void eg_panels_from_rows(eg_shape shape, float *panels, const float *rows);

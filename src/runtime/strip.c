@@ -173,7 +173,7 @@ static int known_ramp(const builder *b, eg_extent extent) {
 static int lower_iota(builder *b, const eg_value *v, const int *in) {
     (void)in;
     eg_extent extent = extent_of(b, v->shape);
-    int64_t n = eg_shape_size(v->shape);
+    int64_t n = eg_count(&v->shape);
     int known = known_ramp(b, extent), operand = b->strips->noperands;
     if (known >= 0) return known;
     float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);

@@ -8,79 +8,90 @@
 
 #include "base/status.h"
 
-enum { TEXT = 200 };
+enum { TEXT = 200 }; /* brackets, 8 dims of at most 20 characters and their commas */
 
-int64_t eg_shape_size(eg_shape shape) {
+int64_t eg_count(const eg_shape *shape) {
     int64_t size = 1;
-    for (int i = 0; i < shape.rank; i++) size *= shape.dim[i];
+    for (int i = 0; i < shape->rank; i++) size *= shape->dim[i];
     return size;
 }
 
-int eg_shape_equal(eg_shape a, eg_shape b) {
-    if (a.rank != b.rank) return 0;
-    for (int i = 0; i < a.rank; i++)
-        if (a.dim[i] != b.dim[i]) return 0;
-    return 1;
+int eg_same_shape(const eg_shape *a, const eg_shape *b) {
+    int same = a->rank == b->rank;
+    for (int i = 0; same && i < a->rank; i++) same = a->dim[i] == b->dim[i];
+    return same;
 }
 
-const char *eg_shape_text(eg_shape shape, char *buffer, size_t size) {
-    char text[TEXT + 32] = "["; /* 8 dims of at most 20 characters and their commas */
+static void write_shape(const eg_shape *shape, char text[TEXT]) {
     size_t n = 1;
-    for (int i = 0; i < shape.rank && i < EG_MAX_RANK; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, i ? ",%lld" : "%lld", (long long)shape.dim[i]);
-    snprintf(text + n, sizeof text - n, "]");
+    text[0] = '[';
+    for (int i = 0; i < shape->rank && i < EG_MAX_RANK; i++)
+        n += (size_t)snprintf(text + n, TEXT - n, i ? ",%lld" : "%lld", (long long)shape->dim[i]);
+    snprintf(text + n, TEXT - n, "]");
+}
+
+const char *eg_shape_words(const eg_shape *shape) {
+    static _Thread_local char words[EG_SHAPES_IN_WORDS][TEXT];
+    static _Thread_local unsigned turn;
+    char *text = words[turn++ % EG_SHAPES_IN_WORDS];
+    write_shape(shape, text);
+    return text;
+}
+
+int64_t eg_shape_size(eg_shape shape) { return eg_count(&shape); }
+
+int eg_shape_equal(eg_shape a, eg_shape b) { return eg_same_shape(&a, &b); }
+
+const char *eg_shape_text(eg_shape shape, char *buffer, size_t size) {
+    char text[TEXT];
+    write_shape(&shape, text);
     snprintf(buffer, size, "%s", text);
     return buffer;
 }
 
-eg_status eg_shape_check(eg_shape shape) {
-    char text[TEXT];
-    if (shape.rank < 0 || shape.rank > EG_MAX_RANK)
-        return eg_fail(EG_E_SHAPE, "rank %d: at most %d axes are possible", shape.rank, EG_MAX_RANK);
+eg_status eg_shape_check(const eg_shape *shape) {
+    if (shape->rank < 0 || shape->rank > EG_MAX_RANK)
+        return eg_fail(EG_E_SHAPE, "rank %d: at most %d axes are possible", shape->rank, EG_MAX_RANK);
     int64_t bytes = 8; /* of the axes that are not empty, so that strides fit too */
-    for (int i = 0; i < shape.rank; i++) {
-        if (shape.dim[i] < 0)
-            return eg_fail(EG_E_SHAPE, "%s: axis %d is negative", eg_shape_text(shape, text, TEXT), i);
-        if (shape.dim[i] > 0 && __builtin_mul_overflow(bytes, shape.dim[i], &bytes))
-            return eg_fail(EG_E_SHAPE, "%s: too many elements", eg_shape_text(shape, text, TEXT));
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 0) return eg_fail(EG_E_SHAPE, "%s: axis %d is negative", eg_shape_words(shape), i);
+        if (shape->dim[i] > 0 && __builtin_mul_overflow(bytes, shape->dim[i], &bytes))
+            return eg_fail(EG_E_SHAPE, "%s: too many elements", eg_shape_words(shape));
     }
     return EG_OK;
 }
 
 /* Size of the axis that stands `from_end` places before the end; 1 beyond the first. */
-static int64_t dim_from_end(eg_shape shape, int from_end) {
-    return from_end < shape.rank ? shape.dim[shape.rank - 1 - from_end] : 1;
+static int64_t dim_from_end(const eg_shape *shape, int from_end) {
+    return from_end < shape->rank ? shape->dim[shape->rank - 1 - from_end] : 1;
 }
 
 eg_status eg_shape_broadcast(eg_shape a, eg_shape b, eg_shape *out) {
     eg_shape result = { a.rank > b.rank ? a.rank : b.rank, { 0 } };
     for (int i = 0; i < result.rank; i++) {
-        int64_t m = dim_from_end(a, i), n = dim_from_end(b, i);
-        if (m != n && m != 1 && n != 1) {
-            char left[TEXT], right[TEXT];
-            return eg_fail(EG_E_SHAPE, "%s and %s do not broadcast", eg_shape_text(a, left, TEXT),
-                           eg_shape_text(b, right, TEXT));
-        }
+        int64_t m = dim_from_end(&a, i), n = dim_from_end(&b, i);
+        if (m != n && m != 1 && n != 1)
+            return eg_fail(EG_E_SHAPE, "%s and %s do not broadcast", eg_shape_words(&a), eg_shape_words(&b));
         result.dim[result.rank - 1 - i] = m == 1 ? n : m;
     }
     *out = result;
     return EG_OK;
 }
 
-void eg_shape_strides(eg_shape shape, int64_t strides[EG_MAX_RANK]) {
+void eg_shape_strides(const eg_shape *shape, int64_t strides[EG_MAX_RANK]) {
     int64_t step = 1;
-    for (int i = shape.rank - 1; i >= 0; i--) {
+    for (int i = shape->rank - 1; i >= 0; i--) {
         strides[i] = step;
-        step *= shape.dim[i] > 0 ? shape.dim[i] : 1;
+        step *= shape->dim[i] > 0 ? shape->dim[i] : 1;
     }
 }
 
-void eg_broadcast_strides(eg_shape from, eg_shape to, int64_t strides[EG_MAX_RANK]) {
+void eg_broadcast_strides(const eg_shape *from, const eg_shape *to, int64_t strides[EG_MAX_RANK]) {
     int64_t own[EG_MAX_RANK];
     eg_shape_strides(from, own);
-    for (int i = 0; i < to.rank; i++) {
-        int axis = i - (to.rank - from.rank);
-        strides[i] = axis < 0 || (from.dim[axis] == 1 && to.dim[i] != 1) ? 0 : own[axis];
+    for (int i = 0; i < to->rank; i++) {
+        int axis = i - (to->rank - from->rank);
+        strides[i] = axis < 0 || (from->dim[axis] == 1 && to->dim[i] != 1) ? 0 : own[axis];
     }
 }
 

@@ -7,13 +7,20 @@
 
 #include <elegans/tensor.h>
 
+/* eg_shape_size, eg_shape_equal and eg_shape_text for the inside: a shape has 72 bytes, and to copy it takes more
+ * code than the call. Words are this thread's, and stay as they are until the eighth next. */
+int64_t eg_count(const eg_shape *shape);
+int eg_same_shape(const eg_shape *a, const eg_shape *b);
+const char *eg_shape_words(const eg_shape *shape);
+enum { EG_SHAPES_IN_WORDS = 8 };
+
 /* Row-major strides in elements. */
-void eg_shape_strides(eg_shape shape, int64_t strides[EG_MAX_RANK]);
+void eg_shape_strides(const eg_shape *shape, int64_t strides[EG_MAX_RANK]);
 /* Strides with which an operand of shape `from` is read at the indices of the broadcast shape `to` (0 where
  * stretched). */
-void eg_broadcast_strides(eg_shape from, eg_shape to, int64_t strides[EG_MAX_RANK]);
+void eg_broadcast_strides(const eg_shape *from, const eg_shape *to, int64_t strides[EG_MAX_RANK]);
 /* Checks dims >= 0, rank <= EG_MAX_RANK and that the element count times 8 fits int64; SHAPE error otherwise. */
-eg_status eg_shape_check(eg_shape shape);
+eg_status eg_shape_check(const eg_shape *shape);
 /* Axis -rank..rank-1 to 0..rank-1; -1 if outside. */
 int eg_axis_normal(int axis, int rank);
 /* Axes to a bit mask; an empty list gives all axes. ARGUMENT error for a bad or repeated axis. */

@@ -56,13 +56,13 @@ void eg_tensor_free(eg_tensor *tensor) {
 eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) {
     size_t element = eg_dtype_size(dtype);
     if (element == 0) eg_fail(EG_E_DTYPE, "tensor: %d is no element type", (int)dtype);
-    if (element == 0 || eg_shape_check(shape) != EG_OK) return NULL;
+    if (element == 0 || eg_shape_check(&shape) != EG_OK) return NULL;
     eg_tensor *tensor = eg_calloc(1, sizeof *tensor);
     if (!tensor) return NULL;
     tensor->dtype = dtype;
     tensor->shape = shape;
-    eg_shape_strides(shape, tensor->strides);
-    tensor->buffer = buffer_new((size_t)eg_shape_size(shape) * element);
+    eg_shape_strides(&shape, tensor->strides);
+    tensor->buffer = buffer_new((size_t)eg_count(&shape) * element);
     if (!tensor->buffer) {
         eg_free(tensor);
         return NULL;
@@ -73,7 +73,7 @@ eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) {
 
 eg_tensor *eg_tensor_from(eg_dtype dtype, eg_shape shape, const void *data) {
     eg_tensor *tensor = eg_tensor_new(dtype, shape);
-    size_t bytes = tensor ? (size_t)eg_shape_size(shape) * eg_dtype_size(dtype) : 0;
+    size_t bytes = tensor ? (size_t)eg_count(&shape) * eg_dtype_size(dtype) : 0;
     if (bytes > 0) memcpy(tensor->data, data, bytes);
     return tensor;
 }
@@ -91,14 +91,14 @@ static eg_tensor *view_of(const eg_tensor *tensor) {
 
 eg_dtype eg_tensor_dtype(const eg_tensor *tensor) { return tensor->dtype; }
 eg_shape eg_tensor_shape(const eg_tensor *tensor) { return tensor->shape; }
-int64_t eg_tensor_size(const eg_tensor *tensor) { return eg_shape_size(tensor->shape); }
+int64_t eg_tensor_size(const eg_tensor *tensor) { return eg_count(&tensor->shape); }
 const int64_t *eg_tensor_strides(const eg_tensor *tensor) { return tensor->strides; }
 void *eg_tensor_data(const eg_tensor *tensor) { return tensor->data; }
 
 /* Axes of one element may have any stride; an empty tensor is contiguous whatever its strides. */
 int eg_tensor_is_contiguous(const eg_tensor *tensor) {
     int64_t strides[EG_MAX_RANK];
-    eg_shape_strides(tensor->shape, strides);
+    eg_shape_strides(&tensor->shape, strides);
     if (eg_tensor_size(tensor) == 0) return 1;
     for (int i = 0; i < tensor->shape.rank; i++)
         if (tensor->shape.dim[i] != 1 && tensor->strides[i] != strides[i]) return 0;
@@ -155,8 +155,7 @@ eg_tensor *eg_tensor_copy(const eg_tensor *tensor, eg_dtype dtype) {
 /* ---- views ----------------------------------------------------------------------------------------------------- */
 
 static eg_tensor *reshape_fails(eg_shape from, eg_shape to, const char *why) {
-    char a[TEXT], b[TEXT];
-    eg_fail(EG_E_SHAPE, "reshape: %s to %s: %s", eg_shape_text(from, a, TEXT), eg_shape_text(to, b, TEXT), why);
+    eg_fail(EG_E_SHAPE, "reshape: %s to %s: %s", eg_shape_words(&from), eg_shape_words(&to), why);
     return NULL;
 }
 
@@ -182,12 +181,12 @@ eg_tensor *eg_tensor_reshape(const eg_tensor *tensor, eg_shape shape) {
     if (shape.rank < 0 || shape.rank > EG_MAX_RANK) return reshape_fails(tensor->shape, wanted, "too many axes");
     if (!resolve_dim(&shape, eg_tensor_size(tensor)))
         return reshape_fails(tensor->shape, wanted, "the numbers of elements differ");
-    if (eg_shape_check(shape) != EG_OK) return NULL;
+    if (eg_shape_check(&shape) != EG_OK) return NULL;
     int in_order = eg_tensor_is_contiguous(tensor);
     eg_tensor *view = in_order ? view_of(tensor) : eg_tensor_copy(tensor, tensor->dtype);
     if (!view) return NULL;
     view->shape = shape;
-    eg_shape_strides(shape, view->strides);
+    eg_shape_strides(&shape, view->strides);
     return view;
 }
 
@@ -233,11 +232,10 @@ eg_tensor *eg_tensor_slice(const eg_tensor *tensor, int axis, int64_t start, int
 
 eg_tensor *eg_tensor_expand(const eg_tensor *tensor, eg_shape shape) {
     eg_shape joint;
-    char a[TEXT], b[TEXT];
-    if (eg_shape_check(shape) != EG_OK) return NULL;
-    if (eg_shape_broadcast(tensor->shape, shape, &joint) != EG_OK || !eg_shape_equal(joint, shape)) {
-        eg_fail(EG_E_SHAPE, "expand: %s does not stretch to %s", eg_shape_text(tensor->shape, a, TEXT),
-                eg_shape_text(shape, b, TEXT));
+    if (eg_shape_check(&shape) != EG_OK) return NULL;
+    if (eg_shape_broadcast(tensor->shape, shape, &joint) != EG_OK || !eg_same_shape(&joint, &shape)) {
+        eg_fail(EG_E_SHAPE, "expand: %s does not stretch to %s", eg_shape_words(&tensor->shape),
+                eg_shape_words(&shape));
         return NULL;
     }
     eg_tensor *view = view_of(tensor);

@@ -61,7 +61,7 @@ eg_status eg_coordinate_sweep(eg_model *model, eg_program *program, double size,
     for (int p = 0; p < model->nparameters; p++) {
         if (!eg_parameter_trains(&model->parameters[p])) continue;
         const eg_variable *variable = eg_state_get(model->state, model->parameters[p].name);
-        for (int64_t i = 0; i < eg_shape_size(variable->shape); i++)
+        for (int64_t i = 0; i < eg_count(&variable->shape); i++)
             EG_TRY(try_both_ways(&s, variable, stored_index(variable, i)));
     }
     return EG_OK;

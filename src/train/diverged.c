@@ -66,7 +66,7 @@ typedef struct finding {
 } finding;
 
 static finding examine(const autopsy *a, int root) {
-    finding f = { .size = eg_shape_size(a->looked[root]->shape), .low = INFINITY, .high = -INFINITY };
+    finding f = { .size = eg_count(&a->looked[root]->shape), .low = INFINITY, .high = -INFINITY };
     const void *data = eg_get_data(a->program, root);
     int wide = a->looked[root]->dtype == EG_F64;
     for (int64_t i = 0; i < f.size; i++) {

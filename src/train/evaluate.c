@@ -77,11 +77,11 @@ static eg_status check_x(eg_model *model, const eg_tensor *x) {
     eg_shape have = eg_tensor_shape(x), want = eg_prepare_shape(model);
     if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
         return eg_fail(EG_E_DTYPE, "predict: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
-    if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_shape_size(want))
+    if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_count(&want))
         return eg_check_stateful(model, have.dim[0]);
     char a[160], b[160];
     return eg_fail(EG_E_SHAPE, "predict: the model takes samples of shape %s, got %s for all of them",
-                   eg_shape_text(want, a, sizeof a), eg_shape_text(have, b, sizeof b));
+                   eg_shape_words(&want), eg_shape_words(&have));
 }
 
 static eg_status predict_rows(eg_model *model, const eg_tensor *x, int64_t rows, float *out) {

@@ -209,7 +209,7 @@ static int is_slot(const char *name) { return strncmp(name, "optimizer/", 10) ==
 /* Row-major copy of a variable. */
 static eg_tensor *variable_tensor(const eg_state *state, const eg_variable *variable) {
     eg_tensor *tensor = eg_tensor_new(variable->dtype, variable->shape);
-    size_t bytes = (size_t)eg_shape_size(variable->shape) * eg_dtype_size(variable->dtype);
+    size_t bytes = (size_t)eg_count(&variable->shape) * eg_dtype_size(variable->dtype);
     if (!tensor || eg_state_read(state, variable->name, eg_tensor_data(tensor), bytes) == EG_OK) return tensor;
     eg_tensor_free(tensor);
     return NULL;
@@ -266,8 +266,7 @@ eg_status eg_model_sha256(const eg_model *model, char out[65]) {
         if (!variable) return eg_fail(EG_E_MISSING, "the model's parameters have no values yet");
         eg_tensor *rows = variable_tensor(model->state, variable);
         if (!rows) return eg_error_status();
-        char shape[160];
-        eg_shape_text(variable->shape, shape, sizeof shape);
+        const char *shape = eg_shape_words(&variable->shape);
         eg_sha256_add(&hash, variable->name, strlen(variable->name) + 1);
         eg_sha256_add(&hash, shape, strlen(shape) + 1);
         eg_sha256_add(&hash, eg_tensor_data(rows), (size_t)eg_tensor_size(rows) * eg_dtype_size(variable->dtype));
@@ -412,7 +411,7 @@ static eg_status add_variable(eg_state *state, const eg_safetensors_entry *tenso
     const eg_variable *parameter = is_slot(tensor->name) ? eg_state_get(state, slot_parameter(tensor->name)) : NULL;
     if (!is_slot(tensor->name) && strncmp(tensor->name, "preprocess/", 11) != 0)
         return eg_fail(EG_E_DATA, "tensor '%s' belongs to no layer", tensor->name);
-    eg_layout layout = parameter && eg_shape_equal(parameter->shape, tensor->shape) ? parameter->layout : EG_ROWS;
+    eg_layout layout = parameter && eg_same_shape(&parameter->shape, &tensor->shape) ? parameter->layout : EG_ROWS;
     eg_graph *graph = eg_graph_new();
     if (!graph) return EG_E_MEMORY;
     eg_status status =
@@ -428,11 +427,10 @@ static eg_status load_tensor(const loader *l, const eg_safetensors_entry *tensor
         EG_TRY(add_variable(state, tensor));
         variable = eg_state_get(state, tensor->name);
     }
-    char have[160], want[160];
-    if (variable->dtype != tensor->dtype || !eg_shape_equal(variable->shape, tensor->shape))
+    if (variable->dtype != tensor->dtype || !eg_same_shape(&variable->shape, &tensor->shape))
         return eg_fail(EG_E_DATA, "tensor '%s' is %s%s, the description asks for %s%s", tensor->name, tensor->type,
-                       eg_shape_text(tensor->shape, have, sizeof have), eg_dtype_name(variable->dtype),
-                       eg_shape_text(variable->shape, want, sizeof want));
+                       eg_shape_words(&tensor->shape), eg_dtype_name(variable->dtype),
+                       eg_shape_words(&variable->shape));
     eg_tensor *rows;
     EG_TRY(eg_safetensors_tensor(l->file, tensor, &rows));
     eg_status status = eg_state_write(state, tensor->name, eg_tensor_data(rows), tensor->end - tensor->begin);

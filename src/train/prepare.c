@@ -45,7 +45,7 @@ eg_shape eg_prepare_shape(const eg_model *model) {
 
 int eg_prepare_takes(const eg_model *model, eg_shape sample) {
     const eg_trainer *trainer = eg_trainer_peek(model);
-    int64_t want = eg_shape_size(eg_prepare_shape(model)), have = eg_shape_size(sample);
+    int64_t want = eg_shape_size(eg_prepare_shape(model)), have = eg_count(&sample);
     int open = trainer && !trainer->scaling_fitted && kinds[trainer->recipe.scaling].narrows;
     return want == have || (open && have > want);
 }
@@ -147,7 +147,7 @@ eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape) {
 
 static eg_status store(eg_model *model, const char *name, eg_shape shape, const float *values) {
     EG_TRY(eg_prepare_add(model, name, shape));
-    return eg_state_write(model->state, name, values, (size_t)eg_shape_size(shape) * sizeof *values);
+    return eg_state_write(model->state, name, values, (size_t)eg_count(&shape) * sizeof *values);
 }
 
 /* A matrix with fewer columns than the model has inputs gets columns of zeros. */
@@ -168,12 +168,12 @@ static eg_status store_matrix(eg_model *model, const char *name, const eg_tensor
 static eg_status store_parts(eg_model *model, const eg_preprocess *fitted, eg_shape sample) {
     const struct kind *kind = &kinds[eg_preprocess_kind(fitted)];
     eg_shape input = eg_model_input_shape(model);
-    if (eg_shape_size(sample) == eg_shape_size(input)) sample = input;
+    if (eg_count(&sample) == eg_count(&input)) sample = input;
     for (int i = 0; i < MAX_PARTS && kind->part[i]; i++) {
         const char *name = kind->part[i];
         const eg_tensor *tensor = eg_preprocess_part(fitted, name + PREFIX);
         if (strcmp(name, "preprocess/matrix") == 0)
-            EG_TRY(store_matrix(model, name, tensor, eg_shape_size(input)));
+            EG_TRY(store_matrix(model, name, tensor, eg_count(&input)));
         else
             EG_TRY(store(model, name, strcmp(name, "preprocess/quantiles") == 0 ? eg_tensor_shape(tensor) : sample,
                          eg_tensor_data(tensor)));
@@ -200,12 +200,12 @@ static eg_status fit_scaling(eg_model *model, const eg_data *data) {
 /* Gaps are filled before anything else is fitted. */
 static eg_status fit_filled(eg_model *model, const eg_data *data) {
     eg_shape sample = eg_data_sample_shape(data), input = eg_model_input_shape(model);
-    float *fill = eg_calloc((size_t)eg_shape_size(sample) + 1, sizeof *fill);
+    float *fill = eg_calloc((size_t)eg_count(&sample) + 1, sizeof *fill);
     if (!fill) return EG_E_MEMORY;
     eg_data *filled = NULL;
     eg_status status = eg_missing_fit(eg_data_missing(data), data, fill);
     if (status == EG_OK)
-        status = store(model, "preprocess/fill", eg_shape_size(sample) == eg_shape_size(input) ? input : sample, fill);
+        status = store(model, "preprocess/fill", eg_count(&sample) == eg_count(&input) ? input : sample, fill);
     if (status == EG_OK) {
         filled = eg_data_filled(data, fill);
         status = filled ? fit_scaling(model, filled) : EG_E_MEMORY;

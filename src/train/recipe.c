@@ -166,18 +166,18 @@ static eg_status check_samples(const eg_model *model, const eg_data *data) {
     if (eg_prepare_takes(model, have)) return EG_OK;
     char a[160], b[160];
     return eg_fail(EG_E_SHAPE, "the model takes samples of shape %s, the data has %s",
-                   eg_shape_text(want, a, sizeof a), eg_shape_text(have, b, sizeof b));
+                   eg_shape_words(&want), eg_shape_words(&have));
 }
 
 static eg_status check_classes(const eg_model *model, const eg_data *data) {
     char text[160];
     eg_shape out = eg_model_output_shape(model), targets = eg_tensor_shape(eg_data_y(data));
-    int64_t steps = targets.rank > 1 ? targets.dim[1] : 1, outputs = eg_shape_size(out) / steps;
+    int64_t steps = targets.rank > 1 ? targets.dim[1] : 1, outputs = eg_count(&out) / steps;
     int64_t limit = outputs == 1 ? 2 : outputs;
     const int32_t *y = eg_tensor_data(eg_data_y(data));
     if (targets.rank > 1 && (out.rank != 2 || out.dim[0] != steps))
         return eg_fail(EG_E_SHAPE, "the data has a class for each of %lld steps, the model gives %s (is there "
-                       "return_sequences, and dense with last_axis?)", (long long)steps, eg_shape_text(out, text, sizeof text));
+                       "return_sequences, and dense with last_axis?)", (long long)steps, eg_shape_words(&out));
     for (int64_t i = 0; i < eg_data_rows(data) * steps; i++)
         if (y[i] < 0 || y[i] >= limit)
             return eg_fail(EG_E_DATA, "row %lld: class %d is outside the model's %lld classes (0 to %lld)",

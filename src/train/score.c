@@ -123,7 +123,7 @@ eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, eg_
     eg_scores scores = eg_scores_none();
     scores.n = totals->n;
     if (totals->n == 0) return scores;
-    double n = (double)totals->n, elements = n * (double)eg_shape_size(output);
+    double n = (double)totals->n, elements = n * (double)eg_count(&output);
     double choices = output.rank > 1 ? elements / (double)output.dim[output.rank - 1] : n;
     double divisor = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : n;
     scores.loss = totals->loss / divisor;

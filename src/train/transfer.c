@@ -20,7 +20,7 @@ eg_tensor *eg_model_predict_layer(eg_model *model, const char *layer, const eg_t
 }
 
 static eg_status copy_variable(eg_state *to, const eg_variable *from, const eg_state *source) {
-    size_t bytes = (size_t)eg_shape_size(from->shape) * eg_dtype_size(from->dtype);
+    size_t bytes = (size_t)eg_count(&from->shape) * eg_dtype_size(from->dtype);
     void *rows = eg_alloc(bytes + 1);
     if (!rows) return EG_E_MEMORY;
     eg_status status = eg_state_read(source, from->name, rows, bytes);
@@ -30,7 +30,7 @@ static eg_status copy_variable(eg_state *to, const eg_variable *from, const eg_s
 }
 
 static int same_kind(const eg_variable *a, const eg_variable *b) {
-    return a->dtype == b->dtype && eg_shape_equal(a->shape, b->shape);
+    return a->dtype == b->dtype && eg_same_shape(&a->shape, &b->shape);
 }
 
 /* ---- preprocessing -------------------------------------------------------------------------------------------- */
@@ -63,17 +63,15 @@ static eg_status take_preprocessing(eg_model *model, const eg_model *from, int *
 
 static eg_status take_parameter(eg_model *model, const eg_parameter *parameter, const eg_model *from, eg_transfer *r,
                                 eg_text *lines) {
-    char shape[160], other[160];
     const eg_variable *mine = eg_state_get(model->state, parameter->name);
     const eg_variable *theirs = eg_state_get(from->state, parameter->name);
-    eg_text_format(lines, "%s %s: ", parameter->name, eg_shape_text(parameter->shape, shape, sizeof shape));
+    eg_text_format(lines, "%s %s: ", parameter->name, eg_shape_words(&parameter->shape));
     if (!theirs) {
         r->absent++;
         eg_text_add(lines, "not there\n");
     } else if (!same_kind(mine, theirs)) {
         r->other_shape++;
-        eg_text_format(lines, "there it is %s%s\n", eg_dtype_name(theirs->dtype),
-                       eg_shape_text(theirs->shape, other, sizeof other));
+        eg_text_format(lines, "there it is %s%s\n", eg_dtype_name(theirs->dtype), eg_shape_words(&theirs->shape));
     } else {
         r->taken++;
         eg_text_add(lines, "taken\n");

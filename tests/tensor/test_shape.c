@@ -66,27 +66,27 @@ static void test_broadcast(void **state) {
 static void test_strides(void **state) {
     (void)state;
     int64_t s[EG_MAX_RANK];
-    eg_shape_strides(EG_SHAPE(4, 3, 2), s);
+    eg_shape_strides(&EG_SHAPE(4, 3, 2), s);
     assert_true(s[0] == 6 && s[1] == 2 && s[2] == 1);
-    eg_shape_strides(EG_SHAPE(4, 0, 2), s);
+    eg_shape_strides(&EG_SHAPE(4, 0, 2), s);
     assert_true(s[1] == 2 && s[2] == 1);
-    eg_broadcast_strides(EG_SHAPE(3, 1), EG_SHAPE(5, 3, 4), s);
+    eg_broadcast_strides(&EG_SHAPE(3, 1), &EG_SHAPE(5, 3, 4), s);
     assert_true(s[0] == 0 && s[1] == 1 && s[2] == 0);
-    eg_broadcast_strides(EG_SCALAR, EG_SHAPE(5, 3), s);
+    eg_broadcast_strides(&EG_SCALAR, &EG_SHAPE(5, 3), s);
     assert_true(s[0] == 0 && s[1] == 0);
 }
 
 static void test_check(void **state) {
     (void)state;
-    assert_int_equal(eg_shape_check(EG_SCALAR), EG_OK);
-    assert_int_equal(eg_shape_check(EG_SHAPE(1, 2, 3, 4, 5, 6, 7, 8)), EG_OK);
-    assert_int_equal(eg_shape_check(EG_SHAPE(0, INT64_MAX / 8)), EG_OK);
-    assert_int_equal(eg_shape_check((eg_shape){ 9, { 0 } }), EG_E_SHAPE);
-    assert_int_equal(eg_shape_check((eg_shape){ -1, { 0 } }), EG_E_SHAPE);
-    assert_int_equal(eg_shape_check(EG_SHAPE(3, -1)), EG_E_SHAPE);
-    assert_int_equal(eg_shape_check(EG_SHAPE(INT64_MAX / 8 + 1)), EG_E_SHAPE);
-    assert_int_equal(eg_shape_check(EG_SHAPE(1 << 30, 1 << 30, 1 << 30)), EG_E_SHAPE);
-    assert_int_equal(eg_shape_check(EG_SHAPE(0, INT64_MAX, INT64_MAX)), EG_E_SHAPE);
+    assert_int_equal(eg_shape_check(&EG_SCALAR), EG_OK);
+    assert_int_equal(eg_shape_check(&EG_SHAPE(1, 2, 3, 4, 5, 6, 7, 8)), EG_OK);
+    assert_int_equal(eg_shape_check(&EG_SHAPE(0, INT64_MAX / 8)), EG_OK);
+    assert_int_equal(eg_shape_check(&(eg_shape){ 9, { 0 } }), EG_E_SHAPE);
+    assert_int_equal(eg_shape_check(&(eg_shape){ -1, { 0 } }), EG_E_SHAPE);
+    assert_int_equal(eg_shape_check(&EG_SHAPE(3, -1)), EG_E_SHAPE);
+    assert_int_equal(eg_shape_check(&EG_SHAPE(INT64_MAX / 8 + 1)), EG_E_SHAPE);
+    assert_int_equal(eg_shape_check(&EG_SHAPE(1 << 30, 1 << 30, 1 << 30)), EG_E_SHAPE);
+    assert_int_equal(eg_shape_check(&EG_SHAPE(0, INT64_MAX, INT64_MAX)), EG_E_SHAPE);
 }
 
 static void test_axes(void **state) {
