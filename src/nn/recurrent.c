@@ -175,7 +175,6 @@ static eg_status add_states(recurrent *r) {
 }
 
 static eg_status check_options(const recurrent *r, const eg_shape *in, int n) {
-    char text[160];
     if (r->units < 1) return eg_fail(EG_E_ARGUMENT, "units must be at least 1, not %lld", (long long)r->units);
     if (!(r->l1 >= 0) || !(r->l2 >= 0)) return eg_fail(EG_E_ARGUMENT, "l1 and l2 must not be negative");
     if (r->stateful < 0) return eg_fail(EG_E_ARGUMENT, "stateful is a number of rows");

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <string.h>
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 enum { EVALUATE_BATCH = 512 };
@@ -79,7 +80,6 @@ static eg_status check_x(eg_model *model, const eg_tensor *x) {
         return eg_fail(EG_E_DTYPE, "predict: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
     if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_count(&want))
         return eg_check_stateful(model, have.dim[0]);
-    char a[160], b[160];
     return eg_fail(EG_E_SHAPE, "predict: the model takes samples of shape %s, got %s for all of them",
                    eg_shape_words(&want), eg_shape_words(&have));
 }

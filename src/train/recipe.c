@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "data/set.h"
 #include "data/text.h"
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 /* ---- the trainer's life ---------------------------------------------------------------------------------- */
@@ -164,13 +165,11 @@ eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
 static eg_status check_samples(const eg_model *model, const eg_data *data) {
     eg_shape want = eg_prepare_shape(model), have = eg_data_sample_shape(data);
     if (eg_prepare_takes(model, have)) return EG_OK;
-    char a[160], b[160];
     return eg_fail(EG_E_SHAPE, "the model takes samples of shape %s, the data has %s",
                    eg_shape_words(&want), eg_shape_words(&have));
 }
 
 static eg_status check_classes(const eg_model *model, const eg_data *data) {
-    char text[160];
     eg_shape out = eg_model_output_shape(model), targets = eg_tensor_shape(eg_data_y(data));
     int64_t steps = targets.rank > 1 ? targets.dim[1] : 1, outputs = eg_count(&out) / steps;
     int64_t limit = outputs == 1 ? 2 : outputs;

@@ -7,6 +7,7 @@
  * r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2, over all outputs together.
  */
 #include <math.h>
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 /* Which sums a metric needs. */
