@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * lower_product.c: matrix products. Operands are read where they lie: rows, panels, or either of them
- * transposed by its strides; only a B that is transposed is packed first. A product group runs its elementwise
- * part on each block of the result while that is in cache, and takes B's column sums on the way.
+ * transposed by its strides; only a B that is transposed is packed first. How they run: product_run.c.
  *
  * The result's memory is that of an output that may be made in place, so that a bias and an activation cost no
  * memory at all.
@@ -12,85 +11,9 @@
 #include "ops/op.h"
 #include "runtime/cpu.h"
 #include "runtime/lower.h"
+#include "runtime/product.h"
 #include "runtime/strip.h"
 #include "tensor/shape.h"
-
-typedef struct product_detail {
-    eg_gemm g;
-    const eg_kernels *kernels;
-    int by_rows;            /* items are rows of C, else panels of 32 columns */
-    int64_t panels;         /* of C */
-    int64_t batch;          /* products; 1 unless the ranks are above 2 */
-    const int64_t *a_at, *b_at; /* [batch]: where their operands begin, in floats; NULL: one product */
-    int64_t c_size;         /* floats of one result */
-    const eg_strips *finish; /* NULL: nothing to do on the blocks */
-    int in_panels;          /* full operands are in panels */
-    int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */
-    eg_rect whole;          /* for finish: the bases */
-} product_detail;
-
-/* ---- the elementwise part on one block ------------------------------------------------------------------- */
-
-typedef struct finish_context {
-    const product_detail *d;
-    float *scratch;
-} finish_context;
-
-/* Elements from an operand's start to that of the block at (i, j). In panels, j is a multiple of 32. */
-static int64_t block_start(const product_detail *d, eg_extent extent, int64_t i, int64_t j) {
-    if (extent == EG_OVER_ROWS) return i;
-    if (extent == EG_OVER_COLUMNS) return j;
-    if (extent == EG_OVER_NONE) return 0;
-    return d->in_panels ? j * d->g.m + i * EG_PANEL : i * d->g.n + j;
-}
-
-static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
-    const finish_context *f = context;
-    const product_detail *d = f->d;
-    const eg_strips *s = d->finish;
-    int64_t step = d->in_panels ? EG_PANEL : j1 - j0;
-    for (int64_t j = j0; j < j1; j += step) {
-        int64_t width = d->over_padding ? EG_PANEL : j1 - j < step ? j1 - j : step;
-        eg_rect rect; /* large, and only what the operands need is read */
-        rect.rows = i1 - i0;
-        rect.columns = width;
-        rect.is_first = i0 == 0;
-        for (int o = 0; o < s->noperands; o++) {
-            const eg_strip_operand *x = &s->operand[o];
-            if (x->reg < 0) continue;
-            size_t at = (size_t)block_start(d, x->extent, i0, j) * eg_dtype_size(x->dtype);
-            rect.base[o] = (unsigned char *)d->whole.base[o] + at;
-            rect.row[o] = x->extent == EG_OVER_ALL ? (d->in_panels ? EG_PANEL : d->g.n) : x->extent == EG_OVER_ROWS;
-        }
-        eg_strips_run(s, &rect, f->scratch);
-    }
-}
-
-/* ---- running --------------------------------------------------------------------------------------------- */
-
-static void run_product(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
-    const product_detail *d = step->detail;
-    finish_context context = { d, scratch };
-    eg_gemm g = d->g;
-    if (d->finish) {
-        g.finish = finish_block;
-        g.context = &context;
-    }
-    if (d->by_rows) d->kernels->gemm(&g, from, to, 0, d->panels);
-    else d->kernels->gemm(&g, 0, g.m, from, to);
-}
-
-static void run_batch(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
-    (void)scratch;
-    const product_detail *d = step->detail;
-    for (int64_t i = from; i < to; i++) {
-        eg_gemm g = d->g;
-        g.a += d->a_at[i];
-        g.b += d->b_at[i];
-        g.c += d->c_size * i;
-        d->kernels->gemm(&g, 0, g.m, 0, d->panels);
-    }
-}
 
 /* ---- operands -------------------------------------------------------------------------------------------- */
 
@@ -99,7 +22,7 @@ static int64_t panels_of(int64_t n) { return (n + EG_PANEL - 1) / EG_PANEL; }
 static int64_t axis(const eg_value *v, int from_end) { return v->shape.dim[v->shape.rank - from_end]; }
 
 /* m, n, k and how A and C lie. */
-static eg_status set_sizes(eg_cpu_run *run, product_detail *d, const eg_value *a, const eg_value *b, int ta, int tb,
+static eg_status set_sizes(eg_cpu_run *run, eg_product *d, const eg_value *a, const eg_value *b, int ta, int tb,
                            eg_layout c_layout) {
     eg_gemm *g = &d->g;
     d->kernels = run->kernels;
@@ -132,7 +55,7 @@ static void set_b(eg_gemm *g, eg_layout layout) {
 }
 
 /* Enough panels for everybody: cut along them, so that each thread reads its own part of B; else along the rows. */
-static void set_items(eg_cpu_step *step, product_detail *d) {
+static void set_items(eg_cpu_step *step, eg_product *d) {
     enum { ENOUGH_PANELS = 4 };
     d->by_rows = d->panels < ENOUGH_PANELS;
     step->items = d->by_rows ? d->g.m : d->panels;
@@ -243,16 +166,16 @@ typedef struct product_request {
 } product_request;
 
 /* Appends the step, with A, B and the start value in use; C is the caller's. */
-static eg_status new_product(eg_cpu_run *run, const product_request *r, product_detail **out) {
+static eg_status new_product(eg_cpu_run *run, const product_request *r, eg_product **out) {
     int b = eg_storage_of(run, r->b);
     eg_layout b_layout = r->b->layout;
     if (r->tb) {
         EG_TRY(pack_transposed(run, r->value, r->b, axis(r->b, 1), axis(r->b, 2), 1, &b));
         b_layout = EG_PANELS;
     }
-    eg_cpu_step *step = eg_step_new(run, r->value, "gemm", run_product, sizeof(product_detail));
+    eg_cpu_step *step = eg_step_new(run, r->value, "gemm", eg_product_run, sizeof(eg_product));
     if (!step) return EG_E_MEMORY;
-    product_detail *d = *out = step->detail;
+    eg_product *d = *out = step->detail;
     EG_TRY(set_sizes(run, d, r->a, r->b, r->ta, r->tb, r->c_layout));
     set_b(&d->g, b_layout);
     set_items(step, d);
@@ -317,6 +240,16 @@ eg_status eg_finish_strips(eg_cpu_run *run, const eg_value *v, const eg_strips *
     return *out ? EG_OK : eg_error_status();
 }
 
+/* How operands in rows go on; the bases are filled in where they are used. */
+static void set_whole(eg_product *d) {
+    if (d->in_panels) return;
+    d->whole.rows = d->g.m, d->whole.columns = d->g.n, d->whole.is_first = 1;
+    for (int o = 0; o < d->finish->noperands; o++) {
+        eg_extent extent = d->finish->operand[o].extent;
+        d->whole.row[o] = extent == EG_OVER_ALL ? d->g.n : extent == EG_OVER_ROWS;
+    }
+}
+
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
@@ -331,7 +264,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
                                 .ta = product->attr.matmul.ta,
                                 .tb = product->attr.matmul.tb,
                                 .c_layout = product->layout };
-    product_detail *d = NULL;
+    eg_product *d = NULL;
     EG_TRY(new_product(run, &request, &d));
     int own = eg_finish_place(body, product, s);
     for (int i = 0; i < body->nout; i++) {
@@ -347,6 +280,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     run->step[run->nstep - 1].kernel = "gemm + strips";
     run->step[run->nstep - 1].scratch = s->scratch;
     run->step[run->nstep - 1].work += s->work * (double)d->c_size;
+    set_whole(d);
     return eg_finish_uses(run, s, &d->whole, in, out, c);
 }
 
@@ -380,9 +314,9 @@ static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {
     int ta = v->attr.matmul.ta, tb = v->attr.matmul.tb, b_storage = eg_storage_of(run, b);
     int64_t k = axis(b, tb ? 1 : 2), n = axis(b, tb ? 2 : 1), b_size = tb ? panels_of(n) * EG_PANEL * k : k * n;
     if (tb) EG_TRY(pack_transposed(run, v, b, k, n, leading_size(b->shape), &b_storage));
-    eg_cpu_step *step = eg_step_new(run, v, "gemm batch", run_batch, sizeof(product_detail));
+    eg_cpu_step *step = eg_step_new(run, v, "gemm batch", eg_product_run_batch, sizeof(eg_product));
     if (!step) return EG_E_MEMORY;
-    product_detail *d = step->detail;
+    eg_product *d = step->detail;
     EG_TRY(set_sizes(run, d, a, b, ta, tb, EG_ROWS));
     set_b(&d->g, tb ? EG_PANELS : EG_ROWS);
     set_items(step, d);
@@ -403,7 +337,7 @@ eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *v) {
     if (v->shape.rank > 2) return lower_batch(run, v);
     product_request request = { .value = v, .a = a, .b = b, .start = v->nin > 2 ? v->in[2] : NULL,
                                 .ta = v->attr.matmul.ta, .tb = v->attr.matmul.tb, .c_layout = v->layout };
-    product_detail *d = NULL;
+    eg_product *d = NULL;
     EG_TRY(new_product(run, &request, &d));
     return eg_step_writes(run, v, &d->g.c);
 }

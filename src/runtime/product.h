@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * product.h: the detail of a step that is a matrix product: filled in by lower_product.c, read by product_run.c.
+ */
+#ifndef EG_RUNTIME_PRODUCT_H
+#define EG_RUNTIME_PRODUCT_H
+
+#include "runtime/cpu.h"
+#include "runtime/strip.h"
+
+typedef struct eg_product {
+    eg_gemm g;
+    const eg_kernels *kernels;
+    int by_rows;            /* items are rows of C, else panels of 32 columns */
+    int64_t panels;         /* of C */
+    int64_t batch;          /* products; 1 unless the ranks are above 2 */
+    const int64_t *a_at, *b_at; /* [batch]: where their operands begin, in floats; NULL: one product */
+    int64_t c_size;         /* floats of one result */
+    const eg_strips *finish; /* NULL: nothing to do on the blocks */
+    int in_panels;          /* full operands are in panels */
+    int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */
+    eg_rect whole;          /* for finish: the bases; in rows, all of it */
+} eg_product;
+
+void eg_product_run(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch);
+void eg_product_run_batch(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch);
+
+#endif
