@@ -47,7 +47,14 @@ double eg_rng_normal(eg_rng_key key, uint64_t element) {
 
 eg_rng eg_rng_new(uint64_t seed, uint32_t site) { return (eg_rng){ .key = { .seed = seed, .site = site } }; }
 
-static uint32_t next_word(eg_rng *rng) { return eg_rng_word(rng->key, rng->next++); }
+static uint32_t next_word(eg_rng *rng) {
+    uint64_t element = rng->next++;
+    if (rng->known != element / 4 + 1) {
+        eg_philox(rng->key, element / 4, rng->words);
+        rng->known = element / 4 + 1;
+    }
+    return rng->words[element % 4];
+}
 
 double eg_rng_double(eg_rng *rng) {
     uint64_t high = next_word(rng) >> 5, low = next_word(rng) >> 6; /* 27 + 26 bits */

@@ -31,8 +31,9 @@ double eg_rng_normal(eg_rng_key key, uint64_t element);
 
 /* A sequence for host-side work (shuffles, data generation): element counter that only moves on. */
 typedef struct eg_rng {
-    eg_rng_key key;
-    uint64_t next;
+    eg_rng_key key; /* not to be changed once something was drawn */
+    uint64_t next, known; /* `words` are those of block known - 1; 0: of none */
+    uint32_t words[4];
 } eg_rng;
 eg_rng eg_rng_new(uint64_t seed, uint32_t site);
 double eg_rng_double(eg_rng *rng);                  /* [0, 1), 53 bits from two words */

@@ -48,16 +48,22 @@ static float weight_of(const eg_data *data, int64_t row, const double *class_wei
     return (float)weight;
 }
 
+/* A label or two numbers are not worth a call. */
+static void copy_row(void *to, int64_t i, const void *from, int64_t row, size_t bytes) {
+    unsigned char *out = (unsigned char *)to + (size_t)i * bytes;
+    const unsigned char *in = (const unsigned char *)from + (size_t)row * bytes;
+    if (bytes == 4) memcpy(out, in, 4);
+    else if (bytes == 8) memcpy(out, in, 8);
+    else memcpy(out, in, bytes);
+}
+
 void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t first, int64_t n,
                    const double *class_weights) {
-    const unsigned char *x = eg_tensor_data(eg_data_x(data));
-    const unsigned char *y = eg_data_y(data) ? eg_tensor_data(eg_data_y(data)) : NULL;
+    const void *x = eg_tensor_data(eg_data_x(data)), *y = eg_data_y(data) ? eg_tensor_data(eg_data_y(data)) : NULL;
     for (int64_t i = 0; i < n; i++) {
         int64_t row = order ? order[i] : first + i;
-        memcpy((unsigned char *)batch->x + (size_t)i * batch->x_row, x + (size_t)row * batch->x_row, batch->x_row);
-        if (y)
-            memcpy((unsigned char *)batch->y + (size_t)i * batch->y_row, y + (size_t)row * batch->y_row,
-                   batch->y_row);
+        copy_row(batch->x, i, x, row, batch->x_row);
+        if (y) copy_row(batch->y, i, y, row, batch->y_row);
         batch->weights[i] = weight_of(data, row, class_weights);
     }
 }
