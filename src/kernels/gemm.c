@@ -27,6 +27,7 @@ enum {
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     PANEL_VECTORS = EG_PANEL / EG_W,
     MASKED = EG_W > 4,       /* there are masked loads and stores */
+    AHEAD = 16, /* rows of B and steps of A that are fetched before their use: no processor guesses strides of pages */
     FEW = EG_W == 4 ? 1 : 3, /* rows, for wide tiles: panels at once for one row, for more */
     WIDE = EG_W == 16 ? 4 : 2,
     LESS_WIDE = EG_W == 16 ? 4 : 1
@@ -101,7 +102,9 @@ EG_INLINE void multiply(int least, int most, int vectors, const tile *t) {
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+                __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
             }
+            __builtin_prefetch(p[0] + AHEAD * a_k);
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);

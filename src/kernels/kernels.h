@@ -32,7 +32,7 @@ enum {
     EG_PANEL = 32,         /* columns of a weight panel */
     EG_BLOCK = 16,         /* rows of a transposed block in strip programs */
     EG_BLOCK_COLUMNS = 32, /* rows up to this length are summed in order */
-    EG_BLOCK_MOST = 128,   /* longest rows of a transposed block */
+    EG_BLOCK_MOST = 96,    /* longest rows of a transposed block */
     EG_STRIP = 1024,       /* floats a strip instruction is given at once */
     EG_REDUCE_CHUNK = 8192
 };
