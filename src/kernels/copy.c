@@ -98,9 +98,25 @@ static void copy_tiled(const walk *w, int axis, char *out, const char *in) {
         }
 }
 
+/* Runs of floats too short to be worth a call each. */
+static void copy_runs(const walk *w, int axis, float *out, const float *in) {
+    int64_t n = w->dim[axis + 1], whole = n / EG_W * EG_W;
+    for (int64_t i = 0; i < w->dim[axis]; i++, out += w->out[axis], in += w->in[axis]) {
+        for (int64_t j = 0; j < whole; j += EG_W) v_store(out + j, v_load(in + j));
+        for (int64_t j = whole; j < n; j++) out[j] = in[j];
+    }
+}
+
+static int has_short_runs(const walk *w, int axis) {
+    enum { SHORT = 256 };
+    return axis == w->rank - 2 && w->size == 4 && w->out[axis + 1] == 1 && w->in[axis + 1] == 1 && w->dim[axis + 1] <= SHORT;
+}
+
 static void copy_from(const walk *w, int axis, char *out, const char *in) {
     int64_t size = (int64_t)w->size;
-    if (axis == w->rank - 1)
+    if (has_short_runs(w, axis))
+        copy_runs(w, axis, (float *)(void *)out, (const float *)(const void *)in);
+    else if (axis == w->rank - 1)
         copy_line(w, w->dim[axis], axis, out, in);
     else if (axis == w->rank - 2 && magnitude(w->in[axis]) < magnitude(w->in[axis + 1]))
         copy_tiled(w, axis, out, in);
