@@ -104,7 +104,10 @@ typedef struct eg_gemm {
     X(GT, 2, "a > b")                                \
     X(GE, 2, "a >= b")                               \
     X(SELECT, 3, "a ? b : c")                        \
-    X(MULADD, 3, "a * b + c, rounded once or twice by the table")
+    X(MULADD, 3, "a * b + c, rounded once or twice by the table") \
+    X(GATE, 3, "a > b ? c : 0")                      \
+    X(MULSUB, 3, "a * (b - c)")                      \
+    X(SUBSQUARE, 2, "a - b * b, rounded twice")
 
 typedef enum eg_strip_op {
 #define EG_STRIP_ENUM_(name, arity, text) EG_STRIP_##name,

@@ -53,6 +53,9 @@ OP(LT,       MASK(v_lt(a, b)))
 OP(LE,       MASK(v_le(a, b)))
 OP(SELECT,   v_select(v_ne(a, ZERO), b, c))
 OP(MULADD,   v_fma(a, b, c))
+OP(GATE,     v_keep(v_lt(b, a), c))
+OP(MULSUB,   a * (b - c))
+OP(SUBSQUARE, a - b * b)
 /* clang-format on */
 
 /* ---- the loops ------------------------------------------------------------------------------- */
@@ -128,7 +131,7 @@ static void call_for_vectors(int64_t n, float *d, const float *a, const float *b
 /* clang-format off */
 CHEAP(COPY, 1) CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(RELU, 1)
 CHEAP(ADD, 2) CHEAP(SUB, 2) CHEAP(MUL, 2) CHEAP(DIV, 2) CHEAP(MAX, 2) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LT, 2) CHEAP(LE, 2)
-CHEAP(SELECT, 3) CHEAP(MULADD, 3)
+CHEAP(SELECT, 3) CHEAP(MULADD, 3) CHEAP(GATE, 3) CHEAP(MULSUB, 3) CHEAP(SUBSQUARE, 2)
 COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
 RARE_1(FLOOR) RARE_1(ERF) RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW) RARE_2(NE)
 SWAPPED(GT, LT) SWAPPED(GE, LE)

@@ -100,24 +100,29 @@ static int widen(builder *b, int a) {
     return append(b, copy, -1, EG_OVER_ALL, a, -1, -1);
 }
 
-/* One instruction of the kernel table: wide if an operand is, the narrow ones then constants. */
-static int emit(builder *b, eg_strip_op op, int a, int p, int c) {
-    int in[3] = { a, p, c };
+/* An instruction of the kernel table: wide if an operand is, the narrow ones then constants. */
+static eg_strip_instruction code_of(const builder *b, eg_strip_op op, const int *in, eg_extent *extent) {
     unsigned narrow = 0;
-    eg_extent extent = EG_OVER_NONE;
+    *extent = EG_OVER_NONE;
     for (int q = 0; q < 3; q++) {
         if (in[q] < 0) continue;
         eg_extent e = b->v[in[q]].extent;
         if (is_wide(e))
-            extent = EG_OVER_ALL;
+            *extent = EG_OVER_ALL;
         else
             narrow |= 1u << q;
-        if (e == EG_OVER_ROWS && extent == EG_OVER_NONE) extent = EG_OVER_ROWS;
+        if (e == EG_OVER_ROWS && *extent == EG_OVER_NONE) *extent = EG_OVER_ROWS;
     }
-    int wide = extent == EG_OVER_ALL;
-    eg_strip_instruction code = { .fn = b->request->kernels->strip[op],
-                                  .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16,
-                                  .constants = (unsigned char)(wide ? narrow : 0) };
+    int wide = *extent == EG_OVER_ALL;
+    return (eg_strip_instruction){ .fn = b->request->kernels->strip[op],
+                                   .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16,
+                                   .constants = (unsigned char)(wide ? narrow : 0) };
+}
+
+static int emit(builder *b, eg_strip_op op, int a, int p, int c) {
+    int in[3] = { a, p, c };
+    eg_extent extent;
+    eg_strip_instruction code = code_of(b, op, in, &extent);
     return append(b, code, (int)op, extent, a, p, c);
 }
 
@@ -220,6 +225,70 @@ static void lower_value(builder *b, const eg_value *v) {
     else
         r = fail(b, v->def->name);
     b->virtual_of[v->id] = r;
+}
+
+/* ---- pairs ----------------------------------------------------------------------------------------------- */
+
+/* An instruction whose result one other reads, its operand `at`, and nobody else: `both` does their work. Its operands
+ * are 0 to 2 of the reader, 3 to 5 of the one that goes. */
+typedef struct pair {
+    unsigned char reader, at, first, both, in[3];
+} pair;
+
+enum { NO_OPERAND = 6 };
+static const pair pairs[] = {
+    { EG_STRIP_SELECT, 0, EG_STRIP_GT, EG_STRIP_GATE, { 3, 4, 1 } },   /* what passes relu backwards */
+    { EG_STRIP_SUB, 1, EG_STRIP_MUL, EG_STRIP_SUBSQUARE, { 0, 3, NO_OPERAND } }, /* tanh': 1 - h h */
+    { EG_STRIP_MUL, 1, EG_STRIP_SUB, EG_STRIP_MULSUB, { 0, 3, 4 } },   /* sigmoid': y (1 - y) */
+    { EG_STRIP_MUL, 0, EG_STRIP_SUB, EG_STRIP_MULSUB, { 1, 3, 4 } },
+};
+
+static int is_pair(const builder *b, const pair *p, const draft_instruction *first, const draft_instruction *reader) {
+    if (reader->op != p->reader || first->op != p->first || reader->once != first->once) return 0;
+    if (b->v[reader->d].extent != b->v[first->d].extent) return 0;
+    if (p->both == EG_STRIP_SUBSQUARE) return first->in[0] == first->in[1];
+    if (p->both != EG_STRIP_GATE) return 1;
+    const virtual_register *otherwise = &b->v[reader->in[2]];
+    return otherwise->is_constant && otherwise->number == 0;
+}
+
+static void join_pair(builder *b, const pair *p, draft_instruction *first, draft_instruction *reader) {
+    int in[NO_OPERAND + 1];
+    for (int q = 0; q < 3; q++) in[q] = reader->in[q], in[q + 3] = first->in[q];
+    in[NO_OPERAND] = -1;
+    for (int q = 0; q < 3; q++) reader->in[q] = in[p->in[q]];
+    reader->op = p->both;
+    reader->code = code_of(b, (eg_strip_op)p->both, reader->in, &b->v[reader->d].extent);
+    first->d = -1;
+}
+
+static int uses_of(const builder *b, int r) {
+    int uses = 0;
+    for (int i = 0; i < b->ni; i++)
+        for (int q = 0; q < 3; q++) uses += b->i[i].d >= 0 && b->i[i].in[q] == r;
+    for (int o = 0; o < b->request->body->nout; o++) uses += b->virtual_of[b->request->body->out[o]->id] == r;
+    return uses;
+}
+
+/* The draft that computes r, an operand of draft i; NULL: none. */
+static draft_instruction *maker_of(builder *b, int r, int i) {
+    while (--i >= 0)
+        if (b->i[i].d == r && r >= 0) return &b->i[i];
+    return NULL;
+}
+
+static void join_pairs(builder *b) {
+    for (int i = 0; i < b->ni; i++) {
+        for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+            draft_instruction *first = maker_of(b, b->i[i].in[pairs[k].at], i);
+            if (first && is_pair(b, &pairs[k], first, &b->i[i]) && uses_of(b, first->d) == 1)
+                join_pair(b, &pairs[k], first, &b->i[i]);
+        }
+    }
+    int left = 0;
+    for (int i = 0; i < b->ni; i++)
+        if (b->i[i].d >= 0) b->i[left++] = b->i[i];
+    b->ni = left;
 }
 
 /* ---- outputs --------------------------------------------------------------------------------------------- */
@@ -553,13 +622,14 @@ static void estimate(builder *b) {
 }
 
 /* Is f(0) = 0 for sure? Divisors and conditions are taken to be usable numbers. */
-typedef enum zero_rule { NEVER, UNARY, BOTH, EITHER, FIRST, LAST_TWO, PRODUCT_SUM } zero_rule;
+typedef enum zero_rule { NEVER, UNARY, BOTH, EITHER, FIRST, LAST, LAST_TWO, PRODUCT_SUM } zero_rule;
 static const unsigned char zero_rules[EG_STRIP_COUNT] = {
     [EG_STRIP_COPY] = UNARY,  [EG_STRIP_NEG] = UNARY,  [EG_STRIP_ABS] = UNARY,       [EG_STRIP_SQRT] = UNARY,
     [EG_STRIP_TANH] = UNARY,  [EG_STRIP_RELU] = UNARY, [EG_STRIP_ERF] = UNARY,       [EG_STRIP_SIN] = UNARY,
     [EG_STRIP_FLOOR] = UNARY, [EG_STRIP_ADD] = BOTH,   [EG_STRIP_SUB] = BOTH,        [EG_STRIP_MAX] = BOTH,
     [EG_STRIP_MIN] = BOTH,    [EG_STRIP_NE] = BOTH,    [EG_STRIP_LT] = BOTH,         [EG_STRIP_GT] = BOTH,
     [EG_STRIP_MUL] = EITHER,  [EG_STRIP_DIV] = FIRST,  [EG_STRIP_SELECT] = LAST_TWO, [EG_STRIP_MULADD] = PRODUCT_SUM,
+    [EG_STRIP_GATE] = LAST,   [EG_STRIP_MULSUB] = FIRST, [EG_STRIP_SUBSQUARE] = BOTH,
 };
 
 static int gives_zero(zero_rule rule, int a, int b, int c) {
@@ -568,6 +638,7 @@ static int gives_zero(zero_rule rule, int a, int b, int c) {
                            [BOTH] = a && b,
                            [EITHER] = a || b,
                            [FIRST] = a,
+                           [LAST] = c,
                            [LAST_TWO] = b && c,
                            [PRODUCT_SUM] = (a || b) && c };
     return answer[rule];
@@ -608,6 +679,7 @@ static eg_status lower_body(builder *b, const unsigned char *needed) {
         const eg_value *v = body->graph->values[i];
         if (needed[i] && v->op != EG_OP_PARAM && !is_column_sums(b, v)) lower_value(b, v);
     }
+    if (b->status == EG_OK) join_pairs(b);
     find_lifetimes(b);
     for (int o = 0; o < body->nout && b->status == EG_OK; o++) finish_output(b, o);
     find_lifetimes(b); /* the copies that outputs asked for */

@@ -54,6 +54,9 @@ static int is_plain(int op, int fused, float a, float b, float c, float *y) {
     case EG_STRIP_GT: *y = a > b; return 1;
     case EG_STRIP_GE: *y = a >= b; return 1;
     case EG_STRIP_SELECT: *y = a != 0 ? b : c; return 1;
+    case EG_STRIP_GATE: *y = a > b ? c : 0; return 1;
+    case EG_STRIP_MULSUB: *y = a * (b - c); return 1;
+    case EG_STRIP_SUBSQUARE: *y = a - multiply_add(0, b, b, -0.f); return 1;
     case EG_STRIP_MULADD: *y = multiply_add(fused, a, b, c); return 1;
     default: return 0;
     }
