@@ -52,7 +52,8 @@
       .help = "sgd, momentum, nesterov, adagrad, adadelta, rmsprop, adam, adamw, nadam or adamax",
       .group = "Optimizer" },
     { "lr", 0, CLI_REAL, FIELD(lr), "X",
-      .help = "learning rate (default: the optimizer's own), or auto: 1, .1, .01, ... are tried, the best is taken",
+      .help = "learning rate (default: the optimizer's own; 3e-4 is a safe start for adam), or auto: 1, .1, .01, ... are "
+              "tried, the best is taken",
       .words = training_rates },
     { "schedule", 0, CLI_WORD, FIELD(schedule), "NAME",
       .help = "the learning rate over the run: constant, linear, cosine, step, exponential, inverse_time, polynomial, "

@@ -150,6 +150,19 @@ static void momentum_in_a_ravine(void **state) {
     assert_int_equal(steps_down_the_ravine(2.0 / 101, 0), 709);
 }
 
+/* The best alpha and beta damp both directions critically: |w| falls by 9/11 = .818 a step, times (t + 1)/t. */
+static void its_rate_in_the_ravine(void **state) {
+    double w[DIMS] = { 1, 1 }, before = 0;
+    (void)state;
+    descent d = descend(eg_sgd(.momentum = 81.0 / 121), ravine, w);
+    for (int t = 0; t < 120; t++) {
+        before = hypot(w[0], w[1]);
+        advance(&d, t, 4.0 / 121, w);
+    }
+    NEAR(hypot(w[0], w[1]) / before, .818 * 121 / 120, .002);
+    finish(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SLIDE(guess_my_number),
@@ -158,6 +171,7 @@ int main(void) {
         SLIDE(sum_with_lr_over_n_is_mean_with_lr),
         SLIDE(why_momentum_really_works),
         SLIDE(momentum_in_a_ravine),
+        SLIDE(its_rate_in_the_ravine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

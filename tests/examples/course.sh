@@ -2,7 +2,8 @@
 #
 # course.sh: what docs/course.md names is there: examples, tests (file.function), words of the command; and every example is
 # named there and listed in examples/README.md.
-command=$1 bad=0
+command=$(realpath "$1") bad=0
+folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT || exit 1
 miss() { echo "docs/course.md: no $1"; bad=1; }
 for name in $(grep -o '`[0-9][0-9]_[a-z0-9_]*`' docs/course.md | tr -d '`' | sort -u); do
     [ -f "examples/$name.c" ] || miss "example $name"
@@ -13,6 +14,13 @@ done
 for word in $(grep -o 'elegans [a-z]*' docs/course.md | sed 's/elegans //' | sort -u); do
     "$command" help "$word" > /dev/null 2>&1 || miss "command $word"
 done
+# whole command lines run; those with ... or without a formula are words about an option
+elegans() { "$command" "$@"; }
+grep -o '`elegans explain [^`]*`' docs/course.md | tr -d '`' | grep "'" | grep -v '\.\.\.' > "$folder/lines"
+[ "$(wc -l < "$folder/lines")" -ge 10 ] || miss "command lines any more"
+while IFS= read -r line; do
+    (cd "$folder" && eval "$line") > "$folder/out" 2>&1 || miss "way to run: $line"
+done < "$folder/lines"
 for source in examples/[0-9][0-9]_*.c; do
     name=$(basename "$source" .c)
     grep -q "\`$name\`" docs/course.md || { echo "$name is not in docs/course.md"; bad=1; }

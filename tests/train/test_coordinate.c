@@ -43,14 +43,6 @@ static void test_a_sweep_costs_two_passes_a_parameter(void **state) {
     eg_data_free(data);
 }
 
-/* The network of the slide would need 814,100 passes a sweep. */
-static void test_the_slides_network_would_need_814100(void **state) {
-    (void)state;
-    eg_model *model = eg_model_parse(EG_SHAPE(28, 28), "dense 512 relu; dense 10 softmax");
-    assert_int_equal(2 * eg_model_parameters(model), 814100);
-    eg_model_free(model);
-}
-
 static void test_it_has_no_gradient_form(void **state) {
     (void)state;
     eg_optimizer *optimizer = eg_optimizer_new("coordinate", (eg_optimizer_opt){ 0 });
@@ -67,7 +59,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_learns_and_never_gets_worse),
         cmocka_unit_test(test_a_sweep_costs_two_passes_a_parameter),
-        cmocka_unit_test(test_the_slides_network_would_need_814100),
         cmocka_unit_test(test_it_has_no_gradient_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
