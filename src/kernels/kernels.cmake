@@ -8,7 +8,8 @@ list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 # and windows get faster.
 set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-Os> -fno-asynchronous-unwind-tables)
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/gemm.c ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/window.c
-                            PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
+                            PROPERTIES COMPILE_OPTIONS
+                            "$<$<AND:$<CONFIG:Release>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:NAME>,eg_kernels>>>:-O2>")
 # The portable table is for machines without better, and for the same bits everywhere: small before fast.
 target_compile_options(eg_kernels PRIVATE -fno-asynchronous-unwind-tables)
 

@@ -71,7 +71,7 @@ EG_INLINE float tree(rule f, float *lane) {
     return lane[0];
 }
 
-/* At most EG_REDUCE_CHUNK floats; the result is still flipped. */
+/* At most EG_REDUCE_CHUNK floats. */
 EG_INLINE float chunk(rule f, int64_t n, const float *s) {
     int64_t i = 0;
     if (n <= EG_BLOCK_COLUMNS) {
@@ -97,21 +97,26 @@ EG_INLINE float chunk(rule f, int64_t n, const float *s) {
 static float chunk_sum(int64_t n, const float *s) { return chunk(rules[EG_REDUCE_SUM], n, s); }
 static float chunk_extreme(int32_t flip, int64_t n, const float *s) { return chunk((rule){ .flip = flip }, n, s); }
 
+/* The result is still flipped. */
+static float of_chunk(rule f, int64_t n, const float *s) {
+    return f.is_sum ? chunk_sum(n, s) : chunk_extreme(f.flip, n, s);
+}
+
 /* n floats of a row of any length: more than a chunk is cut into pieces, the largest power of chunks below n, whose
  * results are reduced by the rule of one chunk, as they come. */
 static float row(rule f, int64_t n, const float *s) {
-    if (n <= EG_REDUCE_CHUNK) return f.is_sum ? chunk_sum(n, s) : chunk_extreme(f.flip, n, s);
+    if (n <= EG_REDUCE_CHUNK) return of_chunk(f, n, s);
     int64_t unit = EG_REDUCE_CHUNK;
     while (n > unit * EG_REDUCE_CHUNK) unit *= EG_REDUCE_CHUNK;
     int64_t count = (n + unit - 1) / unit;
-    float lane[LANES], in_order = first(f)[0];
-    for (int l = 0; l < LANES; l++) lane[l] = in_order;
+    float lane[LANES];
+    for (int l = 0; l < LANES; l++) lane[l] = first(f)[0];
     for (int64_t q = 0; q < count; q++) {
-        float r = row(f, n - q * unit < unit ? n - q * unit : unit, s + q * unit);
-        float *to = count <= EG_BLOCK_COLUMNS ? &in_order : &lane[q % LANES];
-        *to = combine1(f, *to, r);
+        float *to = &lane[count <= EG_BLOCK_COLUMNS ? 0 : q % LANES];
+        *to = combine1(f, *to, row(f, n - q * unit < unit ? n - q * unit : unit, s + q * unit));
     }
-    return count <= EG_BLOCK_COLUMNS ? in_order : tree(f, lane);
+    f.flip = 0; /* that is done */
+    return count <= EG_BLOCK_COLUMNS ? lane[0] : of_chunk(f, LANES, lane);
 }
 
 static void splat_row(eg_reduction kind, int64_t n, float *d, const float *s) {

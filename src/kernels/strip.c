@@ -6,6 +6,7 @@
  *   CHEAP    a loop over whole groups and one over the rest.
  *   COSTLY   only the second, so that its code is there once.
  *   RARE     one loop for all of them, which calls a function for each vector.
+ *   LENT     another build's, of the same bits.
  *   SWAPPED  another op with its first two operands exchanged.
  */
 #include "kernels/isa.h"
@@ -108,6 +109,7 @@ static void call_for_vectors(int64_t n, float *d, const float *a, const float *b
     all_vectors(op, 2, n, start(2, d, a, b, NULL, constants));
 }
 
+typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants);
 #define STRIP(NAME) \
     void EG_FN(strip_##NAME)(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants)
 
@@ -128,12 +130,21 @@ static void call_for_vectors(int64_t n, float *d, const float *a, const float *b
 #define SWAPPED(NAME, OTHER) \
     STRIP(NAME) { (void)c, EG_FN(strip_##OTHER)(n, d, b, a, NULL, (constants & 1) << 1 | (constants >> 1 & 1)); }
 
+#define LENT(NAME, ISA)                      \
+    extern strip_fn eg_strip_##NAME##_##ISA; \
+    STRIP(NAME) { eg_strip_##NAME##_##ISA(n, d, a, b, c, constants); }
+
 /* clang-format off */
 CHEAP(COPY, 1) CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(RELU, 1)
 CHEAP(ADD, 2) CHEAP(SUB, 2) CHEAP(MUL, 2) CHEAP(DIV, 2) CHEAP(MAX, 2) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LT, 2) CHEAP(LE, 2)
 CHEAP(SELECT, 3) CHEAP(MULADD, 3) CHEAP(GATE, 3) CHEAP(MULSUB, 3) CHEAP(SUBSQUARE, 2)
 COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
-RARE_1(FLOOR) RARE_1(ERF) RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW) RARE_2(NE)
+RARE_1(FLOOR) RARE_1(ERF) RARE_2(NE)
+#if defined(EG_ISA_AVX512)
+LENT(SOFTPLUS, avx2) LENT(SIN, avx2) LENT(COS, avx2) LENT(POW, avx2)
+#else
+RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW)
+#endif
 SWAPPED(GT, LT) SWAPPED(GE, LE)
 /* clang-format on */
 
@@ -151,4 +162,4 @@ SWAPPED(GT, LT) SWAPPED(GE, LE)
             EG_CHAIN_##NAME(LOAD, NOTHING, COMPUTE, STORE)                                              \
         }                                                                                               \
     }
-                EG_CHAIN_LIST(CHAIN)
+                    EG_CHAIN_LIST(CHAIN)
