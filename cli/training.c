@@ -238,7 +238,7 @@ void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], ch
         expand_net(o->net, tokens, net), o->net = net;
     else if (!o->net)
         choose_net(s->train, net), o->net = net;
-    if (o->batch == CLI_ABSENT) o->batch = r->batch;
+    if (o->batch == CLI_ABSENT) o->batch = training_is_text(s->train) ? eg_data_text(s->train)->rows : r->batch;
     if (o->epochs == CLI_ABSENT) o->epochs = r->epochs;
     if (o->optimizer) return;
     o->optimizer = r->optimizer;

@@ -6,6 +6,7 @@
  * before the adjective).
  *
  * Slides: 001 "Recurrent Neural Network" (one-hot words, NN1 is NN2 with a dummy input, NN3 a logistic regressor).
+ * command: (echo words,good; for i in $(seq 40); do echo "a good film $i,1"; echo "not a good film $i,0"; done) > s.csv; elegans train -d s.csv --text words -e 30 -n 'one_hot tokens; simple_rnn 12; dense 1 sigmoid'
  * prints: before: accuracy 0.
  * prints: after:  accuracy 1.00 on 200 new sentences
  */

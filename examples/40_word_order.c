@@ -5,6 +5,7 @@
  * of the words' embeddings: it cannot see the order and stays behind.
  *
  * Slides: 001 "Text (1D Sequences)", "Recurrent Neural Network".
+ * command: (echo words,good; for i in $(seq 40); do echo "a good film $i,1"; echo "not a good film $i,0"; done) > s.csv; elegans train -d s.csv --text words -e 30 -n 'embedding tokens 12; position; attention 2; flatten; dense 2 softmax'
  * prints: one_hot 8; gru 12; dense 2 softmax
  * prints: the best reads the order, the mean of the words cannot
  */
