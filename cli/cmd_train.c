@@ -129,9 +129,15 @@ static void tell(const train_options *o, const sets *s, const eg_model *model, c
 
 static int get_model(const train_options *o, const sets *s, eg_model **out) {
     int code = CLI_GO_ON;
-    if (!o->resume) return training_model(o, s->train, out);
-    *out = cli_load_model(o->out, &code);
-    return code;
+    if (o->resume)
+        *out = cli_load_model(o->out, &code);
+    else
+        code = training_model(o, s->train, out);
+    int64_t rows = eg_model_stateful_rows(*out), test = s->test && rows ? eg_data_rows(s->test) : 0;
+    if (code >= 0 || !rows || test % rows == 0) return code;
+    return cli_error(CLI_BAD_DATA,
+                     "the model keeps the states of %lld rows: the %lld of the test set are not whole batches of them",
+                     (long long)rows, (long long)test);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------- */

@@ -162,7 +162,7 @@ static const recipe *choose_recipe(const eg_data *data) {
     static const recipe some = { "adamw", .003, .5, EG_SCHEDULE_LINEAR, 32, 60 };
     static const recipe table = { "adamw", .003, 1, EG_SCHEDULE_LINEAR, 16, 100 };
     static const recipe points = { "adam", .01, (double)NAN, EG_SCHEDULE_LINEAR, 16, 200 };
-    static const recipe text = { "adam", .002, (double)NAN, EG_SCHEDULE_LINEAR, 32, 5 };
+    static const recipe text = { "adam", .008, (double)NAN, EG_SCHEDULE_LINEAR, 32, 20 };
     int64_t rows = eg_data_rows(data);
     if (training_is_text(data)) return &text;
     if (rows >= 10000) return &many;
@@ -190,12 +190,18 @@ static void target_scale(const eg_data *data, double *mean, double *deviation) {
 
 /* A network that suits the data: one hidden layer, the output by the task. A column of numbers may be of any size: a
  * last layer that is not trained scales a standardised answer to it. */
-static void choose_net(const eg_data *data, char text[TRAINING_NET]) {
+static void choose_net(const sets *s, char text[TRAINING_NET]) {
+    const eg_data *data = s->train;
     int classes = eg_data_classes(data), hidden = eg_shape_size(eg_data_sample_shape(data)) < 256 ? 64 : 512;
     double mean, deviation;
     int tokens = count_tokens(data);
     if (training_is_text(data)) {
-        snprintf(text, TRAINING_NET, "embedding %d 32; lstm 128 return_sequences; dense %d softmax last_axis", tokens, tokens);
+        int64_t rows = eg_data_text(data)->rows, test = s->test ? eg_data_text(s->test)->rows : rows;
+        char stateful[40] = "";
+        if (rows == test) snprintf(stateful, sizeof stateful, " stateful=%lld", (long long)rows);
+        snprintf(text, TRAINING_NET,
+                 "embedding %d 32; lstm 128 return_sequences%s; dropout 0.3; dense %d softmax last_axis", tokens, stateful,
+                 tokens);
     } else if (tokens) {
         snprintf(text, TRAINING_NET, "embedding %d 16 mask_zero; gru 16 skip_zeros; dense %d %s", tokens,
                  classes > 2 ? classes : 1, classes > 2 ? "softmax" : classes ? "sigmoid" : "");
@@ -237,7 +243,7 @@ void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], ch
     if (o->net && tokens && strlen(o->net) < TRAINING_NET - 64)
         expand_net(o->net, tokens, net), o->net = net;
     else if (!o->net)
-        choose_net(s->train, net), o->net = net;
+        choose_net(s, net), o->net = net;
     if (o->batch == CLI_ABSENT) o->batch = training_is_text(s->train) ? eg_data_text(s->train)->rows : r->batch;
     if (o->epochs == CLI_ABSENT) o->epochs = r->epochs;
     if (o->optimizer) return;

@@ -251,7 +251,7 @@ EG_API eg_status eg_model_transfer(eg_model *model, const eg_model *from, eg_tra
 EG_API eg_status eg_model_save(const eg_model *model, const char *path);
 EG_API eg_status eg_model_save_run(const eg_model *model, const char *path);
 EG_API eg_model *eg_model_load(const char *path); /* poisoned on failure */
-/* SHA-256 of all parameters (names, shapes, bytes as row-major): 64 hexadecimal digits. */
+/* SHA-256 of all parameters (names, shapes, bytes as row-major) but states of stateful layers: 64 hexadecimal digits. */
 EG_API eg_status eg_model_sha256(const eg_model *model, char out[65]);
 
 /* What the model knows of its data: class and column names, "" or NULL if unknown. */

@@ -262,6 +262,7 @@ eg_status eg_model_sha256(const eg_model *model, char out[65]) {
     eg_sha256 hash;
     eg_sha256_init(&hash);
     for (int i = 0; i < model->nparameters; i++) {
+        if (model->parameters[i].is_state) continue; /* of the last batch, no weight */
         const eg_variable *variable = eg_state_get(model->state, model->parameters[i].name);
         if (!variable) return eg_fail(EG_E_MISSING, "the model's parameters have no values yet");
         eg_tensor *rows = variable_tensor(model->state, variable);
