@@ -22,6 +22,7 @@ const eg_kernels EG_FN(kernels) = {
     .block_reduce = { EG_FN(block_sum), EG_FN(block_max), EG_FN(block_min) },
     .row_reduce = { EG_FN(row_sum), EG_FN(row_max), EG_FN(row_min) },
     .column_reduce = { EG_FN(column_sum), EG_FN(column_max), EG_FN(column_min) },
+    .splat = EG_FN(splat),
     .from_u8 = EG_FN(from_u8),
     .from_i32 = EG_FN(from_i32),
     .to_u8 = EG_FN(to_u8),

@@ -28,6 +28,7 @@ EG_DECLARE_REDUCE_(max)
 EG_DECLARE_REDUCE_(min)
 #undef EG_DECLARE_REDUCE_
 
+void EG_FN(splat)(float *d, float x);
 void EG_FN(from_u8)(int64_t n, float *d, const uint8_t *s);
 void EG_FN(from_i32)(int64_t n, float *d, const int32_t *s);
 void EG_FN(to_u8)(int64_t n, uint8_t *d, const float *s);

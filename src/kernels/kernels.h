@@ -194,6 +194,7 @@ typedef struct eg_kernels {
                                            int64_t j1);
 
     /* Conversions used at a strip's border. */
+    void (*splat)(float *d, float x); /* d[16] = x, in as few stores as it will be loaded */
     void (*from_u8)(int64_t n, float *d, const uint8_t *s);
     void (*from_i32)(int64_t n, float *d, const int32_t *s);
     void (*to_u8)(int64_t n, uint8_t *d, const float *s); /* both truncate, clamp into the range, NaN to 0 */

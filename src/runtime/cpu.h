@@ -47,6 +47,7 @@ typedef struct eg_use {
 typedef struct eg_fixup {
     void **slot;
     int storage;
+    size_t at; /* of a port: how far behind its start */
 } eg_fixup;
 
 /* Storages that must lie side by side, each rounded up to 64 bytes, so that steps over them become one. */

@@ -107,7 +107,7 @@ eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *ker
 static eg_status add_fixup(eg_cpu_run *run, int storage, const void *slot) {
     if (!slot) return EG_OK;
     EG_TRY(GROW(run->fixup, run->nfixup, run->fixup_capacity));
-    run->fixup[run->nfixup++] = (eg_fixup){ (void *)(uintptr_t)slot, storage };
+    run->fixup[run->nfixup++] = (eg_fixup){ .slot = (void *)(uintptr_t)slot, .storage = storage };
     return EG_OK;
 }
 

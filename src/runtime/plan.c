@@ -341,6 +341,7 @@ static eg_status sort_fixups(eg_cpu_run *run) {
         for (int i = next; i < run->nfixup; i++) {
             if (port_of(run, &run->fixup[i]) != port) continue;
             eg_fixup fixup = run->fixup[i];
+            fixup.at = eg_storage_at(run, fixup.storage);
             run->fixup[i] = run->fixup[next];
             run->fixup[next++] = fixup;
         }
@@ -350,7 +351,11 @@ static eg_status sort_fixups(eg_cpu_run *run) {
 }
 
 void eg_cpu_bind(eg_cpu_run *run, int input) {
-    for (int i = run->port_fixup[input]; i < run->port_fixup[input + 1]; i++) write_address(run, &run->fixup[i]);
+    unsigned char *data = (unsigned char *)(uintptr_t)run->program->input[input].data;
+    for (int i = run->port_fixup[input]; i < run->port_fixup[input + 1]; i++) {
+        unsigned char *at = data + run->fixup[i].at;
+        memcpy(run->fixup[i].slot, &at, sizeof at);
+    }
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------- */

@@ -583,6 +583,8 @@ static void sort_operands(builder *b) {
         s->operand[v->operand].reg = v->physical;
         handle(s, handling_of(b, &s->operand[v->operand]), v->operand);
     }
+    s->plain = s->form == EG_BY_ROW && !s->chain;
+    for (int h = 0; h < EG_HANDLINGS; h++) s->plain &= h == EG_DIRECT || h == EG_FETCH_ONCE || s->nhandled[h] == 0;
 }
 
 /* Output o may lie in the memory of param i if each element of i is read before the same element of o is stored. */

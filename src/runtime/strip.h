@@ -70,6 +70,7 @@ struct eg_strips {
     int64_t blocks;          /* by block: that many at a time */
     int noperands, nparams;
     eg_strip_operand operand[EG_STRIP_OPERANDS];
+    int plain;               /* by row, and no operand needs more than its address, scalars aside */
     unsigned char handling[EG_HANDLINGS][EG_STRIP_OPERANDS], nhandled[EG_HANDLINGS];
     int ninstructions, nonce; /* the first nonce compute scalars: once for each part of a run */
     eg_strip_instruction *instruction;

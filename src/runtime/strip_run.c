@@ -32,10 +32,6 @@ static void store(const eg_kernels *k, eg_dtype dtype, int64_t n, void *base, in
     else k->to_i32(n, (int32_t *)base + i, s);
 }
 
-static void splat(float *d, float value) {
-    for (int i = 0; i < EG_BLOCK; i++) d[i] = value;
-}
-
 /* ---- instructions ---------------------------------------------------------------------------------------- */
 
 static inline void execute(const eg_strip_instruction *code, int n, float **p, const int64_t *length) {
@@ -86,7 +82,7 @@ static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t r
 
 static void run_by_row(const eg_strips *s, const eg_rect *q, float **p, int64_t rows, int64_t columns) {
     for (int64_t row = 0; row < rows; row++) {
-        EACH(o, EG_FETCH_ROW) splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
+        EACH(o, EG_FETCH_ROW) s->kernels->splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
         for (int64_t column = 0; column < columns; column += s->width)
             run_strip(s, q, p, row, column, columns - column < s->width ? columns - column : s->width);
         EACH(o, EG_STORE_ROW)
@@ -183,7 +179,7 @@ static void enter(const eg_strips *s, const eg_rect *q, float **p) {
     EACH(o, EG_FETCH_ONCE) {
         const eg_strip_operand *x = &s->operand[o];
         int64_t n = x->extent == EG_OVER_COLUMNS ? q->columns : 1;
-        for (int64_t j = 0; j < n; j++) splat(p[x->reg] + j * EG_BLOCK, load1(x->dtype, q->base[o], j));
+        for (int64_t j = 0; j < n; j++) s->kernels->splat(p[x->reg] + j * EG_BLOCK, load1(x->dtype, q->base[o], j));
     }
     execute(s->instruction, s->nonce, p, length);
 }
@@ -209,10 +205,20 @@ static int is_flat(const eg_strips *s, const eg_rect *q) {
 }
 
 static void run(const eg_strips *s, const eg_rect *q, float **p) {
+    int64_t rows = q->rows, columns = q->columns;
     enter(s, q, p);
-    if (s->form == EG_BY_BLOCK) run_by_block(s, q, p);
-    else if (q->rows > 1 && s->width == EG_STRIP && is_flat(s, q)) run_by_row(s, q, p, 1, q->rows * q->columns);
-    else run_by_row(s, q, p, q->rows, q->columns);
+    if (s->form == EG_BY_BLOCK) {
+        run_by_block(s, q, p);
+        return;
+    }
+    if (rows > 1 && s->width == EG_STRIP && is_flat(s, q)) columns *= rows, rows = 1;
+    if (s->plain && rows == 1 && columns <= s->width) { /* small nets live here */
+        const int64_t length[EG_LENGTHS] = { EG_BLOCK, columns, columns };
+        EACH(o, EG_DIRECT) p[s->operand[o].reg] = q->base[o];
+        execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
+    } else {
+        run_by_row(s, q, p, rows, columns);
+    }
 }
 
 /* Part 0 of a step finds its registers ready; one part has that scratch memory at a time. */
