@@ -8,7 +8,8 @@
  * is b - a.
  * (2) Merged factors are powers of two of one direction, so that only denormals, which fast mode flushes, could
  * tell.
- * (3) A sum of n copies is n * x, and x^2 is x * x, which are the better rounded ones.
+ * (3) A sum of n copies is n * x, and x^2 is x * x, which are the better rounded ones; a sum leaves out what is 0 for sure,
+ * which changes its order.
  * Never: 0 * x, x - x, x / x (infinities and NaN must come through), 1 / sqrt x, exp log x (rounding).
  * Needs: constants last in commutative ops (common). Keeps: bits as above. Breaks: nothing.
  */
@@ -460,6 +461,26 @@ static eg_value *mask_before_put(const call *c) {
     return stretched(c, make(c->graph, EG_OP_PUT_ALONG, masked, 2, &put->attr), y->shape);
 }
 
+static int is_padded(const eg_value *window) {
+    int64_t padding = 0;
+    for (int i = 0; i < EG_SPATIAL; i++) padding |= window->attr.window.low[i] | window->attr.window.high[i];
+    return padding != 0;
+}
+
+/* A sum over all pixels of what went to the places of a pool's largest elements: each has a place. */
+static eg_value *sum_of_put(const call *c) {
+    eg_value *y = c->in[0], *put = y->op == EG_OP_RESHAPE ? y->in[0] : y;
+    if (put->op != EG_OP_PUT_ALONG || !is_float(put)) return NULL;
+    const eg_value *places = put->in[1]->op == EG_OP_RESHAPE ? put->in[1]->in[0] : put->in[1];
+    int last = y->shape.rank - 1, channels = put->shape.rank - 1;
+    if (places->op != EG_OP_WINDOW_ARGMAX || is_padded(places) || put->attr.scatter.axis == channels) return NULL;
+    if (y->shape.dim[last] != put->shape.dim[channels] || reduces(c, last)) return NULL;
+    for (int i = 0; i < last; i++)
+        if (!reduces(c, i) && y->shape.dim[i] != 1) return NULL;
+    eg_attr all = { .reduce = { .mask = (1u << channels) - 1 } };
+    return stretched(c, make(c->graph, EG_OP_SUM, put->in, 1, &all), reduced_shape(c, y->shape));
+}
+
 /* ---- the table ----------------------------------------------------------------------------------------------- */
 
 #define RULES(...) (const rule[]) { __VA_ARGS__, NULL }
@@ -486,7 +507,7 @@ static const rule *const rules[EG_OP_COUNT] = {
     [EG_OP_PAD] = RULES(pad_nothing),
     [EG_OP_FLIP] = RULES(flip_nothing),
     [EG_OP_CONCAT] = RULES(concat_one, concat_flat),
-    [EG_OP_SUM] = RULES(reduce_nothing, reduce_less, sum_of_negated, sum_of_copies),
+    [EG_OP_SUM] = RULES(reduce_nothing, reduce_less, sum_of_negated, sum_of_copies, sum_of_put),
     [EG_OP_MAX] = RULES(reduce_nothing, reduce_less),
     [EG_OP_MIN] = RULES(reduce_nothing, reduce_less),
     [EG_OP_LOGSUMEXP] = RULES(reduce_nothing, reduce_less),

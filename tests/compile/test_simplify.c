@@ -223,6 +223,20 @@ static void a_mask_goes_before_the_places(void **state) {
     becomes("simplify", before, before);
 }
 
+/* The gradient of a bias before relu and max pooling: the sum of what the windows gave back. */
+static void a_sum_of_what_was_put_is_the_sum(void **state) {
+    (void)state;
+    static const char put[] = "%0 = input \"x\" : f32[2,4,4,3]\n%1 = input \"dy\" : f32[2,4,3]\n"
+                              "%2 = window_argmax %0 {size=[2,2], stride=[2,2]} : i32[2,2,2,3]\n"
+                              "%3 = reshape %2 : i32[2,4,3]\n%4 = put_along %1, %3 {axis=1, size=16} : f32[2,16,3]\n"
+                              "%5 = reshape %4 : f32[2,4,4,3]\n";
+    char before[1024];
+    snprintf(before, sizeof before, "%s%s", put, "%6 = sum %5 {axes=[0,1,2]} : f32[3]\nreturn %6\n");
+    becomes("simplify", before, "%0 = input \"dy\" : f32[2,4,3]\n%1 = sum %0 {axes=[0,1]} : f32[3]\nreturn %1\n");
+    snprintf(before, sizeof before, "%s%s", put, "%6 = sum %5 {axes=[1,2]} : f32[2,3]\nreturn %6\n");
+    becomes("simplify", before, before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arithmetic_with_neutral_elements),
@@ -237,6 +251,7 @@ int main(void) {
         cmocka_unit_test(reductions),
         cmocka_unit_test(stack_times_matrix_is_one_product),
         cmocka_unit_test(a_mask_goes_before_the_places),
+        cmocka_unit_test(a_sum_of_what_was_put_is_the_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
