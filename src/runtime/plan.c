@@ -260,16 +260,17 @@ static eg_status fill_constants(eg_cpu_run *run) {
 double eg_least_work_of_a_part = 2000;
 
 /* What one step leaves for the next has to travel when another core takes a part of either: .1 to .2 ns a byte,
- * measured on cores that share no L2. A program that passes much for the work it does is faster on its caller alone.
+ * measured on cores that share no L2. A program that passes much for the work it does is faster on its caller alone. What
+ * is larger than a core's own cache has left it by then anyway.
  * (New values of variables are read in a later run, by the part that wrote them.) */
 static int is_worth_cutting(const eg_cpu_run *run) {
-    const double nanoseconds_a_byte = .15;
+    const double nanoseconds_a_byte = .15, own_cache = 4 << 20;
     double work = 0, passed = 0;
     for (int i = 0; i < run->nstep; i++) work += run->step[i].work;
     for (int i = 0; i < run->nuse; i++) {
         const eg_storage *storage = &run->storage[run->use[i].storage];
-        if (run->use[i].write && storage->kind == EG_IN_ARENA && storage->same_as < 0)
-            passed += (double)storage->bytes;
+        double bytes = (double)storage->bytes;
+        if (run->use[i].write && storage->kind == EG_IN_ARENA && storage->same_as < 0 && bytes < own_cache) passed += bytes;
     }
     return eg_least_work_of_a_part <= 0 || work > nanoseconds_a_byte * passed;
 }
