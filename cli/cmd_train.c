@@ -84,7 +84,19 @@ static int read_options(int argc, char **argv, train_options *o, char **text) {
 
 /* ---- telling ------------------------------------------------------------------------------------------- */
 
-static void tell_data(const sets *s, const eg_model *model) {
+static void tell_class_weights(const train_options *o, const eg_data *data) {
+    double *weights;
+    char text[400] = "";
+    size_t used = 0;
+    if (training_class_weights(o->class_weights, data, &weights) >= 0) return;
+    for (int c = 0; c < eg_data_classes(data) && used < sizeof text - 40; c++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.20s %.4g", c ? ", " : "",
+                                 eg_data_class_name(data, c), weights[c]);
+    cli_tell("weights", "%s", text);
+    free(weights);
+}
+
+static void tell_data(const train_options *o, const sets *s, const eg_model *model) {
     const eg_data *d = s->train;
     const char *source = eg_data_source(s->whole);
     char shape[160], samples[200] = "", classes[40] = "", validation[40] = "", test[40] = "";
@@ -99,7 +111,9 @@ static void tell_data(const sets *s, const eg_model *model) {
              validation, test);
     if (training_is_table(d))
         cli_tell("task", "%s of '%s'", training_tasks[eg_data_task(d) - 1], eg_data_target_name(d));
-    cli_tell("scaling", "%s", eg_scaling_name(eg_model_scaling(model)));
+    cli_tell("scaling", "%s", o->scaling ? o->scaling : eg_scaling_name(eg_model_scaling(model)));
+    if (o->augment) cli_tell("augment", "%s", o->augment);
+    if (o->class_weights) tell_class_weights(o, d);
 }
 
 static void tell_recipe(const train_options *o, const char *chosen) {
@@ -118,7 +132,7 @@ static void tell_recipe(const train_options *o, const char *chosen) {
 
 static void tell(const train_options *o, const sets *s, const eg_model *model, const char *chosen) {
     if (o->quiet) return;
-    tell_data(s, model);
+    tell_data(o, s, model);
     tell_recipe(o, chosen);
     char *summary = eg_model_summary(model);
     if (summary) fprintf(stderr, "\n%s\n", summary);

@@ -150,9 +150,32 @@ static eg_data *some_rows(const eg_data *data) {
     return eg_data_take(data, rows, n);
 }
 
+/* (x - shift) M of the model's own state; NULL without memory. */
+static eg_tensor *turn(const eg_state *state, const eg_tensor *x, int64_t rows) {
+    eg_shape of = eg_state_shape(state, eg_state_find(state, "preprocess/matrix"));
+    int64_t d = of.dim[0], k = of.dim[1];
+    float *m = malloc((size_t)(d * k + d) * sizeof *m), *shift = m + d * k;
+    eg_tensor *in = eg_tensor_copy(x, EG_F32), *y = m && in ? eg_tensor_new(EG_F32, EG_SHAPE(rows, k)) : NULL;
+    if (y && (eg_state_read(state, "preprocess/matrix", m, (size_t)(d * k) * sizeof *m) != EG_OK ||
+              eg_state_read(state, "preprocess/shift", shift, (size_t)d * sizeof *m) != EG_OK))
+        eg_tensor_free(y), y = NULL;
+    for (int64_t i = 0; y && i < rows * k; i++) {
+        const float *row = (const float *)eg_tensor_data(in) + i / k * d;
+        double sum = 0;
+        for (int64_t j = 0; j < d; j++) sum += ((double)row[j] - (double)shift[j]) * (double)m[j * k + i % k];
+        ((float *)eg_tensor_data(y))[i] = (float)sum;
+    }
+    eg_tensor_free(in);
+    free(m);
+    return y;
+}
+
 /* Preprocessed as the model does it; NULL where it cannot be done again (a table with gaps, which the model fills).
  */
-static eg_tensor *preprocess(const eg_model *model, const eg_data *train, const eg_data *some) {
+static eg_tensor *preprocess(eg_model *model, const eg_data *train, const eg_data *some) {
+    const eg_state *state = eg_model_state(model);
+    if (eg_state_find(state, "preprocess/fill") >= 0) return NULL;
+    if (eg_state_find(state, "preprocess/matrix") >= 0) return turn(state, eg_data_x(some), eg_data_rows(some));
     eg_preprocess *fitted = eg_preprocess_fit(eg_model_scaling(model), train);
     eg_tensor *x = fitted ? eg_preprocess_apply(fitted, eg_data_x(some)) : NULL;
     eg_preprocess_free(fitted);

@@ -8,12 +8,6 @@
 #include "training.h"
 
 const char *const training_tasks[] = { "classification", "regression", NULL };
-const char *const training_scalings[] = {
-#define SCALING_NAME(NAME, name, formula) name,
-    EG_SCALING_LIST(SCALING_NAME)
-#undef SCALING_NAME
-        NULL
-};
 const char *const training_units[] = { "characters", "words", NULL };
 const char *const training_reductions[] = { "mean", "sum", NULL };
 const char *const training_dialects[] = { "keras", "torch", "keras2", NULL };
@@ -25,8 +19,6 @@ const char *const training_schedules[] = {
 #undef NAME
         NULL
 };
-
-const char *const training_missing[] = { "error", "mean", "median", "frequent", NULL };
 
 /* An option's number for a struct in which 0 means "the default". */
 static double given(double value) { return isnan(value) ? 0 : value == 0 ? EG_ZERO : value; }
@@ -129,18 +121,34 @@ static int check_share(const char *name, double share) {
     return cli_error(CLI_USAGE, "train: --%s takes a share from 0 to below 1, not %g", name, share);
 }
 
+/* Said now, so that it can be relied on later. */
+static int check_texts(const train_options *o, const eg_data *data) {
+    eg_scaling kind;
+    eg_scaling_opt opt;
+    eg_augment augment;
+    double *weights = NULL;
+    int code = training_scaling(o->scaling, &kind, &opt);
+    if (code < 0) code = training_augment(o->augment, &augment);
+    if (code < 0) code = training_class_weights(o->class_weights, data, &weights);
+    free(weights);
+    return code;
+}
+
 int training_open(train_options *o, sets *s) {
-    int code = check_share("validation", o->validation);
+    eg_missing missing;
+    int indicate, code = check_share("validation", o->validation);
     if (code < 0) code = check_share("test-share", o->test_share);
+    if (code < 0) code = training_missing(o->missing, &missing, &indicate);
     if (code >= 0) return code;
     eg_text_opt text = { .column = o->text, .unit = (eg_token_unit)cli_or(o->unit, o->text ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER),
                          .steps = cli_or(o->length, 0), .most = cli_or(o->most, 0) };
     s->whole = eg_data_open(cli_plain_source(o->data), NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
                             .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1,
-                            .missing = (eg_missing)cli_or(o->missing, EG_MISSING_ERROR), .text = text);
+                            .missing = missing, .indicate_missing = indicate, .text = text);
     s->whole = cli_shuffled(s->whole, o->data);
     if (!s->whole || eg_data_status(s->whole) != EG_OK) return cli_data_error(s->whole);
     if (!eg_data_y(s->whole)) return cli_error(CLI_BAD_DATA, "%s: there are no targets to learn", o->data);
+    if ((code = check_texts(o, s->whole)) >= 0) return code;
     s->chose_test = isnan(o->test_share) && !o->test && o->test_last == CLI_ABSENT && training_is_table(s->whole);
     if (s->chose_test) o->test_share = .2;
     if ((code = split_test(o, s)) >= 0) return code;
@@ -303,10 +311,10 @@ static int make_recipe(const train_options *o, int classes, eg_recipe *r) {
                       .l1 = or_zero(o->l1),
                       .l2 = or_zero(o->l2),
                       .huber_delta = given(o->delta),
-                      .scaling = (eg_scaling)cli_or(o->scaling, EG_SCALING_AUTO),
                       .reduction = (eg_reduction_kind)cli_or(o->reduction, EG_REDUCTION_MEAN),
                       .dialect = (eg_dialect)cli_or(o->dialect, EG_KERAS) };
     int code = read_metrics(o, classes, r->metrics);
+    if (code < 0) code = training_scaling(o->scaling, &r->scaling, &r->scaling_opt);
     if (code < 0 && o->loss && eg_loss_named(o->loss, &r->loss) != EG_OK) code = cli_fail(eg_error_status());
     if (code >= 0) return code;
     r->optimizer = make_optimizer(o, r->dialect);
@@ -337,8 +345,17 @@ static int reuse(const train_options *o, eg_model *model) {
     return CLI_GO_ON;
 }
 
+/* What the network takes: a sample, or the directions that are kept of it. */
+static eg_shape input_shape(const train_options *o, const eg_data *data) {
+    eg_scaling kind;
+    eg_scaling_opt opt;
+    eg_shape sample = eg_data_sample_shape(data);
+    int narrows = training_scaling(o->scaling, &kind, &opt) < 0 && (kind == EG_SCALING_PCA || kind == EG_SCALING_WHITEN);
+    return narrows && opt.components > 0 && opt.components < eg_shape_size(sample) ? EG_SHAPE(opt.components) : sample;
+}
+
 int training_model(const train_options *o, const eg_data *data, eg_model **out) {
-    eg_model *model = *out = eg_model_parse(eg_data_sample_shape(data), o->net);
+    eg_model *model = *out = eg_model_parse(input_shape(o, data), o->net);
     if (!model) return cli_no_memory();
     if (eg_model_status(model) != EG_OK) return net_error(model);
     eg_init init;
@@ -364,10 +381,14 @@ static int add_callbacks(const train_options *o, const eg_callback *given, int n
 
 enum { GIVEN_CALLBACKS = 8, OWN_CALLBACKS = 4 };
 
-/* What fit and the search for its rate are told alike. */
-static eg_fit_opt fit_options(const train_options *o, const eg_data *validation) {
+/* What fit and the search for its rate are told alike; `weights` are class weights or NULL. */
+static eg_fit_opt fit_options(const train_options *o, const eg_data *validation, const double *weights) {
+    eg_augment augment;
+    training_augment(o->augment, &augment);
     return (eg_fit_opt){ .size_ = sizeof(eg_fit_opt),
                          .validation = validation,
+                         .class_weights = weights,
+                         .augment = augment,
                          .epochs = (int)o->epochs,
                          .batch = o->batch,
                          .shuffle = (eg_shuffle)cli_or(o->shuffle, EG_SHUFFLE_EACH_EPOCH),
@@ -397,7 +418,10 @@ static void tell_rates(const eg_rate_search *found) {
 
 eg_status training_rate(train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
                         eg_rate_search *found) {
-    eg_status status = eg_model_find_rate_(model, train, fit_options(o, validation), found);
+    double *weights;
+    if (training_class_weights(o->class_weights, train, &weights) >= 0) return EG_E_MEMORY;
+    eg_status status = eg_model_find_rate_(model, train, fit_options(o, validation, weights), found);
+    free(weights);
     if (!o->quiet && found->n) tell_rates(found);
     if (status == EG_OK) o->lr = found->lr;
     return status;
@@ -406,13 +430,16 @@ eg_status training_rate(train_options *o, eg_model *model, const eg_data *train,
 eg_status training_fit(const train_options *o, eg_model *model, const eg_data *train, const eg_data *validation,
                        const eg_callback *callbacks, int n) {
     eg_callback all[GIVEN_CALLBACKS + OWN_CALLBACKS] = { 0 };
-    eg_fit_opt opt = fit_options(o, validation);
+    double *weights;
+    if (training_class_weights(o->class_weights, train, &weights) >= 0) return EG_E_MEMORY;
+    eg_fit_opt opt = fit_options(o, validation, weights);
     opt.callbacks = all;
     opt.n_callbacks = add_callbacks(o, callbacks, n, all);
     opt.progress = o->quiet ? NULL : stderr;
     opt.checkpoint = o->checkpoint && !o->dry_run ? o->out : NULL;
     opt.resume = o->resume;
     eg_status status = eg_model_fit_(model, train, opt);
+    free(weights);
     for (int i = n; i < opt.n_callbacks; i++) eg_callback_free(&all[i]);
     return status;
 }

@@ -10,10 +10,10 @@
 
 typedef struct train_options {
     const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config, *log, *tensorboard,
-        *plot, *from;
+        *plot, *from, *scaling, *missing, *augment, *class_weights;
     double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
         validation, test_share, tolerance, delta, schedule_factor, schedule_every, schedule_end, warm_up;
-    int64_t task, scaling, reduction, dialect, shuffle, schedule, missing; /* words */
+    int64_t task, reduction, dialect, shuffle, schedule; /* words */
     const char *text;
     int64_t unit, length, most; /* of texts in a column */
     int64_t batch, epochs, seed, threads, test_last, steps, early_stopping, plateau;
@@ -22,10 +22,17 @@ typedef struct train_options {
 } train_options;
 
 /* Words in the order of their enums (tasks from 1). */
-extern const char *const training_tasks[], *const training_scalings[];
+extern const char *const training_tasks[];
 extern const char *const training_units[], *const training_reductions[], *const training_dialects[];
 extern const char *const training_rates[]; /* "auto": lr is HUGE_VAL until it is found */
-extern const char *const training_shuffles[], *const training_schedules[], *const training_missing[];
+extern const char *const training_shuffles[], *const training_schedules[];
+
+/* What the texts of --scaling, --missing, --augment and --class-weights mean (preparation.c); NULL: the default.
+ * CLI_GO_ON or CLI_USAGE. The weights, one for each class, are the caller's to free; NULL without. */
+int training_scaling(const char *text, eg_scaling *kind, eg_scaling_opt *opt);
+int training_missing(const char *text, eg_missing *kind, int *indicate);
+int training_augment(const char *text, eg_augment *out);
+int training_class_weights(const char *text, const eg_data *data, double **out);
 
 /* "key=value" of --set over the settings. */
 int training_set(train_options *o, const char *pair);

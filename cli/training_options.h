@@ -19,12 +19,18 @@
       .help = "hold out a random share as the test set (CSV default: 0.2)" },
     { "validation", 'v', CLI_REAL, FIELD(validation), "SHARE",
       .help = "hold out a random share of the training rows, and score it after each epoch" },
-    { "scaling", 0, CLI_WORD, FIELD(scaling), "KIND",
-      .help = "how samples are preprocessed; fitted to the training rows, stored in the model",
-      .words = training_scalings },
-    { "missing", 0, CLI_WORD, FIELD(missing), "KIND",
-      .help = "CSV: what fills a gap: error (none does; the default), or the column's mean, median or frequent value",
-      .words = training_missing },
+    { "scaling", 0, CLI_TEXT, FIELD(scaling), "KIND",
+      .help = "how samples are preprocessed, fitted to the training rows and stored in the model: none, bytes, "
+              "standardise, min_max, robust, quantile [POINTS], quantile_normal, pca [K] [variance=SHARE], whiten, zca "
+              "[epsilon=X]; before the last three others, e.g. 'standardise; pca 10'" },
+    { "missing", 0, CLI_TEXT, FIELD(missing), "KIND",
+      .help = "CSV: what fills a gap: error (none does; the default), or the column's mean, median or frequent value; "
+              "'median indicate' also adds a feature that is 1 where there was one" },
+    { "augment", 0, CLI_TEXT, FIELD(augment), "CHANGES",
+      .help = "change training samples at random in each epoch, e.g. 'shift 2 rotate 10 flip noise .1' (pixels, "
+              "degrees, left and right, deviation)" },
+    { "class-weights", 0, CLI_TEXT, FIELD(class_weights), "WEIGHTS",
+      .help = "balanced, or CLASS=WEIGHT,...: how much the rows of a class count in the loss" },
     { "text", 0, CLI_TEXT, FIELD(text), "COLUMN",
       .help = "CSV: samples are the texts of this column, as numbers of a vocabulary, 0 in front of short ones" },
     { "unit", 0, CLI_WORD, FIELD(unit), "UNIT", .help = "tokens of --text: characters or words (default)",

@@ -163,6 +163,7 @@ typedef struct eg_scaling_opt {
     double variance;    /* the fewest that hold this share of the variance (and at most `components`); 0: all */
     double epsilon;     /* whiten, zca: added to the variances (1e-5; EG_ZERO: none) */
     int quantiles;      /* quantile: points of the table (100, but no more than rows) */
+    eg_scaling first;   /* pca, whiten, zca: their directions are those of data that are standardised, min_max or robust */
 } eg_scaling_opt;
 
 /* A fitted scaling of any kind, to use by itself; eg_model_fit makes its own and keeps it in the model. */

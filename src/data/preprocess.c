@@ -4,7 +4,8 @@
  * model keeps the same tensors as variables and builds the same formulas into its graph (train/prepare.c).
  *
  *     two numbers per element   y_j = (x_j - shift_j) scale_j
- *     one matrix                y = (x - shift) M,  M [d,k]: U, or U L^-1/2, or U L^-1/2 U' with the covariance U L U'
+ *     one matrix                y = (x - shift) M,  M [d,k]: U, or U L^-1/2, or U L^-1/2 U' with the covariance U L U';
+ *                               of elements that are scaled first by S: the same of S cov S, behind S
  *     percentiles               y_j = mean over segments of clip((x_j - low) / (high - low), 0, 1)
  *
  * Sums run over the rows in order: no thread, no other result.
@@ -67,6 +68,20 @@ static void find_covariance(eg_elements x, int64_t n, int64_t d, const double *m
         for (int64_t j = i; j < d; j++) out[j * d + i] = out[i * d + j] /= (double)n;
 }
 
+/* Elements that are scaled first, x' = (x - a) s: their covariance is s_i s_j times that of x. Writes s, 1 without. */
+static eg_status find_first(const eg_data *data, eg_scaling first, int64_t d, double *scale, double *covariance) {
+    for (int64_t j = 0; j < d; j++) scale[j] = 1;
+    if (first == EG_SCALING_AUTO || first == EG_SCALING_NONE) return EG_OK;
+    float *numbers = eg_alloc((size_t)(2 * d) * sizeof *numbers);
+    if (!numbers) return EG_E_MEMORY;
+    eg_status status = eg_scaling_fit(first, data, numbers, numbers + d, NULL);
+    for (int64_t j = 0; status == EG_OK && j < d; j++) scale[j] = (double)numbers[d + j];
+    eg_free(numbers);
+    for (int64_t i = 0; i < d; i++)
+        for (int64_t j = 0; j < d; j++) covariance[i * d + j] *= scale[i] * scale[j];
+    return status;
+}
+
 static int64_t count_components(const double *values, int64_t d, eg_scaling_opt opt) {
     int64_t most = opt.components > 0 ? opt.components : d, k = 0;
     double total = 0, held = 0;
@@ -76,9 +91,9 @@ static int64_t count_components(const double *values, int64_t d, eg_scaling_opt 
     return k;
 }
 
-/* U, U L^-1/2 or U L^-1/2 U': values [d] and vectors [d,d] (rows) into m [d, k] or [d, d]. */
-static void fill_matrix(eg_scaling kind, const double *values, const double *vectors, int64_t d, int64_t k,
-                        double epsilon, float *m) {
+/* S U, S U L^-1/2 or S U L^-1/2 U': values [d], vectors [d,d] (rows) and S's diagonal [d] into m [d, k] or [d, d]. */
+static void fill_matrix(eg_scaling kind, const double *values, const double *vectors, const double *scale, int64_t d,
+                        int64_t k, double epsilon, float *m) {
     int64_t width = kind == EG_SCALING_ZCA ? d : k;
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = 0; j < width; j++) {
@@ -87,12 +102,12 @@ static void fill_matrix(eg_scaling kind, const double *values, const double *vec
                 sum += vectors[c * d + i] * vectors[c * d + j] / sqrt(fmax(0, values[c]) + epsilon);
             if (kind == EG_SCALING_WHITEN) sum = vectors[j * d + i] / sqrt(fmax(0, values[j]) + epsilon);
             if (kind == EG_SCALING_PCA) sum = vectors[j * d + i];
-            m[i * width + j] = (float)sum;
+            m[i * width + j] = (float)(scale[i] * sum);
         }
 }
 
 static eg_status keep_directions(eg_preprocess *p, const double *mean, const double *values, const double *vectors,
-                                 eg_scaling_opt opt) {
+                                 const double *scale, eg_scaling_opt opt) {
     int64_t d = p->width, k = count_components(values, d, opt);
     double epsilon = opt.epsilon == EG_ZERO ? 0 : opt.epsilon > 0 ? opt.epsilon : 1e-5;
     p->part[SHIFT] = eg_tensor_new(EG_F32, p->sample);
@@ -104,7 +119,7 @@ static eg_status keep_directions(eg_preprocess *p, const double *mean, const dou
                        eg_scaling_name(p->kind), (long long)k);
     for (int64_t j = 0; j < d; j++) ((float *)eg_tensor_data(p->part[SHIFT]))[j] = (float)mean[j];
     for (int64_t j = 0; j < k; j++) ((float *)eg_tensor_data(p->part[VARIANCE]))[j] = (float)fmax(0, values[j]);
-    fill_matrix(p->kind, values, vectors, d, k, epsilon, eg_tensor_data(p->part[MATRIX]));
+    fill_matrix(p->kind, values, vectors, scale, d, k, epsilon, eg_tensor_data(p->part[MATRIX]));
     return EG_OK;
 }
 
@@ -116,14 +131,16 @@ static eg_status fit_matrix(eg_preprocess *p, const eg_data *data, eg_scaling_op
     if (opt.components < 0 || opt.components > d)
         return eg_fail(EG_E_ARGUMENT, "%s of samples with %lld elements cannot keep %lld components",
                        eg_scaling_name(p->kind), (long long)d, (long long)opt.components);
-    double *room = eg_alloc((size_t)(2 * d * d + (2 + TOGETHER) * d) * sizeof *room);
+    double *room = eg_alloc((size_t)(2 * d * d + (3 + TOGETHER) * d) * sizeof *room);
     if (!room) return EG_E_MEMORY;
-    double *vectors = room + d * d, *mean = vectors + d * d, *values = mean + d, *rows = values + d;
+    double *vectors = room + d * d, *mean = vectors + d * d, *values = mean + d, *scale = values + d;
+    double *rows = scale + d;
     eg_elements x = eg_elements_of(eg_data_x(data));
     find_mean(x, eg_data_rows(data), d, mean);
     find_covariance(x, eg_data_rows(data), d, mean, rows, room);
-    eg_status status = eg_symmetric_eigen(d, room, values, vectors);
-    if (status == EG_OK) status = keep_directions(p, mean, values, vectors, opt);
+    eg_status status = find_first(data, opt.first, d, scale, room);
+    if (status == EG_OK) status = eg_symmetric_eigen(d, room, values, vectors);
+    if (status == EG_OK) status = keep_directions(p, mean, values, vectors, scale, opt);
     eg_free(room);
     return status;
 }

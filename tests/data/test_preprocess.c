@@ -4,6 +4,7 @@
  * against NumPy and scikit-learn on the same five to ten rows.
  */
 #include <math.h>
+#include <string.h>
 #include <elegans.h>
 #include "base/rng.h"
 #include "data/eigen.h"
@@ -163,6 +164,37 @@ static void test_whitened_covariance(void **state) {
 }
 
 /* scikit-learn's QuantileTransformer, ties included. */
+/* "standardise; pca" is PCA of what standardise gives; whiten and zca too, and robust before them. */
+static void test_scaled_first(void **state) {
+    (void)state;
+    static const eg_scaling firsts[] = { EG_SCALING_STANDARDISE, EG_SCALING_ROBUST, EG_SCALING_MIN_MAX };
+    static const eg_scaling kinds[] = { EG_SCALING_PCA, EG_SCALING_WHITEN, EG_SCALING_ZCA };
+    eg_data *data = table(five, 5, 2);
+    for (int i = 0; i < 9; i++) {
+        eg_preprocess *one = eg_preprocess_fit(kinds[i % 3], data, .first = firsts[i / 3]);
+        eg_preprocess *scaler = eg_preprocess_fit(firsts[i / 3], data);
+        eg_tensor *scaled = eg_preprocess_apply(scaler, eg_data_x(data));
+        eg_data *between = eg_data_from(scaled, NULL, 0);
+        eg_preprocess *turner = eg_preprocess_fit(kinds[i % 3], between);
+        eg_tensor *have = eg_preprocess_apply(one, eg_data_x(data)), *want = eg_preprocess_apply(turner, scaled);
+        for (int k = 0; k < 10; k++) {
+            double a = (double)((const float *)eg_tensor_data(have))[k];
+            double b = (double)((const float *)eg_tensor_data(want))[k];
+            assert_true(fabs(a - b) < 2e-5);
+        }
+        eg_tensor_free(have);
+        eg_tensor_free(want);
+        eg_preprocess_free(turner);
+        eg_data_free(between);
+        eg_tensor_free(scaled);
+        eg_preprocess_free(scaler);
+        eg_preprocess_free(one);
+    }
+    assert_null(eg_preprocess_fit(EG_SCALING_PCA, data, .first = EG_SCALING_QUANTILE));
+    assert_non_null(strstr(eg_error(), "quantile"));
+    eg_data_free(data);
+}
+
 static void test_quantiles(void **state) {
     (void)state;
     eg_data *data = table((float[]){ 1, 2, 2, 2, 5, 7, 7, 9, 10, 30 }, 10, 1);
@@ -247,7 +279,7 @@ int main(void) {
         cmocka_unit_test(test_random_matrices), cmocka_unit_test(test_a_nan_ends),
         cmocka_unit_test(test_robust),          cmocka_unit_test(test_pca),
         cmocka_unit_test(test_whitening),       cmocka_unit_test(test_whitened_covariance),
-        cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_normal_quantile),
+        cmocka_unit_test(test_scaled_first), cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_normal_quantile),
         cmocka_unit_test(test_mistakes),        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
