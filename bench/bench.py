@@ -3,7 +3,7 @@
 """Measures elegans beside its peers in one job and writes a table.
 
 usage: bench.py BUILD [--only WORDS] [--sides NAMES] [--threads 1,2] [--rounds N] [--milliseconds N] [--peers FOLDER] [--lock FILE] [--fifo N]
-                [--markdown FILE] [--json FILE]
+                [--markdown FILE] [--json FILE] [--into FILE] [--readme FILE] [--from FILE]
 
 Every side is a process of its own that stays warm; all are asked to do the same work of works.txt in turn, A B A B ...: a figure is the median
 over the rounds of a side's own medians, a ratio is elegans' time over the peer's, round by round, as median and range: below 1 elegans is
@@ -19,20 +19,24 @@ import functools
 import json
 import os
 import platform
+import random
 import select
 import shlex
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PREPARE_SECONDS, RUN_SECONDS, LONGEST_SECONDS = 300, 60, 20
+NUMBERS = 65536  # of the works of kind map
 GROUPS = [
     ("gemm", "Products"), ("conv", "Convolutions, batch 64"), ("step", "Training steps"), ("build", "Building a program"),
-    ("predict", "Predictions"), ("map", "Functions, 65,536 floats"), ("update", "Updates"), ("read", "Reading"), ("end", "From start to end"),
+    ("predict", "Predictions"), ("map", f"Functions of {NUMBERS:,} floats, time for each"), ("update", "Updates"), ("read", "Reading"), ("end", "From start to end"),
 ]
 
 
@@ -66,7 +70,7 @@ class Side:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**clean, "OMP_NUM_THREADS": str(threads), "EG_THREADS": str(threads), **environment},
             preexec_fn=lambda: at_start(cpus, niceness))
-        self.name = os.path.basename(command[-2] if command[-1].isdigit() else command[0])
+        self.name = os.path.basename(next((word for word in command if word.endswith(".py")), command[0]))
 
     def ask(self, request, seconds):
         if not self.process:
@@ -106,7 +110,7 @@ def all_python_sides(peers):
     python, found = os.path.join(peers, "bin", "python"), []
     shim = os.path.join(peers, "mkl.so")
     if os.path.exists(python):
-        for script, module in (("peer_torch.py", "torch"), ("peer_jax.py", "jax"), ("peer_keras.py", "tensorflow"), ("peer_sklearn.py", "sklearn")):
+        for script, module in (("peer_torch.py", "torch"), ("peer_jax.py", "jax"), ("peer_keras.py", "tensorflow"), ("peer_sklearn.py", "sklearn"), ("peer_files.py", "pandas")):
             if os.path.exists(os.path.join(HERE, script)) and imports(python, module):
                 preload = {"LD_PRELOAD": shim} if module == "torch" and os.path.exists(shim) else {}
                 found.append(([python, os.path.join(HERE, script)], preload))
@@ -195,8 +199,9 @@ def end_commands(line, options, threads, folder):
     words = [word.format(data=data, out=os.path.join(folder, "model")) for word in shlex.split(command)]
     commands = {"elegans": ([os.path.join(options.build, "elegans"), *words, "--threads", str(threads)], {})}
     for python_command, environment in python_sides(options):
-        module = {"peer_torch.py": "torch", "peer_jax.py": "jax", "peer_keras.py": "tensorflow", "peer_sklearn.py": "sklearn"}[os.path.basename(python_command[1])]
-        if module == "sklearn" and task == "mnist":
+        modules = {"peer_torch.py": "torch", "peer_jax.py": "jax", "peer_keras.py": "tensorflow", "peer_sklearn.py": "sklearn"}
+        module = modules.get(os.path.basename(python_command[1]))
+        if not module or (module == "sklearn" and task == "mnist"):
             continue  # it has no RMSprop
         name = module + " (Debian)" if python_command[0] == "/usr/bin/python3" else module
         commands[name] = ([python_command[0], os.path.join(HERE, "peer_ends.py"), module, task, data, os.path.join(folder, module), str(threads)], environment)
@@ -244,12 +249,44 @@ def measure_end(line, threads, options):
     return figures, why
 
 
+# ---- files to read --------------------------------------------------------------------------------------------------
+
+
+def png_of(rows):
+    """A grey image."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def make_files(folder):
+    """idx/, table.csv and png/CLASS/, with random contents."""
+    draw = random.Random(1)
+    os.mkdir(os.path.join(folder, "idx"))
+    with open(os.path.join(folder, "idx", "train-images-idx3-ubyte"), "wb") as file:
+        file.write(struct.pack(">IIII", 0x803, 10000, 28, 28) + draw.randbytes(10000 * 784))
+    with open(os.path.join(folder, "idx", "train-labels-idx1-ubyte"), "wb") as file:
+        file.write(struct.pack(">II", 0x801, 10000) + bytes(i % 10 for i in range(10000)))
+    with open(os.path.join(folder, "table.csv"), "w", encoding="utf-8") as file:
+        file.write(",".join(f"x{i}" for i in range(20)) + ",kind\n")
+        for i in range(10000):
+            file.write(",".join(f"{draw.gauss(0, 10):.4f}" for _ in range(20)) + f",kind{i % 5}\n")
+    for i in range(1000):
+        os.makedirs(os.path.join(folder, "png", str(i % 10)), exist_ok=True)
+        with open(os.path.join(folder, "png", str(i % 10), f"{i}.png"), "wb") as file:
+            file.write(png_of([draw.randbytes(28) for _ in range(28)]))
+
+
 def measure_all(options):
     """A list of {"kind", "name", "threads", "sides": {...}, "not": {...}}."""
-    results = []
+    results, files = [], tempfile.TemporaryDirectory()
+    make_files(files.name)
     for threads in [int(n) for n in options.threads.split(",")]:
         sides = [Side([*command, str(threads)], threads, environment, -10 if options.fifo else 0) for command, environment in side_commands(options)]
         for kind, name, line in works_of(options.only):
+            line = line.replace("{files}", files.name)
             start = time.time()
             figures, why = measure_end(line, threads, options) if kind == "end" else measure_work(line, sides, options)
             results.append({"kind": kind, "name": name, "threads": threads, "sides": figures, "not": why})
@@ -305,8 +342,8 @@ def facts_of(options, limits):
         join = of.get("fork and join", 0)
         lines.append(
             f"limits measured in this job, {threads} thread{'s' if threads > 1 else ''}: {of.get('FMA, float32', 0) / 1e9:.0f} GFLOP/s of multiply-adds in registers; "
-            f"memory: read {of.get('memory, read', 0) / 1e9:.0f} GB/s, copied {of.get('memory, copy', 0) / 1e9:.0f} GB/s (read + written); "
-            f"fork and join of threads {join:.2f} us")
+            f"memory: read {of.get('memory, read', 0) / 1e9:.0f} GB/s, copied {of.get('memory, copy', 0) / 1e9:.0f} GB/s (read + written)"
+            + (f"; fork and join of threads {join:.2f} us" if threads > 1 else ""))
     sizes = {name: stripped_size(os.path.join(options.build, name)) for name in ("libelegans.so", "elegans")}
     lines.append(f"start-up of the command {start_up(options.build):.1f} ms; stripped, the library has {sizes['libelegans.so'] / 1000:.0f} KB, the command {sizes['elegans'] / 1000:.0f} KB")
     return lines
@@ -321,15 +358,20 @@ def microseconds(value):
     return f"{value:.3g} us" if value < 1000 else f"{value / 1000:.3g} ms" if value < 1e6 else f"{value / 1e6:.3g} s"
 
 
+def short(number):
+    return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"
+
+
 def ranged(values):
     """12.3 us (12.1-12.9), in one unit."""
     middle = statistics.median(values)
-    unit, size = next((u, s) for u, s in (("ns", 1e-3), ("us", 1), ("ms", 1e3), ("s", 1e6)) if middle < 1000 * s or u == "s")
-    return f"{middle / size:.3g} {unit} ({min(values) / size:.3g}-{max(values) / size:.3g})"
+    unit, size = next((u, s) for u, s in (("ns", 1e-3), ("us", 1), ("ms", 1e3), ("s", 1e6)) if middle < 999.5 * s or u == "s")
+    return f"{short(middle / size)} {unit} ({short(min(values) / size)}-{short(max(values) / size)})"
 
 
 def spread(values):
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+    form = ".2f" if statistics.median(values) >= 0.095 else ".2g"
+    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
 
 
 def own_of(result):
@@ -337,37 +379,48 @@ def own_of(result):
     return own["us"] if own else None
 
 
-def ratios(result):
-    """[(peer, its median, [ratio of each round])], the peer's best side first."""
-    own = own_of(result)
-    peers = [(name, f["us"]) for name, f in result["sides"].items() if name != "elegans"]
-    return [(name, statistics.median(us), [a / b for a, b in zip(own, us)]) for name, us in sorted(peers, key=lambda p: statistics.median(p[1]))]
+def ratios_of(result, peer):
+    """elegans' time over the peer's in each round; none where one has no time."""
+    return [a / b for a, b in zip(own_of(result) or [], result["sides"].get(peer, {"us": []})["us"])]
 
 
-def megabytes(figure, before=""):
-    return f"{before}{figure['memory'] / 1e6:.0f} MB" if figure.get("memory") else ""
+def megabytes(figure):
+    return f", {figure['memory'] / 1e6:.0f} MB" if figure.get("memory") else ""
+
+
+def peers_of(results):
+    """Whoever did one of these works, in the order of their first."""
+    return [name for name in dict.fromkeys(name for r in results for name in r["sides"]) if name != "elegans"]
+
+
+def each_of(result):
+    """A function's time for one number."""
+    if result["kind"] != "map":
+        return result
+    return {**result, "sides": {name: {**f, "us": [us / NUMBERS for us in f["us"]]} for name, f in result["sides"].items()}}
+
+
+def row_of(result, limits, peers):
+    own, sides = own_of(result), result["sides"]
+    median, done = statistics.median(own), sides["elegans"]["flops"]
+    peak = limits.get(result["threads"], {}).get("FMA, float32")
+    row = [result["name"], str(result["threads"]), ranged(own) + megabytes(sides["elegans"])]
+    row.append(f"{done / median * 1e6 / peak:.0%}" if done > 1e4 and peak else "")
+    best = min((name for name in peers if name in sides), key=lambda name: statistics.median(sides[name]["us"]), default=None)
+    row.append(f"{microseconds(statistics.median(sides[best]['us']))}, {best}{megabytes(sides[best])}" if best else "")
+    return row + [spread(ratios_of(result, peer)) if peer in sides else "" for peer in peers]
 
 
 def rows_of(results, limits):
-    rows = []
-    for result in results:
-        own = own_of(result)
-        if not own:
-            continue
-        median, done = statistics.median(own), result["sides"]["elegans"]["flops"]
-        peak = limits.get(result["threads"], {}).get("FMA, float32")
-        share = f"{done / median * 1e6 / peak:.0%}" if done > 1e4 and peak else ""
-        head = [result["name"], str(result["threads"]), ranged(own), share]
-        if result["kind"] == "end":
-            head[3] = megabytes(result["sides"]["elegans"])
-        for i, (peer, theirs, ratio) in enumerate(ratios(result)):
-            rows.append((head if i == 0 else [""] * 4) + [peer, microseconds(theirs) + megabytes(result["sides"][peer], ", "), spread(ratio)])
-        if not result["sides"].keys() - {"elegans"}:
-            rows.append(head + ["", "", ""])
-    return rows
+    results = [each_of(r) for r in results if own_of(r)]
+    peers = peers_of(results)
+    head = ["work", "threads", "elegans (range)", "of FMA peak", "fastest peer"] + [f"elegans / {peer}" for peer in peers]
+    return [head] + [row_of(r, limits, peers) for r in results] if results else []
 
 
 def table(rows):
+    columns = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    rows = [[row[i] for i in columns] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
@@ -379,7 +432,7 @@ def not_offered(results):
     reasons = {}
     for r in results:
         for side, why in r["not"].items():
-            if r["kind"] != "limit" and side.startswith("peer") and "only" not in why and "not one of its works" not in why:
+            if r["kind"] != "limit" and side != "bench_limits" and "only" not in why and "not one of its works" not in why:
                 reasons.setdefault((side, why), []).append(f"{r['name']} ({r['threads']})")
     return [f"- {side}: {', '.join(dict.fromkeys(names))}: {why}" for (side, why), names in reasons.items()]
 
@@ -389,12 +442,43 @@ def markdown(results, facts):
     for kind, title in GROUPS:
         rows = rows_of([r for r in results if r["kind"] == kind], limits)
         if rows:
-            head = ["work", "threads", "elegans (range)", "peak memory" if kind == "end" else "of FMA peak", "peer", "its time", "elegans / peer"]
-            parts.append(f"### {title}\n\n" + table([head, *rows]))
+            parts.append(f"### {title}\n\n" + table(rows))
     missing = not_offered(results)
     if missing:
         parts.append("### Not offered, or not working\n\n" + "\n".join(missing))
     return "\n\n".join(parts) + "\n"
+
+
+SHOWN = [  # in the README, on so many threads
+    ("step", "MNIST 784-512-10, RMSprop", (1, 2)), ("step", "LeNet-5", (1, 2)), ("step", "CIFAR-shaped CNN", (1, 2)), ("step", "simple RNN 128", (1, 2)),
+    ("step", "LSTM 128", (1, 2)), ("step", "GRU 128", (1, 2)), ("step", "transformer block 128", (1, 2)), ("step", "4-16-3, batch 32, Adam", (1,)),
+    ("step", "2-100-3, batch 300", (1,)), ("predict", "MNIST 784-512-10, one", (1,)), ("predict", "LeNet-5, one", (1,)),
+    ("gemm", "128x784 . 784x512", (1, 2)), ("gemm", "1024 square", (1, 2)), ("conv", "32x32x32 k3 32, forward", (1, 2)), ("map", "tanh", (1,)),
+    ("end", "Iris 4-16-3, 100 epochs", (1,)), ("end", "spiral 2-100-3, 10,000 steps", (1,)), ("end", "MNIST 784-512-10, 5 epochs", (1, 2)),
+]
+KINDS_SHOWN = {"step": "training step: ", "predict": "prediction: ", "gemm": "product: ", "conv": "convolution: ", "map": "each of 65,536: ", "end": "start to end: "}
+
+
+def figures(results):
+    """The README's rows: elegans beside whichever peer is the fastest."""
+    rows = [["", "threads", "elegans", "fastest peer", "elegans / peer"]]
+    for kind, name, threads in SHOWN:
+        for result in [each_of(r) for r in results if (r["kind"], r["name"]) == (kind, name) and r["threads"] in threads and own_of(r)]:
+            sides = result["sides"]
+            best = min((side for side in sides if side != "elegans"), key=lambda side: statistics.median(sides[side]["us"]), default=None)
+            theirs = f"{best} {microseconds(statistics.median(sides[best]['us']))}{megabytes(sides[best])}" if best else ""
+            own = microseconds(statistics.median(own_of(result))) + megabytes(sides["elegans"])
+            rows.append([KINDS_SHOWN[kind] + name, str(result["threads"]), own, theirs, spread(ratios_of(result, best)) if best else ""])
+    return table(rows)
+
+
+def put_into(path, text):
+    """Between the two marks of a document."""
+    with open(path, encoding="utf-8") as file:
+        before, _, rest = file.read().partition("<!-- bench.py writes from here -->")
+    after = rest.partition("<!-- to here -->")[2]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}<!-- bench.py writes from here -->\n\n{text}\n<!-- to here -->{after}")
 
 
 def main():
@@ -410,19 +494,31 @@ def main():
     parser.add_argument("--fifo", type=int, default=0)
     parser.add_argument("--markdown")
     parser.add_argument("--json")
+    parser.add_argument("--into", help="a document whose table is to be written anew")
+    parser.add_argument("--readme", help="a document that gets a few of its figures")
+    parser.add_argument("--from", dest="old", help="the --json of a run: only write its tables again")
     options = parser.parse_args()
     if options.fifo:
         try:  # above what it measures, to be able to look at it
             os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(options.fifo + 1))
         except OSError:
             pass
-    results = measure_all(options)
-    facts = facts_of(options, limits_of(results))
+    if options.old:
+        with open(options.old, encoding="utf-8") as file:
+            old = json.load(file)
+        results, facts = old["results"], old["facts"]
+    else:
+        results = measure_all(options)
+        facts = facts_of(options, limits_of(results))
     text = markdown(results, facts)
     print(text, end="")
     if options.markdown:
         with open(options.markdown, "w", encoding="utf-8") as file:
             file.write(text)
+    if options.into:
+        put_into(options.into, text)
+    if options.readme:
+        put_into(options.readme, "\n\n".join([facts[0][0].upper() + facts[0][1:] + "; " + facts[-1] + ".", figures(results)]) + "\n")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"facts": facts, "limits": limits_of(results), "results": results}, file, indent=1)

@@ -5,6 +5,7 @@
  *
  *     bench_works [-t threads] [-p] [words of a name, or a kind]      e.g. bench_works -p LeNet, bench_works conv
  */
+#include <elegans/data.h>
 #include <elegans/nn.h>
 #include <elegans/optim.h>
 #include <stdio.h>
@@ -278,9 +279,27 @@ static void build_program(void *user) {
     if (r) end_run(r);
 }
 
+static void read_files(void *user) { eg_data_free(eg_data_open(user, "train")); }
+
+/* path=/a/folder, up to a blank. */
+static const char *prepare_read(const bench_work *work, bench_job *job) {
+    static char path[512];
+    const char *at = strstr(work->keys, "path=");
+    if (!at) return "no path";
+    snprintf(path, sizeof path, "%s", at + 5);
+    path[strcspn(path, " ")] = 0;
+    eg_data *data = eg_data_open(path, "train");
+    int well = data && eg_data_status(data) == EG_OK;
+    eg_data_free(data);
+    job->call = read_files;
+    job->user = path;
+    return well ? NULL : "it cannot read this";
+}
+
 static const char *prepare(const bench_work *work, int threads, bench_job *job) {
     static building whole;
     job->side = "elegans";
+    if (strcmp(work->kind, "read") == 0) return prepare_read(work, job);
     if (strcmp(work->kind, "build") == 0) {
         whole = (building){ work, threads };
         job->call = build_program;

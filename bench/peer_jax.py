@@ -17,7 +17,7 @@ import jax.numpy as jnp  # noqa: E402
 import numpy  # noqa: E402
 from jax import lax, nn  # noqa: E402
 
-NAME = "JAX " + jax.__version__
+NAME = "JAX " + ".".join(jax.__version__.split(".")[:2])
 ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh, "sigmoid": nn.sigmoid, "gelu": functools.partial(nn.gelu, approximate=False), "softmax": nn.softmax}
 random = numpy.random.default_rng(1)
 

@@ -14,7 +14,7 @@ from keras import layers  # noqa: E402
 
 tf.config.threading.set_intra_op_parallelism_threads(peer.THREADS)
 tf.config.threading.set_inter_op_parallelism_threads(1)
-NAME = "TensorFlow " + tf.__version__
+NAME = "TensorFlow " + ".".join(tf.__version__.split(".")[:2])
 
 
 def block(x, heads, hidden):

@@ -8,7 +8,7 @@ import numpy
 import sklearn
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-NAME = "scikit-learn " + sklearn.__version__
+NAME = "scikit-learn " + ".".join(sklearn.__version__.split(".")[:2])
 random = numpy.random.default_rng(1)
 
 

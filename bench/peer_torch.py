@@ -19,7 +19,7 @@ warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 torch.set_num_threads(peer.THREADS)
 torch.set_flush_denormal(True)
-NAME = "PyTorch " + torch.__version__.split("+")[0]
+NAME = "PyTorch " + ".".join(torch.__version__.split(".")[:2])
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}
 
 
@@ -37,6 +37,14 @@ class First(nn.Module):
         return self.layer(x)[0]
 
 
+def attention(q, k, v):
+    if hasattr(nn.functional, "scaled_dot_product_attention"):
+        return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    t = q.shape[-2]
+    scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+    return torch.softmax(scores.masked_fill(torch.ones(t, t, dtype=torch.bool).triu(1), -torch.inf), -1) @ v
+
+
 class Block(nn.Module):
     def __init__(self, width, heads, hidden):
         super().__init__()
@@ -48,7 +56,7 @@ class Block(nn.Module):
     def forward(self, x):
         b, t, c = x.shape
         q, k, v = self.qkv(self.norm(x)).view(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = attention(q, k, v)
         h = x + self.out(y.transpose(1, 2).reshape(b, t, c))
         return h + self.dense(self.norm2(h))
 

@@ -103,7 +103,7 @@ static void swap_bytes(unsigned char *data, size_t count, size_t width) {
 static void to_native(unsigned char *data, size_t count, const element *from) {
     size_t width = eg_dtype_size(from->dtype);
     if (from->bytes == width) {
-        swap_bytes(data, count, width);
+        if (width > 1) swap_bytes(data, count, width);
         return;
     }
     for (size_t i = count; i-- > 0;) {
