@@ -32,7 +32,7 @@ import time
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PREPARE_SECONDS, RUN_SECONDS, LONGEST_SECONDS = 300, 60, 20
+PREPARE_SECONDS, RUN_SECONDS, LONGEST_SECONDS, PAUSE_SECONDS = 300, 60, 20, 0.03
 NUMBERS = 65536  # of the works of kind map
 GROUPS = [
     ("gemm", "Products"), ("conv", "Convolutions, batch 64"), ("step", "Training steps"), ("build", "Building a program"),
@@ -84,6 +84,16 @@ class Side:
             pass
         self.end()
         return {"no": "it stopped"}
+
+    def run(self, options):
+        """A turn; others' threads that still spin for work are given time to fall asleep, and have no priority."""
+        time.sleep(PAUSE_SECONDS)
+        if options.fifo and self.process:
+            at_priority(self.process.pid, options.fifo)
+        times = self.ask(f"run {options.milliseconds}", RUN_SECONDS)
+        if options.fifo and self.process:
+            at_priority(self.process.pid, 0)
+        return times
 
     def end(self):
         if self.process:
@@ -166,16 +176,11 @@ def measure_work(line, sides, options):
             why[side.name] = answer["no"]
     figures = {answer["side"]: {"us": [], "flops": answer["flops"]} for _, answer in ready}
     with Lock(options.lock):
-        for side, _ in ready:
-            at_priority(side.process.pid, options.fifo)
         for _ in range(options.rounds):
             for side, answer in ready:
-                times = side.ask(f"run {options.milliseconds}", RUN_SECONDS)
+                times = side.run(options)
                 if "us" in times:
                     figures[answer["side"]]["us"].append(times["us"])
-        for side, _ in ready:
-            if side.process:
-                at_priority(side.process.pid, 0)
     return {name: figure for name, figure in figures.items() if figure["us"]}, why
 
 
@@ -201,8 +206,8 @@ def end_commands(line, options, threads, folder):
     for python_command, environment in python_sides(options):
         modules = {"peer_torch.py": "torch", "peer_jax.py": "jax", "peer_keras.py": "tensorflow", "peer_sklearn.py": "sklearn"}
         module = modules.get(os.path.basename(python_command[1]))
-        if not module or (module == "sklearn" and task == "mnist"):
-            continue  # it has no RMSprop
+        if not module or (module, task) in (("sklearn", "mnist"), ("tensorflow", "spiral")):
+            continue  # no RMSprop; minutes for 10,000 epochs of one step
         name = module + " (Debian)" if python_command[0] == "/usr/bin/python3" else module
         commands[name] = ([python_command[0], os.path.join(HERE, "peer_ends.py"), module, task, data, os.path.join(folder, module), str(threads)], environment)
     return commands
@@ -249,6 +254,14 @@ def measure_end(line, threads, options):
     return figures, why
 
 
+def save(options, results):
+    """After each work, so that a job that is stopped leaves what it has measured."""
+    if options.json:
+        facts = facts_of(options, limits_of(results))
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"facts": facts, "limits": limits_of(results), "results": results}, file, indent=1)
+
+
 # ---- files to read --------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +303,7 @@ def measure_all(options):
             start = time.time()
             figures, why = measure_end(line, threads, options) if kind == "end" else measure_work(line, sides, options)
             results.append({"kind": kind, "name": name, "threads": threads, "sides": figures, "not": why})
+            save(options, results)
             told = ", ".join(f"{side} {microseconds(statistics.median(f['us']))}" for side, f in figures.items())
             print(f"{threads} {kind:8} {name:30} {told}  [{time.time() - start:.0f} s]", file=sys.stderr, flush=True)
         for side in sides:
@@ -310,6 +324,7 @@ def limits_of(results):
     return limits
 
 
+@functools.lru_cache
 def start_up(build):
     """Milliseconds from starting the command to its end, median of 40."""
     times = []
@@ -320,6 +335,7 @@ def start_up(build):
     return statistics.median(times)
 
 
+@functools.lru_cache
 def stripped_size(path):
     with tempfile.TemporaryDirectory() as folder:
         copy = os.path.join(folder, "copy")
@@ -496,7 +512,7 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--into", help="a document whose table is to be written anew")
     parser.add_argument("--readme", help="a document that gets a few of its figures")
-    parser.add_argument("--from", dest="old", help="the --json of a run: only write its tables again")
+    parser.add_argument("--from", dest="old", action="append", help="the --json of a run (several: joined): only write its tables again")
     options = parser.parse_args()
     if options.fifo:
         try:  # above what it measures, to be able to look at it
@@ -504,9 +520,12 @@ def main():
         except OSError:
             pass
     if options.old:
-        with open(options.old, encoding="utf-8") as file:
-            old = json.load(file)
-        results, facts = old["results"], old["facts"]
+        runs = []
+        for path in options.old:
+            with open(path, encoding="utf-8") as file:
+                runs.append(json.load(file))
+        results = [result for run in runs for result in run["results"]]
+        facts = list(dict.fromkeys(fact for run in runs[::-1] for fact in run["facts"][:-1])) + runs[0]["facts"][-1:]
     else:
         results = measure_all(options)
         facts = facts_of(options, limits_of(results))
@@ -519,9 +538,6 @@ def main():
         put_into(options.into, text)
     if options.readme:
         put_into(options.readme, "\n\n".join([facts[0][0].upper() + facts[0][1:] + "; " + facts[-1] + ".", figures(results)]) + "\n")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "limits": limits_of(results), "results": results}, file, indent=1)
 
 
 if __name__ == "__main__":
