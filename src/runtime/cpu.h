@@ -53,8 +53,8 @@ typedef struct eg_fixup {
 /* Storages that must lie side by side, each rounded up to 64 bytes, so that steps over them become one. */
 typedef struct eg_neighbours {
     const int *storage;
-    int n, first, last, placed;
-    size_t bytes, offset;
+    int n, first, last;
+    size_t bytes;
 } eg_neighbours;
 
 /* ---- steps ----------------------------------------------------------------------------------------------- */

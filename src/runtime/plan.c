@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * plan.c: memory that is live at different times shares one arena. Steps are walked in order; each storage
- * takes the smallest hole that holds it when it is first written, and gives it back after the step that last
- * touches it. An elementwise result takes the place of an operand that dies in the same step. The size is known
+ * plan.c: memory that is live at different times shares one arena. A storage lives from the step that first writes it to
+ * the one that last touches it; an elementwise result takes the place of an operand that dies in the same step. Places
+ * get their offsets the largest first, each the first gap between those that live at the same time. The size is known
  * before the first run, and nothing moves after.
  *
- * Storages that a step wants side by side (eg_neighbours) are placed as one when the first of them is written:
- * that costs memory, so only small groups get it.
+ * Storages that a step wants side by side (eg_neighbours) have one place: that costs memory, so only small groups get
+ * it.
  */
 #include <string.h>
 #include "base/alloc.h"
@@ -19,63 +19,20 @@
 
 enum { GROUP_BYTES = 1 << 16, READABLE = 128 };
 
-typedef struct hole {
-    size_t offset, bytes;
-} hole;
+/* A place in the arena: of one storage, of several that take it one after the other, or of a group. */
+typedef struct place {
+    size_t bytes, offset;
+    int first, last; /* steps */
+} place;
 
 typedef struct planner {
     eg_cpu_run *run;
-    hole *holes; /* by offset, never touching */
-    int n;
-    size_t end; /* of the arena so far */
+    place *places;
+    int n, *of; /* [nstorage]: which is its place, -1: none yet */
+    int *order; /* [n]: those that have their offset, by offset; before: all, the largest first */
 } planner;
 
 static size_t rounded(size_t bytes) { return bytes ? (bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN : EG_ALIGN; }
-
-/* ---- holes ----------------------------------------------------------------------------------------------- */
-
-static size_t take(planner *p, size_t bytes) {
-    int best = -1;
-    for (int i = 0; i < p->n; i++)
-        if (p->holes[i].bytes >= bytes && (best < 0 || p->holes[i].bytes < p->holes[best].bytes)) best = i;
-    if (best < 0 && p->n && p->holes[p->n - 1].offset + p->holes[p->n - 1].bytes == p->end) { /* grow the last hole */
-        size_t offset = p->holes[--p->n].offset;
-        p->end = offset + bytes;
-        return offset;
-    }
-    if (best < 0) {
-        p->end += bytes;
-        return p->end - bytes;
-    }
-    size_t offset = p->holes[best].offset;
-    p->holes[best].offset += bytes;
-    p->holes[best].bytes -= bytes;
-    if (p->holes[best].bytes == 0) {
-        memmove(&p->holes[best], &p->holes[best + 1], (size_t)(p->n - best - 1) * sizeof *p->holes);
-        p->n--;
-    }
-    return offset;
-}
-
-static void give(planner *p, size_t offset, size_t bytes) {
-    int at = 0;
-    while (at < p->n && p->holes[at].offset < offset) at++;
-    int joins_left = at > 0 && p->holes[at - 1].offset + p->holes[at - 1].bytes == offset;
-    int joins_right = at < p->n && offset + bytes == p->holes[at].offset;
-    if (joins_left && joins_right) {
-        p->holes[at - 1].bytes += bytes + p->holes[at].bytes;
-        memmove(&p->holes[at], &p->holes[at + 1], (size_t)(p->n - at - 1) * sizeof *p->holes);
-        p->n--;
-    } else if (joins_left) {
-        p->holes[at - 1].bytes += bytes;
-    } else if (joins_right) {
-        p->holes[at] = (hole){ offset, p->holes[at].bytes + bytes };
-    } else {
-        memmove(&p->holes[at + 1], &p->holes[at], (size_t)(p->n - at) * sizeof *p->holes);
-        p->holes[at] = (hole){ offset, bytes };
-        p->n++;
-    }
-}
 
 /* ---- groups ---------------------------------------------------------------------------------------------- */
 
@@ -109,15 +66,6 @@ static void form_groups(eg_cpu_run *run) {
     }
 }
 
-static void place_group(planner *p, eg_neighbours *g) {
-    size_t offset = g->offset = take(p, g->bytes);
-    g->placed = 1;
-    for (int i = 0; i < g->n; i++) {
-        p->run->storage[g->storage[i]].offset = offset;
-        offset += rounded(p->run->storage[g->storage[i]].bytes);
-    }
-}
-
 /* ---- the walk -------------------------------------------------------------------------------------------- */
 
 /* The dying operand whose place write `use` may take: same size, arena memory of its own, and every reading of
@@ -143,54 +91,99 @@ static int place_to_take(const eg_cpu_run *run, int at, const eg_use *uses, cons
     return -1;
 }
 
-static void place(planner *p, int at, const eg_use *uses, const eg_use *use, unsigned char *taken) {
-    eg_cpu_run *run = p->run;
-    eg_storage *s = &run->storage[use->storage];
-    if (!use->write || !is_planned(s) || s->first != at) return;
-    if (s->group >= 0) {
-        if (!run->group[s->group].placed) place_group(p, &run->group[s->group]);
-        return;
-    }
-    if (s->offset != SIZE_MAX) return; /* written twice by one step */
-    int operand = place_to_take(run, at, uses, use, taken);
-    if (operand >= 0) taken[operand] = 1;
-    s->offset = operand >= 0 ? run->storage[operand].offset : take(p, rounded(s->bytes));
+static int new_place(planner *p, size_t bytes, int first, int last) {
+    p->places[p->n] = (place){ .bytes = bytes, .first = first, .last = last };
+    return p->n++;
 }
 
-/* A storage goes after its last step; one whose place was taken leaves nothing. */
-static void release(planner *p, int at, const eg_use *use, unsigned char *taken) {
-    eg_storage *s = &p->run->storage[eg_storage_root(p->run, use->storage)];
-    int id = (int)(s - p->run->storage);
-    if (!is_planned(s) || taken[id]) return;
-    if (s->group >= 0) {
-        eg_neighbours *g = &p->run->group[s->group];
-        if (g->last != at || g->placed != 1) return;
-        g->placed = 2;
-        give(p, g->offset, g->bytes);
-    } else if (s->last == at) {
-        taken[id] = 1;
-        give(p, s->offset, rounded(s->bytes));
+/* The members of a group in their order; the offsets are within it. */
+static void join_group(planner *p, eg_neighbours *g) {
+    int index = new_place(p, g->bytes, g->first, g->last);
+    size_t offset = 0;
+    for (int i = 0; i < g->n; i++) {
+        p->of[g->storage[i]] = index;
+        p->run->storage[g->storage[i]].offset = offset;
+        offset += rounded(p->run->storage[g->storage[i]].bytes);
     }
+}
+
+/* The place of what a step writes first: a dying operand's, or a new one. */
+static void choose_place(planner *p, int at, const eg_use *uses, const eg_use *use, unsigned char *taken) {
+    eg_cpu_run *run = p->run;
+    eg_storage *s = &run->storage[use->storage];
+    if (!use->write || !is_planned(s) || s->first != at || p->of[use->storage] >= 0) return;
+    if (s->group >= 0) {
+        join_group(p, &run->group[s->group]);
+        return;
+    }
+    int operand = place_to_take(run, at, uses, use, taken);
+    p->of[use->storage] = operand < 0 ? new_place(p, rounded(s->bytes), at, s->last) : p->of[operand];
+    if (operand < 0) return;
+    taken[operand] = 1;
+    p->places[p->of[operand]].last = s->last;
+}
+
+static void choose_places(planner *p, unsigned char *taken) {
+    const eg_cpu_run *run = p->run;
+    for (int at = 0; at < run->nstep; at++) {
+        const eg_use *uses = &run->use[run->step[at].first_use];
+        for (int i = 0; i < run->step[at].nuse; i++) choose_place(p, at, uses, &uses[i], taken);
+    }
+}
+
+/* ---- offsets --------------------------------------------------------------------------------------------- */
+
+static void sort_by_size(planner *p) {
+    for (int i = 0; i < p->n; i++) {
+        int at = i;
+        for (; at > 0 && p->places[p->order[at - 1]].bytes < p->places[i].bytes; at--) p->order[at] = p->order[at - 1];
+        p->order[at] = i;
+    }
+}
+
+/* The first gap between the places that are live at the same time; `placed` of these have their offsets. */
+static size_t first_gap(const planner *p, const place *x, int placed) {
+    size_t at = 0;
+    for (int i = 0; i < placed; i++) {
+        const place *other = &p->places[p->order[i]];
+        if (other->last < x->first || x->last < other->first) continue;
+        if (other->offset >= at + x->bytes) break;
+        if (other->offset + other->bytes > at) at = other->offset + other->bytes;
+    }
+    return at;
+}
+
+/* The largest first: what is small fits in anywhere. */
+static size_t choose_offsets(planner *p) {
+    size_t end = 0;
+    sort_by_size(p);
+    for (int placed = 0; placed < p->n; placed++) {
+        int index = p->order[placed], i = placed;
+        place *x = &p->places[index];
+        x->offset = first_gap(p, x, placed);
+        if (x->offset + x->bytes > end) end = x->offset + x->bytes;
+        for (; i > 0 && p->places[p->order[i - 1]].offset > x->offset; i--) p->order[i] = p->order[i - 1];
+        p->order[i] = index;
+    }
+    return end;
 }
 
 static eg_status plan_arena(eg_cpu_run *run) {
-    int n = run->nstorage + 1;
-    planner p = { .run = run, .holes = eg_alloc((size_t)(n + 1) * sizeof *p.holes) };
-    unsigned char *taken = eg_calloc((size_t)n, 1);
-    if (p.holes && taken) {
-        for (int i = 0; i < run->nstorage; i++)
-            if (is_planned(&run->storage[i])) run->storage[i].offset = SIZE_MAX;
+    size_t n = (size_t)run->nstorage + 1;
+    planner p = { .run = run, .places = eg_alloc(n * sizeof *p.places), .of = eg_alloc(2 * n * sizeof *p.of) };
+    unsigned char *taken = eg_calloc(n, 1);
+    if (p.places && p.of && taken) {
+        p.order = p.of + n;
+        for (int i = 0; i < run->nstorage; i++) p.of[i] = -1;
         form_groups(run);
-        for (int at = 0; at < run->nstep; at++) {
-            const eg_use *uses = &run->use[run->step[at].first_use];
-            int count = run->step[at].nuse;
-            for (int i = 0; i < count; i++) place(&p, at, uses, &uses[i], taken);
-            for (int i = 0; i < count; i++) release(&p, at, &uses[i], taken);
-        }
-        run->memory_bytes = p.end;
+        choose_places(&p, taken);
+        run->memory_bytes = choose_offsets(&p);
+        for (int i = 0; i < run->nstorage; i++)
+            if (p.of[i] >= 0) run->storage[i].offset += p.places[p.of[i]].offset;
     }
-    eg_status status = p.holes && taken ? EG_OK : EG_E_MEMORY;
-    eg_free(p.holes);
+    eg_status status = p.places && p.of && taken ? EG_OK : EG_E_MEMORY;
+    eg_free(p.places);
+    eg_free(p.of);
     eg_free(taken);
     return status;
 }

@@ -71,10 +71,10 @@ static void the_plan_names_each_place_and_who_writes_it(void **state) {
     assert_string_equal(text, "---- the program's plan\n"
                               "    offset      bytes   from     to  written by\n"
                               "         0        800      0      1  strips          %1 fused f32[5,40]\n"
-                              "       832        160      1      2  column reduce   %2 sum f32[1,40]\n"
+                              "      1664        160      1      2  column reduce   %2 sum f32[1,40]\n"
                               "         0        800      2      4  strips by row   %4 fused f32[5,40]\n"
-                              "      1024        800      2      3  strips by row   %5 part f32[5,40]\n"
-                              "       832        160      3      4  column reduce   %6 sum f32[1,40]\n"
+                              "       832        800      2      3  strips by row   %5 part f32[5,40]\n"
+                              "      1664        160      3      4  column reduce   %6 sum f32[1,40]\n"
                               "         0        800      4   kept  strips by row   %8 fused f32[5,40]\n"
                               "1856 bytes; 3712 if nothing shared a place\n\n");
 }
