@@ -19,6 +19,10 @@ static const cli_option options[] = {
     { 0 }
 };
 
+static const char *unit_of(const eg_vocabulary *v) {
+    return eg_vocabulary_unit(v) == EG_TOKEN_WORD ? "words" : "characters";
+}
+
 static void print_names(const char *what, const eg_model *model, int n, const char *(*name)(const eg_model *, int)) {
     enum { MOST = 12 };
     if (n == 0) return;
@@ -33,6 +37,8 @@ static void print_trained(const eg_model *model, const char *hash) {
     printf("scaling: %s\n", eg_scaling_name(eg_model_scaling(model)));
     print_names("columns", model, eg_model_columns(model), eg_model_column_name);
     print_names("classes", model, eg_model_classes(model), eg_model_class_name);
+    const eg_vocabulary *v = eg_model_vocabulary(model);
+    if (v) printf("vocabulary: %d %s\n", eg_vocabulary_size(v), unit_of(v));
     if (*eg_model_target_name(model)) printf("target: %s\n", eg_model_target_name(model));
     printf("weights sha256: %s\n", hash);
 }
@@ -70,6 +76,11 @@ static void print_json(const eg_model *model, const char *hash) {
     cli_json_list_end(&json);
     cli_json_list(&json, "classes");
     for (int i = 0; i < eg_model_classes(model); i++) cli_json_text(&json, NULL, eg_model_class_name(model, i));
+    cli_json_list_end(&json);
+    const eg_vocabulary *v = eg_model_vocabulary(model);
+    cli_json_text(&json, "unit", v ? unit_of(v) : NULL);
+    cli_json_list(&json, "vocabulary");
+    for (int i = 0; v && i < eg_vocabulary_size(v); i++) cli_json_text(&json, NULL, eg_vocabulary_token(v, i));
     cli_json_list_end(&json);
     cli_json_text(&json, "weights_sha256", hash);
     cli_json_close(&json);

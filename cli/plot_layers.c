@@ -143,9 +143,10 @@ static void free_inside(inside *in) {
     }
 }
 
-/* At most SAMPLES rows, spread over the data. */
-static eg_data *some_rows(const eg_data *data) {
+/* At most SAMPLES rows, spread over the data; of a stateful model its first batch. */
+static eg_data *some_rows(const eg_model *model, const eg_data *data) {
     int64_t rows[SAMPLES], all = eg_data_rows(data), n = all < SAMPLES ? all : SAMPLES;
+    if (eg_model_stateful_rows(model)) return eg_data_range(data, 0, eg_model_stateful_rows(model));
     for (int64_t i = 0; i < n; i++) rows[i] = i * all / n;
     return eg_data_take(data, rows, n);
 }
@@ -344,7 +345,7 @@ static int draw_inside(const char *path, const inside *in) {
 
 int plot_histograms(const char *path, eg_model *model, const eg_data *train, const char *loss, int *drawn) {
     inside in = { 0 };
-    eg_data *some = some_rows(train);
+    eg_data *some = some_rows(model, train);
     eg_tensor *x = some && eg_data_status(some) == EG_OK ? preprocess(model, train, some) : NULL;
     eg_status status = x ? look_inside(&in, model, train, some, x, loss) : EG_OK;
     *drawn = status == EG_OK && in.layers > 0;

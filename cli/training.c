@@ -75,6 +75,17 @@ static int split_last(const train_options *o, sets *s) {
     return CLI_GO_ON;
 }
 
+/* The last pieces of each part of a text go into *held. */
+static int split_text(const eg_data *data, double share, eg_data **first, eg_data **held) {
+    int64_t rows = eg_data_rows(data), side = eg_data_text(data)->rows;
+    int64_t n = (int64_t)(share * (double)(rows / side) + .5) * side;
+    if (n < side) n = side;
+    if (n >= rows) return cli_error(CLI_BAD_DATA, "a share of %g leaves nothing of the text", share);
+    *first = eg_data_range(data, 0, rows - n);
+    *held = eg_data_range(data, rows - n, rows);
+    return *first && *held ? CLI_GO_ON : cli_no_memory();
+}
+
 /* The test set: given, the last rows, the source's own, or a share; *rest is what is left. */
 static int split_test(const train_options *o, sets *s) {
     int code = CLI_GO_ON;
@@ -82,6 +93,8 @@ static int split_test(const train_options *o, sets *s) {
         s->test = open_test(o, s->whole, o->test);
     else if (o->test_last != CLI_ABSENT)
         code = split_last(o, s);
+    else if (o->test_share > 0 && training_is_text(s->whole))
+        code = split_text(s->whole, o->test_share, &s->rest, &s->test);
     else if (o->test_share > 0)
         code = eg_data_split(s->whole, 1 - o->test_share, (uint64_t)o->seed, &s->rest, &s->test) == EG_OK
                    ? CLI_GO_ON
@@ -95,22 +108,11 @@ static int split_test(const train_options *o, sets *s) {
     return CLI_GO_ON;
 }
 
-/* The last pieces of each part of a text. */
-static int split_text(const train_options *o, sets *s) {
-    int64_t rows = eg_data_rows(s->rest), side = eg_data_text(s->rest)->rows;
-    int64_t held = (int64_t)(o->validation * (double)(rows / side) + .5) * side;
-    if (held < side) held = side;
-    if (held >= rows) return cli_error(CLI_BAD_DATA, "--validation %g leaves nothing of the text", o->validation);
-    s->train = eg_data_range(s->rest, 0, rows - held);
-    s->validation = eg_data_range(s->rest, rows - held, rows);
-    return s->train && s->validation ? CLI_GO_ON : cli_no_memory();
-}
-
 static int split_validation(const train_options *o, sets *s) {
     if (!(o->validation > 0))
         s->train = eg_data_range(s->rest, 0, eg_data_rows(s->rest));
     else if (training_is_text(s->rest))
-        return split_text(o, s);
+        return split_text(s->rest, o->validation, &s->train, &s->validation);
     else if (eg_data_split(s->rest, 1 - o->validation, (uint64_t)o->seed, &s->train, &s->validation) != EG_OK)
         return cli_fail(eg_error_status());
     return s->train ? CLI_GO_ON : cli_no_memory();

@@ -12,7 +12,7 @@
  *
  * Slides: 001 "Text (1D Sequences)", "Recurrent Neural Network".
  * command: seq 1000 4000 > numbers.txt; elegans train -d 'text:numbers.txt?every=10' -e 1 --out m; elegans predict m --sample 80
- * prints: held out: #.#### nats a character = #.#### bits (a guess among
+ * prints: held out: #.#### nats a character = #.#### bits
  * prints: made up:
  */
 #include <elegans.h>
@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
     eg_model_compile(m, .optimizer = eg_adam(.lr = source ? .008 : .02), .seed = 1);
     eg_model_fit(m, train, .epochs = source ? 20 : 8, .schedule = EG_SCHEDULE_LINEAR, .progress = stderr);
     double loss = eg_model_evaluate(m, test).loss;
-    printf("held out: %.4f nats a character = %.4f bits (a guess among %d: %.4f nats)\n", loss, loss / log(2), tokens,
+    printf("held out: %.4f nats a character = %.4f bits\n(a guess among %d: %.4f nats)\n", loss, loss / log(2), tokens,
            log(tokens));
     char *text = eg_model_sample(m, .tokens = 70, .seed = 1, .temperature = .8);
     if (text) printf("made up:\n%s\n", text);

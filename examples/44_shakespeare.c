@@ -46,8 +46,8 @@ int main(int argc, char **argv) {
     eg_model_compile(m, .optimizer = eg_adam(.lr = source ? .004 : .01), .seed = 1);
     eg_model_fit(m, part[0], .epochs = argc > 2 ? atoi(argv[2]) : 12, .schedule = EG_SCHEDULE_COSINE, .progress = stderr);
     double loss = eg_model_evaluate(m, part[1]).loss;
-    printf("held out: %.4f nats a character = %.4f bits (a guess among %d: %.2f bits)\n", loss, loss / log(2), tokens,
-           log2(tokens));
+    printf("held out: %.4f nats a character = %.4f bits\n(a guess among %d: %.4f nats)\n", loss, loss / log(2), tokens,
+           log(tokens));
     int bad = eg_model_status(m) != EG_OK;
     for (int i = 0; i < 2 && !bad; i++) {
         char *play = eg_model_sample(m, .tokens = source ? 400 : 100, .temperature = i ? 1.5 : .5, .seed = 1);

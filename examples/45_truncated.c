@@ -8,7 +8,7 @@
  *
  * Slides: 001 "Recurrent Neural Network" (the copies of NN2 share their weights, however many there are).
  * command: seq -f '(%06g)' 300 > b.txt; seq -f '[%06g]' 300 >> b.txt; elegans train -d 'text:b.txt?steps=5,rows=8,every=9' -e 2 -n 'one_hot tokens; lstm 24 return_sequences stateful=8; dense tokens softmax last_axis'
- * prints: pieces of  5 without states: a closing bracket fits in  ## %
+ * prints: pieces of  5 without states: the bracket fits in  ## %
  * prints: states carry what was opened across pieces
  */
 #include <elegans.h>
@@ -59,7 +59,7 @@ int main(void) {
         eg_model_compile(m, .optimizer = eg_adam(.lr = .01), .seed = 1);
         eg_model_fit(m, train, .epochs = way[i].epochs, .batch = ROWS);
         share[i] = fitting(m, test);
-        printf("pieces of %2d %s states: a closing bracket fits in %3.0f %%\n", way[i].steps,
+        printf("pieces of %2d %s states: the bracket fits in %3.0f %%\n", way[i].steps,
                way[i].stateful ? "with   " : "without", share[i]);
         bad = eg_model_status(m) != EG_OK;
         if (bad) fprintf(stderr, "%s%s\n", eg_data_error(train), eg_model_error(m));

@@ -27,6 +27,10 @@ cmp -s out first || fail "the same seed writes another text"
 run 0 predict model --sample 200 --seed 4 --temperature 2
 cmp -s out first && fail "another seed writes the same text"
 run 0 inspect model
+says out '^vocabulary: 11 characters$'
+run 0 inspect model --json
+same "$(field unit out)" characters
+says out '" ","a","d","g","i","n","p","r","s","y"'
 refuse 65 "'X' is not in the vocabulary" predict model --sample 5 --start X
 refuse 2 'temperature is 0 or more' predict model --sample 5 --temperature -1
 refuse 2 'goes with --start' predict model --sample 5 --data x.csv
@@ -42,6 +46,8 @@ awk 'BEGIN { for (i = 100; i < 6000; i++) print i * 7 }' >numbers.txt
 run 0 train -d 'text:numbers.txt?every=10' -e 1 -n "$net" --steps 20 --out lines
 says err 'text, 11 characters'
 refuse 65 'keeps the states of 32 rows' evaluate lines -d 'text:numbers.txt?every=10,rows=3'
+run 0 train -d text:numbers.txt --test-share .2 -e 1 -n "$net" -q --plot pictures
+[ -s pictures/histograms.svg ] || fail "no picture of the layers"
 run 0 train -d 'text:numbers.txt?unit=words,most=20,steps=8' -e 1 -q --out words
 run 0 predict words --sample 5
 
