@@ -17,7 +17,7 @@ for page in README.md docs/cli.md docs/recipe.md docs/pictures.md; do
 done
 
 # Its commands, on small data in place of the large.
-sed -n 's/^    elegans \(train\|check\)/elegans \1/p' "$root/README.md" >commands
+sed -n 's/^    elegans \(train\|check\|explain\|race\)/elegans \1/p' "$root/README.md" >commands
 [ "$(wc -l <commands)" -ge 4 ] || fail "no commands found"
 printf 'a,species\n1,x\n2,y\n3,x\n4,y\n5,x\n6,y\n7,x\n8,y\n9,x\n10,y\n' >iris.csv
 sed -e 's/--data mnist/--data gen:digits?n=100/' -e 's/^elegans/"$elegans"/' -e 's/$/ || exit 1/' commands >commands.sh
