@@ -127,6 +127,8 @@ static void tell_recipe(const train_options *o, const char *chosen) {
     cli_tell("optimizer", "%s%s%s%s", o->optimizer, lr, decay, schedule);
     cli_tell("training", "batch %s, %lld epoch%s, seed %lld", batch, (long long)o->epochs, o->epochs == 1 ? "" : "s",
              (long long)o->seed);
+    if (o->loss && strcmp(o->loss, "log_likelihood") == 0)
+        cli_tell("objective", "the log-likelihood, climbed; the loss that is shown is its negative mean");
     if (*chosen) cli_tell("chosen", "%s", chosen + 2);
 }
 

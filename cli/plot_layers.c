@@ -9,6 +9,7 @@
 #include <string.h>
 #include "cli.h"
 #include "plot_training.h"
+#include "training.h"
 
 enum { MARGIN = 10, MOST_LAYERS = 16, SAMPLES = 256 };
 
@@ -202,7 +203,7 @@ static eg_value *loss_of(eg_value *y, eg_value *out, eg_value *logits, const cha
     eg_shape shape = eg_value_shape(out);
     if (classes && shape.dim[shape.rank - 1] > 1) kind = EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY;
     if (classes && shape.dim[shape.rank - 1] == 1) kind = EG_LOSS_BINARY_CROSS_ENTROPY;
-    if (said && eg_loss_named(said, &kind) != EG_OK) return NULL;
+    if (said && training_loss_named(said, &kind) != EG_OK) return NULL;
     int crossed = kind == EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY || kind == EG_LOSS_BINARY_CROSS_ENTROPY ||
                   kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY;
     return eg_loss(kind, y, crossed && logits ? logits : out, .from_logits = crossed && logits != NULL);

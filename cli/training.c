@@ -306,6 +306,23 @@ static eg_optimizer *make_optimizer(const train_options *o, eg_dialect dialect) 
                                                               .dialect = dialect });
 }
 
+eg_status training_loss_named(const char *name, eg_loss_kind *out) {
+    *out = EG_LOSS_AUTO;
+    return strcmp(name, "log_likelihood") == 0 ? EG_OK : eg_loss_named(name, out);
+}
+
+/* To climb the log-likelihood is to descend on its negative: the same steps, bit for bit. */
+static int read_loss(const train_options *o, eg_recipe *r) {
+    int climbs = o->loss && strcmp(o->loss, "log_likelihood") == 0;
+    if (climbs && !o->maximize)
+        return cli_error(CLI_USAGE, "train: --loss log_likelihood is to be climbed: say --maximize, too");
+    if (climbs)
+        r->maximize = 0; /* the loss of the last layer's kind is its negative */
+    else if (o->loss && training_loss_named(o->loss, &r->loss) != EG_OK)
+        return cli_fail(eg_error_status());
+    return CLI_GO_ON;
+}
+
 static int make_recipe(const train_options *o, int classes, eg_recipe *r) {
     *r = (eg_recipe){ .size_ = sizeof *r,
                       .seed = (uint64_t)o->seed,
@@ -317,7 +334,7 @@ static int make_recipe(const train_options *o, int classes, eg_recipe *r) {
                       .dialect = (eg_dialect)cli_or(o->dialect, EG_KERAS) };
     int code = read_metrics(o, classes, r->metrics);
     if (code < 0) code = training_scaling(o->scaling, &r->scaling, &r->scaling_opt);
-    if (code < 0 && o->loss && eg_loss_named(o->loss, &r->loss) != EG_OK) code = cli_fail(eg_error_status());
+    if (code < 0) code = read_loss(o, r);
     if (code >= 0) return code;
     r->optimizer = make_optimizer(o, r->dialect);
     return r->optimizer ? CLI_GO_ON : cli_fail(eg_error_status());

@@ -100,7 +100,7 @@
     { "shuffle", 0, CLI_WORD, FIELD(shuffle), "HOW",
       .help = "order of the rows: new in each epoch (epoch), off, or drawn with replacement (replacement)",
       .words = training_shuffles },
-    { "maximize", 0, CLI_FLAG, FIELD(maximize), NULL, .help = "climb instead of descend" },
+    { "maximize", 0, CLI_FLAG, FIELD(maximize), NULL, .help = "climb instead of descend: the loss grows; --loss log_likelihood is the one to climb" },
     { "seed", 's', CLI_SEED, FIELD(seed), "N", .help = "the same seed gives the same bits (default 0)" },
     { "threads", 0, CLI_COUNT, FIELD(threads), "N",
       .help = "threads, 0 for all processors (default); results do not depend on it", .role = CLI_LOOSE },

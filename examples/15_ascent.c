@@ -6,7 +6,8 @@
  *
  * Slides: 001 "Gradient Ascent", "Maximum likelihood estimation"; 002 "Gradient descent".
  * command: elegans explain 'sum(log(sigmoid(y*(x*w + b))))' x=-1,2,3 y=-1,1,1 w=0 b=0
- * command: elegans train -d 'gen:gauss?n=100,noise=0.6' -n 'dense 1 sigmoid' -o sgd --lr 1 -b all -e 200
+ * command: elegans train -d gen:gauss -n 'dense 1 sigmoid' -o sgd --lr 1 -b all --loss log_likelihood --maximize
+ * command: elegans train -d gen:gauss -n 'dense 1 sigmoid' -o sgd --lr 1 -b all --loss log_loss
  * prints: log-likelihood before -69.3147
  * prints: ascent and descent: the same bits
  */

@@ -99,6 +99,12 @@ run 0 train --data table.csv --test table.csv -q --epochs 1
 says out '(12 samples)'
 run 0 train --data table.csv --test-last 5 -q --epochs 1
 says out '(5 samples)'
+# climbing the log-likelihood and descending on its negative end in the same bits
+run 0 train --data gen:gauss --net 'dense 1 sigmoid' --loss log_likelihood --maximize --epochs 3 --json -q
+climbed=$(field weights_sha256 out)
+run 0 train --data gen:gauss --net 'dense 1 sigmoid' --loss log_loss --epochs 3 --json -q
+same "$(field weights_sha256 out)" "$climbed"
+refuse 2 'say --maximize' train --data gen:gauss --loss log_likelihood
 run 0 train --data gen:spiral --maximize --loss mse --optimizer sgd --lr .01 --epochs 2 --json -q
 python3 - <<'PY' || fail "maximize does not climb"
 import json
