@@ -307,8 +307,8 @@ static eg_optimizer *make_optimizer(const train_options *o, eg_dialect dialect) 
 }
 
 eg_status training_loss_named(const char *name, eg_loss_kind *out) {
-    *out = EG_LOSS_AUTO;
-    return strcmp(name, "log_likelihood") == 0 ? EG_OK : eg_loss_named(name, out);
+    int fits = strcmp(name, "log_likelihood") == 0 || strcmp(name, "auto") == 0;
+    return fits ? EG_OK : eg_loss_named(name, out);
 }
 
 /* To climb the log-likelihood is to descend on its negative: the same steps, bit for bit. */

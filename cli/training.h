@@ -51,7 +51,7 @@ int training_is_text(const eg_data *data); /* the next token of a text is learnt
 enum { TRAINING_NET = 512 };
 /* Fills in what was left open, and names it in `chosen` (", net, epochs"); `net` holds a chosen network. */
 void training_choose(train_options *o, const sets *s, char net[TRAINING_NET], char *chosen, size_t size);
-/* A loss by its name; log_likelihood, which is climbed, is the one that fits the last layer, with another sign. */
+/* A loss by its name. For auto and log_likelihood, which is climbed, *out stays: what fits the last layer. */
 eg_status training_loss_named(const char *name, eg_loss_kind *out);
 /* A compiled model for this data; free it also after a mistake. */
 int training_model(const train_options *o, const eg_data *data, eg_model **out);

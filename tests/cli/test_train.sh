@@ -100,7 +100,9 @@ says out '(12 samples)'
 run 0 train --data table.csv --test-last 5 -q --epochs 1
 says out '(5 samples)'
 # climbing the log-likelihood and descending on its negative end in the same bits
-run 0 train --data gen:gauss --net 'dense 1 sigmoid' --loss log_likelihood --maximize --epochs 3 --json -q
+run 0 train --data gen:gauss --net 'dense 1 sigmoid' --loss log_likelihood --maximize --epochs 3 --json -q --plot climb
+[ -s climb/histograms.svg ] || fail "no histograms of a climb"
+rm -r climb
 climbed=$(field weights_sha256 out)
 run 0 train --data gen:gauss --net 'dense 1 sigmoid' --loss log_loss --epochs 3 --json -q
 same "$(field weights_sha256 out)" "$climbed"
