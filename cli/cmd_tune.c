@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * cmd_tune.c: `elegans tune`: which settings of a training are best? Every combination of a grid, or so many drawn at
- * random, is trained on all folds of the training rows but one and scored on that one, in turn. The test rows are
+ * random, or the settings as they are, is trained on all folds of the training rows but one and scored on that one, in turn. The test rows are
  * never looked at. Folds, draws and trainings follow from the seed.
  */
 #include <math.h>
@@ -108,7 +108,8 @@ static int read_range(const char *text, tune_setting *s) {
 
 static int read_settings(const tune_options *o, tune *t) {
     int code = CLI_GO_ON, asked = o->grid.n + o->range.n;
-    if (asked == 0) return cli_error(CLI_USAGE, "tune: --grid or --range is needed; see: elegans tune --help");
+    if (asked == 0 && o->trials != CLI_ABSENT)
+        return cli_error(CLI_USAGE, "tune: --trials draws from a --grid or a --range; there is none");
     if (asked > TUNE_SETTINGS) return cli_error(CLI_USAGE, "tune: more than %d settings at once", TUNE_SETTINGS);
     for (int i = 0; code < 0 && i < o->grid.n; i++) code = read_values(o->grid.item[i], &t->setting[t->settings++]);
     for (int i = 0; code < 0 && i < o->range.n; i++) code = read_range(o->range.item[i], &t->setting[t->settings++]);
@@ -318,17 +319,19 @@ static const char *const notes[] = {
     "left "
     "out and never looked at. The table is sorted by the mean score on the held-out folds; +- is the standard "
     "deviation over the folds. Train the winner with `elegans train` and the --set options that the last line names.",
+    "Without --grid and --range the settings are scored as they are: their cross-validated accuracy.",
     "Ctrl-C prints what is done so far.", NULL
 };
 
 const cli_command cli_tune = {
     .name = "tune",
     .summary = "find settings by cross-validation: a grid or a random search",
-    .usage = "--data SOURCE --grid KEY=A,B,... [options]",
+    .usage = "--data SOURCE [--grid KEY=A,B,...] [options]",
     .options = options,
     .run = run,
     .notes = notes,
-    .examples = "  elegans tune --data iris.csv --grid lr=0.001,0.01,0.1 --grid batch=8,32\n"
+    .examples = "  elegans tune --data iris.csv --test-share 0\n"
+                "  elegans tune --data iris.csv --grid lr=0.001,0.01,0.1 --grid batch=8,32\n"
                 "  elegans tune --data gen:moons --svg tune.svg \\\n"
                 "      --grid 'net=dense 1 sigmoid | dense 8 relu; dense 1 sigmoid'\n"
                 "  elegans tune --data iris.csv --range lr=1e-4..1:log --range epochs=10..100\n",

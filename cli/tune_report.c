@@ -15,7 +15,7 @@
 /* "lr=0.01 net=dense 8 relu; dense 1": words before whole networks. `quote`: as options for a shell. */
 static void put_settings(const tune *t, const tune_trial *trial, int quote, char *out, size_t size) {
     size_t used = 0;
-    out[0] = 0;
+    snprintf(out, size, "%s", t->settings || quote ? "" : "as they are");
     for (int i = 0; i < 2 * t->settings && used < size; i++) {
         int k = i % t->settings, spaces = strpbrk(tune_value(trial, k), " ;&|()*?'\"") != NULL;
         if (spaces != i / t->settings) continue;
@@ -100,7 +100,7 @@ void tune_print_table(const tune *t, int done) {
             printf("%4d  %.4f +- %-8.4f  %8.4f  %s\n", i + 1, trial->held, trial->held_deviation, trial->train,
                    settings);
     }
-    if (isnan(t->trial[0].held)) return;
+    if (isnan(t->trial[0].held) || !t->settings) return;
     put_settings(t, &t->trial[0], 1, settings, sizeof settings);
     printf("best: %s\n", settings);
 }

@@ -29,6 +29,14 @@ cmp -s first out && fail "another seed changed nothing"
 run 0 tune $small --set lr=0.05 --grid epochs=3 --json -q
 same "$(field validation out)" "$(field validation first)"
 
+# Without anything to choose: the score of the settings as they are.
+run 0 tune $small --set lr=0.05
+says out '^   1  0.* as they are$'
+run 0 tune $small --set lr=0.05 --json -q
+same "$(field settings out)" '{}'
+same "$(field validation out)" "$(field validation first)"
+refuse 2 'draws from a --grid or a --range' tune $small --trials 3
+
 # Drawn trials: within their ranges, whole numbers whole, the same from the same seed.
 ranges="--range lr=1e-4..1e-1:log --range batch=4..9 --trials 12"
 run 0 tune $small $ranges --grid optimizer=sgd,adam --json -q
@@ -63,7 +71,7 @@ same $? 143
 says err 'stopped after [0-9]* of 27 trials'
 says out '^best: '
 
-refuse 2 'needed' tune --data gen:xor
+refuse 2 'fold 0 of 5 over 4 rows' tune --data gen:xor
 refuse 2 'needed' tune --grid lr=1
 refuse 2 "did you mean 'lr'" tune --data gen:xor --grid lrr=1,2
 refuse 2 'lr' tune --data gen:xor --grid lr=1,fast
