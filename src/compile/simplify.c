@@ -8,8 +8,8 @@
  * is b - a.
  * (2) Merged factors are powers of two of one direction, so that only denormals, which fast mode flushes, could
  * tell.
- * (3) A sum of n copies is n * x, and x^2 is x * x, which are the better rounded ones; a sum leaves out what is 0 for sure,
- * which changes its order.
+ * (3) A sum of n copies is n * x, and x^2 is x * x, which are the better rounded ones; a sum leaves out what is 0
+ * for sure, which changes its order.
  * Never: 0 * x, x - x, x / x (infinities and NaN must come through), 1 / sqrt x, exp log x (rounding).
  * Needs: constants last in commutative ops (common). Keeps: bits as above. Breaks: nothing.
  */
@@ -445,7 +445,7 @@ static eg_value *matmul_rows(const call *c) {
     return to_shape(c, EG_OP_RESHAPE, make(c->graph, EG_OP_MATMUL, in, 2, c->attr), shape);
 }
 
-/* ---- pooling ----------------------------------------------------------------------------------------------------- */
+/* ---- pooling ------------------------------------------------------------------------------------------------- */
 
 /* What is put to places of x and there passes relu's mask x > a is masked before, where it is fewer. */
 static eg_value *mask_before_put(const call *c) {

@@ -109,7 +109,8 @@ static void copy_runs(const walk *w, int axis, float *out, const float *in) {
 
 static int has_short_runs(const walk *w, int axis) {
     enum { SHORT = 256 };
-    return axis == w->rank - 2 && w->size == 4 && w->out[axis + 1] == 1 && w->in[axis + 1] == 1 && w->dim[axis + 1] <= SHORT;
+    if (axis != w->rank - 2 || w->size != 4 || w->dim[axis + 1] > SHORT) return 0;
+    return w->out[axis + 1] == 1 && w->in[axis + 1] == 1;
 }
 
 static void copy_from(const walk *w, int axis, char *out, const char *in) {

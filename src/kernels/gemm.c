@@ -27,7 +27,7 @@ enum {
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     PANEL_VECTORS = EG_PANEL / EG_W,
     MASKED = EG_W > 4,       /* there are masked loads and stores */
-    AHEAD = 16, /* rows of B and steps of A that are fetched before their use: no processor guesses strides of pages */
+    AHEAD = 16, /* rows of B and steps of A are fetched so long before their use: no processor guesses such strides */
     FEW = EG_W == 4 ? 1 : 3, /* rows, for wide tiles: panels at once for one row, for more */
     WIDE = EG_W == 16 ? 4 : 2,
     LESS_WIDE = EG_W == 16 ? 4 : 1

@@ -218,7 +218,10 @@ static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg)
 }
 
 static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request, const eg_strips *s) {
-    const char *name = s->form == EG_BY_BLOCK ? "strips by block" : s->chain ? "chain" : s->flat ? "strips" : "strips by row";
+    const char *name = s->form == EG_BY_BLOCK ? "strips by block"
+                       : s->chain             ? "chain"
+                       : s->flat              ? "strips"
+                                              : "strips by row";
     eg_cpu_step *step = eg_step_new(run, request->value, name, run_strips, sizeof(strip_detail));
     if (!step) return EG_E_MEMORY;
     strip_detail *d = step->detail;

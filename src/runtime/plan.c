@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * plan.c: memory that is live at different times shares one arena. A storage lives from the step that first writes it to
- * the one that last touches it; an elementwise result takes the place of an operand that dies in the same step. Places
- * get their offsets the largest first, each the first gap between those that live at the same time. The size is known
- * before the first run, and nothing moves after.
+ * plan.c: memory that is live at different times shares one arena. A storage lives from the step that first writes
+ * it to the one that last touches it; an elementwise result takes the place of an operand that dies in the same step.
+ * Places get their offsets the largest first, each the first gap between those that live at the same time. The size
+ * is known before the first run, and nothing moves after.
  *
  * Storages that a step wants side by side (eg_neighbours) have one place: that costs memory, so only small groups get
  * it.
@@ -136,7 +136,8 @@ static void choose_places(planner *p, unsigned char *taken) {
 static void sort_by_size(planner *p) {
     for (int i = 0; i < p->n; i++) {
         int at = i;
-        for (; at > 0 && p->places[p->order[at - 1]].bytes < p->places[i].bytes; at--) p->order[at] = p->order[at - 1];
+        for (; at > 0 && p->places[p->order[at - 1]].bytes < p->places[i].bytes; at--)
+            p->order[at] = p->order[at - 1];
         p->order[at] = i;
     }
 }
@@ -253,8 +254,8 @@ static eg_status fill_constants(eg_cpu_run *run) {
 double eg_least_work_of_a_part = 2000;
 
 /* What one step leaves for the next has to travel when another core takes a part of either: .1 to .2 ns a byte,
- * measured on cores that share no L2. A program that passes much for the work it does is faster on its caller alone. What
- * is larger than a core's own cache has left it by then anyway.
+ * measured on cores that share no L2. A program that passes much for the work it does is faster on its caller alone.
+ * What is larger than a core's own cache has left it by then anyway.
  * (New values of variables are read in a later run, by the part that wrote them.) */
 static int is_worth_cutting(const eg_cpu_run *run) {
     const double nanoseconds_a_byte = .15, own_cache = 4 << 20;
@@ -263,7 +264,8 @@ static int is_worth_cutting(const eg_cpu_run *run) {
     for (int i = 0; i < run->nuse; i++) {
         const eg_storage *storage = &run->storage[run->use[i].storage];
         double bytes = (double)storage->bytes;
-        if (run->use[i].write && storage->kind == EG_IN_ARENA && storage->same_as < 0 && bytes < own_cache) passed += bytes;
+        int is_passed = run->use[i].write && storage->kind == EG_IN_ARENA && storage->same_as < 0;
+        if (is_passed && bytes < own_cache) passed += bytes;
     }
     return eg_least_work_of_a_part <= 0 || work > nanoseconds_a_byte * passed;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * product_run.c: running a matrix product. A product group does its elementwise part on each block of the result while
- * that is in cache, and takes B's column sums on the way.
+ * product_run.c: running a matrix product. A product group does its elementwise part on each block of the result
+ * while that is in cache, and takes B's column sums on the way.
  */
 #include "runtime/product.h"
 

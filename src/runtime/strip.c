@@ -229,8 +229,8 @@ static void lower_value(builder *b, const eg_value *v) {
 
 /* ---- pairs ----------------------------------------------------------------------------------------------- */
 
-/* An instruction whose result one other reads, its operand `at`, and nobody else: `both` does their work. Its operands
- * are 0 to 2 of the reader, 3 to 5 of the one that goes. */
+/* An instruction whose result one other reads, its operand `at`, and nobody else: `both` does their work. Its
+ * operands are 0 to 2 of the reader, 3 to 5 of the one that goes. */
 typedef struct pair {
     unsigned char reader, at, first, both, in[3];
 } pair;

@@ -41,8 +41,8 @@ typedef struct eg_strip_instruction {
     unsigned char d, a, b, c;
     unsigned char length;                                 /* which of the EG_LENGTHS */
     unsigned char constants;                              /* operands of 16 floats: bit q for operand q */
-    /* By block, several blocks at a time: must each have a call of its own? Then how far d, a, b, c are from one to the
-     * next, an EG_MOVE. */
+    /* By block, several blocks at a time: must each have a call of its own? Then how far d, a, b, c are from one to
+     * the next, an EG_MOVE. */
     unsigned char each, move[4];
 } eg_strip_instruction;
 
@@ -74,7 +74,7 @@ struct eg_strips {
     unsigned char handling[EG_HANDLINGS][EG_STRIP_OPERANDS], nhandled[EG_HANDLINGS];
     int ninstructions, nonce; /* the first nonce compute scalars: once for each part of a run */
     eg_strip_instruction *instruction;
-    eg_chain_fn chain;       /* all instructions behind the first nonce in one, for whole groups of 16 floats; or NULL */
+    eg_chain_fn chain;       /* all instructions behind the first nonce in one, for groups of 16 floats; or NULL */
     unsigned char chain_operand[EG_CHAIN_OPERANDS]; /* registers */
     int nregisters;
     const float **constant;  /* [nregisters]: 16 floats, or NULL: */

@@ -82,7 +82,8 @@ static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t r
 
 static void run_by_row(const eg_strips *s, const eg_rect *q, float **p, int64_t rows, int64_t columns) {
     for (int64_t row = 0; row < rows; row++) {
-        EACH(o, EG_FETCH_ROW) s->kernels->splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
+        EACH(o, EG_FETCH_ROW)
+        s->kernels->splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
         for (int64_t column = 0; column < columns; column += s->width)
             run_strip(s, q, p, row, column, columns - column < s->width ? columns - column : s->width);
         EACH(o, EG_STORE_ROW)
@@ -138,7 +139,7 @@ static void store_block_once(const eg_strips *s, const eg_rect *q, float **p) {
 
 /* An instruction for `blocks` blocks, one after the other. */
 static void execute_each(const eg_strip_instruction *code, float **p, const int64_t *length, int64_t blocks) {
-    const int64_t step[] = { [EG_MOVE_NONE] = 0, [EG_MOVE_NARROW] = EG_BLOCK, [EG_MOVE_WIDE] = length[EG_LENGTH_STRIP] };
+    const int64_t step[] = { [EG_MOVE_NARROW] = EG_BLOCK, [EG_MOVE_WIDE] = length[EG_LENGTH_STRIP] };
     const unsigned char *move = code->move;
     float *d = p[code->d];
     const float *a = p[code->a], *b = p[code->b], *c = p[code->c];
