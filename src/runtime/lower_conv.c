@@ -147,9 +147,15 @@ static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     }
 }
 
+/* Is there enough to do for two parts? In nanoseconds, as steps estimate it. */
+static int is_worth_sharing(const eg_window *w) {
+    double products = (double)(w->batch * w->positions[0] * w->positions[1]) * (double)(w->taps[0] * w->taps[1]);
+    return products * (double)(w->channels / w->groups * w->out) / 75 >= 2 * eg_least_work_of_a_part;
+}
+
 int64_t eg_conv_chunk(const eg_window *w) {
     int64_t chunk = max64(1, CHUNK_FLOATS / (w->positions[1] * w->out));
-    if (w->batch < FEW_IMAGES) chunk = min64(chunk, (w->positions[0] + 7) / 8); /* something to share */
+    if (w->batch < FEW_IMAGES && is_worth_sharing(w)) chunk = min64(chunk, (w->positions[0] + 7) / 8);
     return min64(chunk, w->positions[0]);
 }
 
