@@ -44,6 +44,7 @@ static eg_status fill_copy(eg_model *copy, const eg_model *model) {
     if (eg_model_scaling(model) != EG_SCALING_NONE && eg_model_scaling(model) != EG_SCALING_AUTO)
         return eg_fail(EG_E_ARGUMENT, "the model's preprocessing is one of whole samples, not of steps");
     EG_TRY(eg_trainer_copy(copy, model));
+    EG_TRY(eg_model_reset_states(copy)); /* as many rows: their states were copied, too */
     const eg_vocabulary *vocabulary = eg_model_vocabulary(model);
     return vocabulary ? eg_model_set_vocabulary(copy, eg_vocabulary_share(vocabulary)) : EG_OK;
 }

@@ -273,6 +273,25 @@ static void steps_are_the_whole(void **state) {
     eg_data_free(cut);
 }
 
+/* Also where the model itself keeps the states of as many rows, and has read something. */
+static void a_copy_begins_with_no_states(void **state) {
+    (void)state;
+    eg_data *cut = pieces(STEPS);
+    eg_model *m = compiled(STEPS, stateful[1], EG_F32);
+    eg_tensor *x = eg_tensor_slice(eg_data_x(cut), 0, 0, ROWS, 1), *one = eg_tensor_slice(x, 1, 0, 1, 1), *p[2];
+    for (int i = 0; i < 2; i++) {
+        eg_model *n = eg_model_stepwise(m, ROWS);
+        p[i] = eg_model_predict(n, one);
+        assert_ok(n);
+        eg_model_free(n);
+        eg_tensor_free(eg_model_predict(m, x)); /* leaves states */
+    }
+    assert_memory_equal(eg_tensor_data(p[0]), eg_tensor_data(p[1]), sizeof(float) * ROWS * TOKENS);
+    eg_tensor_free(p[0]), eg_tensor_free(p[1]), eg_tensor_free(one), eg_tensor_free(x);
+    eg_model_free(m);
+    eg_data_free(cut);
+}
+
 static void layers_that_look_around_have_no_steps(void **state) {
     (void)state;
     static const char *const wrong[][2] = {
@@ -424,6 +443,7 @@ int main(void) {
         cmocka_unit_test(pieces_with_states_are_the_whole), cmocka_unit_test(gradients_stay_within_a_batch),
         cmocka_unit_test(a_stopped_run_keeps_its_states),   cmocka_unit_test(rows_that_do_not_fit_are_told),
         cmocka_unit_test(steps_are_the_whole),              cmocka_unit_test(layers_that_look_around_have_no_steps),
+        cmocka_unit_test(a_copy_begins_with_no_states),
         cmocka_unit_test(a_text_is_learnt_and_written),     cmocka_unit_test(a_seed_and_the_file_are_enough),
         cmocka_unit_test(what_cannot_be_written_is_told),   cmocka_unit_test(broken_vocabularies_are_told),
         cmocka_unit_test(no_memory_is_an_error),
