@@ -26,6 +26,7 @@ for source in examples/[0-9][0-9]_*.c; do
     grep -q "\`$name\`" docs/course.md || { echo "$name is not in docs/course.md"; bad=1; }
     grep -q "($name.c)" examples/README.md || { echo "$name is not in examples/README.md"; bad=1; }
     grep -q '^ \* prints: ' "$source" || { echo "$name says nothing of what it prints"; bad=1; }
+    grep -q '^ \* command: ' "$source" || { echo "$name has no command line that does the same"; bad=1; }
     grep -Eq '[^*] (prints|command): ' "$source" && { echo "$name: a line for the tests stands inside another"; bad=1; }
     [ "$(wc -l < "$source")" -lt 80 ] || { echo "$name has 80 lines or more"; bad=1; }
 done
