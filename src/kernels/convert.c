@@ -5,9 +5,7 @@
  */
 #include "kernels/isa.h"
 
-void EG_FN(splat)(float *d, float x) {
-    EG_UNROLL for (int i = 0; i < EG_BLOCK; i += EG_W) v_store(d + i, v_set(x));
-}
+void EG_FN(splat)(float *d, float x) { EG_UNROLL for (int i = 0; i < EG_BLOCK; i += EG_W) v_store(d + i, v_set(x)); }
 
 void EG_FN(from_u8)(int64_t n, float *d, const uint8_t *s) {
     for (; n >= EG_W; n -= EG_W, d += EG_W, s += EG_W) v_store(d, v_from_bytes(s));

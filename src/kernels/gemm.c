@@ -5,6 +5,9 @@
  *
  *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
  *           of A per row. Rows are dealt evenly to tiles (128 rows: 10 tiles of 12 or 13, not 9 of 14 and one of 2).
+ *           Low tiles are written out for each number of rows; one high tile asks after each row whether it was the
+ *           last, which costs 3 % at most and saves two thirds of the code.
+ *   little k     (<= SHORT) would be all prologue: B's columns stay in registers and the rows of C go by.
  *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
  *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
@@ -24,11 +27,13 @@ enum {
 #endif
     LOW = EG_W == 16 ? 6 : 3, /* up to so many there is a tile for each number of rows, one for all above */
     K_BLOCK = EG_W == 16 ? 1024 : 512,
-    GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
+    GROUP_FLOATS = 65536,     /* of B in a group of panels: 256 KB, a part of L2 */
+    SHORT = EG_W > 4 ? 4 : 0, /* so little k that B's columns stay in registers, */
+    SHORT_ROWS = 56,          /* for as many rows at once */
     PANEL_VECTORS = EG_PANEL / EG_W,
-    MASKED = EG_W > 4,       /* there are masked loads and stores */
+    MASKED = EG_W > 4, /* there are masked loads and stores */
     AHEAD = 16, /* rows of B and steps of A are fetched so long before their use: no processor guesses such strides */
-    FEW = EG_W == 4 ? 1 : 3, /* rows, for wide tiles: panels at once for one row, for more */
+    FEW = EG_W == 4 ? 2 : 3, /* rows, for wide tiles: panels at once for one row, for three */
     WIDE = EG_W == 16 ? 4 : 2,
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -46,6 +51,7 @@ typedef struct tile {
     float *c;
     int64_t c_row, c_panel;
     int64_t rows, width; /* rows at once; columns that exist */
+    int far;             /* each step of k is on other lines of memory */
     eg_tail tail;        /* lanes of the last vector that do */
     int padded;          /* write zeros into those that do not */
 } tile;
@@ -78,8 +84,9 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail
         v_store(p, x);
 }
 
-/* Rows x vectors of C: `most` rows, or at least `least` of them. */
-EG_INLINE void multiply(int least, int most, int vectors, const tile *t) {
+/* Rows x vectors of C: `most` rows, or at least `least` of them. `far`: each step of k is on other lines of memory.
+ */
+EG_INLINE void multiply(int least, int most, int vectors, int far, const tile *t) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
     const float *b = t->b, *start = t->start;
@@ -102,9 +109,9 @@ EG_INLINE void multiply(int least, int most, int vectors, const tile *t) {
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
-                __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
+                if (far) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
             }
-            __builtin_prefetch(p[0] + AHEAD * a_k);
+            if (far) __builtin_prefetch(p[0] + AHEAD * a_k);
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
@@ -120,6 +127,40 @@ EG_INLINE void multiply(int least, int most, int vectors, const tile *t) {
             store_vector(c + i * c_row + v * EG_W, r[i][v], MASKED && v == vectors - 1, tail, stored);
     }
 #undef STOP_AT_LAST_ROW
+}
+
+/* Any number of rows against a k of `least` to `most`. */
+EG_INLINE void multiply_short(int least, int most, int vectors, const tile *t) {
+    eg_vf bv[SHORT + 1][VECTORS];
+    int64_t a_row = t->a_row, a_k = t->a_k, c_row = t->c_row, start_row = t->start_row, k = t->last;
+    const float *a = t->a + t->runs[0], *start = t->start;
+    float *c = t->c;
+    eg_tail tail = t->tail, stored = t->padded ? v_tail(EG_W) : tail;
+#define STOP_AT_LAST_K \
+    if (q >= least && q >= k) break
+    EG_UNROLL for (int q = 0; q < most; q++) { EG_UNROLL for (int v = 0; v < vectors; v++) bv[q][v] = v_set(0.f); }
+    EG_UNROLL for (int q = 0; q < most; q++) {
+        STOP_AT_LAST_K;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+        }
+    }
+    for (int64_t left = t->rows; left > 0; left--, a += a_row, start += start_row, c += c_row) {
+        eg_vf r[VECTORS];
+        const float *p = a;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            r[v] = load_vector(start + v * EG_W, MASKED && v == vectors - 1, tail);
+        }
+        EG_UNROLL for (int q = 0; q < most; q++, p += a_k) {
+            STOP_AT_LAST_K;
+            eg_vf x = v_set(*p);
+            EG_UNROLL for (int v = 0; v < vectors; v++) r[v] = v_fma(x, bv[q][v], r[v]);
+        }
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            store_vector(c + v * EG_W, r[v], MASKED && v == vectors - 1, tail, stored);
+        }
+    }
+#undef STOP_AT_LAST_K
 }
 
 /* A few rows against `panels` whole panels. */
@@ -156,9 +197,9 @@ EG_INLINE void multiply_wide(int rows, int panels, const tile *t) {
 
 typedef void (*tile_fn)(const tile *t);
 
-#define TILE(m)                                                       \
-    static void tile_##m##_1(const tile *t) { multiply(m, m, 1, t); } \
-    static void tile_##m##_2(const tile *t) { multiply(m, m, 2, t); }
+#define TILE(m)                                                          \
+    static void tile_##m##_1(const tile *t) { multiply(m, m, 1, 0, t); } \
+    static void tile_##m##_2(const tile *t) { multiply(m, m, 2, 0, t); }
 #define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
 #if defined(EG_ISA_AVX512)
 #define LOW_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
@@ -166,23 +207,27 @@ typedef void (*tile_fn)(const tile *t);
 #define LOW_TILES(X) X(1) X(2) X(3)
 #endif
 LOW_TILES(TILE)
-static void tile_high_1(const tile *t) { multiply(LOW + 1, ROWS, 1, t); }
-static void tile_high_2(const tile *t) { multiply(LOW + 1, ROWS, 2, t); }
+static void tile_high_1(const tile *t) { multiply(LOW + 1, ROWS, 1, 0, t); }
+static void tile_high_2(const tile *t) { multiply(LOW + 1, ROWS, 2, 0, t); }
+static void tile_far(const tile *t) { multiply(LOW + 1, ROWS, 2, 1, t); }
 static const tile_fn tile_of[LOW + 1][VECTORS] = { LOW_TILES(TILE_ENTRY){ tile_high_1, tile_high_2 } };
 
-/* Rows of the next tile: dealt evenly. */
-EG_INLINE int64_t height(int64_t left) {
-    int64_t tiles = (left + ROWS - 1) / ROWS;
-    return tiles == 1 ? left : (left + tiles - 1) / tiles;
+/* Tiles for little k. */
+static void short_1(const tile *t) { multiply_short(1, SHORT, 1, t); }
+static void short_2(const tile *t) { multiply_short(1, SHORT, 2, t); }
+static const tile_fn short_of[VECTORS] = { short_1, short_2 };
+
+/* Rows of the next tile, at most `most`: dealt evenly. */
+EG_INLINE int64_t height(int64_t left, int64_t most) {
+    int64_t tiles = (left + most - 1) / most;
+    return tiles <= 1 ? left : (left + tiles - 1) / tiles;
 }
 
 static void wide_1(const tile *t) { multiply_wide(1, WIDE, t); }
 #if defined(EG_ISA_AVX512) || defined(EG_ISA_AVX2)
-static void wide_2(const tile *t) { multiply_wide(2, LESS_WIDE, t); }
 static void wide_3(const tile *t) { multiply_wide(3, LESS_WIDE, t); }
-static const tile_fn wide_of[FEW] = { wide_1, wide_2, wide_3 };
 #else
-static const tile_fn wide_of[FEW] = { wide_1 };
+#define wide_3 wide_1
 #endif
 
 /* One tile; with partial vectors and no masks, by way of whole ones beside C. */
@@ -208,13 +253,25 @@ static void run_tile(const tile *t, tile_fn f) {
     }
 }
 
+EG_INLINE int is_short(int64_t count, int64_t k) { return SHORT > 0 && count == 1 && k > 0 && k <= SHORT; }
+
+EG_INLINE tile_fn function_for(const tile *t, int wide) {
+    if (EG_MASKS_ARE_FREE && t->far && wide && t->rows > LOW) return tile_far;
+    return tile_of[min64(t->rows, LOW + 1) - 1][wide];
+}
+
 /* `rows` rows and `width` columns from where the tile stands. */
 static void tile_down(tile *t, int64_t rows, int64_t width) {
     int wide = width > EG_W;
     t->width = width, t->tail = v_tail(wide ? width - EG_W : width);
+    if (is_short(t->count, t->last)) {
+        t->rows = rows;
+        short_of[wide](t);
+        return;
+    }
     for (; rows > 0; rows -= t->rows) {
-        t->rows = height(rows);
-        run_tile(t, tile_of[min64(t->rows, LOW + 1) - 1][wide]);
+        t->rows = height(rows, ROWS);
+        run_tile(t, function_for(t, wide));
         t->a += t->rows * t->a_row, t->c += t->rows * t->c_row, t->start += t->rows * t->start_row;
     }
 }
@@ -252,12 +309,12 @@ static void tile_panel(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
 /* `rows` rows from i on against panels p0..p1. */
 static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows, int64_t p0, int64_t p1) {
     if (rows <= FEW) {
-        int at_once = rows == 1 ? WIDE : LESS_WIDE;
-        int64_t whole = min64(p1, g->n / EG_PANEL);
-        for (; p0 + at_once <= whole; p0 += at_once) {
-            aim(t, g, k, i, p0 * EG_PANEL);
-            wide_of[rows - 1](t);
-        }
+        int64_t unit = rows == 3 ? 3 : 1, at_once = unit == 3 ? LESS_WIDE : WIDE, whole = min64(p1, g->n / EG_PANEL);
+        for (; p0 + at_once <= whole; p0 += at_once)
+            for (int64_t q = 0; q < rows; q += unit) {
+                aim(t, g, k, i + q, p0 * EG_PANEL);
+                (unit == 3 ? wide_3 : wide_1)(t);
+            }
     }
     for (; p0 < p1; p0++) tile_panel(t, g, k, i, rows, p0);
 }
@@ -271,11 +328,14 @@ static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1
                .run = k->run,
                .last = k->last,
                .b_panel = g->b_panel,
+               .far = k->length >= 4 * AHEAD && (g->b_k > EG_PANEL || g->a_k > EG_BLOCK),
                .c_row = g->c_row,
                .c_panel = g->c_panel,
                .padded = g->c_padded };
-    for (int64_t i = i0, rows; i < i1; i += rows) {
-        rows = height(i1 - i);
+    /* Rows of A that are pages apart compete for the same lines of L1: fewer of them leave room for B. */
+    int crowded = g->a_row % 1024 == 0 && g->b_k == EG_PANEL && k->length > 256;
+    for (int64_t i = i0, rows, most = crowded ? ROWS / 2 : ROWS; i < i1; i += rows) {
+        rows = is_short(k->count, k->last) ? min64(i1 - i, SHORT_ROWS) : height(i1 - i, most);
         tile_group(&t, g, k, i, rows, p0, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
     }

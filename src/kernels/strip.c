@@ -135,14 +135,16 @@ typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const
     STRIP(NAME) { eg_strip_##NAME##_##ISA(n, d, a, b, c, constants); }
 
 /* clang-format off */
-CHEAP(COPY, 1) CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(RELU, 1)
-CHEAP(ADD, 2) CHEAP(SUB, 2) CHEAP(MUL, 2) CHEAP(DIV, 2) CHEAP(MAX, 2) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LT, 2) CHEAP(LE, 2)
+CHEAP(COPY, 1) CHEAP(RELU, 1) CHEAP(ADD, 2) CHEAP(SUB, 2) CHEAP(MUL, 2) CHEAP(DIV, 2) CHEAP(MAX, 2) CHEAP(LT, 2)
 CHEAP(SELECT, 3) CHEAP(MULADD, 3) CHEAP(GATE, 3) CHEAP(MULSUB, 3) CHEAP(SUBSQUARE, 2)
-COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
 RARE_1(FLOOR) RARE_1(ERF) RARE_2(NE)
 #if defined(EG_ISA_AVX512)
+CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LE, 2)
+COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
 LENT(SOFTPLUS, avx2) LENT(SIN, avx2) LENT(COS, avx2) LENT(POW, avx2)
 #else
+RARE_1(NEG) RARE_1(ABS) RARE_1(SQRT) RARE_1(RSQRT) RARE_2(MIN) RARE_2(EQ) RARE_2(LE)
+RARE_1(EXP) RARE_1(LOG) RARE_1(TANH) RARE_1(SIGMOID)
 RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW)
 #endif
 SWAPPED(GT, LT) SWAPPED(GE, LE)
@@ -162,4 +164,4 @@ SWAPPED(GT, LT) SWAPPED(GE, LE)
             EG_CHAIN_##NAME(LOAD, NOTHING, COMPUTE, STORE)                                              \
         }                                                                                               \
     }
-                    EG_CHAIN_LIST(CHAIN)
+                        EG_CHAIN_LIST(CHAIN)
