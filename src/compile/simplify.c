@@ -348,6 +348,19 @@ static eg_value *join_neighbours(const call *c) {
     return NULL;
 }
 
+/* (x + pad a) + pad b = x + (pad a + pad b) where these are neighbours: each element is added to at most one of them. */
+static eg_value *join_beyond(const call *c) {
+    for (int i = 0; i < 2; i++) {
+        const eg_value *sum = c->in[i];
+        for (int k = 0; sum->op == EG_OP_ADD && k < 2; k++) {
+            eg_value *pair[2] = { sum->in[k], c->in[other(i)] };
+            eg_value *joined = join_neighbours(&(call){ c->graph, EG_OP_ADD, pair, 2, c->attr });
+            if (joined) return make2(c, EG_OP_ADD, sum->in[other(k)], joined);
+        }
+    }
+    return NULL;
+}
+
 /* concat of concat along the same axis */
 static eg_value *concat_flat(const call *c) {
     enum { MOST = 32 };
@@ -486,7 +499,7 @@ static eg_value *sum_of_put(const call *c) {
 #define RULES(...) (const rule[]) { __VA_ARGS__, NULL }
 
 static const rule *const rules[EG_OP_COUNT] = {
-    [EG_OP_ADD] = RULES(add_zero, add_negated, join_neighbours),
+    [EG_OP_ADD] = RULES(add_zero, add_negated, join_neighbours, join_beyond),
     [EG_OP_SUB] = RULES(subtract_zero, subtract_negated),
     [EG_OP_MUL] = RULES(multiply_one, signed_factor, merge_factors),
     [EG_OP_DIV] = RULES(divide_by_constant, signed_factor),

@@ -2,7 +2,8 @@
  *
  * grad.c: reverse-mode differentiation, graph to graph.
  *
- * The idea: walk the values from the last to the first. Each one that lies between `wrt` and `y` (it depends on some
+ * The idea: walk the values from the last to the first (of eg_walk_order, so that sums of adjoints do not depend on
+ * the order in which values were built). Each one that lies between `wrt` and `y` (it depends on some
  * wrt, and some y needs it) hands its adjoint to its op's vjp rule, which builds the adjoints of the inputs as more
  * values. What arrives at an input is added up in `add_adjoint`, the one place that also sums over the axes that
  * broadcasting stretched, so that no rule has to. Since the derivatives are values of the same graph, they can be
@@ -26,7 +27,7 @@
 typedef struct walk {
     eg_graph *graph;
     int n;                  /* values before the walk began */
-    unsigned char *needed;  /* [n]: some y needs it */
+    int *order, ordered;    /* ids of what some y needs, each behind its inputs */
     unsigned char *depends; /* [n]: it is or depends on some wrt, and can carry a gradient */
     eg_value **adjoint;     /* [n]: NULL while nothing arrived */
     eg_value **din;         /* [most inputs of any value]: what a rule writes into */
@@ -78,17 +79,17 @@ static eg_status walk_start(walk *w, eg_graph *graph) {
         if (graph->values[id]->nin > most) most = graph->values[id]->nin;
         if (results_of(graph->values[id]) > results) results = results_of(graph->values[id]);
     }
-    w->needed = eg_calloc((size_t)w->n + 1, 1);
+    w->order = eg_calloc(3 * (size_t)w->n + 1, sizeof *w->order);
     w->depends = eg_calloc((size_t)w->n + 1, 1);
     w->adjoint = eg_calloc((size_t)w->n + 1, sizeof(eg_value *));
     w->din = eg_calloc((size_t)most, sizeof(eg_value *));
     w->dout = eg_calloc((size_t)results, sizeof(eg_value *));
     w->wanted = eg_calloc((size_t)most, 1);
-    return w->needed && w->depends && w->adjoint && w->din && w->dout && w->wanted ? EG_OK : EG_E_MEMORY;
+    return w->order && w->depends && w->adjoint && w->din && w->dout && w->wanted ? EG_OK : EG_E_MEMORY;
 }
 
 static void walk_end(walk *w) {
-    eg_free(w->needed);
+    eg_free(w->order);
     eg_free(w->depends);
     eg_free(w->adjoint);
     eg_free(w->din);
@@ -109,7 +110,7 @@ static void mark_depends(walk *w, eg_value *const *wrt, int n) {
 
 /* Whether the walk must go behind this value: some input wants the adjoint. */
 static int goes_on(const walk *w, const eg_value *value) {
-    if (!w->needed[value->id] || !w->depends[value->id]) return 0;
+    if (!w->depends[value->id]) return 0;
     if (!w->adjoint[value->id] && !value->def->vjp_parts) return 0;
     for (int i = 0; i < value->nin; i++)
         if (w->depends[value->in[i]->id]) return 1;
@@ -160,11 +161,13 @@ static void step_back(walk *w, eg_value *value) {
 }
 
 static void walk_back(walk *w, eg_value *const *y, eg_value *const *seeds, int m) {
-    eg_mark_needed(y, m, w->needed);
+    w->ordered = eg_walk_order(y, m, w->order, w->order + w->n);
     for (int j = 0; j < m; j++)
         if (w->depends[y[j]->id]) add_adjoint(w, y[j], seeds[j]);
-    for (int id = w->n - 1; id >= 0 && w->graph->status == EG_OK; id--)
-        if (goes_on(w, w->graph->values[id])) step_back(w, w->graph->values[id]);
+    for (int i = w->ordered - 1; i >= 0 && w->graph->status == EG_OK; i--) {
+        eg_value *value = w->graph->values[w->order[i]];
+        if (goes_on(w, value)) step_back(w, value);
+    }
 }
 
 /* ---- the public calls ------------------------------------------------------------------------------------------ */

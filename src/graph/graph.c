@@ -413,6 +413,23 @@ void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed) {
     }
 }
 
+int eg_walk_order(eg_value *const *roots, int n, int *order, int *work) {
+    int count = 0;
+    if (n > 0) memset(work, 0, 2 * sizeof *work * (size_t)roots[0]->graph->n);
+    for (int i = 0; i < n; i++) {
+        eg_value *const *values = roots[i]->graph->values;
+        int *looked = work, *stack = work + roots[i]->graph->n, depth = 0; /* looked[id]: at so many inputs */
+        if (!looked[roots[i]->id]) stack[depth++] = roots[i]->id;
+        while (depth > 0) {
+            const eg_value *v = values[stack[depth - 1]];
+            int last = v->nin - looked[v->id]++;
+            if (last == 0) order[count++] = stack[--depth];
+            else if (!looked[v->in[last - 1]->id]) stack[depth++] = v->in[last - 1]->id;
+        }
+    }
+    return count;
+}
+
 /* Whether an earlier root assigns the variable that root `i` assigns. */
 static int assigned_before(eg_value *const *roots, int i) {
     for (int j = 0; j < i; j++)

@@ -197,5 +197,9 @@ void eg_place_restore(eg_graph *graph, eg_place place);
 
 /* Marks the ids that the roots need: needed[id] = 1; `needed` has graph->n bytes. */
 void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed);
+/* The ids of what the roots need, inputs before what reads them, in an order that says nothing of when values were built (a C
+ * compiler may evaluate the arguments of a call in any): what sums up in this order has the same bits from every
+ * compiler. order, work: [values of the graph], [2 * that]; returns how many. */
+int eg_walk_order(eg_value *const *roots, int n, int *order, int *work);
 
 #endif

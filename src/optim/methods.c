@@ -37,7 +37,8 @@ static eg_value *keep(eg_update *u, eg_value *variable, eg_value *now) {
 /* s = decay s + gain x in the slot `name` */
 static eg_value *blend(eg_update *u, const char *name, double decay, double gain, eg_value *x) {
     eg_value *s = slot(u, name);
-    return keep(u, s, eg_add(times(u, decay, s), gain == 1 ? x : times(u, gain, x)));
+    eg_value *added = gain == 1 ? x : times(u, gain, x), *kept = times(u, decay, s); /* as the chains have it */
+    return keep(u, s, eg_add(kept, added));
 }
 
 /* Exponential mean: s = b s + (1 - b) x */
@@ -152,7 +153,8 @@ static eg_value *adam_step(eg_update *u) {
         v = keep(u, top, eg_maximum(top, v));
     }
     eg_value *root = u->scalar[1] ? eg_mul(eg_sqrt(v), u->scalar[1]) : eg_sqrt(v);
-    return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], m), plus(u, root, u->opt->epsilon)));
+    eg_value *below = plus(u, root, u->opt->epsilon), *above = eg_mul(u->scalar[0], m); /* as the chain has it */
+    return eg_sub(u->w, eg_div(above, below));
 }
 
 /* Nadam's u_t = b1 (1 - .5 .96^(psi t)) at t + `ahead`; psi is 1 in Keras, .004 in PyTorch */

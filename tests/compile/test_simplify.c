@@ -174,6 +174,25 @@ static void neighbouring_slices_are_joined(void **state) {
             "%3 = concat %0, %1, %2 {axis=1} : f32[2,6]\n"
             "%4 = pad %3 {low=[0,0], high=[0,1], interior=[0,0]} : f32[2,7]\n"
             "return %4\n");
+    becomes("simplify", /* in any order, and with something else in between */
+            "%0 = input \"a\" : f32[3]\n"
+            "%1 = input \"x\" : f32[9]\n"
+            "%2 = pad %0 {low=[0], high=[6], interior=[0]} : f32[9]\n"
+            "%3 = pad %0 {low=[3], high=[3], interior=[0]} : f32[9]\n"
+            "%4 = pad %0 {low=[6], high=[0], interior=[0]} : f32[9]\n"
+            "%5 = add %2, %4 : f32[9]\n"
+            "%6 = add %5, %1 : f32[9]\n"
+            "%7 = add %5, %3 : f32[9]\n"
+            "%8 = add %2, %1 : f32[9]\n"
+            "%9 = add %8, %3 : f32[9]\n"
+            "return %7, %9\n",
+            "%0 = input \"a\" : f32[3]\n"
+            "%1 = input \"x\" : f32[9]\n"
+            "%2 = concat %0, %0, %0 {axis=0} : f32[9]\n"
+            "%3 = concat %0, %0 {axis=0} : f32[6]\n"
+            "%4 = pad %3 {low=[0], high=[3], interior=[0]} : f32[9]\n"
+            "%5 = add %1, %4 : f32[9]\n"
+            "return %2, %5\n");
     stays("simplify", "%0 = input \"a\" : f32[3]\n"
                       "%1 = pad %0 {low=[0], high=[1], interior=[0]} : f32[4]\n"
                       "%2 = pad %0 {low=[1], high=[0], interior=[0]} : f32[4]\n"

@@ -31,6 +31,21 @@ static void product_rule_by_hand(void **state) {
     eg_graph_free(g);
 }
 
+/* Three contributions have three sums; which one it is does not depend on which term was built first. */
+static void sums_do_not_depend_on_the_order_of_building(void **state) {
+    (void)state;
+    double result[2][30];
+    for (int turned = 0; turned < 2; turned++) {
+        eg_graph *g = eg_graph_new();
+        eg_value *x = eg_input(g, "x", EG_F64, EG_SCALAR), *dx, *late = turned ? eg_tanh(x) : NULL;
+        eg_value *a = eg_exp(x), *b = eg_sin(x), *c = turned ? late : eg_tanh(x), *y = eg_add(eg_add(a, b), c);
+        assert_int_equal(eg_grad(y, &x, 1, &dx), EG_OK);
+        for (int i = 0; i < 30; i++) result[turned][i] = scalar(g, x, .1 * i - 1.5, dx);
+        eg_graph_free(g);
+    }
+    assert_memory_equal(result[0], result[1], sizeof result[0]);
+}
+
 static void derivatives_of_derivatives(void **state) {
     (void)state;
     eg_graph *g = eg_graph_new();
@@ -217,6 +232,7 @@ static void mistakes_are_explained(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(product_rule_by_hand),
+        cmocka_unit_test(sums_do_not_depend_on_the_order_of_building),
         cmocka_unit_test(derivatives_of_derivatives),
         cmocka_unit_test(broadcasting_is_summed_back),
         cmocka_unit_test(sum_to_shapes),
