@@ -19,10 +19,11 @@ enum { GROUP = 16 };
 #define ZERO v_set(0.f)
 #define MASK(condition) v_keep(condition, v_set(1.f))
 
-#define OP(NAME, result)                                          \
-    EG_INLINE eg_vf EG_FN(op_##NAME)(eg_vf a, eg_vf b, eg_vf c) { \
-        (void)b, (void)c;                                         \
-        return result;                                            \
+/* Unused where a build has a loop of its own for the op. */
+#define OP(NAME, result)                                                                  \
+    EG_INLINE __attribute__((unused)) eg_vf EG_FN(op_##NAME)(eg_vf a, eg_vf b, eg_vf c) { \
+        (void)b, (void)c;                                                                 \
+        return result;                                                                    \
     }
 
 /* clang-format off */
