@@ -29,14 +29,16 @@ typedef enum field_type {
     FIELD_TYPES
 } field_type;
 
+/* Small, and without addresses, because each kind has room for eight. */
 typedef struct field {
-    const char *key; /* "" : the number stands alone */
-    field_type type;
-    int optional; /* printed only if it is not optional - 1: 0 or 1 */
-    size_t offset, size;
+    char key[9];            /* "": the number stands alone */
+    unsigned char type;     /* field_type */
+    unsigned char optional; /* printed only if it is not optional - 1: 0 or 1 */
+    unsigned char size;
+    unsigned short offset;
 } field;
 
-#define AT(member) offsetof(eg_attr, member), sizeof(((eg_attr *)0)->member)
+#define AT(member) sizeof(((eg_attr *)0)->member), offsetof(eg_attr, member)
 enum { MOST_FIELDS = 8, ZERO = 1, ONE = 2 };
 
 static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
@@ -99,10 +101,10 @@ static const char *const layouts[] = { [EG_ROWS] = "", [EG_PANELS] = "panels" };
 
 /* ---- whole numbers of 4 or 8 bytes ----------------------------------------------------------------------------- */
 
-static int64_t get_int(const field *f, const void *at) {
+static int64_t get_int(size_t size, const void *at) {
     int64_t wide;
     int32_t narrow;
-    if (f->size % 8 == 0) return memcpy(&wide, at, sizeof wide), wide;
+    if (size % 8 == 0) return memcpy(&wide, at, sizeof wide), wide;
     return memcpy(&narrow, at, sizeof narrow), narrow;
 }
 
@@ -112,11 +114,11 @@ static void put_int(size_t size, void *at, int64_t value) {
 }
 
 static uint64_t get_word(const field *f, const void *at) {
-    return (uint64_t)get_int(f, at) & (f->size == 4 ? UINT32_MAX : UINT64_MAX);
+    return (uint64_t)get_int(f->size, at) & (f->size == 4 ? UINT32_MAX : UINT64_MAX);
 }
 
 /* Bytes of one element of a list. */
-static size_t element(const field *f) { return f->size / (f->type == SPATIAL ? EG_SPATIAL : EG_MAX_RANK); }
+static size_t element(const field *f) { return f->size / (size_t)(f->type == SPATIAL ? EG_SPATIAL : EG_MAX_RANK); }
 
 /* How many there are for an operand of that rank. */
 static int list_length(const field *f, int rank) {
@@ -125,8 +127,7 @@ static int list_length(const field *f, int rank) {
 }
 
 static int64_t get_element(const field *f, const void *at, int i) {
-    const field one = { .size = element(f) };
-    return get_int(&one, (const char *)at + element(f) * (size_t)i);
+    return get_int(element(f), (const char *)at + element(f) * (size_t)i);
 }
 
 /* ---- normal form ----------------------------------------------------------------------------------------------- */
@@ -139,13 +140,13 @@ static eg_status normal_plain(const field *f, void *out, const void *in, int ran
 
 static eg_status normal_flag(const field *f, void *out, const void *in, int rank) {
     (void)rank;
-    put_int(f->size, out, get_int(f, in) != 0);
+    put_int(f->size, out, get_int(f->size, in) != 0);
     return EG_OK;
 }
 
 static eg_status normal_axis(const field *f, void *out, const void *in, int rank) {
     (void)rank;
-    int64_t axis = get_int(f, in);
+    int64_t axis = get_int(f->size, in);
     if (axis < -1 || axis >= EG_MAX_RANK) return eg_fail(EG_E_ARGUMENT, "there is no axis %lld", (long long)axis);
     memcpy(out, in, f->size);
     return EG_OK;
@@ -158,7 +159,7 @@ static eg_status normal_list(const field *f, void *out, const void *in, int rank
 
 static eg_status normal_layout(const field *f, void *out, const void *in, int rank) {
     (void)rank;
-    int64_t layout = get_int(f, in);
+    int64_t layout = get_int(f->size, in);
     if (layout != EG_ROWS && layout != EG_PANELS) return eg_fail(EG_E_ARGUMENT, "unknown layout %d", (int)layout);
     memcpy(out, in, f->size);
     return EG_OK;
@@ -188,7 +189,7 @@ static eg_status normal_shape(const field *f, void *out, const void *in, int ran
 
 static eg_status normal_dtype(const field *f, void *out, const void *in, int rank) {
     (void)rank;
-    int64_t dtype = get_int(f, in);
+    int64_t dtype = get_int(f->size, in);
     if (dtype < EG_F32 || dtype > EG_U8) return eg_fail(EG_E_DTYPE, "there is no dtype %d", (int)dtype);
     memcpy(out, in, f->size);
     return EG_OK;
@@ -206,7 +207,7 @@ static void print_number(const field *f, eg_text *text, const eg_value *value, c
 
 static void print_integer(const field *f, eg_text *text, const eg_value *value, const void *at) {
     (void)value;
-    eg_text_format(text, "%lld", (long long)get_int(f, at));
+    eg_text_format(text, "%lld", (long long)get_int(f->size, at));
 }
 
 static void print_word(const field *f, eg_text *text, const eg_value *value, const void *at) {
@@ -233,7 +234,7 @@ static void print_list(const field *f, eg_text *text, const eg_value *value, con
 
 static void print_layout(const field *f, eg_text *text, const eg_value *value, const void *at) {
     (void)value;
-    eg_text_add(text, layouts[get_int(f, at)]);
+    eg_text_add(text, layouts[get_int(f->size, at)]);
 }
 
 /* A float by its own shortest decimal, where that comes back through a double (as the parser reads it) unchanged. */
@@ -351,7 +352,7 @@ static const struct {
 
 static const field *fields_end(eg_attr_kind kind) {
     const field *f = kinds[kind];
-    while (f < kinds[kind] + MOST_FIELDS && f->key) f++;
+    while (f < kinds[kind] + MOST_FIELDS && f->size) f++;
     return f;
 }
 
@@ -463,7 +464,7 @@ uint64_t eg_node_hash(const eg_value *value) {
 /* Is it what a reader takes it for when nothing is said? */
 static int is_standard(const field *f, const eg_attr *attr, int rank) {
     if (!f->optional) return 0;
-    if (f->type != SPATIAL) return get_int(f, at_const(f, attr)) == f->optional - 1;
+    if (f->type != SPATIAL) return get_int(f->size, at_const(f, attr)) == f->optional - 1;
     for (int i = 0; i < list_length(f, rank); i++)
         if (get_element(f, at_const(f, attr), i) != f->optional - 1) return 0;
     return 1;

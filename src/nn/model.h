@@ -66,10 +66,10 @@ typedef enum eg_option_type {
 /* One option of a layer kind. Fields that are all zero bytes are left out of text and JSON. */
 typedef struct eg_option {
     const char *name;
-    eg_option_type type;
-    size_t offset;     /* within the layer's struct */
-    int bare;          /* in text its value may stand alone: "512", "relu" */
-    int zeroable;      /* NUMBER whose default is not 0: a written 0 is EG_ZERO */
+    unsigned char type;     /* eg_option_type */
+    unsigned short offset;  /* within the layer's struct */
+    unsigned char bare;     /* in text its value may stand alone: "512", "relu" */
+    unsigned char zeroable; /* NUMBER whose default is not 0: a written 0 is EG_ZERO */
 } eg_option;
 
 typedef struct eg_layer_kind {

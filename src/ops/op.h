@@ -49,12 +49,13 @@ typedef enum eg_draw {
 
 typedef struct eg_op_def {
     const char *name;        /* "matmul", as in graph text */
-    int arity;               /* number of inputs, or -(minimum) where it may be more */
-    eg_attr_kind attr;
-    unsigned flags;
-    int strip;               /* 1 + eg_strip_op of kernels.h for elementwise f32; 0: none. cast has none in general,
+    signed char arity;       /* number of inputs, or -(minimum) where it may be more */
+    unsigned char attr;      /* eg_attr_kind */
+    unsigned char strip;     /* 1 + eg_strip_op of kernels.h for elementwise f32; 0: none. cast has none in general,
                                 because a strip holds floats: a cast to f32 is COPY, one to integers must truncate */
-    double work;             /* multiply-adds or cheap operations per output element (flops == NULL) */
+    unsigned char draw[3];   /* eg_draw */
+    unsigned short flags;
+    float work;              /* multiply-adds or cheap operations per output element (flops == NULL) */
     /* dtype and shape of the result from value->in and value->attr (value->dtype and ->shape are not set yet). */
     eg_status (*infer)(const eg_value *value, eg_inferred *out);
     /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays so where there is no
@@ -66,7 +67,6 @@ typedef struct eg_op_def {
     double (*kink)(double a, double b);             /* its distance to the nearest jump or bend; NULL: smooth */
     void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED, SCAN, PART */
     double (*flops)(const eg_value *value);         /* NULL: work x elements */
-    eg_draw draw[3];
 } eg_op_def;
 
 extern const eg_op_def *const eg_op_table[EG_OP_COUNT];
