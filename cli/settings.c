@@ -150,7 +150,7 @@ static int cannot_write(const char *path) {
     int code = errno == EACCES || errno == EPERM || errno == EROFS ? CLI_PERMISSION : CLI_CANNOT_WRITE;
     if (errno == ENOENT || errno == ENOTDIR)
         return cli_error(code, "%s: cannot create: its folder does not exist", path);
-    return cli_error(code, "%s: cannot write: %s", path, strerror(errno));
+    return cli_error(code, "%s: cannot write: %s", path, errno ? strerror(errno) : "not all of it was taken");
 }
 
 /* A new file beside `path`, under a name that nobody else has; NULL without memory or with errno set. */

@@ -27,6 +27,6 @@ int eg_add_size(size_t a, size_t b, size_t *out);
 
 /* Makes the n-th allocation from now on fail, and all after it while `sticky` is set; n = 0 turns it off.
  * Works in every build: the fault loops of the tests are one call. */
-void eg_alloc_fail_at(uint64_t n, int sticky);
+void eg_alloc_fail_at(uint64_t n, int sticky); /* for tests */
 
 #endif

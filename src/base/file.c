@@ -248,15 +248,6 @@ eg_status eg_file_commit(eg_file_writer *writer) {
     return status;
 }
 
-eg_status eg_file_write(const char *path, const void *bytes, size_t size) {
-    eg_file_writer *writer = eg_file_begin(path);
-    if (!writer) return eg_error_status();
-    eg_status status = eg_file_put(writer, bytes, size);
-    if (status == EG_OK) return eg_file_commit(writer);
-    eg_file_abort(writer);
-    return status;
-}
-
 /* ---- paths ----------------------------------------------------------------------------------------------------- */
 
 int eg_file_exists(const char *path) {

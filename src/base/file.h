@@ -27,7 +27,6 @@ eg_file_writer *eg_file_begin(const char *path); /* NULL with the error set: "-"
 eg_status eg_file_put(eg_file_writer *writer, const void *bytes, size_t size);
 eg_status eg_file_commit(eg_file_writer *writer); /* frees the writer whatever happens */
 void eg_file_abort(eg_file_writer *writer);       /* NULL is fine */
-eg_status eg_file_write(const char *path, const void *bytes, size_t size);
 
 int eg_file_exists(const char *path);
 int eg_is_folder(const char *path);

@@ -19,8 +19,7 @@ eg_status eg_failv(eg_status status, const char *format, va_list arguments);
 eg_status eg_context(const char *format, ...) EG_PRINTF(1, 2);
 /* Maps errno to a status (ENOENT: MISSING, EACCES/EPERM/EROFS: PERMISSION, ENOSPC: WRITE, ...): "what: strerror". */
 eg_status eg_fail_errno(const char *format, ...) EG_PRINTF(1, 2);
-/* Forgets the thread's error. */
-void eg_error_clear(void);
+void eg_error_clear(void); /* forgets the thread's error; for tests */
 
 #define EG_TRY(expr)                            \
     do {                                        \

@@ -259,13 +259,6 @@ const char *eg_safetensors_metadata(const eg_safetensors *file, const char *key)
     return NULL;
 }
 
-int eg_safetensors_metadata_count(const eg_safetensors *file) { return file->n_strings; }
-
-void eg_safetensors_metadata_at(const eg_safetensors *file, int index, const char **key, const char **value) {
-    *key = file->strings[index]->key;
-    *value = file->strings[index]->string;
-}
-
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static int compare_items(const eg_safetensors_item *a, const eg_safetensors_item *b) {

@@ -36,10 +36,8 @@ const eg_safetensors_entry *eg_safetensors_at(const eg_safetensors *file,
 const eg_safetensors_entry *eg_safetensors_find(const eg_safetensors *file, const char *name); /* NULL if absent */
 /* A copy of the entry's elements; UNSUPPORTED where dtype is 0. */
 eg_status eg_safetensors_tensor(const eg_safetensors *file, const eg_safetensors_entry *entry, eg_tensor **out);
-/* The string under `key` of __metadata__, NULL if absent; how many there are, and each. */
+/* The string under `key` of __metadata__, NULL if absent. */
 const char *eg_safetensors_metadata(const eg_safetensors *file, const char *key);
-int eg_safetensors_metadata_count(const eg_safetensors *file);
-void eg_safetensors_metadata_at(const eg_safetensors *file, int index, const char **key, const char **value);
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 

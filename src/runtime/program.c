@@ -133,18 +133,6 @@ static eg_status start(eg_program *p) {
     return p->engine->start(p);
 }
 
-eg_program *eg_program_from_unit(eg_state *state, eg_unit *unit, const eg_engine *engine, eg_program_opt opt) {
-    eg_program *p = eg_calloc(1, sizeof *p);
-    if (!p) {
-        eg_unit_free(unit);
-        return NULL;
-    }
-    *p = (eg_program){ .state = state, .unit = *unit, .opt = opt, .engine = engine };
-    if (choose_kernels(p) == EG_OK && make_ports(p, unit->graph) == EG_OK && start(p) == EG_OK) return p;
-    eg_program_free(p);
-    return NULL;
-}
-
 static eg_status build(eg_program *p, eg_value *const *roots, int n) {
     EG_TRY(choose_kernels(p));
     EG_TRY(make_ports(p, roots[0]->graph));

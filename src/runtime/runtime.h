@@ -56,10 +56,6 @@ struct eg_program {
 
 extern const eg_engine eg_engine_ref, eg_engine_cpu;
 
-/* A program of a unit that somebody else has compiled, as far as they liked; the unit is taken over, also on
- * failure. */
-eg_program *eg_program_from_unit(eg_state *state, eg_unit *unit, const eg_engine *engine, eg_program_opt opt);
-
 /* Is the root an ASSIGN, which has no data? */
 static inline int eg_root_is_effect(const eg_program *program, int root) {
     return program->unit.root[root]->op == EG_OP_ASSIGN;

@@ -22,6 +22,7 @@
 
 #include "base/file.h"
 #include "fault.h"
+#include "write_file.h"
 
 static char folder[64];
 
@@ -67,11 +68,11 @@ static void expect_content(const char *path, const char *expected) {
 static void test_write_and_read(void **state) {
     (void)state;
     const char *path = in_folder("a.txt");
-    assert_int_equal(eg_file_write(path, "first", 5), EG_OK);
+    assert_int_equal(write_file(path, "first", 5), EG_OK);
     expect_content(path, "first");
-    assert_int_equal(eg_file_write(path, "second", 6), EG_OK);
+    assert_int_equal(write_file(path, "second", 6), EG_OK);
     expect_content(path, "second");
-    assert_int_equal(eg_file_write(path, "", 0), EG_OK);
+    assert_int_equal(write_file(path, "", 0), EG_OK);
     expect_content(path, "");
     assert_int_equal(entries(), 1);
 }
@@ -104,7 +105,7 @@ static void test_limit(void **state) {
     (void)state;
     const char *path = in_folder("limit.txt");
     eg_bytes bytes;
-    assert_int_equal(eg_file_write(path, "12345", 5), EG_OK);
+    assert_int_equal(write_file(path, "12345", 5), EG_OK);
     assert_int_equal(eg_file_read(path, 5, &bytes), EG_OK);
     eg_bytes_free(&bytes);
     assert_int_equal(eg_file_read(path, 4, &bytes), EG_E_LIMIT);
@@ -148,7 +149,7 @@ static void test_stdin(void **state) {
 static void test_abort_leaves_the_old_file(void **state) {
     (void)state;
     const char *path = in_folder("kept.txt");
-    assert_int_equal(eg_file_write(path, "old", 3), EG_OK);
+    assert_int_equal(write_file(path, "old", 3), EG_OK);
     eg_file_writer *writer = eg_file_begin(path);
     assert_int_equal(eg_file_put(writer, "new", 3), EG_OK);
     eg_file_abort(writer);
@@ -163,10 +164,10 @@ static void test_places_that_cannot_be_written(void **state) {
     assert_int_equal(eg_error_status(), EG_E_ARGUMENT);
     assert_null(eg_file_begin(""));
     assert_int_equal(eg_error_status(), EG_E_ARGUMENT);
-    assert_int_equal(eg_file_write(folder, "x", 1), EG_E_WRITE);
-    assert_int_equal(eg_file_write(in_folder("no/such/file"), "x", 1), EG_E_WRITE);
+    assert_int_equal(write_file(folder, "x", 1), EG_E_WRITE);
+    assert_int_equal(write_file(in_folder("no/such/file"), "x", 1), EG_E_WRITE);
     assert_non_null(strstr(eg_error(), "no/such/file"));
-    assert_int_equal(eg_file_write("/proc/elegans.txt", "x", 1), geteuid() == 0 ? EG_E_WRITE : eg_error_status());
+    assert_int_equal(write_file("/proc/elegans.txt", "x", 1), geteuid() == 0 ? EG_E_WRITE : eg_error_status());
     assert_int_equal(entries(), 0);
 }
 
@@ -182,7 +183,7 @@ static int as_bound_user(int (*work)(void)) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static int write_there(void) { return -(int)eg_file_write(in_folder("x"), "x", 1); }
+static int write_there(void) { return -(int)write_file(in_folder("x"), "x", 1); }
 static int make_there(void) { return -(int)eg_make_folder(in_folder("sub/folder")); }
 static int read_there(void) {
     eg_bytes bytes;
@@ -191,7 +192,7 @@ static int read_there(void) {
 
 static void test_permissions(void **state) {
     (void)state;
-    assert_int_equal(eg_file_write(in_folder("secret"), "x", 1), EG_OK);
+    assert_int_equal(write_file(in_folder("secret"), "x", 1), EG_OK);
     assert_int_equal(chmod(in_folder("secret"), 0), 0);
     assert_int_equal(chmod(folder, 0555), 0);
     int wrote = as_bound_user(write_there), made = as_bound_user(make_there), read = as_bound_user(read_there);
@@ -206,9 +207,9 @@ static void test_permissions_are_kept(void **state) {
     (void)state;
     const char *path = in_folder("script");
     struct stat st;
-    assert_int_equal(eg_file_write(path, "x", 1), EG_OK);
+    assert_int_equal(write_file(path, "x", 1), EG_OK);
     assert_int_equal(chmod(path, 0750), 0);
-    assert_int_equal(eg_file_write(path, "y", 1), EG_OK);
+    assert_int_equal(write_file(path, "y", 1), EG_OK);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0750);
 }
@@ -217,10 +218,10 @@ static void test_links_are_followed(void **state) {
     (void)state;
     char link[400];
     struct stat st;
-    assert_int_equal(eg_file_write(in_folder("target"), "x", 1), EG_OK);
+    assert_int_equal(write_file(in_folder("target"), "x", 1), EG_OK);
     snprintf(link, sizeof link, "%s/link", folder);
     assert_int_equal(symlink("target", link), 0);
-    assert_int_equal(eg_file_write(link, "through", 7), EG_OK);
+    assert_int_equal(write_file(link, "through", 7), EG_OK);
     assert_int_equal(lstat(link, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
     expect_content(in_folder("target"), "through");
@@ -229,13 +230,13 @@ static void test_links_are_followed(void **state) {
 static void test_devices_are_not_replaced(void **state) {
     (void)state;
     struct stat st;
-    assert_int_equal(eg_file_write("/dev/null", "x", 1), EG_OK);
+    assert_int_equal(write_file("/dev/null", "x", 1), EG_OK);
     assert_int_equal(stat("/dev/null", &st), 0);
     assert_true(S_ISCHR(st.st_mode));
     if (eg_file_exists("/dev/full")) {
         char block[200000] = { 0 };
-        assert_int_equal(eg_file_write("/dev/full", "x", 1), EG_E_WRITE);
-        assert_int_equal(eg_file_write("/dev/full", block, sizeof block), EG_E_WRITE);
+        assert_int_equal(write_file("/dev/full", "x", 1), EG_E_WRITE);
+        assert_int_equal(write_file("/dev/full", block, sizeof block), EG_E_WRITE);
         assert_non_null(strstr(eg_error(), "/dev/full"));
     }
 }
@@ -245,7 +246,7 @@ static void test_full_disk(void **state) {
     (void)state;
     const char *path = in_folder("model.bin");
     char block[50000] = { 0 };
-    assert_int_equal(eg_file_write(path, "old", 3), EG_OK);
+    assert_int_equal(write_file(path, "old", 3), EG_OK);
     struct rlimit before, small;
     getrlimit(RLIMIT_FSIZE, &before);
     small = (struct rlimit){ 100000, before.rlim_max };
@@ -287,7 +288,7 @@ static void test_make_folder(void **state) {
     assert_int_equal(eg_make_folder(in_folder("one/two//three/")), EG_OK);
     assert_true(eg_is_folder(in_folder("one/two/three")));
     assert_int_equal(eg_make_folder(in_folder("one/two")), EG_OK);
-    assert_int_equal(eg_file_write(in_folder("one/file"), "x", 1), EG_OK);
+    assert_int_equal(write_file(in_folder("one/file"), "x", 1), EG_OK);
     assert_int_equal(eg_make_folder(in_folder("one/file")), EG_E_WRITE);
     assert_int_equal(eg_make_folder(in_folder("one/file/deeper")), EG_E_WRITE);
     const char *const names[] = { "one/file", "one/two/three", "one/two", "one" };
@@ -296,7 +297,7 @@ static void test_make_folder(void **state) {
 
 static eg_status write_and_read(void *path) {
     eg_bytes bytes = { 0 };
-    eg_status status = eg_file_write(path, "content", 7);
+    eg_status status = write_file(path, "content", 7);
     if (status == EG_OK) status = eg_file_read(path, 0, &bytes);
     eg_bytes_free(&bytes);
     return status;

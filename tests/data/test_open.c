@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "idx_files.h"
 #include "skipped.h"
+#include "write_file.h"
 
 static void expect_error(eg_data *data, eg_status status, const char *end) {
     const char *error = eg_data_error(data);
@@ -154,7 +155,7 @@ static eg_status fetch_wrong(void *user, const char *url, const char *path) {
     assert_ptr_equal(user, &fetches);
     assert_int_equal(strncmp(url, "https://", 8), 0);
     fetches++;
-    return eg_file_write(path, "\0\0\x08\x01\0\0\0\x01x", 9);
+    return write_file(path, "\0\0\x08\x01\0\0\0\x01x", 9);
 }
 
 static eg_status fetch_nothing(void *user, const char *url, const char *path) {

@@ -226,6 +226,7 @@ static void a_stateful_layer_knows_its_rows(void **state) {
     assert_int_equal(eg_model_build(m, eg_input(g, "x", EG_F32, EG_SHAPE(5, 3, 3)), NULL, &y, NULL, NULL),
                      EG_E_SHAPE);
     assert_non_null(strstr(eg_error(), "keeps the states of 2 rows, this batch has 5"));
+    assert_int_equal(eg_model_stateful_rows(m), 2);
     eg_graph_free(g);
     eg_model_free(m);
 }

@@ -131,13 +131,14 @@ static void passes_keep_the_numbers(void **unused) {
             eg_unit unit;
             assert_int_equal(eg_unit_new(&unit, root, n), EG_OK);
             if (eg_compile(&unit, last[k]) != EG_OK) fail_msg("seed %d, %s: %s", (int)seed, last[k], eg_error());
-            eg_program *p = eg_program_from_unit(state, &unit, &eg_engine_ref, (eg_program_opt){ 0 });
+            eg_program *p = eg_program_new(state, unit.root, n, .executor = EG_REF);
             if (!p) fail_msg("seed %d, %s: %s", (int)seed, last[k], eg_error());
             assert_int_equal(random_scan_feed(&s, p, 0), EG_OK);
             assert_int_equal(eg_run(p), EG_OK);
             double d = distance(p, plain, root, n);
             if (!(d < 1e-4)) fail_msg("seed %d, %s: off by %g", (int)seed, last[k], d);
             eg_program_free(p);
+            eg_unit_free(&unit);
         }
         eg_program_free(plain);
         eg_state_free(state);

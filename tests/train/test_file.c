@@ -16,6 +16,7 @@
 #include <elegans.h>
 #include "base/alloc.h"
 #include "base/file.h"
+#include "write_file.h"
 
 static char folder[64], path[96];
 
@@ -130,7 +131,7 @@ static eg_bytes saved_bytes(void) {
 
 /* Whatever the bytes are, loading gives a model that works or an error that names the file. */
 static int survives(const unsigned char *bytes, size_t size) {
-    assert_int_equal(eg_file_write(path, bytes, size), EG_OK);
+    assert_int_equal(write_file(path, bytes, size), EG_OK);
     eg_model *model = eg_model_load(path);
     assert_non_null(model);
     int good = eg_model_status(model) == EG_OK;

@@ -49,6 +49,7 @@ static void test_reading(void **state) {
     data = eg_data_open(path, NULL, .missing = EG_MISSING_MEAN, .indicate_missing = 1);
     const char *const names[] = { "age", "age=?", "color=blue", "color=red", "color=?" };
     assert_int_equal(eg_data_columns(data), 5);
+    assert_int_equal(eg_data_missing(data), EG_MISSING_MEAN);
     for (int i = 0; i < 5; i++) assert_string_equal(eg_data_column_name(data, i), names[i]);
     assert_rows(eg_tensor_data(eg_data_x(data)),
                 (float[]){ 20, 0, 0, 1, 0, NAN, 1, 1, 0, 0, 40, 0, 0, 0, 1, 30, 0, 0, 1, 0 }, 20);
@@ -79,6 +80,12 @@ static void test_what_fills(void **state) {
     assert_int_equal(eg_missing_named("median", &kind), EG_OK);
     assert_int_equal(kind, EG_MISSING_MEDIAN);
     assert_int_equal(eg_missing_named("middle", &kind), EG_E_NAME);
+    for (kind = EG_MISSING_ERROR; kind < EG_MISSING_KINDS; kind++) { /* each kind has the name that gives it back */
+        eg_missing named = EG_MISSING_KINDS;
+        assert_int_equal(eg_missing_named(eg_missing_name(kind), &named), EG_OK);
+        assert_int_equal(named, kind);
+    }
+    assert_string_equal(eg_missing_name(EG_MISSING_KINDS), "?");
     eg_data_free(data);
     eg_tensor_free(tx);
 }

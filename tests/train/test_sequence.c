@@ -14,6 +14,7 @@
 #include "nn/model.h"
 #include "fault.h"
 #include "folder.h"
+#include "write_file.h"
 
 enum { ROWS = 3, STEPS = 4, PIECES = 5, TOKENS = 6 };
 
@@ -395,7 +396,7 @@ static void put_changed(const char *from, const char *to, const char *old, const
     while (i + strlen(old) < bytes.size && memcmp(bytes.data + i, old, strlen(old)) != 0) i++;
     assert_true(i + strlen(old) < bytes.size);
     memcpy(bytes.data + i, new, strlen(new));
-    assert_int_equal(eg_file_write(to, bytes.data, bytes.size), EG_OK);
+    assert_int_equal(write_file(to, bytes.data, bytes.size), EG_OK);
     eg_bytes_free(&bytes);
 }
 
