@@ -31,7 +31,7 @@ typedef enum field_type {
 
 /* Small, and without addresses, because each kind has room for eight. */
 typedef struct field {
-    char key[9];            /* "": the number stands alone */
+    char key[10];           /* "": the number stands alone */
     unsigned char type;     /* field_type */
     unsigned char optional; /* printed only if it is not optional - 1: 0 or 1 */
     unsigned char size;
