@@ -18,7 +18,7 @@ if [ -n "$missing" ]; then
 fi
 
 [ -x "$folder/bin/python" ] || python3 -m venv "$folder" || exit 1
-has() { "$folder/bin/python" -c "import $1" >/dev/null 2>&1; }
+has() { "$folder/bin/python" -c "import importlib.util as u, sys; sys.exit(not u.find_spec('$1'))"; }
 pip() { "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
 want() { # module package
     has "$1" && return
