@@ -21,7 +21,7 @@ def network(work):
     act = "logistic" if "sigmoid" in acts else acts.pop()
     mse = work.get("loss") == "mse"
     make = MLPRegressor if mse else MLPClassifier
-    net = make(hidden, activation=act, solver=work.get("optimizer", "adam"), alpha=0, batch_size=work.number("batch", 1), momentum=0,
+    net = make(hidden_layer_sizes=hidden, activation=act, solver=work.get("optimizer", "adam"), alpha=0, batch_size=work.number("batch", 1), momentum=0,
                learning_rate_init=1e-3)
     outputs = int(work.layers[-1][1])
     x = [random.random((work.number("batch", 1), work.input()[0]), numpy.float32) for _ in range(work.batches())]
