@@ -14,75 +14,7 @@
 #include <elegans/nn.h>
 
 enum { SAMPLES = 5, MOST_TENSORS = 12, MOST_NUMBERS = 16, RNN = 0, LSTM, GRU, ATTENTION };
-
-typedef struct tensor {
-    uint32_t size;
-    float sample[SAMPLES];
-} tensor;
-
-typedef struct record {
-    int kind, n, ntensors;
-    int p[MOST_NUMBERS];
-    tensor tensors[MOST_TENSORS];
-} record;
-
-/* ---- the file ------------------------------------------------------------------------------------ */
-
-typedef struct reader {
-    const unsigned char *at, *end;
-} reader;
-
-static void take(reader *r, void *out, size_t n) {
-    assert_true((size_t)(r->end - r->at) >= n);
-    memcpy(out, r->at, n);
-    r->at += n;
-}
-
-static int take_byte(reader *r) {
-    unsigned char byte;
-    take(r, &byte, 1);
-    return byte;
-}
-
-static int samples_of(const tensor *t) { return t->size < SAMPLES ? (int)t->size : SAMPLES; }
-
-static void take_record(reader *r, record *out) {
-    out->kind = take_byte(r);
-    out->n = take_byte(r);
-    assert_true(out->n <= MOST_NUMBERS);
-    for (int i = 0; i < out->n; i++) {
-        int16_t number;
-        take(r, &number, sizeof number);
-        out->p[i] = number;
-    }
-    out->ntensors = take_byte(r);
-    assert_true(out->ntensors <= MOST_TENSORS);
-    for (int i = 0; i < out->ntensors; i++) {
-        tensor *t = &out->tensors[i];
-        take(r, &t->size, sizeof t->size);
-        take(r, t->sample, sizeof(float) * (size_t)samples_of(t));
-    }
-}
-
-/* ---- numbers --------------------------------------------------------------------------------------- */
-
-/* numbers() of the tool. */
-static double number(int64_t i, int seed) {
-    int64_t n = (i * 7919 + (int64_t)seed * 104729 + i * i % 1009 * 31) % 257 - 128;
-    return (double)n / 128;
-}
-
-static void compare(const tensor *t, const float *got, int64_t size, int index, int which) {
-    if (size != (int64_t)t->size)
-        fail_msg("record %d, tensor %d: %d elements, not %d", index, which, (int)size, (int)t->size);
-    for (int k = 0; k < samples_of(t); k++) {
-        int64_t at = (int64_t)(((uint64_t)k * 2654435761u + 12345) % (uint64_t)size);
-        float want = t->sample[k], have = got[at];
-        if (!(fabsf(want - have) <= 1e-5f + 1e-5f * fabsf(want)))
-            fail_msg("record %d, tensor %d, element %d: %.9g, not %.9g", index, which, (int)at, (double)have,
-                     (double)want);
-    }
-}
+#include "golden.h"
 
 /* ---- layers ----------------------------------------------------------------------------------------- */
 
@@ -190,7 +122,7 @@ static void check_record(const record *r, int index) {
     assert_int_equal(eg_run(p), EG_OK);
     assert_int_equal(r->ntensors, 1 + n);
     for (int i = 0; i <= n; i++)
-        compare(&r->tensors[i], eg_get(p, i), eg_shape_size(eg_value_shape(root[i])), index, i);
+        compare(r, i, eg_get(p, i), eg_shape_size(eg_value_shape(root[i])), index);
     eg_program_free(p);
     eg_graph_free(g);
     eg_model_free(m);
