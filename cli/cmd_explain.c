@@ -249,6 +249,13 @@ static int find_nudges(explanation *e) {
 
 /* ---- all of it --------------------------------------------------------------------------------------- */
 
+static int all_settled(const explanation *e) {
+    for (int i = 0; i < formula_variables(e->f); i++)
+        for (int64_t k = 0; k < formula_variable_at(e->f, i)->size; k++)
+            if (isnan(e->numeric[i][k])) return 0;
+    return 1;
+}
+
 static int find_out(explanation *e) {
     formula_flow_run(e->f, e->root, &e->flow);
     int code = mistake(e->f);
@@ -256,7 +263,7 @@ static int find_out(explanation *e) {
     e->numeric = take_arrays(e->f, e->f, 1);
     if (!e->numeric) return cli_no_memory();
     formula_differences(e->f, e->root, e->numeric);
-    e->kink = e->flow.margin < 1e-9;
+    e->kink = e->flow.margin < 1e-9 && !all_settled(e);
     code = mistake(e->f);
     if (code < 0 && e->o->symbolic) code = find_symbolic(e);
     if (code < 0 && e->o->jacobian) code = find_jacobian(e);
@@ -264,9 +271,9 @@ static int find_out(explanation *e) {
     return code < 0 && e->o->nudges.n ? find_nudges(e) : code;
 }
 
-/* The library's gradient must be what differences say, except at a kink. */
+/* The library's gradient must be what differences say, where there is something to say. */
 static int judge(const explanation *e) {
-    for (int i = 0; i < formula_variables(e->f) && !e->kink; i++) {
+    for (int i = 0; i < formula_variables(e->f); i++) {
         const formula_variable *v = formula_variable_at(e->f, i);
         double worst = explain_worst(e->flow.gradient[i], e->numeric[i], v->size);
         if (worst > 1e-6)
@@ -366,9 +373,9 @@ static const char *const notes[] = {
     "Losses of a prediction p, target y, logits z, class number k: mse mae huber half_squared_error bce(p, y) "
     "cross_entropy(p, y) cross_entropy_logits(z, y) sparse_cross_entropy(p, k) hinge(p, y) categorical_hinge(p, k) "
     "multiclass_hinge(p, k).",
-    "--net knows dense, activations, flatten, reshape, dropout, conv, conv1d, pooling, zero_pad, batch_norm (as in "
-    "prediction), layer_norm, group_norm, embedding, one_hot, position, simple_rnn, lstm, gru and attention. An image is "
-    "[[1, 0], [0, 1]], a sequence a row for each step, words are their numbers: 3,0,2.",
+    "--net knows all layers of the models' language, as they are in prediction (dropout does nothing, batch_norm uses "
+    "its running statistics). An image is [[1, 0], [0, 1]], a sequence a row for each step, words are their numbers: "
+    "3,0,2.",
     NULL
 };
 

@@ -36,7 +36,7 @@ typedef struct explanation {
     explain_nudge *nudge;
     double *hessian, *hessian_numeric;     /* n x n; NULL where it was not asked for */
     double **jacobian, **jacobian_numeric; /* by variable, d x m */
-    int kink;                              /* the point is one, so differences say something else */
+    int kink;                              /* the point is one: some elements have no derivative */
 } explanation;
 
 /* |a - b| against the larger of both and 1; NaN where b is. */

@@ -160,7 +160,7 @@ void explain_print_json(explanation *e) {
     cli_json_list_end(&json);
     put_copies(&json, e);
     put_by_variable(&json, "numerical", e, (const double *const *)e->numeric);
-    if (e->kink) cli_json_text(&json, "note", "this point is a kink: differences need not agree");
+    if (e->kink) cli_json_text(&json, "note", "this point is a kink: where both sides differ there is nothing to compare");
     cli_json_text(&json, "formula", e->text);
     if (e->symbolic) put_symbolic(&json, e);
     if (e->jacobian) put_jacobian(&json, e);

@@ -264,7 +264,7 @@ static void print_variables(const explanation *e) {
     for (int i = 0; i < formula_variables(e->f); i++) add_variable(&t, e, i);
     putchar('\n');
     print_table(&t);
-    if (e->kink) puts("This point is a kink (max, relu, abs, a comparison): differences need not agree here.");
+    if (e->kink) puts("This point is a kink (max, relu, abs, a comparison): where both sides differ there is nothing to compare.");
 }
 
 static void print_symbolic(explanation *e) {

@@ -19,7 +19,7 @@
  *     formula_derive.c    the derivative as a formula       formula_simplify.c   and its shortest form
  *     formula_gates.c     what flows through every gate     formula_numeric.c    differences, Jacobian, Hessian
  *     formula_windows.c   what images need: windows of a matrix, zeros around it
- *     formula_net.c       a small network as a formula     formula_sequence.c   its layers over sequences
+ *     formula_net.c       a small network as a formula: formula_image.c and formula_sequence.c are its layers
  *
  * Mistakes stick, as in graphs: after the first one every call gives the same harmless node, never NULL. Nothing here
  * prints. Non-goals: tensors of more than two axes, speed.

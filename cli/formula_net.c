@@ -3,7 +3,7 @@
  * formula_net.c: a small network on one example, as a formula: "z1 = x @ W1 + b1; h1 = tanh(z1); ...". The library
  * reads the description, draws the weights and says what shape comes out of every layer, so names, mistakes and
  * numbers are those of `elegans train`; what is written here is only the formula of each layer, as in prediction:
- * dropout does nothing, batch_norm uses its running statistics. Images are matrices, see formula_windows.c.
+ * dropout does nothing, batch_norm uses its running statistics.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,21 +32,29 @@ const char *net_value(net_layer *layer, const char *key) {
     return NULL;
 }
 
-/* Of "5x3" the number of an axis; of "5" always 5. */
-static int64_t along(const char *text, int axis) {
-    const char *x = strchr(text, 'x');
-    return strtoll(axis && x ? x + 1 : text, NULL, 10);
+const char *net_number_word(net_layer *layer) {
+    for (int i = 1; i < layer->n; i++) {
+        char first = *layer->word[i];
+        if (layer->used[i] || !first || !strchr("-.0123456789", first)) continue;
+        layer->used[i] = 1;
+        return layer->word[i];
+    }
+    return NULL;
+}
+
+/* Of "5x3" the number of each axis; "5" is 5x5. */
+static void read_pair(const char *text, int64_t pair[2], int64_t otherwise) {
+    const char *x = text ? strchr(text, 'x') : NULL;
+    pair[0] = text ? strtoll(text, NULL, 10) : otherwise;
+    pair[1] = x ? strtoll(x + 1, NULL, 10) : pair[0];
 }
 
 void net_pair(net_layer *layer, int64_t pair[2], int64_t otherwise) {
-    pair[0] = pair[1] = otherwise;
-    for (int i = 1; i < layer->n; i++) {
-        char first = *layer->word[i];
-        if (layer->used[i] || first < '0' || first > '9') continue;
-        layer->used[i] = 1;
-        for (int axis = 0; axis < 2; axis++) pair[axis] = along(layer->word[i], axis);
-        return;
-    }
+    read_pair(net_number_word(layer), pair, otherwise);
+}
+
+void net_value_pair(net_layer *layer, const char *key, int64_t pair[2], int64_t otherwise) {
+    read_pair(net_value(layer, key), pair, otherwise);
 }
 
 int64_t net_number(net_layer *layer, int64_t otherwise) {
@@ -67,7 +75,8 @@ const char *net_activation_word(net_layer *layer, const char *otherwise) {
 
 /* What is left must be words that change no formula. */
 static int all_used(net *n, const net_layer *layer) {
-    static const char *const silent[] = { "name=", "init=", "bias_init=", "recurrent_init=", "last_axis", "frozen" };
+    static const char *const silent[] = { "name=",     "init=",  "bias_init=",    "recurrent_init=",
+                                          "last_axis", "frozen", "no_forget_bias" };
     for (int i = 1; i < layer->n; i++) {
         int known = layer->used[i];
         for (size_t k = 0; k < sizeof silent / sizeof *silent; k++)
@@ -96,6 +105,8 @@ int net_weight(net *n, const char *name, int index, eg_shape shape, int64_t row,
     eg_shape all = eg_state_shape(state, index);
     int64_t width = all.dim[all.rank - 1], columns = shape.dim[shape.rank - 1], rows = formula_size(shape) / columns;
     size_t bytes = (size_t)formula_size(all) * sizeof(double);
+    if ((row + rows - 1) * width + column + columns > formula_size(all))
+        return net_refuse(n, "--net: %s is no part of the layer's parameters%s", name, "");
     double *data = formula_take(n->f, bytes + 1), *part = formula_take(n->f, bytes + 1);
     if (!data || !part) return 0;
     if (eg_state_read(state, eg_state_name(state, index), data, bytes) != EG_OK)
@@ -106,7 +117,18 @@ int net_weight(net *n, const char *name, int index, eg_shape shape, int64_t row,
     return formula_ok(n->f);
 }
 
-/* The next parameter as a whole, under the layer's number: W3. */
+/* As the library adds them: l1 |W| and l2/2 W^2, of kernels that are trained. */
+static void put_penalty(net *n, const char *name) {
+    if (n->l1) fprintf(n->penalties, " + %s*sum(abs(%s))", n->l1, name);
+    if (n->l2) fprintf(n->penalties, " + %s/2*sum(square(%s))", n->l2, name);
+}
+
+int net_kernel(net *n, const char *name, int index, eg_shape shape, int64_t column) {
+    put_penalty(n, name);
+    return net_weight(n, name, index, shape, 0, column);
+}
+
+/* The next parameter as a whole, under the layer's number: b3. */
 static int put_weight(net *n, const char *letter, eg_shape shape) {
     char name[32];
     snprintf(name, sizeof name, "%s%d", letter, n->number);
@@ -144,43 +166,51 @@ void net_flows(net *n, const char *letter, eg_shape now) {
     n->now = now;
 }
 
-void net_activate(net *n, const char *name) {
+/* Slopes and alphas of one's own belong to these two, see the macros in formula_ops.c. */
+static void put_bent(net *n, const char *name, const char *in, const char *alpha) {
+    const char *form =
+        strcmp(name, "elu") == 0 ? "h%d = where(%s > 0, %s, %s*(exp(%s) - 1)); " : "h%d = where(%s > 0, %s, %s*%s); ";
+    fprintf(n->to, form, n->number, in, in, alpha, in);
+}
+
+static void activate(net *n, const char *name, const char *alpha) {
     snprintf(n->activation, sizeof n->activation, "%s", name);
     if (strcmp(name, "linear") == 0) return;
     if (n->number == 0 || *n->last == 'h') n->number++;
     eg_shape rows = strcmp(name, "softmax") == 0 ? net_rows(n->out) : n->now;
-    fprintf(n->to, "h%d = %s(%s); ", n->number, name, net_as(n, rows));
+    if (alpha)
+        put_bent(n, name, net_as(n, rows), alpha);
+    else
+        fprintf(n->to, "h%d = %s(%s); ", n->number, name, net_as(n, rows));
     net_flows(n, "h", rows);
 }
 
-/* ---- dense, activations ------------------------------------------------------------------------------ */
+void net_activate(net *n, const char *name) { activate(n, name, NULL); }
 
-/* z = ... @ W + b of what `in` says, then the activation */
-static int put_neurons(net *n, net_layer *layer, const char *in, int64_t inputs, int64_t units, eg_shape now) {
-    int bias = !net_flag(layer, "no_bias");
-    const char *activation = net_activation_word(layer, "linear");
-    if (!put_weight(n, "W", EG_SHAPE(inputs, units)) || (bias && !put_weight(n, "b", EG_SHAPE(units)))) return 0;
-    fprintf(n->to, "z%d = %s @ W%d", n->number, in, n->number);
-    if (bias) fprintf(n->to, " + b%d", n->number);
-    fprintf(n->to, "; ");
-    net_flows(n, "z", now);
-    net_activate(n, activation);
-    return 1;
-}
+/* ---- dense, activations ------------------------------------------------------------------------------ */
 
 static int put_dense(net *n, net_layer *layer) {
     int64_t units = net_number(layer, 1);
     eg_shape rows = net_rows(n->shape);
-    n->number++;
-    return put_neurons(n, layer, net_as(n, rows), rows.dim[rows.rank - 1], units, net_rows(n->out));
+    int bias = !net_flag(layer, "no_bias");
+    const char *activation = net_activation_word(layer, "linear"), *in = net_as(n, rows);
+    char kernel[32];
+    snprintf(kernel, sizeof kernel, "W%d", ++n->number);
+    if (!net_kernel(n, kernel, 0, EG_SHAPE(rows.dim[rows.rank - 1], units), 0)) return 0;
+    n->parameters++;
+    if (bias && !put_weight(n, "b", EG_SHAPE(units))) return 0;
+    fprintf(n->to, "z%d = %s @ W%d", n->number, in, n->number);
+    if (bias) fprintf(n->to, " + b%d", n->number);
+    fprintf(n->to, "; ");
+    net_flows(n, "z", net_rows(n->out));
+    net_activate(n, activation);
+    return 1;
 }
 
 static int put_activation(net *n, net_layer *layer) {
-    const char *name = net_activation_word(layer, NULL);
-    if (!name || net_number(layer, -1) >= 0)
-        return net_refuse(n, "--net: an activation with '%s' is not part of the formula%s", layer->word[layer->n - 1],
-                          "");
-    net_activate(n, name);
+    const char *name = net_activation_word(layer, "linear"), *alpha = net_number_word(layer);
+    int bends = strcmp(name, "leaky_relu") == 0 || strcmp(name, "elu") == 0; /* the others have no use for it */
+    activate(n, name, bends ? alpha : NULL);
     return 1;
 }
 
@@ -190,104 +220,13 @@ static int put_nothing(net *n, net_layer *layer) {
     return 1;
 }
 
-/* ---- images and what is like them -------------------------------------------------------------------- */
-
-/* A layer that moves a window: the numbers of both axes; sequences have one column. */
-typedef struct moving {
-    int64_t size[2], stride[2], before[2], after[2];
-    int64_t in[2], out[2], channels;
-} moving;
-
-/* "Same" puts the odd zero at the end, as Keras does. */
-static void read_padding(net_layer *layer, moving *m, int axes) {
-    const char *pad = net_value(layer, "pad");
-    int same = net_flag(layer, "same");
-    net_flag(layer, "valid");
-    for (int i = 0; i < axes; i++) {
-        int64_t all = (m->out[i] - 1) * m->stride[i] + m->size[i] - m->in[i];
-        m->before[i] = pad ? along(pad, i) : same && all > 0 ? all / 2 : 0;
-        m->after[i] = pad ? m->before[i] : same && all > 0 ? all - all / 2 : 0;
-    }
-}
-
-static moving moving_of(net *n, net_layer *layer, int64_t size, int stride_is_size) {
-    moving m = { .in = { 1, 1 }, .out = { 1, 1 }, .channels = 1 };
-    int axes = n->out.rank - 1;
-    net_pair(layer, m.size, size);
-    net_pair(layer, m.stride, 0);
-    for (int i = 0; i < 2; i++) {
-        if (m.stride[i] == 0) m.stride[i] = stride_is_size ? m.size[i] : 1;
-        if (i < axes)
-            m.in[i] = n->shape.dim[i], m.out[i] = n->out.dim[i];
-        else
-            m.size[i] = m.stride[i] = 1;
-    }
-    if (n->shape.rank > axes) m.channels = n->shape.dim[axes];
-    read_padding(layer, &m, axes);
-    return m;
-}
-
-/* "windows(pad(x, 1, 1, 1, 1), 3, 3, 1, 1, 1)" */
-static char *windows_text(net *n, const moving *m, int64_t apart) {
-    static char text[256];
-    const char *image = net_as(n, grid(n->shape));
-    long long c = m->channels, rows = m->size[0], columns = m->size[1] * c, right = m->stride[1] * c;
-    char padded[160];
-    int any = m->before[0] || m->after[0] || m->before[1] || m->after[1];
-    snprintf(padded, sizeof padded, any ? "pad(%s, %lld, %lld, %lld, %lld)" : "%s", image, (long long)m->before[0],
-             (long long)m->after[0], c * m->before[1], c * m->after[1]);
-    snprintf(text, sizeof text, "windows(%s, %lld, %lld, %lld, %lld, %lld)", padded, rows, columns,
-             (long long)m->stride[0], right, (long long)apart);
-    return text;
-}
-
-static int put_conv(net *n, net_layer *layer) {
-    int64_t filters = net_number(layer, 1);
-    moving m = moving_of(n, layer, 1, 0);
-    int64_t inputs = m.size[0] * m.size[1] * m.channels;
-    n->number++;
-    return put_neurons(n, layer, windows_text(n, &m, 1), inputs, filters, net_rows(n->out));
-}
-
-/* Channel by channel: a row of the windows for each, of which one number is left. */
-static int put_pool(net *n, net_layer *layer) {
-    moving m = moving_of(n, layer, 2, 1);
-    if (m.before[0] || m.before[1] || m.after[0] || m.after[1])
-        return net_refuse(n, "--net: zeros around a pooling (%s %s) are not part of the formula", layer->word[0],
-                          layer->word[layer->n - 1]);
-    net_flag(layer, "count_padding");
-    n->number++;
-    fprintf(n->to, "z%d = %s(%s, 1); ", n->number, *layer->word[0] == 'm' ? "largest" : "mean",
-            windows_text(n, &m, m.channels));
-    net_flows(n, "z", EG_SHAPE(formula_size(n->out)));
-    return 1;
-}
-
-static int put_global_pool(net *n, net_layer *layer) {
-    n->number++;
-    fprintf(n->to, "z%d = %s(%s, 0); ", n->number, strstr(layer->word[0], "max") ? "largest" : "mean",
-            net_as(n, net_rows(n->shape)));
-    net_flows(n, "z", n->out);
-    return 1;
-}
-
-static int put_zeros(net *n, net_layer *layer) {
-    int64_t zeros[2], channels = n->shape.rank == 3 ? n->shape.dim[2] : 1;
-    net_pair(layer, zeros, 1);
-    long long down = zeros[0], right = n->shape.rank == 3 ? zeros[1] * channels : 0;
-    n->number++;
-    fprintf(n->to, "z%d = pad(%s, %lld, %lld, %lld, %lld); ", n->number, net_as(n, grid(n->shape)), down, down, right,
-            right);
-    net_flows(n, "z", grid(n->out));
-    return 1;
-}
-
 /* ---- norms ------------------------------------------------------------------------------------------- */
 
-/* gamma * (x - mean)/sqrt(variance + epsilon) + beta, with or without the first and the last */
-static int put_normed(net *n, net_layer *layer, const char *deviation, const char *variance) {
+/* gamma * (x - mean)/sqrt(variance + epsilon) + beta, with or without the first and the last; a number of both for
+ * each column of what flows then. */
+static int put_normed(net *n, net_layer *layer, const char *deviation, const char *variance, eg_shape now) {
     const char *epsilon = net_value(layer, "epsilon");
-    eg_shape shape = EG_SHAPE(n->out.dim[n->out.rank - 1]);
+    eg_shape shape = EG_SHAPE(now.dim[now.rank - 1]);
     int torch = net_flag(layer, "torch"), scale = !net_flag(layer, "no_scale"), shift = !net_flag(layer, "no_shift");
     if ((scale && !put_weight(n, "gamma", shape)) || (shift && !put_weight(n, "beta", shape))) return 0;
     fprintf(n->to, "z%d = ", n->number);
@@ -295,7 +234,7 @@ static int put_normed(net *n, net_layer *layer, const char *deviation, const cha
     fprintf(n->to, "%s/sqrt(%s + %s)", deviation, variance, epsilon ? epsilon : torch ? "1e-5" : "0.001");
     if (shift) fprintf(n->to, " + beta%d", n->number);
     fprintf(n->to, "; ");
-    net_flows(n, "z", net_rows(n->out));
+    net_flows(n, "z", now);
     return 1;
 }
 
@@ -306,37 +245,57 @@ static int put_batch_norm(net *n, net_layer *layer) {
     snprintf(deviation, sizeof deviation, "(%s - mean%d)", net_as(n, net_rows(n->shape)), n->number);
     snprintf(variance, sizeof variance, "variance%d", n->number);
     net_number(layer, 0); /* the momentum of the running statistics */
-    return put_normed(n, layer, deviation, variance) && put_weight(n, "mean", shape) &&
+    return put_normed(n, layer, deviation, variance, net_rows(n->out)) && put_weight(n, "mean", shape) &&
            put_weight(n, "variance", shape);
 }
 
-/* d = x - mean, by what `mean` says: "mean(%s)" of a vector, "outer(mean(%s, 1), ones(3))" of rows */
-static int put_sample_norm(net *n, net_layer *layer, const char *form) {
+/* Over what: everything, each column, each row of what flows as so many rows. */
+static const char *const mean_forms[] = { "mean(%s)", "mean(%s, 0)", "outer(mean(%s, 1), ones(%lld))" };
+
+/* d = x - mean, by what `form` says */
+static int put_sample_norm(net *n, net_layer *layer, eg_shape now, const char *form) {
     char of[128], deviation[16], square[64], variance[224];
-    const char *in = net_as(n, net_rows(n->shape));
-    long long columns = n->out.dim[n->out.rank - 1];
+    const char *in = net_as(n, now);
+    long long columns = now.dim[now.rank - 1];
     n->number++;
     snprintf(of, sizeof of, form, in, columns);
     fprintf(n->to, "d%d = %s - %s; ", n->number, in, of);
     snprintf(deviation, sizeof deviation, "d%d", n->number);
     snprintf(square, sizeof square, "square(d%d)", n->number);
     snprintf(variance, sizeof variance, form, square, columns);
-    return put_normed(n, layer, deviation, variance);
+    return put_normed(n, layer, deviation, variance, now);
 }
 
+/* A row for what is normalised together. */
 static int put_layer_norm(net *n, net_layer *layer) {
     const char *axes = net_value(layer, "axes");
-    if (axes && strcmp(axes, "1") != 0)
-        return net_refuse(n, "--net: %s over several axes (%s) is not part of the formula", layer->word[0], axes);
-    return put_sample_norm(n, layer, n->shape.rank < 2 ? "mean(%s)" : "outer(mean(%s, 1), ones(%lld))");
+    int64_t together = 1, all = formula_size(n->shape);
+    for (int i = axes ? atoi(axes) : 1; i > 0; i--) together *= n->shape.dim[n->shape.rank - i];
+    if (together == all) return put_sample_norm(n, layer, EG_SHAPE(all), mean_forms[0]);
+    return put_sample_norm(n, layer, EG_SHAPE(all / together, together), mean_forms[2]);
+}
+
+/* Several groups of several channels: a row for each group, d3 = g3 - its mean, then turned back. */
+static int put_groups(net *n, net_layer *layer, int64_t groups) {
+    eg_shape rows = n->shape.rank < 2 ? EG_SHAPE(1, n->shape.dim[0]) : net_rows(n->shape);
+    long long pixels = rows.dim[0], channels = rows.dim[1], each = formula_size(rows) / groups;
+    char deviation[96], variance[160];
+    const char *in = net_as(n, rows);
+    int number = ++n->number;
+    fprintf(n->to, "g%d = reshape(%s', %lld, %lld); d%d = g%d - outer(mean(g%d, 1), ones(%lld)); ", number, in,
+            (long long)groups, each, number, number, number, each);
+    snprintf(deviation, sizeof deviation, "reshape(d%d, %lld, %lld)'", number, channels, pixels);
+    snprintf(variance, sizeof variance, "reshape(outer(mean(square(d%d), 1), ones(%lld)), %lld, %lld)'", number, each,
+             channels, pixels);
+    return put_normed(n, layer, deviation, variance, rows);
 }
 
 static int put_group_norm(net *n, net_layer *layer) {
     int64_t groups = net_number(layer, 32), channels = n->shape.dim[n->shape.rank - 1];
-    if ((groups != 1 && groups != channels) || n->shape.rank < 2)
-        return net_refuse(n, "--net: %s can be explained over images, with one group or one for each channel%s",
-                          layer->word[0], "");
-    return put_sample_norm(n, layer, groups == 1 ? "mean(%s)" : "mean(%s, 0)");
+    eg_shape rows = net_rows(n->shape);
+    if (groups == 1) return put_sample_norm(n, layer, rows, mean_forms[0]);
+    if (groups == channels && rows.rank == 2) return put_sample_norm(n, layer, rows, mean_forms[1]);
+    return put_groups(n, layer, groups);
 }
 
 /* ---- a layer ----------------------------------------------------------------------------------------- */
@@ -350,13 +309,17 @@ static const struct {
                { "reshape", put_nothing },
                { "dropout", put_nothing },
                { "spatial_dropout", put_nothing },
-               { "conv", put_conv },
-               { "conv1d", put_conv },
-               { "max_pool", put_pool },
-               { "avg_pool", put_pool },
-               { "global_max_pool", put_global_pool },
-               { "global_avg_pool", put_global_pool },
-               { "zero_pad", put_zeros },
+               { "conv", net_put_conv },
+               { "conv1d", net_put_conv },
+               { "conv_transpose", net_put_conv },
+               { "conv1d_transpose", net_put_conv },
+               { "depthwise_conv", net_put_depthwise },
+               { "max_pool", net_put_pool },
+               { "avg_pool", net_put_pool },
+               { "global_max_pool", net_put_global_pool },
+               { "global_avg_pool", net_put_global_pool },
+               { "zero_pad", net_put_zeros },
+               { "upsample", net_put_upsample },
                { "batch_norm", put_batch_norm },
                { "layer_norm", put_layer_norm },
                { "group_norm", put_group_norm },
@@ -374,6 +337,10 @@ static int put_layer(net *n, char *text) {
     for (char *at = strtok_r(text, " ", &rest); at && layer.n < NET_WORDS; at = strtok_r(NULL, " ", &rest))
         layer.word[layer.n++] = at;
     if (layer.n == 0) return 1;
+    int frozen = net_flag(&layer, "frozen");
+    const char *l1 = net_value(&layer, "l1"), *l2 = net_value(&layer, "l2");
+    n->l1 = frozen ? NULL : l1;
+    n->l2 = frozen ? NULL : l2;
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
         if (strcmp(layers[i].name, layer.word[0]) == 0) return layers[i].put(n, &layer) && all_used(n, &layer);
     return net_refuse(n, "--net: a layer '%s' cannot be explained as a formula%s; see: elegans explain --help",
@@ -485,11 +452,22 @@ static int put_loss(net *n, const char *target, const char *wanted) {
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
+static int put_penalised(net *n, const char *text, const formula_net_words *words) {
+    char *penalties = NULL;
+    size_t size;
+    n->penalties = open_memstream(&penalties, &size);
+    if (!n->penalties) return formula_no_memory(n->f), 0;
+    int good = put_layers(n, text) && put_loss(n, words->target, words->loss);
+    good = fclose(n->penalties) == 0 && penalties && good;
+    if (good) fputs(penalties, n->to);
+    free(penalties);
+    return good;
+}
+
 static int put_net(net *n, const formula_net_words *words) {
     char *text = eg_model_text(n->model);
-    int good = text != NULL;
-    if (!good) formula_wrong(n->f, eg_error_status(), NULL, -1, 0, "--net: %s", eg_error());
-    good = good && put_layers(n, text) && put_loss(n, words->target, words->loss);
+    if (!text) formula_wrong(n->f, eg_error_status(), NULL, -1, 0, "--net: %s", eg_error());
+    int good = text && put_penalised(n, text, words);
     eg_string_free(text);
     return good;
 }

@@ -2,8 +2,9 @@
  *
  * formula_numeric.c: derivatives without rules: central differences in float64, extrapolated to step 0 (Ridders
  * 1982): the step is halved again and again, and of all the polynomials through neighbouring steps the one counts
- * that agrees best with its own neighbours. It knows nothing of the automatic derivative. And what builds on
- * gradients: Jacobian, Hessian, a nudge.
+ * that agrees best with its own neighbours. Where both sides of the point have slopes of their own, a kink, there is
+ * no derivative to compare with. It knows nothing of the automatic derivative. And what builds on gradients:
+ * Jacobian, Hessian, a nudge.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -16,9 +17,10 @@ enum { ROWS = 14, MAX_ELEMENTS = 2000, SAMPLES = 64, MAX_HESSIAN = 100 };
 typedef struct probe {
     formula *f;
     formula_run *run;
-    double **data;              /* copies, by variable */
-    int64_t m;                  /* numbers that a run gives */
-    double *low, *high, *table; /* m; m; ROWS * m */
+    double **data;               /* copies, by variable */
+    int64_t m;                   /* numbers that a run gives */
+    double *low, *middle, *high; /* m each: below, at and above the point */
+    double *table, *bend;        /* ROWS * m each: central differences; those of both sides apart from each other */
 } probe;
 
 static int probe_new(formula *f, eg_value *const *roots, int n, probe *p) {
@@ -27,7 +29,9 @@ static int probe_new(formula *f, eg_value *const *roots, int n, probe *p) {
     p->data = formula_take(f, ((size_t)f->variables + 1) * sizeof *p->data);
     p->low = formula_take(f, (size_t)p->m * sizeof *p->low + 1);
     p->high = formula_take(f, (size_t)p->m * sizeof *p->high + 1);
+    p->middle = formula_take(f, (size_t)p->m * sizeof *p->middle + 1);
     p->table = formula_take(f, (size_t)p->m * ROWS * sizeof *p->table + 1);
+    p->bend = formula_take(f, (size_t)p->m * ROWS * sizeof *p->bend + 1);
     for (int i = 0; i < f->variables && formula_ok(f); i++) {
         const formula_variable *v = &f->variable[i];
         p->data[i] = formula_take(f, (size_t)v->size * sizeof(double) + 1);
@@ -55,21 +59,39 @@ static double extrapolated(double *d) {
     return error <= 1e-6 * fmax(1, fabs(best)) ? best : (double)NAN;
 }
 
+/* b[0..ROWS) are slopes above less slopes below with the same steps, a series of odd powers of the step behind what is
+ * left of them at step 0: the first three are taken out. */
+static int is_kink(const double *b, double slope) {
+    double left[4];
+    memcpy(left, b + ROWS - 4, sizeof left);
+    for (int order = 0; order < 3; order++) {
+        double power = pow(2, 2 * order + 1);
+        for (int i = 0; i < 3 - order; i++) left[i] = (power * left[i + 1] - left[i]) / (power - 1);
+    }
+    return !(fabs(left[0]) <= 1e-7 * fmax(1, fabs(slope)));
+}
+
 /* d (all results) / d (one element) at out[0], out[stride], ... */
 static void difference(probe *p, int variable, int64_t element, double *out, int64_t stride) {
     double *x = &p->data[variable][element], at = *x, h = .02 * fmax(1, fabs(at)), column[ROWS];
+    if (!formula_run_go(p->f, p->run, p->data, p->middle)) return;
     for (int row = 0; row < ROWS; row++, h /= 2) {
         volatile double above = at + h, below = at - h; /* the steps that are really made */
         *x = above;
         int good = formula_run_go(p->f, p->run, p->data, p->high);
         *x = below;
         if (!good || !formula_run_go(p->f, p->run, p->data, p->low)) return;
-        for (int64_t k = 0; k < p->m; k++) p->table[k * ROWS + row] = (p->high[k] - p->low[k]) / (above - below);
+        for (int64_t k = 0; k < p->m; k++) {
+            p->table[k * ROWS + row] = (p->high[k] - p->low[k]) / (above - below);
+            p->bend[k * ROWS + row] =
+                (p->high[k] - p->middle[k]) / (above - at) - (p->middle[k] - p->low[k]) / (at - below);
+        }
     }
     *x = at;
     for (int64_t k = 0; k < p->m; k++) {
         memcpy(column, p->table + k * ROWS, sizeof column);
-        out[k * stride] = extrapolated(column);
+        double slope = extrapolated(column);
+        out[k * stride] = is_kink(p->bend + k * ROWS, slope) ? (double)NAN : slope;
     }
 }
 

@@ -7,6 +7,7 @@
  *
  * Ties of max, min and abs: the library shares or drops the gradient there, these formulas do not speak of it.
  */
+#include <math.h>
 #include <string.h>
 #include "formula_inside.h"
 
@@ -59,12 +60,22 @@ BUILD(greater, as_float(eg_greater(in[0], in[1])))
 BUILD(greater_equal, as_float(eg_greater_equal(in[0], in[1])))
 BUILD(equal, as_float(eg_equal(in[0], in[1])))
 BUILD(not_equal, as_float(eg_not_equal(in[0], in[1])))
-BUILD(where, eg_where(eg_not_equal(in[0], eg_const(eg_value_graph(in[0]), 0)), in[1], in[2]))
 BUILD(norm, eg_sqrt(eg_sum(eg_square(in[0]))))
 BUILD(softmax, eg_softmax(in[0], -1))
 BUILD(log_softmax, eg_log_softmax(in[0], -1))
 BUILD(matmul, eg_matmul(in[0], in[1]))
 BUILD(transpose, node->in[0]->shape.rank < 2 ? eg_reshape_to(in[0], node->in[0]->shape) : eg_transpose(in[0]))
+
+/* Is it 1 or 0 and nothing between? */
+static int is_truth(const formula_node *node) { return node->op->precedence == 1; }
+
+/* A comparison has its kink itself: its 0 is not near to one. */
+static eg_value *build_where(const formula_node *node, eg_value *const *in) {
+    eg_graph *graph = eg_value_graph(in[0]);
+    eg_value *given = is_truth(node->in[0]) ? eg_greater(in[0], eg_const(graph, .5))
+                                            : eg_not_equal(in[0], eg_const(graph, 0));
+    return eg_where(given, in[1], in[2]);
+}
 
 /* Sums and products may have any number of inputs once they are simplified. */
 static eg_value *build_add(const formula_node *node, eg_value *const *in) {
@@ -127,13 +138,35 @@ BUILD(ones, eg_full(eg_value_graph(in[0]), EG_F64, shape_of_sizes(node), 1))
 /* unit(k, n): n zeros, but 1 at place k */
 static eg_value *build_unit(const formula_node *node, eg_value *const *in) {
     eg_graph *graph = eg_value_graph(in[0]);
-    eg_value *place = eg_full(graph, EG_F64, EG_SCALAR, (double)whole(node, 0));
-    return as_float(eg_equal(eg_iota(graph, EG_F64, EG_SHAPE(whole(node, 1)), 0), place));
+    eg_value *place = eg_full(graph, EG_I32, EG_SCALAR, (double)whole(node, 0));
+    return as_float(eg_equal(eg_iota(graph, EG_I32, EG_SHAPE(whole(node, 1)), 0), place));
+}
+
+/* later(n): 1 where the column is a later step than the row */
+static eg_value *build_later(const formula_node *node, eg_value *const *in) {
+    eg_graph *graph = eg_value_graph(in[0]);
+    int64_t n = whole(node, 0);
+    return as_float(eg_greater(eg_iota(graph, EG_I32, EG_SHAPE(1, n), 1), eg_iota(graph, EG_I32, EG_SHAPE(n, 1), 0)));
+}
+
+/* waves(steps, size): sin and cos of step/10000^(2 i/size) in columns 2 i and 2 i + 1, the same every time */
+static eg_value *build_waves(const formula_node *node, eg_value *const *in) {
+    int64_t steps = whole(node, 0), size = whole(node, 1);
+    eg_tensor *tensor = eg_tensor_new(EG_F64, EG_SHAPE(steps, size));
+    if (!tensor) return in[0];
+    double *to = eg_tensor_data(tensor);
+    for (int64_t i = 0; i < steps * size; i++) {
+        double angle = (double)(i / size) / pow(10000, (double)(i % size / 2 * 2) / (double)size);
+        to[i] = i % size % 2 ? cos(angle) : sin(angle);
+    }
+    eg_value *value = eg_constant(eg_value_graph(in[0]), tensor);
+    eg_tensor_free(tensor);
+    return value;
 }
 
 /* ---- what goes back through gates that are not elementwise -------------------------------------------
- * Beside up and the inputs a, b, c, ... there are whole numbers: n and m, the first and last dim of a; r, how many of its
- * elements go into one of the result; k and l, indices (of a stack: which input). */
+ * Beside up and the inputs a, b, c, ... there are whole numbers: n and m, the first and last dim of a; r, how many of
+ * its elements go into one of the result; k and l, indices (of a stack: which input). */
 
 static int by_columns(const formula_node *node) { /* of a matrix: along its last axis */
     return node->n > 1 && node->in[0]->shape.rank == 2 && (whole(node, 1) == 1 || whole(node, 1) == -1);
@@ -399,6 +432,8 @@ const formula_op formula_ops[] = {
       .wrong = formula_wrong_pad },
     { .name = "ones", .least = 1, .most = 2, .flags = FORMULA_SIZES, .build = build_ones },
     { .name = "unit", .least = 2, .most = 2, .flags = FORMULA_SIZES, .build = build_unit },
+    { .name = "later", .least = 1, .most = 1, .flags = FORMULA_SIZES, .build = build_later },
+    { .name = "waves", .least = 2, .most = 2, .flags = FORMULA_SIZES, .build = build_waves },
     { 0 }
 };
 

@@ -49,8 +49,16 @@ static void put_string(FILE *stream, const char *text) {
 
 /* ---- numbers --------------------------------------------------------------------------------------------- */
 
+/* 20, not 2e+01 */
+static int put_whole(FILE *stream, double number) {
+    if (!(fabs(number) < 1e6) || number != floor(number)) return 0;
+    fprintf(stream, "%.0f", number);
+    return 1;
+}
+
 void cli_put_real(FILE *stream, double number) {
     char text[40];
+    if (put_whole(stream, number)) return;
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) break;
@@ -60,6 +68,7 @@ void cli_put_real(FILE *stream, double number) {
 
 void cli_put_float(FILE *stream, float number) {
     char text[40];
+    if (put_whole(stream, (double)number)) return;
     for (int digits = 1; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)number);
         if (strtof(text, NULL) == number) break;

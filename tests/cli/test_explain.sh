@@ -57,6 +57,11 @@ says out 'w=0,1  *4  *5 '
 # a kink is said, and no failure
 run 0 explain 'relu(x)' x=0
 says out 'is a kink'
+says out '0 of 1 compared'
+run 0 explain 'max(leaky_relu(x), 0)' x=-1 # beside a kink there is something to compare
+says out '^x *-1 *0 *0 *0$'
+run 0 explain 'max(x, x)' x=1
+says out '^x *1 *1 *1 *0$'
 
 # networks: the same weights by seed, or given ones
 run 0 explain --net 'dense 2 tanh; dense 1 sigmoid' --input 1,2 --target 1
@@ -83,6 +88,24 @@ run 0 explain --net 'dense 3' --input 1,2 --target 1 --loss categorical_hinge
 says out 'relu(#'
 run 0 explain --net 'dense 1' --input 1,2 --target 0 --loss svm
 says out 'hinge(z1, 2\*0 - 1)'
+
+# every kind of layer: the command compares with differences by itself (test_explain_net.c: with the library's model)
+run 0 explain --net 'conv 1 2 dilation=2; dense 1' --input 1,2,3,4,5,6,7,8,9 --shape 3x3 --target 1
+says out 'D1 = reshape(overlap(W1, 3, 3, 1, 1, 2, 2, 1), 9, 1)'
+run 0 explain --net 'conv 2 2 groups=2; dense 1' --input 1,2,3,4,5,6,7,8 --shape 2x2x2 --target 1
+says out 'z1 = pad(z1_1, 0, 0, 0, 1) + pad(z1_2, 0, 0, 1, 0)'
+run 0 explain --net 'conv_transpose 1 2 2; flatten; dense 1' --input '[[1, 2], [3, 4]]' --target 1
+says out "y1 = overlap(.* @ W1', 4, 4, 2, 2, 2, 2, 1)"
+run 0 explain --net 'upsample 2; flatten; dense 1' --input 1,2 --shape 2x1 --target 1
+says out 'outer(reshape(x, 2), ones(2))'
+run 0 explain --net 'lstm 1 bidirectional; dense 1' --input '[[1], [2]]' --target 1
+says out 'h1 = reshape(\[h1_2, h1r_1\], 2)'
+run 0 explain --net 'attention 1 causal; global_avg_pool' --input '[[1, 2], [3, 4]]' --target 1,2
+says out 'softmax(q1_1 @ k1_1. */sqrt(2) - 1e9\*later(2))'
+run 0 explain --net 'dense 1 l1=.5 l2=.25 no_bias' --input 1,2 --target 1 'W1=[[-2], [4]]' --json
+same "$(field value out)" 30.5 # 25 + .5*6 + .25/2*20
+grep -q '"local":\[-10\]' out || fail "a whole number is written as one"
+same "$(field gradients.W1 out)" '[[9], [21.5]]'
 
 # a narrow terminal gets lines in place of columns, none longer than it
 python3 - "$elegans" >out <<'PY' || fail "60 columns"
@@ -168,15 +191,13 @@ refuse 2 'one number' explain 'x' x=1,2 --hessian
 refuse 2 "no variable 'v'" explain 'x' x=1 --nudge v=1
 refuse 2 'does not fit' explain 'x' x=1 --nudge 'x[3]=1'
 refuse 2 'no gate' explain 'x' x=1 --svg x.svg
-refuse 2 "layer 'upsample' cannot be explained" explain --net 'upsample 2; dense 3' --input 1,2 --shape 2x1 --target 1
-refuse 2 "'dilation=2' of conv is not part" explain --net 'conv 1 2 dilation=2' --input 1,2,3,4,5,6,7,8,9 --shape 3x3 --target 1
-refuse 2 "'bidirectional' of lstm is not part" explain --net 'lstm 2 bidirectional' --input '[[1], [2]]' --target 1
+refuse 2 'sees nothing but zeros around' explain --net 'max_pool 2 pad=2' --input 1,2,3,4,5,6,7,8,9 --shape 3x3x1 --target 1
+refuse 2 'skip_zeros of lstm is explained right behind' explain --net 'dense 2 last_axis; lstm 2 skip_zeros' --input '[[1], [2]]' --target 1
 refuse 2 'words are whole numbers from 0 to 3' explain --net 'embedding 4 2; gru 2' --input 1,4 --target 1
 refuse 2 'has 3 numbers, which is not the shape .2,2.' explain --net 'conv 1 2' --input 1,2,3 --shape 2x2 --target 1
 refuse 2 'takes a shape such as' explain --net 'conv 1 2' --input 1,2,3 --shape 2by2 --target 1
 refuse 2 "did you mean 'huber'" explain --net 'dense 1' --input 1,2 --target 1 --loss hubr
 refuse 2 'takes a class number' explain --net 'dense 2' --input 1,2 --target 1,0 --loss multiclass_hinge
-refuse 2 "l2=0.1. of dense is not part" explain --net 'dense 3 l2=.1' --input 1,2 --target 1
 refuse 2 'has the shape' explain --net 'dense 3' --input 1,2 --target 1 W1=3
 refuse 2 'no class of this number' explain --net 'dense 3 softmax' --input 1,2 --target 3
 refuse 2 "did you mean 'numerator'" explain 'x' x=1 --layout numerater

@@ -3,26 +3,9 @@
  * test_explain_formula.c: the formulas of `elegans explain` from inside: random ones, whose derivative is found three
  * ways (the library's, as a formula, by differences); the slides' examples; mistakes and their places.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "../../cli/formula.h"
+#include "formula_test.h"
 
 enum { MAX_ELEMENTS_HERE = 64, MAX_NAMES = 8 };
-
-static void no_mistake(const formula *f, const char *text) {
-    if (!formula_ok(f)) fail_msg("%s: %s", text, formula_status(f)->text);
-}
-
-static void near(double got, double want, double tolerance, const char *what) {
-    if (!(fabs(got - want) <= tolerance * fmax(1, fabs(want)))) fail_msg("%s: %.15g, not %.15g", what, got, want);
-}
 
 /* ---- one formula, three derivatives ------------------------------------------------------------------ */
 
@@ -93,27 +76,6 @@ static int agree(answers *a, const char *text) {
 }
 
 /* ---- random formulas --------------------------------------------------------------------------------- */
-
-static uint64_t seed;
-
-static int roll(int n) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (int)((seed >> 33) % (uint64_t)n);
-}
-
-typedef struct text {
-    char at[2000];
-    size_t n;
-} text;
-
-static void put(text *t, const char *format, ...) EG_PRINTF(2, 3);
-static void put(text *t, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    t->n += (size_t)vsnprintf(t->at + t->n, sizeof t->at - t->n, format, arguments);
-    va_end(arguments);
-    assert_true(t->n < sizeof t->at);
-}
 
 enum { SCALAR, VECTOR, MATRIX };
 static void grow(text *t, int rank, int depth);
@@ -361,7 +323,7 @@ static void derivatives_are_short(void **state) {
     }
 }
 
-/* ---- the library's own losses and networks ----------------------------------------------------------- */
+/* ---- the library's own losses ------------------------------------------------------------------------- */
 
 static double library_loss(eg_loss_kind kind, const double *p, const double *y, eg_shape shape, int from_logits) {
     eg_graph *g = eg_graph_new();
@@ -420,99 +382,6 @@ static void losses_are_the_librarys(void **state) {
              rows[i].formula);
         formula_free(f);
     }
-}
-
-/* ---- networks ---------------------------------------------------------------------------------------- */
-
-typedef struct example {
-    const char *net, *shape;
-    int whole; /* the input is words below this number */
-} example;
-
-/* mean(y^2) of the library's model */
-static double mean_square_of(const example *e, eg_shape shape, const double *x) {
-    eg_model *model = eg_model_parse(shape, e->net);
-    eg_graph *g = eg_graph_new();
-    eg_shape batch = { .rank = shape.rank + 1, .dim = { 1, shape.dim[0], shape.dim[1], shape.dim[2] } };
-    eg_value *y;
-    double mean = NAN;
-    assert_int_equal(eg_model_set_dtype(model, EG_F64), EG_OK);
-    if (eg_model_init(model, 5, EG_KERAS) != EG_OK) fail_msg("%s: %s", e->net, eg_model_error(model));
-    assert_int_equal(eg_model_build(model, eg_input(g, "x", EG_F64, batch), NULL, &y, NULL, NULL), EG_OK);
-    eg_value *loss = eg_mean(eg_square(y));
-    eg_program *program = eg_program_new(eg_model_state(model), &loss, 1, .executor = EG_REF);
-    assert_int_equal(eg_set(program, "x", x, (size_t)eg_shape_size(shape) * sizeof *x), EG_OK);
-    assert_int_equal(eg_run(program), EG_OK);
-    assert_int_equal(eg_fetch(program, 0, &mean, 1), EG_OK);
-    eg_program_free(program);
-    eg_model_free(model);
-    eg_graph_free(g);
-    return mean;
-}
-
-static eg_shape shape_said(const char *text) {
-    eg_shape shape = { .rank = 0 };
-    for (char *end; *text; text = *end ? end + 1 : end) shape.dim[shape.rank++] = strtoll(text, &end, 10);
-    return shape;
-}
-
-static void is_the_librarys(const example *e) {
-    double x[96];
-    text input = { .n = 0 };
-    eg_shape shape = shape_said(e->shape);
-    seed = 11;
-    for (int i = 0; i < eg_shape_size(shape); i++) {
-        x[i] = e->whole ? roll(e->whole) : .01 * (roll(400) - 200);
-        put(&input, i ? ", %.17g" : "%.17g", x[i]);
-    }
-    formula *f = formula_new();
-    char *formula_of_net = formula_net(f, &(formula_net_words){ e->net, input.at, "0", "mse", shape, 5 });
-    no_mistake(f, e->net);
-    answers a = { .f = f, .root = formula_parse(f, formula_of_net) };
-    double got = 0;
-    formula_evaluate(f, &a.root, NULL, 1, &got);
-    no_mistake(f, formula_of_net);
-    near(got, mean_square_of(e, shape, x), 1e-12, e->net);
-    free(formula_of_net);
-    formula_free(f);
-}
-
-/* The formula of a network gives what the model gives, of every kind of layer. */
-static void networks_are_the_librarys(void **state) {
-    static const example all[] = {
-        { "dense 3 tanh; dense 1 sigmoid", "2", 0 },
-        { "dense 4 relu no_bias; dense 3 softmax", "2", 0 },
-        { "flatten; dense 3 name=hidden; gelu; dropout .5; dense 2 elu", "2", 0 },
-        { "tanh; dense 3 relu; sigmoid; leaky_relu; dense 2 softplus", "3", 0 },
-        { "conv 2 3 relu; flatten; dense 2", "5x4", 0 },
-        { "conv 2 3 relu same; max_pool; dense 3 softmax", "4x6", 0 },
-        { "conv 3 3x2 2x1 tanh; conv 2 2 same; avg_pool 2; dense 1", "7x6x2", 0 },
-        { "conv 2 3 2 same no_bias; max_pool 2 1; softmax", "6x6", 0 },
-        { "conv 2 3 pad=1 tanh; global_avg_pool; dense 2", "4x4x3", 0 },
-        { "zero_pad 1x2; conv 2 3 relu; global_max_pool", "3x4x2", 0 },
-        { "conv1d 3 2 tanh; max_pool 2; dense 2", "7x2", 0 },
-        { "spatial_dropout .5; conv1d 2 3 same; global_avg_pool", "5x2", 0 },
-        { "dense 4; batch_norm; relu; dense 2", "3", 0 },
-        { "conv 2 2; batch_norm epsilon=.1; relu; dense 2", "4x4", 0 },
-        { "dense 5; layer_norm; dense 2", "3", 0 },
-        { "layer_norm torch no_scale; simple_rnn 2", "3x4", 0 },
-        { "conv 4 2; group_norm 1; relu; group_norm 4 no_shift; dense 2", "4x4", 0 },
-        { "simple_rnn 3; dense 1 sigmoid", "4x2", 0 },
-        { "simple_rnn 3 relu no_bias return_sequences; dense 2 last_axis softmax", "3x2", 0 },
-        { "lstm 3; dense 2", "4x2", 0 },
-        { "lstm 2 return_sequences no_bias; lstm 2 linear; dense 1", "3x2", 0 },
-        { "gru 3; dense 2", "4x2", 0 },
-        { "gru 2 no_bias return_sequences; gru 3 reset_before; dense 2", "3x2", 0 },
-        { "reshape 4x2; gru 2; dense 2", "8", 0 },
-        { "embedding 6 3; lstm 2; dense 1 sigmoid", "4", 6 },
-        { "embedding 6 2; flatten; dense 2 tanh", "3", 6 },
-        { "one_hot 5; simple_rnn 3; dense 1 sigmoid", "3", 5 },
-        { "attention 1; global_avg_pool", "3x4", 0 },
-        { "embedding 5 4; position; attention 2 no_bias; dense 2", "3", 5 },
-        { "attention 2 size=3; layer_norm; dense 3 last_axis softmax", "3x4", 0 },
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) is_the_librarys(&all[i]);
 }
 
 /* What images need: forward, and their derivatives as formulas and by differences. */
@@ -714,7 +583,6 @@ int main(void) {
         cmocka_unit_test(squared_length),
         cmocka_unit_test(derivatives_are_short),
         cmocka_unit_test(losses_are_the_librarys),
-        cmocka_unit_test(networks_are_the_librarys),
         cmocka_unit_test(windows_of_a_matrix),
         cmocka_unit_test(jacobian_has_the_decks_layout),
         cmocka_unit_test(hessian_of_rosenbrock),
