@@ -160,6 +160,7 @@ typedef enum eg_reduction { EG_REDUCE_SUM, EG_REDUCE_MAX, EG_REDUCE_MIN, EG_REDU
  */
 typedef struct eg_windows {
     int64_t channels, positions, rows;
+    int64_t columns; /* how many j each position has; 0 where that varies, or nobody counted */
     const int32_t *row_pixel, *row_tap;
     const int32_t *first, *pixel, *tap;
 } eg_windows;
@@ -202,8 +203,8 @@ typedef struct eg_kernels {
     void (*to_i32)(int64_t n, int32_t *d, const float *s);
 
     void (*window_sum)(const eg_windows *w, float *out, const float *x);
-    /* The pixel of each window's first largest element (the first NaN's; -1 of an empty window), and that element (0): the
-     * latter only if `largest` is given. */
+    /* The pixel of each window's first largest element (the first NaN's; -1 of an empty window), and that element (0):
+     * each only if `place` or `largest` is given. */
     void (*window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x);
     /* The other way: positions are pixels (the first has number `pixel`), windows cover the positions that may have found
      * them, and each pixel gets the sum of dy where it was the place. */

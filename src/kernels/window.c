@@ -59,52 +59,87 @@ void EG_FN(window_sum)(const eg_windows *w, float *out, const float *x){
 
 /* A NaN is larger than all but a NaN; the first of equals stays. */
 EG_INLINE eg_vm is_larger(eg_vf now, eg_vf best) {
-    return v_or(v_lt(best, now), v_and(v_ne(now, now), v_eq(best, best)));
+    return v_and(v_eq(best, best), v_not(v_le(now, best)));
 }
 
-EG_INLINE void argmax(int vectors, const eg_windows *w, int64_t p, slice s, int32_t *place, float *largest,
-                      const float *x) {
-    eg_vf best[MANY], where[MANY]; /* places are integers in float registers */
-    int is_first = 1;
-    EACH_VECTOR best[v] = v_set(0.f), where[v] = (eg_vf)((eg_vi){ 0 } - 1);
-    EACH_TAP(w, p) {
-        eg_vf pixel = (eg_vf)((eg_vi){ 0 } + (int32_t)at);
-        EACH_VECTOR {
-            eg_vf now = load(x + at * w->channels + s.c, v, vectors, s.tail);
-            eg_vm wins = is_larger(now, best[v]);
-            best[v] = is_first ? now : v_select(wins, now, best[v]);
-            where[v] = is_first ? pixel : v_select(wins, pixel, where[v]);
-        }
-        is_first = 0;
+/* The largest so far, and the pixels they are in: integers in float registers. */
+typedef struct maxima {
+    eg_vf best[MANY], where[MANY];
+} maxima;
+
+EG_INLINE void meet(int vectors, const eg_windows *w, slice s, maxima *m, int is_first, const float *x, int64_t at) {
+    eg_vf pixel = (eg_vf)((eg_vi){ 0 } + (int32_t)at);
+    EACH_VECTOR {
+        eg_vf now = load(x + at * w->channels + s.c, v, vectors, s.tail);
+        eg_vm wins = is_larger(now, m->best[v]);
+        m->best[v] = is_first ? now : v_select(wins, now, m->best[v]);
+        m->where[v] = is_first ? pixel : v_select(wins, pixel, m->where[v]);
     }
-    EACH_VECTOR store((float *)place + p * w->channels + s.c, where[v], v, vectors, s.tail);
-    if (largest) EACH_VECTOR store(largest + p * w->channels + s.c, best[v], v, vectors, s.tail);
 }
 
-void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x){
-#define CALL(vectors) argmax(vectors, w, p, s, place, largest, x)
-    EACH_SLICE(w, CALL)
+/* `square`: each window has two pixels in each of two rows. */
+EG_INLINE void argmax(int vectors, int square, const eg_windows *w, int64_t p, slice s, int32_t *place,
+                      float *largest, const float *x) {
+    maxima m;
+    int is_first = 1;
+    EACH_VECTOR m.best[v] = v_set(0.f), m.where[v] = (eg_vf)((eg_vi){ 0 } - 1);
+    if (square) {
+        EG_UNROLL for (int i = 0; i < 4; i++)
+            meet(vectors, w, s, &m, i == 0, x, w->row_pixel[i / 2] + w->pixel[2 * p + i % 2]);
+    } else {
+        EACH_TAP(w, p) {
+            meet(vectors, w, s, &m, is_first, x, at);
+            is_first = 0;
+        }
+    }
+    if (place) EACH_VECTOR store((float *)place + p * w->channels + s.c, m.where[v], v, vectors, s.tail);
+    if (largest) EACH_VECTOR store(largest + p * w->channels + s.c, m.best[v], v, vectors, s.tail);
+}
+
+void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x) {
+#define CALL(vectors) argmax(vectors, 0, w, p, s, place, largest, x)
+#define CALL_SQUARE(vectors) argmax(vectors, 1, w, p, s, place, largest, x)
+    if (w->rows == 2 && w->columns == 2) {
+        EACH_SLICE(w, CALL_SQUARE)
+    } else {
+        EACH_SLICE(w, CALL)
+    }
 #undef CALL
+#undef CALL_SQUARE
 }
 
-EG_INLINE void put(int vectors, const eg_windows *w, int64_t p, slice s, float *out, int32_t pixel,
+/* `at`: a position that may have found pixel number `pixel`. */
+EG_INLINE void give(int vectors, const eg_windows *w, slice s, eg_vf *sums, int32_t pixel, const int32_t *place,
+                    const float *dy, int64_t at) {
+    int64_t from = at * w->channels + s.c;
+    EACH_VECTOR {
+        eg_vm hit = v_same((eg_vi)load((const float *)place + from, v, vectors, s.tail), pixel);
+        sums[v] = v_select(hit, sums[v] + load(dy + from, v, vectors, s.tail), sums[v]);
+    }
+}
+
+/* `single`: each pixel lies in one window. */
+EG_INLINE void put(int vectors, int single, const eg_windows *w, int64_t p, slice s, float *out, int32_t pixel,
                    const int32_t *place, const float *dy) {
     eg_vf sums[MANY];
     EACH_VECTOR sums[v] = v_set(0.f);
-    EACH_TAP(w, p) {
-        int64_t from = at * w->channels + s.c;
-        EACH_VECTOR {
-            eg_vm hit = v_same((eg_vi)load((const float *)place + from, v, vectors, s.tail), pixel + (int32_t)p);
-            sums[v] = v_select(hit, sums[v] + load(dy + from, v, vectors, s.tail), sums[v]);
-        }
-    }
+    if (single)
+        give(vectors, w, s, sums, pixel + (int32_t)p, place, dy, w->row_pixel[0] + w->pixel[p]);
+    else
+        EACH_TAP(w, p) give(vectors, w, s, sums, pixel + (int32_t)p, place, dy, at);
     EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
 }
 
-void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy){
-#define CALL(vectors) put(vectors, w, p, s, out, pixel, place, dy)
-    EACH_SLICE(w, CALL)
+void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy) {
+#define CALL(vectors) put(vectors, 0, w, p, s, out, pixel, place, dy)
+#define CALL_SINGLE(vectors) put(vectors, 1, w, p, s, out, pixel, place, dy)
+    if (w->rows == 1 && w->columns == 1) {
+        EACH_SLICE(w, CALL_SINGLE)
+    } else {
+        EACH_SLICE(w, CALL)
+    }
 #undef CALL
+#undef CALL_SINGLE
 }
 
 EG_INLINE void convolve(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x,

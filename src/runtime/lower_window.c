@@ -45,6 +45,9 @@ eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int d, int64_t p
         }
     }
     out->first[positions] = (int32_t)n;
+    out->each = positions > 0 ? out->first[1] : 0;
+    for (int64_t p = 1; p < positions; p++)
+        if (out->first[p + 1] - out->first[p] != out->each) out->each = 0;
     return EG_OK;
 }
 
@@ -79,6 +82,7 @@ static eg_windows windows_of(const window_detail *d, int64_t p0) {
     return (eg_windows){ .channels = d->w.channels,
                          .positions = d->w.positions[1],
                          .rows = a->first[p0 + 1] - a->first[p0],
+                         .columns = b->each,
                          .row_pixel = a->at + a->first[p0],
                          .row_tap = a->tap + a->first[p0],
                          .first = b->first,
@@ -139,12 +143,27 @@ static const eg_value *largest_at(const eg_cpu_run *run, const eg_value *places)
     return NULL;
 }
 
+/* Does anybody but `largest` look at the places? Only training does. */
+static int are_read(const eg_cpu_run *run, const eg_value *places, const eg_value *largest) {
+    const eg_unit *unit = &run->program->unit;
+    if (run != run->program->run || !largest) return 1; /* the results of a loop's body are its own */
+    for (int i = 0; i < unit->nroots; i++)
+        if (behind_views(unit->root[i]) == places) return 1;
+    for (int id = places->id + 1; id < run->graph->n; id++) {
+        const eg_value *v = run->graph->values[id];
+        for (int i = 0; run->needed[id] && v != largest && v->op != EG_OP_RESHAPE && i < v->nin; i++)
+            if (behind_views(v->in[i]) == places) return 1;
+    }
+    return 0;
+}
+
 static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const window_detail *d = step->detail;
     (void)scratch;
     for (int64_t i = from; i < to; i++) {
         eg_windows w = windows_of(d, i % d->w.positions[0]);
-        d->kernels->window_argmax(&w, d->out_place + i * row_floats(d), d->out ? d->out + i * row_floats(d) : NULL,
+        int64_t at = i * row_floats(d);
+        d->kernels->window_argmax(&w, d->out_place ? d->out_place + at : NULL, d->out ? d->out + at : NULL,
                                   d->x + i / d->w.positions[0] * image_floats(d));
     }
 }
@@ -154,12 +173,13 @@ eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *v) {
     EG_TRY(eg_window_of(v, &w));
     if (v->in[0]->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || !lists_fit(&w))
         return eg_lower_reference(run, v);
-    window_detail *d = new_step(run, v, &w, "window argmax", run_argmax);
-    if (!d) return EG_E_MEMORY;
     const eg_value *largest = largest_at(run, v);
+    int is_read = are_read(run, v, largest);
+    window_detail *d = new_step(run, v, &w, is_read ? "window argmax" : "window max", run_argmax);
+    if (!d) return EG_E_MEMORY;
     EG_TRY(eg_step_reads(run, v->in[0], &d->x));
     if (largest) EG_TRY(eg_step_writes(run, largest, &d->out));
-    return eg_step_writes(run, v, &d->out_place);
+    return is_read ? eg_step_writes(run, v, &d->out_place) : EG_OK;
 }
 
 /* ---- one index for each element ------------------------------------------------------------------------ */

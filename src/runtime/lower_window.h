@@ -53,6 +53,7 @@ int64_t eg_conv_chunk(const eg_window *w);
  * tap[...] (times `tap`). */
 typedef struct eg_axis_list {
     int32_t *first, *at, *tap;
+    int64_t each; /* how many every position sees; 0: that varies */
 } eg_axis_list;
 eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int axis, int64_t pixel, int64_t tap,
                            eg_axis_list *out);
