@@ -74,7 +74,8 @@ static void run_part(void *context, int part) {
 }
 
 static inline void run_step(const eg_cpu_run *run, const eg_cpu_step *step) {
-    if (step->parts == 1) step->run(step, 0, step->items, run->scratch);
+    if (run->end) step->run(step, run->begin, run->end, run->scratch);
+    else if (step->parts == 1) step->run(step, 0, step->items, run->scratch);
     else eg_pool_run(step->parts, run_part, &(job){ run, step });
 }
 

@@ -29,6 +29,7 @@ typedef struct eg_storage {
     size_t offset;          /* ARENA, CONSTANTS: from the start of that block */
     unsigned char *base;    /* STATE: the variable's data */
     int input;              /* INPUT, LOOP: the port */
+    int fixed;              /* LOOP: the same in each step, and only read */
     int same_as;            /* -1, or the storage that this one was put into (an assigned value in its variable) */
     size_t at;              /* where in that one it begins */
     int first, last;        /* ARENA: first step that writes it, last that touches it; first -1: nobody */
@@ -60,6 +61,7 @@ typedef struct eg_neighbours {
 /* ---- steps ----------------------------------------------------------------------------------------------- */
 
 typedef struct eg_cpu_step eg_cpu_step;
+typedef struct eg_cpu_run eg_cpu_run;
 
 /* Does items [from, to) of the step's work. `scratch` is this part's own, step->scratch floats. */
 typedef void (*eg_step_fn)(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch);
@@ -76,10 +78,13 @@ struct eg_cpu_step {
     double flops, bytes;
     int first_use, nuse;    /* in run->use */
     void (*bound)(eg_cpu_step *step); /* NULL, or called once when the addresses are there; may change `items` */
+    /* NULL, or: can the step compute a batch's rows [from, to) and read no other row of what its loop changes? If so,
+     * and `make`, its items are the `rows` rows from now on. */
+    int (*by_rows)(const eg_cpu_run *run, eg_cpu_step *step, int64_t rows, int make);
     double seconds, fastest; /* of all profiled runs together, and of the fastest */
 };
 
-typedef struct eg_cpu_run {
+struct eg_cpu_run {
     eg_program *program;
     eg_arena *arena;        /* the program's: steps, details, tables */
     const eg_kernels *kernels;
@@ -104,11 +109,12 @@ typedef struct eg_cpu_run {
     struct eg_strips *strips; /* all strip programs */
     float *scratch;         /* [parts][scratch_floats] */
     size_t scratch_floats;
+    int64_t begin, end;     /* of a loop that is cut by the rows of its batch: which it does now; else 0, 0 */
     int threads;            /* most parts that are allowed */
     int parts;              /* most parts of any step, those of loops included */
     int64_t profiled;       /* runs */
-    struct eg_cpu_run *loops, *next_loop; /* the bodies of its scans; of the same outer run */
-} eg_cpu_run;
+    eg_cpu_run *loops, *next_loop; /* the bodies of its scans; of the same outer run */
+};
 
 /* Parts get at least this many nanoseconds of work; tests set 0 to cut everything. */
 extern double eg_least_work_of_a_part;
@@ -182,6 +188,8 @@ eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_random(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *value);
+/* Does it stay as it is while the loop runs whose body this is? */
+int eg_storage_is_fixed(const eg_cpu_run *run, int storage);
 /* A plain copy of one storage into another. */
 eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from, size_t bytes);
 

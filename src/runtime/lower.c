@@ -132,6 +132,11 @@ eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slo
     return eg_step_uses(run, eg_storage_of(run, value), slot, (eg_use){ .write = 1 });
 }
 
+int eg_storage_is_fixed(const eg_cpu_run *run, int storage) {
+    const eg_storage *s = &run->storage[eg_storage_root(run, storage)];
+    return s->kind == EG_IN_LOOP ? s->fixed : s->kind != EG_IN_ARENA;
+}
+
 /* ---- copies ---------------------------------------------------------------------------------------------- */
 
 typedef struct copy_detail {

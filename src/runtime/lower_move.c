@@ -37,6 +37,18 @@ static void run_move(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     eg_copy_strided(d->rank, dim, d->out + out * d->size, d->out_stride, d->in + in * d->size, d->in_stride, d->size);
 }
 
+/* Each row of the result is made of the same row of the operand. */
+static int move_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t rows, int make) {
+    const move_detail *d = step->detail;
+    (void)make;
+    if (d->rank == 0 || d->dim[0] != rows || d->clear || d->out_start >= d->out_stride[0]) return 0;
+    int64_t out_bytes = d->out_stride[0] * rows * d->size, in_bytes = d->in_stride[0] * rows * d->size;
+    int in = run->use[step->first_use].storage, out = run->use[step->first_use + 1].storage;
+    if (run->storage[out].bytes != (size_t)out_bytes) return 0;
+    return eg_storage_is_fixed(run, in) ||
+           (d->in_start < d->in_stride[0] && run->storage[in].bytes == (size_t)in_bytes);
+}
+
 static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value *in, eg_shape shape) {
     eg_cpu_step *step = eg_step_new(run, v, "move", run_move, sizeof(move_detail));
     if (!step) return NULL;
@@ -46,6 +58,7 @@ static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value 
     eg_shape_strides(&shape, d->out_stride);
     eg_shape_strides(&in->shape, d->in_stride);
     step->items = shape.rank > 0 ? shape.dim[0] : 1;
+    step->by_rows = move_by_rows;
     step->work = .2 * (double)eg_count(&shape);
     return d;
 }

@@ -63,6 +63,31 @@ static void set_items(eg_cpu_step *step, eg_product *d) {
     step->work = step->flops / 200 + .03 * (double)(d->g.m * d->g.n);
 }
 
+/* Operands of the finish that are read whole must not change; the uses end with them. */
+static int finish_by_rows(const eg_cpu_run *run, const eg_cpu_step *step, const eg_strips *s) {
+    const eg_use *use = &run->use[step->first_use + step->nuse];
+    for (int o = s ? s->noperands - 1 : -1; o >= 0; o--) {
+        const eg_strip_operand *x = &s->operand[o];
+        if (x->reg < 0 || x->table) continue;
+        use--;
+        if (x->extent == EG_OVER_ALL || x->extent == EG_OVER_ROWS) continue;
+        if (x->output || !eg_storage_is_fixed(run, use->storage)) return 0;
+    }
+    return 1;
+}
+
+/* Uses are A, B, perhaps a start, and then what is written. */
+static int product_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t rows, int make) {
+    eg_product *d = step->detail;
+    const eg_use *use = &run->use[step->first_use];
+    if (d->g.m != rows || d->g.a_k != 1 || d->g.a_runs || d->in_panels) return 0;
+    if (!eg_storage_is_fixed(run, use[1].storage)) return 0;
+    if (!use[2].write && !eg_storage_is_fixed(run, use[2].storage)) return 0;
+    if (!finish_by_rows(run, step, d->finish)) return 0;
+    if (make) d->by_rows = 1, step->items = rows;
+    return 1;
+}
+
 /* ---- packing --------------------------------------------------------------------------------------------- */
 
 typedef struct pack_detail {
@@ -179,6 +204,7 @@ static eg_status new_product(eg_cpu_run *run, const product_request *r, eg_produ
     EG_TRY(set_sizes(run, d, r->a, r->b, r->ta, r->tb, r->c_layout));
     set_b(&d->g, b_layout);
     set_items(step, d);
+    step->by_rows = product_by_rows;
     EG_TRY(eg_step_reads(run, r->a, &d->g.a));
     EG_TRY(eg_step_uses(run, b, &d->g.b, (eg_use){ 0 }));
     return r->start ? eg_step_reads(run, r->start, &d->g.bias) : EG_OK;
@@ -269,8 +295,9 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     int own = eg_finish_place(body, product, s);
     for (int i = 0; i < body->nout; i++) {
         if (body->out[i] == product || i == own) c = out[i];
-        if (body->out[i]->op == EG_OP_SUM)
-            EG_TRY(eg_step_uses(run, out[i], &d->g.column_sums, (eg_use){ .write = 1 }));
+        if (body->out[i]->op != EG_OP_SUM) continue;
+        run->step[run->nstep - 1].by_rows = NULL;
+        EG_TRY(eg_step_uses(run, out[i], &d->g.column_sums, (eg_use){ .write = 1 }));
     }
     if (c < 0) c = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, &product->shape, product->layout));
     EG_TRY(eg_step_uses(run, c, &d->g.c, (eg_use){ .write = 1 }));

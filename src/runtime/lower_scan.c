@@ -14,6 +14,9 @@
  *     after step    -      0      1          T-1
  *
  * The body's own memory lies in the outer run's arena for as long as the loop runs.
+ *
+ * Where each row of a batch goes its own way through all steps, threads do not share each step: each takes some rows
+ * through the whole loop, with a copy of the body's steps of its own, and none waits for another before the end.
  */
 #include <string.h>
 #include "base/alloc.h"
@@ -38,7 +41,9 @@ typedef struct first_value {
 } first_value;
 
 typedef struct scan_detail {
-    eg_cpu_run *loop;
+    eg_cpu_run **loop;  /* [copies] */
+    int64_t copies;
+    int64_t batch;      /* rows of a loop that is cut by them; else 1 */
     int64_t steps;
     port *port;         /* [loop->nports] */
     first_value *carry; /* [ncarries]: into the slot before the first step */
@@ -47,9 +52,8 @@ typedef struct scan_detail {
 
 /* ---- running --------------------------------------------------------------------------------------------- */
 
-static void point(const scan_detail *d, int index, int64_t pass) {
+static void point(const scan_detail *d, const eg_cpu_run *loop, int index, int64_t pass) {
     const port *p = &d->port[index];
-    const eg_cpu_run *loop = d->loop;
     int64_t slot = p->in_turn ? (p->first + pass) & 1 : p->first + p->step * pass;
     unsigned char *at = p->base + (size_t)slot * p->bytes;
     for (int i = loop->port_fixup[index]; i < loop->port_fixup[index + 1]; i++)
@@ -57,31 +61,48 @@ static void point(const scan_detail *d, int index, int64_t pass) {
 }
 
 /* What the next pass reads and writes comes nearer while this one computes: no processor guesses where that lies. */
-static void fetch_ahead(const scan_detail *d, int64_t pass) {
-    for (int i = 0; i < d->loop->nports; i++) {
+static void fetch_ahead(const scan_detail *d, const eg_cpu_run *loop, size_t begin, size_t end, int64_t pass) {
+    for (int i = 0; i < loop->nports; i++) {
         const port *p = &d->port[i];
         const unsigned char *at = p->base + (size_t)(p->first + p->step * pass) * p->bytes;
-        for (size_t q = 0; p->step && q < p->bytes; q += EG_ALIGN) __builtin_prefetch(at + q, 0, 2);
+        size_t row = p->bytes / (size_t)d->batch;
+        for (size_t q = begin * row; p->step && q < end * row; q += EG_ALIGN) __builtin_prefetch(at + q, 0, 2);
     }
 }
 
-static void run_scan(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
-    (void)from, (void)to, (void)scratch;
-    const scan_detail *d = step->detail;
-    for (int i = 0; i < d->ncarries; i++)
-        if (d->carry[i].bytes) memcpy(d->carry[i].to + d->carry[i].at, d->carry[i].from, d->carry[i].bytes);
+/* All steps for the rows [begin, end). */
+static void run_rows(const scan_detail *d, eg_cpu_run *loop, size_t begin, size_t end) {
+    for (int i = 0; i < d->ncarries; i++) {
+        const first_value *carry = &d->carry[i];
+        size_t row = carry->bytes / (size_t)d->batch, at = begin * row;
+        if (row) memcpy(carry->to + carry->at + at, carry->from + at, (end - begin) * row);
+    }
+    if (d->batch > 1) loop->begin = (int64_t)begin, loop->end = (int64_t)end;
     for (int64_t pass = 0; pass < d->steps; pass++) {
-        for (int i = 0; i < d->loop->nports; i++)
-            if (pass == 0 || d->port[i].in_turn || d->port[i].step) point(d, i, pass);
-        if (d->loop->parts == 1 && pass + 1 < d->steps) fetch_ahead(d, pass + 1);
-        eg_cpu_run_steps(d->loop);
+        for (int i = 0; i < loop->nports; i++)
+            if (pass == 0 || d->port[i].in_turn || d->port[i].step) point(d, loop, i, pass);
+        if (loop->parts == 1 && pass + 1 < d->steps) fetch_ahead(d, loop, begin, end, pass + 1);
+        eg_cpu_run_steps(loop);
     }
 }
 
-static void settle_loop(eg_cpu_step *step) { eg_cpu_settle_loop(((scan_detail *)step->detail)->loop); }
+/* Items are the copies of the body. */
+static void run_scan(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    (void)scratch;
+    const scan_detail *d = step->detail;
+    if (step->parts == 1) from = 0, to = 1;
+    int64_t pieces = step->parts == 1 ? 1 : d->copies;
+    for (int64_t i = from; i < to; i++)
+        run_rows(d, d->loop[i], (size_t)(d->batch * i / pieces), (size_t)(d->batch * (i + 1) / pieces));
+}
+
+static void settle_loop(eg_cpu_step *step) {
+    const scan_detail *d = step->detail;
+    for (int64_t i = 0; i < d->copies; i++) eg_cpu_settle_loop(d->loop[i]);
+}
 
 eg_cpu_run *eg_cpu_loop_of(const eg_cpu_step *step) {
-    return step->run == run_scan ? ((const scan_detail *)step->detail)->loop : NULL;
+    return step->run == run_scan ? ((const scan_detail *)step->detail)->loop[0] : NULL;
 }
 
 /* ---- where carries and results lie -------------------------------------------------------------------------- */
@@ -93,6 +114,7 @@ typedef struct lowering {
     scan_detail *detail;
     int64_t steps;
     int carries, nout, reverse;
+    int *copied; /* [nout]: see place_outputs */
     int *buffer; /* [nout]: of a carry: its slots; of a stacked result of its own: the stack; -1: a carry's */
     unsigned char *stacked; /* [carries]: it has a slot for each step */
 } lowering;
@@ -154,13 +176,16 @@ static eg_status place_results(lowering *l) {
 
 /* ---- ports ---------------------------------------------------------------------------------------------------- */
 
-/* A new port and the storage of the body that lies there. The outer step, which is the last one, uses `buffer`. */
+/* A new port and the storage of the body that lies there. The outer step, which is the last one, uses `buffer`; the
+ * ports of all copies of the body are the same. */
 static int new_port(lowering *l, const eg_value *inner, int buffer, port p) {
     int index = l->loop->nports++, storage = eg_storage_new(l->loop, EG_IN_LOOP, bytes_of(inner));
     if (storage < 0 || buffer < 0) return -1;
     if (inner->layout == EG_PANELS)
         l->loop->storage[storage].bytes = eg_stored_bytes(inner->dtype, &inner->shape, EG_PANELS);
     l->loop->storage[storage].input = index;
+    l->loop->storage[storage].fixed = !p.step && !p.in_turn;
+    if (l->loop != l->detail->loop[0]) return storage;
     p.bytes = bytes_of(inner);
     l->detail->port[index] = p;
     if (eg_step_uses(l->run, buffer, &l->detail->port[index].base, (eg_use){ 0 }) != EG_OK) return -1;
@@ -203,28 +228,28 @@ static int may_be_placed(const lowering *l, const eg_value *v) {
 
 /* The storage that the body's output k is written to. A value that has its place already (it is an operand, a
  * constant, or two results at once) is copied there at the end: copied[k]. */
-static eg_status place_outputs(lowering *l, int *copied) {
+static eg_status place_outputs(lowering *l) {
     for (int k = 0; k < l->nout; k++) {
         const eg_value *out = l->body->out[k], *base = seen_through(out);
-        copied[k] = -1;
+        l->copied[k] = -1;
         if (l->buffer[k] < 0) continue;
         int storage = new_port(l, out, l->buffer[k], k < l->carries ? carry_port(l, k, 1) : stack_port(l));
         if (storage < 0) return EG_E_MEMORY;
         if (may_be_placed(l, base))
             l->loop->storage_of[base->id] = storage;
         else
-            copied[k] = storage;
+            l->copied[k] = storage;
     }
     return EG_OK;
 }
 
-static eg_status copy_outputs(lowering *l, const int *copied) {
+static eg_status copy_outputs(lowering *l) {
     for (int k = 0; k < l->nout; k++) {
-        if (copied[k] < 0) continue;
+        if (l->copied[k] < 0) continue;
         const eg_value *out = l->body->out[k];
         int from = eg_storage_of(l->loop, out);
         if (from < 0) return EG_E_MEMORY;
-        EG_TRY(eg_lower_copy(l->loop, out, copied[k], from, bytes_of(out)));
+        EG_TRY(eg_lower_copy(l->loop, out, l->copied[k], from, bytes_of(out)));
     }
     return EG_OK;
 }
@@ -245,14 +270,14 @@ static eg_status place_carries(lowering *l) {
     return EG_OK;
 }
 
-static eg_cpu_run *new_loop(eg_cpu_run *run, const eg_body *body) {
+static eg_cpu_run *new_loop(eg_cpu_run *run, const eg_body *body, int threads) {
     eg_cpu_run *loop = EG_ARENA_NEW(run->arena, eg_cpu_run);
     if (!loop) return NULL;
     *loop = (eg_cpu_run){ .program = run->program,
                           .arena = run->arena,
                           .kernels = run->kernels,
                           .graph = body->graph,
-                          .threads = run->threads,
+                          .threads = threads,
                           .parts = 1,
                           .next_loop = run->loops };
     run->loops = loop;
@@ -263,17 +288,21 @@ static eg_cpu_run *new_loop(eg_cpu_run *run, const eg_body *body) {
     return loop;
 }
 
-static eg_status lower_body(lowering *l) {
-    int *copied = EG_ARENA_ARRAY(l->run->arena, int, l->nout);
-    if (!copied) return EG_E_MEMORY;
+/* A copy of the body, without its memory. */
+static eg_status lower_body(lowering *l, int64_t copy, int threads) {
+    l->loop = l->detail->loop[copy] = new_loop(l->run, l->body, threads);
+    if (!l->loop) return EG_E_MEMORY;
     EG_TRY(place_params(l));
-    EG_TRY(place_outputs(l, copied));
+    EG_TRY(place_outputs(l));
     EG_TRY(eg_cpu_lower_values(l->loop, l->body->out, l->nout));
-    EG_TRY(copy_outputs(l, copied));
-    EG_TRY(eg_strip_steps_finish(l->loop));
-    EG_TRY(eg_cpu_plan_loop(l->loop));
-    int memory = eg_storage_new(l->run, EG_IN_ARENA, l->loop->memory_bytes);
-    return eg_step_uses(l->run, memory, &l->loop->memory, (eg_use){ .write = 1 });
+    return copy_outputs(l);
+}
+
+static eg_status plan_body(lowering *l, eg_cpu_run *loop) {
+    EG_TRY(eg_strip_steps_finish(loop));
+    EG_TRY(eg_cpu_plan_loop(loop));
+    int memory = eg_storage_new(l->run, EG_IN_ARENA, loop->memory_bytes);
+    return eg_step_uses(l->run, memory, &loop->memory, (eg_use){ .write = 1 });
 }
 
 static void add_up(eg_cpu_step *step, const eg_cpu_run *loop, int64_t steps) {
@@ -281,6 +310,41 @@ static void add_up(eg_cpu_step *step, const eg_cpu_run *loop, int64_t steps) {
         step->work += loop->step[i].work * (double)steps;
         step->flops += loop->step[i].flops * (double)steps;
     }
+}
+
+/* ---- by the rows of a batch --------------------------------------------------------------------------------- */
+
+static int all_by_rows(eg_cpu_run *loop, int64_t batch, int make) {
+    for (int i = 0; i < loop->nstep; i++) {
+        eg_cpu_step *step = &loop->step[i];
+        if (!step->by_rows || !step->by_rows(loop, step, batch, make)) return 0;
+    }
+    return 1;
+}
+
+/* How many threads may take rows of their own; 1: the rows depend on each other, or it is not worth it. */
+static int64_t copies_worth(const lowering *l, double work) {
+    int64_t least_rows = eg_least_work_of_a_part > 0 ? 8 : 1, batch = l->detail->batch, n = l->run->threads;
+    for (int k = 0; k < l->nout; k++)
+        if (batch < 2 || eg_count(&l->body->out[k]->shape) % batch != 0) return 1;
+    if (n > batch / least_rows) n = batch / least_rows;
+    if (eg_least_work_of_a_part > 0 && work < eg_least_work_of_a_part * (double)n)
+        n = (int64_t)(work / eg_least_work_of_a_part);
+    return n > 1 && all_by_rows(l->detail->loop[0], batch, 0) ? n : 1;
+}
+
+static eg_status lower_copies(lowering *l, eg_cpu_step *step) {
+    scan_detail *d = l->detail;
+    d->batch = l->body->out[0]->shape.rank ? l->body->out[0]->shape.dim[0] : 1;
+    step->items = d->copies = copies_worth(l, step->work);
+    if (d->copies == 1) d->batch = 1;
+    for (int64_t i = 1; i < d->copies; i++) EG_TRY(lower_body(l, i, 1));
+    for (int64_t i = 0; d->copies > 1 && i < d->copies; i++) {
+        d->loop[i]->threads = 1;
+        all_by_rows(d->loop[i], d->batch, 1);
+    }
+    for (int64_t i = 0; i < d->copies; i++) EG_TRY(plan_body(l, d->loop[i]));
+    return EG_OK;
 }
 
 eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *v) {
@@ -302,13 +366,15 @@ eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *v) {
     l.detail->carry = EG_ARENA_ARRAY(run->arena, first_value, l.carries);
     l.detail->port = EG_ARENA_ARRAY(run->arena, port, body->nin + body->nout);
     l.buffer = EG_ARENA_ARRAY(run->arena, int, body->nout);
+    l.copied = EG_ARENA_ARRAY(run->arena, int, body->nout);
     l.stacked = EG_ARENA_ARRAY(run->arena, unsigned char, l.carries);
-    l.loop = l.detail->loop = new_loop(run, body);
-    if (!l.detail->carry || !l.detail->port || !l.buffer || !l.stacked || !l.loop) return EG_E_MEMORY;
+    l.detail->loop = EG_ARENA_ARRAY(run->arena, eg_cpu_run *, run->threads);
+    if (!l.detail->carry || !l.detail->port || !l.buffer || !l.copied || !l.stacked || !l.detail->loop)
+        return EG_E_MEMORY;
     EG_TRY(make_buffers(&l));
     EG_TRY(place_results(&l));
     EG_TRY(place_carries(&l));
-    EG_TRY(lower_body(&l));
+    EG_TRY(lower_body(&l, 0, run->threads));
     add_up(&run->step[index], l.loop, l.steps);
-    return EG_OK;
+    return lower_copies(&l, &run->step[index]);
 }

@@ -22,6 +22,7 @@ typedef struct segment {
     int64_t first, items;  /* among the step's items */
     int64_t panel_rows;    /* of an operand in panels whose last one has padding lanes to be cleared; 0: none */
     int64_t padding;       /* lanes to be cleared in each row of the last panel */
+    int panels;            /* full operands are in panels */
     int storage[EG_STRIP_OPERANDS]; /* -1: a table, a constant, or unused */
 } segment;
 
@@ -39,13 +40,14 @@ static int64_t items_of(const eg_strips *s, const eg_rect *rect) {
     return s->flat ? (rect->columns + EG_STRIP - 1) / EG_STRIP : rect->rows;
 }
 
-/* Part [from, to) of a segment's items as a rectangle of its own. */
-static eg_rect cut(const eg_strips *s, const eg_rect *whole, int64_t from, int64_t to) {
+static int64_t extent_of(const eg_strips *s, const eg_rect *whole) { return s->flat ? whole->columns : whole->rows; }
+
+static int64_t unit_of(const eg_strips *s) { return s->form == EG_BY_BLOCK ? EG_BLOCK : s->flat ? EG_STRIP : 1; }
+
+/* Part [from, to) of a segment, in units, as a rectangle of its own. */
+static eg_rect cut(const eg_strips *s, const eg_rect *whole, int64_t unit, int64_t from, int64_t to) {
     int flat = s->flat;
-    int64_t unit = s->form == EG_BY_BLOCK ? EG_BLOCK
-                   : flat                 ? EG_STRIP
-                                          : 1,
-            extent = flat ? whole->columns : whole->rows;
+    int64_t extent = extent_of(s, whole);
     int64_t begin = from * unit, end = to * unit < extent ? to * unit : extent;
     eg_rect part = { .rows = flat ? 1 : end - begin,
                      .columns = flat ? end - begin : whole->columns,
@@ -74,6 +76,25 @@ static void clear_padding(const eg_strips *s, const segment *seg, int64_t from, 
     }
 }
 
+static void run_segment(const eg_strips *s, const eg_rect *whole, int64_t unit, int64_t from, int64_t to,
+                        float *scratch) {
+    if (from == 0 && to * unit >= extent_of(s, whole)) {
+        eg_strips_run(s, whole, scratch);
+    } else {
+        eg_rect part = cut(s, whole, unit, from, to);
+        eg_strips_run(s, &part, scratch);
+    }
+}
+
+/* Rows of a batch. */
+static void run_strips_by_rows(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    const strip_detail *d = step->detail;
+    for (int i = 0; i < d->nsegments; i++) {
+        const eg_rect *whole = &d->segment[i]->rect;
+        run_segment(d->strips, whole, extent_of(d->strips, whole) / step->items, from, to, scratch);
+    }
+}
+
 static void run_strips(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const strip_detail *d = step->detail;
     for (int i = 0; i < d->nactive; i++) {
@@ -82,12 +103,7 @@ static void run_strips(const eg_cpu_step *step, int64_t from, int64_t to, float 
         if (begin >= seg->items || end <= 0) continue;
         if (begin < 0) begin = 0;
         if (end > seg->items) end = seg->items;
-        if (begin == 0 && end == seg->items) {
-            eg_strips_run(d->strips, &seg->rect, scratch);
-        } else {
-            eg_rect part = cut(d->strips, &seg->rect, begin, end);
-            eg_strips_run(d->strips, &part, scratch);
-        }
+        run_segment(d->strips, &seg->rect, unit_of(d->strips), begin, end, scratch);
         if (seg->panel_rows) clear_padding(d->strips, seg, begin, end);
     }
 }
@@ -113,6 +129,7 @@ static void join_segments(eg_cpu_step *step) {
     strip_detail *d = step->detail;
     int64_t items = 0;
     d->nactive = 0;
+    if (step->run == run_strips_by_rows) return;
     for (int i = 0; i < d->nsegments; i++) {
         segment *last = d->nactive ? d->active[d->nactive - 1] : NULL;
         if (last && is_next(d->strips, last, d->segment[i])) {
@@ -147,6 +164,28 @@ eg_status eg_strip_steps_finish(eg_cpu_run *run) {
         if (d->nsegments > 1) EG_TRY(ask_for_neighbours(run, d));
     }
     return EG_OK;
+}
+
+/* ---- by the rows of a batch ------------------------------------------------------------------------------ */
+
+/* Each operand is cut into as many equal pieces as the batch has rows, or stays as it is. */
+static int segment_by_rows(const eg_cpu_run *run, const strip_detail *d, const segment *seg, int64_t rows) {
+    const eg_strips *s = d->strips;
+    if (extent_of(s, &seg->rect) % rows != 0 || seg->panels) return 0;
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        if (x->reg < 0 || seg->storage[o] < 0 || x->extent == EG_OVER_ALL || x->extent == EG_OVER_ROWS) continue;
+        if (x->output || !eg_storage_is_fixed(run, seg->storage[o])) return 0;
+    }
+    return 1;
+}
+
+static int strips_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t rows, int make) {
+    const strip_detail *d = step->detail;
+    for (int i = 0; i < d->nsegments; i++)
+        if (!segment_by_rows(run, d, d->segment[i], rows)) return 0;
+    if (make) step->run = run_strips_by_rows, step->items = rows;
+    return 1;
 }
 
 /* ---- a group as a step ----------------------------------------------------------------------------------- */
@@ -227,6 +266,7 @@ static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request
     strip_detail *d = step->detail;
     d->strips = s;
     step->bound = join_segments;
+    step->by_rows = strips_by_rows;
     step->scratch = s->scratch;
     return EG_OK;
 }
@@ -236,6 +276,7 @@ static void use_panels(segment *seg, const eg_strips *s, eg_shape shape) {
     int64_t k = shape.dim[0], panels = (shape.dim[1] + EG_PANEL - 1) / EG_PANEL,
             padding = panels * EG_PANEL - shape.dim[1];
     seg->rect.columns = panels * k * EG_PANEL;
+    seg->panels = 1;
     if (!s->keeps_zero && padding) {
         seg->panel_rows = k;
         seg->padding = padding;

@@ -167,11 +167,21 @@ static double sensitivity(const random_scan *s, eg_state *state, const eg_progra
     return eg_program_margin(oracle) < 1e-5 ? 1e30 : 2e-5 + 30 * d;
 }
 
+/* Loops that threads go through on their own, each with some rows. */
+static int loops_by_rows(const eg_program *p) {
+    char *text = eg_program_text(p);
+    int n = 0;
+    for (const char *at = text; at && (at = strstr(at, " loop ")) != NULL; at++) n += atoi(at + 6) > 1;
+    eg_string_free(text);
+    return n;
+}
+
 /* The cpu engine agrees with the oracle; threads, and a second run, change no bit. */
 static void cpu_agrees_with_the_oracle(void **unused) {
     static const eg_program_opt ways[] = { { .threads = 2 }, { .threads = 3 }, { .threads = 1, .profile = 1 } };
     (void)unused;
     double was = eg_least_work_of_a_part;
+    int cut = 0, whole = 0;
     eg_least_work_of_a_part = 0;
     for (uint64_t seed = 0; seed < 100; seed++) {
         random_scan s = random_scan_sized(seed, 0, seed % 2);
@@ -190,6 +200,7 @@ static void cpu_agrees_with_the_oracle(void **unused) {
             assert_int_equal(eg_run(other), EG_OK);
             assert_int_equal(eg_memory().allocations, allocations);
             assert_same_bits(seed, other, one, root, n, "another number of threads");
+            if (opt.threads > 1) *(loops_by_rows(other) ? &cut : &whole) += 1;
             eg_program_free(other);
         }
         eg_program *simple =
@@ -203,6 +214,7 @@ static void cpu_agrees_with_the_oracle(void **unused) {
         eg_graph_free(s.graph);
     }
     eg_least_work_of_a_part = was;
+    assert_true(cut >= 20 && whole >= 20); /* both kinds were met */
 }
 
 /* ---- mistakes -------------------------------------------------------------------------------- */
