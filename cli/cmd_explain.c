@@ -25,6 +25,8 @@ static const cli_option options[] = {
     { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object" },
     { "svg", 0, CLI_TEXT, FIELD(svg), "FILE", .help = "draw the graph: values above, gradients below each wire",
       .group = "Pictures" },
+    { "all-steps", 0, CLI_FLAG, FIELD(all_steps), NULL,
+      .help = "draw all steps of a recurrent layer (heads, groups), not the first two and the last only" },
     { "png", 0, CLI_TEXT, FIELD(png), "FILE", .help = "the same as PNG (needs rsvg-convert)" },
     { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS",
       .help = "a network in place of a formula: 'dense 2 tanh; dense 1 sigmoid'", .group = "Networks" },

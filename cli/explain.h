@@ -12,7 +12,7 @@ typedef struct explain_options {
     const char *net, *input, *shape, *target, *loss, *svg, *png;
     int64_t seed, layout;
     cli_list nudges;
-    int json, jacobian, hessian, symbolic;
+    int json, jacobian, hessian, symbolic, all_steps;
 } explain_options;
 
 enum { EXPLAIN_DENOMINATOR, EXPLAIN_NUMERATOR }; /* rows by the input, as the deck has it; or by the result */
@@ -49,6 +49,6 @@ void explain_value(const double *data, eg_shape shape, char *text, size_t size);
 
 void explain_print(explanation *e);
 void explain_print_json(explanation *e);
-int explain_draw(explanation *e, const char *path);
+int explain_draw(const explanation *e, const char *path);
 
 #endif

@@ -133,6 +133,29 @@ words = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
 for word in ["x", "y", "z", "+", "max", "*", "f", "distributor", "router", "switcher", "6", "5"]:
     assert word in words or word == "5", word
 PY
+# many steps come in rows, each with its statements; what flows between them is a box at both ends
+steps='[[1], [2], [3], [1], [0], [2]]'
+run 0 explain --net 'lstm 1; dense 1' --input "$steps" --target 1 --svg folded.svg
+run 0 explain --net 'lstm 1; dense 1' --input "$steps" --target 1 --svg all.svg --all-steps
+run 0 explain --net 'lstm 1; dense 1' --input '[[1], [2], [3], [1]]' --target 1 --svg four.svg
+run 0 explain --net 'conv 6 1 groups=6; dense 1' --input 1,2,3,4,5,6 --shape 1x1x6 --target 1 --svg groups.svg
+python3 - <<'PY' || fail "the picture of many steps"
+import xml.etree.ElementTree as tree
+def read(file):
+    root = tree.parse(file).getroot()
+    return float(root.get("width")), [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+for file in ["folded.svg", "all.svg", "four.svg"]:
+    width, words = read(file)
+    assert width < 1700, (file, width)
+    for word in ["h1_2", "c1_2", "L"]: assert words.count(word) > 0, (file, word)
+    assert words.count("c1_1") >= 2, words.count("c1_1") # where it leaves and where it arrives
+    folded = [w for w in words if "not drawn" in w]
+    assert len(folded) == (file == "folded.svg"), folded
+    assert any(w.startswith("h1_3 to h1_5 ") for w in folded) == (file == "folded.svg")
+    assert file == "four.svg" or ("c1_3" in words) == (file == "all.svg")
+assert any(w.startswith("z1_3 to z1_5 ") for w in read("groups.svg")[1])
+PY
+rm folded.svg all.svg four.svg groups.svg
 run 0 explain 'a < b' a=1 b=2 --svg 'less.svg'
 grep -q '&lt;' less.svg || fail "a sign that XML knows"
 if command -v rsvg-convert >/dev/null; then
