@@ -4,12 +4,12 @@ set(EG_ISA_SOURCES gemm strip reduce convert random pack window isa)
 list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
 list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 
-# Loops are unrolled by hand where that gains, and vectors are written out: of what -O2 adds, only the loops of products
-# and windows get faster.
+# Loops are unrolled by hand where that gains, and vectors are written out: only products and windows get faster by
+# more than -Os.
 set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-Os> -fno-asynchronous-unwind-tables)
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/gemm.c ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/window.c
                             PROPERTIES COMPILE_OPTIONS
-                            "$<$<AND:$<CONFIG:Release>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:NAME>,eg_kernels>>>:-O2>")
+                            "$<$<AND:$<CONFIG:Release>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:NAME>,eg_kernels>>>:${EG_FAST}>")
 # The portable table is for machines without better, and for the same bits everywhere: small before fast.
 target_compile_options(eg_kernels PRIVATE -fno-asynchronous-unwind-tables)
 
