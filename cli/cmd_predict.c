@@ -80,7 +80,9 @@ static int ends_in_sigmoid(const eg_model *model) {
     return found;
 }
 
+/* Of images, the first field is the file's name. */
 static void print_csv_header(const outcome *r, int proba) {
+    if (eg_data_row_name(r->data, 0)) fputs("file,", stdout);
     if (!proba) {
         const char *target = eg_model_target_name(r->model);
         put_field(*target ? target : "prediction");
@@ -100,6 +102,8 @@ static void print_csv_header(const outcome *r, int proba) {
 static void print_csv(const outcome *r, int proba, int classify) {
     print_csv_header(r, proba);
     for (int64_t i = 0; i < r->rows; i++) {
+        const char *file = eg_data_row_name(r->data, i);
+        if (file) put_field(file), putchar(',');
         if (!proba && classify) put_field(class_name(r, r->classes[i]));
         if (proba && r->binary) cli_put_float(stdout, 1 - r->p[i]), putchar(',');
         for (int64_t j = 0; (proba || !classify) && j < r->width; j++) {
@@ -115,6 +119,7 @@ static void print_json(const outcome *r, int classify) {
         cli_json json = { .stream = stdout };
         cli_json_open(&json, NULL);
         cli_json_integer(&json, "row", i + 1);
+        if (eg_data_row_name(r->data, i)) cli_json_text(&json, "file", eg_data_row_name(r->data, i));
         if (classify) cli_json_text(&json, "class", class_name(r, r->classes[i]));
         cli_json_list(&json, "output");
         for (int64_t j = 0; j < r->width; j++) cli_json_float(&json, NULL, r->p[i * r->width + j]);
@@ -125,18 +130,18 @@ static void print_json(const outcome *r, int classify) {
 
 /* ---- pictures ------------------------------------------------------------------------------------------ */
 
-/* A grey image on its way to the terminal: each character is a cell of `scale` by 2 `scale` pixels. */
+/* An image on its way to the terminal: each character is a cell of `scale` by 2 `scale` pixels. */
 typedef struct picture {
     const eg_tensor *x;
-    int64_t at, height, width, scale; /* at: place of its first element */
+    int64_t at, height, width, channels, scale; /* at: place of its first element */
 } picture;
 
-/* Mean brightness 0..1 of the square of pixels (row, column), 0 outside; bytes, or floats that lie in 0..1. */
-static double brightness(const picture *p, int64_t row, int64_t column) {
+/* Mean 0..1 of the square of pixels (row, column) in one channel, 0 outside; bytes, or floats that lie in 0..1. */
+static double mean_of(const picture *p, int64_t row, int64_t column, int64_t channel) {
     double sum = 0;
     for (int64_t y = row * p->scale; y < (row + 1) * p->scale && y < p->height; y++)
         for (int64_t x = column * p->scale; x < (column + 1) * p->scale && x < p->width; x++) {
-            int64_t at = p->at + y * p->width + x;
+            int64_t at = p->at + (y * p->width + x) * p->channels + channel;
             sum += eg_tensor_dtype(p->x) == EG_U8 ? ((const unsigned char *)eg_tensor_data(p->x))[at] / 255.0
                                                   : (double)((const float *)eg_tensor_data(p->x))[at];
         }
@@ -144,19 +149,30 @@ static double brightness(const picture *p, int64_t row, int64_t column) {
     return mean > 0 ? mean < 1 ? mean : 1 : 0;
 }
 
-/* One of the terminal's 24 greys, black to white. */
-static int grey(double value) { return 232 + (int)(value * 23 + .5); }
+/* 0..1: of three channels what the eye sees of them. */
+static double brightness(const picture *p, int64_t row, int64_t column) {
+    if (p->channels == 1) return mean_of(p, row, column, 0);
+    return .299 * mean_of(p, row, column, 0) + .587 * mean_of(p, row, column, 1) + .114 * mean_of(p, row, column, 2);
+}
 
-/* One line of text shows two rows: in greys where colour is wanted, else as half blocks. */
+/* One of the terminal's 24 greys, black to white, or of its 6 x 6 x 6 colours. */
+static int terminal_colour(const picture *p, int64_t row, int64_t column) {
+    if (p->channels == 1) return 232 + (int)(mean_of(p, row, column, 0) * 23 + .5);
+    int cube = 0;
+    for (int64_t c = 0; c < 3; c++) cube = 6 * cube + (int)(mean_of(p, row, column, c) * 5 + .5);
+    return 16 + cube;
+}
+
+/* One line of text shows two rows: in greys or colours where colour is wanted, else as half blocks. */
 static void draw_line(const picture *p, int64_t line, int64_t columns) {
     static const char *const blocks[] = { " ", "\u2580", "\u2584", "\u2588" };
     int colour = cli_colour(stdout);
     for (int64_t x = 0; x < columns; x++) {
-        double upper = brightness(p, 2 * line, x), lower = brightness(p, 2 * line + 1, x);
         if (colour)
-            printf("\033[38;5;%d;48;5;%dm\u2580", grey(upper), grey(lower));
+            printf("\033[38;5;%d;48;5;%dm\u2580", terminal_colour(p, 2 * line, x),
+                   terminal_colour(p, 2 * line + 1, x));
         else
-            fputs(blocks[(upper > .4) + 2 * (lower > .4)], stdout);
+            fputs(blocks[(brightness(p, 2 * line, x) > .4) + 2 * (brightness(p, 2 * line + 1, x) > .4)], stdout);
     }
     if (colour) fputs("\033[0m", stdout);
 }
@@ -193,7 +209,11 @@ static void likely_classes(const float *p, int64_t width, int64_t n, int64_t *ou
 
 static void draw_title(const outcome *r, int64_t i) {
     const eg_tensor *y = eg_data_y(r->data);
-    printf("%lld: predicted %s", (long long)i + 1, class_name(r, r->classes[i]));
+    const char *file = eg_data_row_name(r->data, i);
+    if (file)
+        printf("%s: predicted %s", file, class_name(r, r->classes[i]));
+    else
+        printf("%lld: predicted %s", (long long)i + 1, class_name(r, r->classes[i]));
     if (y && eg_tensor_dtype(y) == EG_I32) {
         int32_t is = ((const int32_t *)eg_tensor_data(y))[i];
         int right = is == r->classes[i];
@@ -208,7 +228,8 @@ static void draw(const outcome *r, int64_t i) {
     enum { BARS = 32, MOST = 64 };
     eg_shape s = eg_data_sample_shape(r->data);
     int64_t room = cli_columns(stdout) - BARS, scale = room > 0 ? (s.dim[1] + room - 1) / room : s.dim[1];
-    picture p = { eg_data_x(r->data), i * s.dim[0] * s.dim[1], s.dim[0], s.dim[1], scale };
+    int64_t channels = s.rank == 3 ? s.dim[2] : 1;
+    picture p = { eg_data_x(r->data), i * eg_shape_size(s), s.dim[0], s.dim[1], channels, scale };
     int64_t columns = (s.dim[1] + scale - 1) / scale, lines = ((s.dim[0] + scale - 1) / scale + 1) / 2;
     int64_t class[MOST], shown = r->width <= lines || r->width <= 10 ? r->width : lines;
     if (shown > MOST) shown = MOST;
@@ -225,16 +246,32 @@ static void draw(const outcome *r, int64_t i) {
     }
 }
 
-static int show(const outcome *r, int64_t n) {
-    if (eg_data_sample_shape(r->data).rank != 2 || eg_model_classes(r->model) == 0 || r->width < 2)
+static int show_classes(const outcome *r, int64_t n) {
+    eg_shape s = eg_data_sample_shape(r->data);
+    int image = s.rank == 2 || (s.rank == 3 && (s.dim[2] == 1 || s.dim[2] == 3));
+    if (!image || eg_model_classes(r->model) == 0 || r->width < 2)
         return cli_error(CLI_BAD_DATA,
-                         "--show draws grey images and the probabilities of their classes; this model has none");
+                         "--show draws images and the probabilities of their classes; this model has none");
     for (int64_t i = 0; i < n && i < r->rows; i++) {
         if (i) putchar('\n');
         draw(r, i);
     }
     return CLI_OK;
 }
+
+/* One output is drawn as the two classes that it stands for. */
+static int show_binary(const outcome *r, int64_t n) {
+    outcome both = *r;
+    float *p = malloc((size_t)(2 * r->rows + 1) * sizeof *p);
+    if (!p) return cli_no_memory();
+    for (int64_t i = 0; i < r->rows; i++) p[2 * i] = 1 - r->p[i], p[2 * i + 1] = r->p[i];
+    both.p = p, both.width = 2;
+    int code = show_classes(&both, n);
+    free(p);
+    return code;
+}
+
+static int show(const outcome *r, int64_t n) { return r->binary ? show_binary(r, n) : show_classes(r, n); }
 
 /* ---- the run ------------------------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ int cli_exit_code(eg_status status) {
         { EG_E_DATA, CLI_BAD_DATA },
         { EG_E_LIMIT, CLI_BAD_DATA },
         { EG_E_UNSUPPORTED, CLI_BAD_DATA },
+        { EG_E_UNAVAILABLE, CLI_BAD_DATA },
         { EG_E_MISSING, CLI_MISSING },
         { EG_E_IO, CLI_IO },
         { EG_E_WRITE, CLI_CANNOT_WRITE },
@@ -167,6 +168,13 @@ eg_data *cli_shuffled(eg_data *data, const char *source) {
 
 /* ---- data for a model ----------------------------------------------------------------------------------- */
 
+/* The size of images that the model takes; of any other input none. */
+static eg_shape image_size(const eg_model *model) {
+    eg_shape s = eg_model_input_shape(model);
+    if (s.rank == 2) s = EG_SHAPE(s.dim[0], s.dim[1], 1);
+    return s.rank == 3 && (s.dim[2] == 1 || s.dim[2] == 3) ? s : EG_SCALAR;
+}
+
 eg_data *cli_open_for(const eg_model *model, const char *source, const char *part, int needs_target, int *code) {
     int n_columns = eg_model_columns(model), n_classes = eg_model_classes(model);
     const char **columns = names_of(model, n_columns, eg_model_column_name);
@@ -182,7 +190,9 @@ eg_data *cli_open_for(const eg_model *model, const char *source, const char *par
     if (columns && classes)
         data = eg_data_open(cli_plain_source(source), part, .target = target, .columns = n_columns ? columns : NULL,
                             .n_columns = n_columns, .classes = n_classes ? classes : NULL, .n_classes = n_classes,
-                            .missing = eg_model_missing(model), .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1, .text = text);
+                            .missing = eg_model_missing(model),
+                            .task = n_classes ? EG_TASK_CLASSIFICATION : EG_TASK_NONE, .allow_download = 1,
+                            .text = text, .image_size = image_size(model));
     free(columns);
     free(classes);
     data = cli_shuffled(data, source);

@@ -52,6 +52,8 @@ static eg_data *open_test(const train_options *o, const eg_data *train, const ch
     const char **names = calloc((size_t)(n_columns + n_classes) + 1, sizeof *names), **classes = names + n_columns;
     eg_text_opt text = eg_data_text(train) ? *eg_data_text(train) : (eg_text_opt){ 0 };
     text.rows = 0; /* a short text has its own number */
+    eg_shape size = eg_data_sample_shape(train);
+    if (size.rank != 3 || (size.dim[2] != 1 && size.dim[2] != 3)) size = EG_SCALAR;
     if (!names) return NULL;
     for (int i = 0; i < n_columns; i++) names[i] = eg_data_column_name(train, i);
     for (int i = 0; i < n_classes; i++) classes[i] = eg_data_class_name(train, i);
@@ -60,7 +62,8 @@ static eg_data *open_test(const train_options *o, const eg_data *train, const ch
                                  .task = eg_data_task(train), .no_header = o->no_header, .seed = (uint64_t)o->seed,
                                  .columns = n_columns ? names : NULL, .n_columns = n_columns,
                                  .classes = n_classes ? classes : NULL, .n_classes = n_classes,
-                                 .missing = eg_data_missing(train), .allow_download = 1, .text = text);
+                                 .missing = eg_data_missing(train), .allow_download = 1, .text = text,
+                                 .image_size = size);
     free(names);
     return cli_shuffled(data, source);
 }
@@ -142,16 +145,21 @@ int training_open(train_options *o, sets *s) {
     if (code < 0) code = check_share("test-share", o->test_share);
     if (code < 0) code = training_missing(o->missing, &missing, &indicate);
     if (code >= 0) return code;
+    eg_shape size = EG_SCALAR;
+    if (o->size && (code = cli_shape("train: --size", o->size, &size)) >= 0) return code;
     eg_text_opt text = { .column = o->text, .unit = (eg_token_unit)cli_or(o->unit, o->text ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER),
                          .steps = cli_or(o->length, 0), .most = cli_or(o->most, 0) };
     s->whole = eg_data_open(cli_plain_source(o->data), NULL, .target = o->target, .task = (eg_task)(cli_or(o->task, -1) + 1),
                             .no_header = o->no_header, .seed = (uint64_t)o->seed, .allow_download = 1,
-                            .missing = missing, .indicate_missing = indicate, .text = text);
+                            .missing = missing, .indicate_missing = indicate, .text = text,
+                            .image_size = size);
     s->whole = cli_shuffled(s->whole, o->data);
     if (!s->whole || eg_data_status(s->whole) != EG_OK) return cli_data_error(s->whole);
     if (!eg_data_y(s->whole)) return cli_error(CLI_BAD_DATA, "%s: there are no targets to learn", o->data);
     if ((code = check_texts(o, s->whole)) >= 0) return code;
-    s->chose_test = isnan(o->test_share) && !o->test && o->test_last == CLI_ABSENT && training_is_table(s->whole);
+    int whole = training_is_table(s->whole) ||
+                (eg_data_row_name(s->whole, 0) && !eg_data_has_part(cli_plain_source(o->data), "test"));
+    s->chose_test = isnan(o->test_share) && !o->test && o->test_last == CLI_ABSENT && whole;
     if (s->chose_test) o->test_share = .2;
     if ((code = split_test(o, s)) >= 0) return code;
     return split_validation(o, s);

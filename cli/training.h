@@ -10,7 +10,7 @@
 
 typedef struct train_options {
     const char *data, *target, *test, *net, *init, *optimizer, *loss, *metrics, *out, *config, *log, *tensorboard,
-        *plot, *from, *scaling, *missing, *augment, *class_weights;
+        *plot, *from, *scaling, *missing, *augment, *class_weights, *size;
     double lr, momentum, rho, beta1, beta2, epsilon, weight_decay, clip_value, clip_norm, clip_global_norm, l1, l2,
         validation, test_share, tolerance, delta, schedule_factor, schedule_every, schedule_end, warm_up;
     int64_t task, reduction, dialect, shuffle, schedule; /* words */

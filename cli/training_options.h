@@ -5,7 +5,8 @@
  */
 #define FIELD(name) offsetof(train_options, name)
     { "data", 'd', CLI_TEXT, FIELD(data), "SOURCE",
-      .help = "what to learn from: a CSV file, '-' (CSV on stdin), a folder of IDX files, 'mnist', "
+      .help = "what to learn from: a CSV file, '-' (CSV on stdin), a folder of IDX files, one with a folder of "
+              "images (PNG, JPEG) for each class, 'mnist', "
               "'text:FILE?key=value,...' or 'gen:NAME?key=value,...'",
       .group = "Data" },
     { "target", 't', CLI_TEXT, FIELD(target), "COLUMN",
@@ -19,6 +20,8 @@
       .help = "hold out a random share as the test set (CSV default: 0.2)" },
     { "validation", 'v', CLI_REAL, FIELD(validation), "SHARE",
       .help = "hold out a random share of the training rows, and score it after each epoch" },
+    { "size", 0, CLI_TEXT, FIELD(size), "HxW[xC]",
+      .help = "images: bring all to this height and width, e.g. 32x32; 32x32x1 makes them grey, 32x32x3 coloured" },
     { "scaling", 0, CLI_TEXT, FIELD(scaling), "KIND",
       .help = "how samples are preprocessed, fitted to the training rows and stored in the model: none, bytes, "
               "standardise, min_max, robust, quantile [POINTS], quantile_normal, pca [K] [variance=SHARE], whiten, zca "

@@ -20,16 +20,22 @@ static int make_folder(void **state) {
     return mkdtemp(folder) ? 0 : -1;
 }
 
-static int remove_folder(void **state) {
-    (void)state;
-    char path[400];
-    DIR *dir = opendir(folder);
+/* A file, or a folder with all that is in it. */
+static int remove_tree(const char *tree) {
+    DIR *dir = opendir(tree);
+    if (!dir) return remove(tree);
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) remove(path);
+        char path[400];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", tree, e->d_name) < sizeof path) remove_tree(path);
     }
     closedir(dir);
-    return rmdir(folder);
+    return rmdir(tree);
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return remove_tree(folder);
 }
 
 /* A path in the folder; the last four results stay valid. */

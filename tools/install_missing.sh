@@ -3,7 +3,8 @@
 #
 # Installs what a build needs and this machine lacks, on Debian and its kin, as root or through sudo. Says nothing
 # and costs nothing when all is there. With the argument "check", what the tests need counts too; with "demo", a program
-# that can fetch MNIST. What is only useful may stay missing: zlib reads .gz files, curl fetches.
+# that can fetch MNIST. What is only useful may stay missing: zlib reads .gz files, libpng and libjpeg
+# read images, curl fetches.
 set -u
 
 needed='' useful=''
@@ -27,6 +28,8 @@ demo)
 esac
 has pkg-config || like pkg-config
 has_library zlib || like zlib1g-dev
+has_library libpng || like libpng-dev
+has_library libjpeg || like libjpeg62-turbo-dev
 [ -n "$needed$useful" ] || exit 0
 
 finish() { # with one line, and failure only for what is needed

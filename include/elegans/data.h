@@ -59,6 +59,9 @@ typedef struct eg_data_opt {
     eg_missing missing;   /* CSV: predicting with a model: eg_model_missing */
     int indicate_missing; /* CSV: a column with gaps gets a feature "column=?" beside it, 1 where there is one */
     eg_text_opt text;     /* how a text is read */
+    /* Images: [height, width], to which all are resized (eg_image_resize); with [height, width, channels] all become grey
+     * (1) or colour (3), too. Rank 0: they keep theirs, and all must have the same. */
+    eg_shape image_size;
 } eg_data_opt;
 
 /* `source` is one of
@@ -67,6 +70,10 @@ typedef struct eg_data_opt {
  *     the options say how it is filled;
  *   a folder with IDX files (train-images-idx3-ubyte[.gz], ..., t10k-...): `part` is "train" or "test";
  *   one IDX file of images (labels by its sibling name; without one there are no targets);
+ *   a folder with a folder of images (PNG, JPEG) for each class: samples are u8 [height, width, channels], 1 channel of grey
+ *     or 3 of colour, classes are the names of their folders. Folders `train` and `test` in it, each with such folders, are
+ *     the parts. A folder of images without folders, or one image file, has no targets. UNAVAILABLE where the build has no
+ *     libpng, or no libjpeg;
  *   "mnist": the folder in $ELEGANS_DATA, $ELEGANS_DATA/mnist, ../shared/data/mnist, or the user's cache
  *     ($XDG_CACHE_HOME or ~/.cache, then elegans/mnist);
  *   "gen:NAME?key=value,...": a generated set; `part` "test" draws other samples of the same distribution. Keys: n (samples,
@@ -108,6 +115,8 @@ EG_API const char *eg_data_class_name(const eg_data *data, int index);
 EG_API int eg_data_columns(const eg_data *data);           /* CSV: feature columns; 0 otherwise */
 EG_API const char *eg_data_column_name(const eg_data *data, int index);
 EG_API const char *eg_data_target_name(const eg_data *data); /* CSV; NULL otherwise */
+/* Images: the file, from the folder on ("cats/1.png"); NULL otherwise. */
+EG_API const char *eg_data_row_name(const eg_data *data, int64_t row);
 /* "iris.csv (CSV, 150 rows)", "gen:digits (drawn by elegans, train part)" */
 EG_API const char *eg_data_source(const eg_data *data);
 /* [n] weights of the samples, finite and >= 0, copied; NULL removes them. Views and copies of rows keep theirs. */

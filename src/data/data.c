@@ -47,8 +47,10 @@ static void drop_content(eg_data *data) {
     eg_tensor_free(data->x);
     eg_tensor_free(data->y);
     eg_free(data->weights);
+    eg_free(data->row_names);
     data->x = data->y = NULL;
     data->weights = NULL;
+    data->row_names = NULL;
 }
 
 eg_data *eg_data_finish(eg_data *data, eg_status status) {
@@ -74,6 +76,15 @@ eg_status eg_data_number_classes(eg_data_info *info, int classes) {
     for (int i = 0; i < classes; i++)
         if (!(info->class_names[i] = eg_arena_format(&info->arena, "%d", i))) return EG_E_MEMORY;
     info->classes = classes;
+    return EG_OK;
+}
+
+eg_status eg_data_name_classes(eg_data_info *info, const char *const *names, int n) {
+    info->class_names = EG_ARENA_ARRAY(&info->arena, const char *, n);
+    if (!info->class_names) return EG_E_MEMORY;
+    for (int i = 0; i < n; i++)
+        if (!(info->class_names[i] = eg_arena_strdup(&info->arena, names[i]))) return EG_E_MEMORY;
+    info->classes = n;
     return EG_OK;
 }
 
@@ -186,6 +197,10 @@ const char *eg_data_column_name(const eg_data *data, int index) {
     return data && index >= 0 && index < data->info->columns ? data->info->column_names[index] : NULL;
 }
 
+const char *eg_data_row_name(const eg_data *data, int64_t row) {
+    return data && data->row_names && row >= 0 && row < eg_data_rows(data) ? data->row_names[row] : NULL;
+}
+
 const char *eg_data_target_name(const eg_data *data) { return data ? data->info->target_name : NULL; }
 const char *eg_data_source(const eg_data *data) { return data && data->info->source ? data->info->source : ""; }
 const float *eg_data_weights(const eg_data *data) { return data ? data->weights : NULL; }
@@ -247,6 +262,10 @@ static eg_status fill_range(eg_data *out, const eg_data *data, int64_t from, int
                        (long long)eg_data_rows(data));
     if (!(out->x = eg_tensor_slice(data->x, 0, from, to, 1))) return EG_E_MEMORY;
     if (data->y && !(out->y = eg_tensor_slice(data->y, 0, from, to, 1))) return EG_E_MEMORY;
+    if (data->row_names) {
+        if (!(out->row_names = eg_calloc((size_t)(to - from) + 1, sizeof *out->row_names))) return EG_E_MEMORY;
+        memcpy(out->row_names, data->row_names + from, (size_t)(to - from) * sizeof *out->row_names);
+    }
     return data->weights ? eg_data_set_weights(out, data->weights + from, to - from) : EG_OK;
 }
 
@@ -278,6 +297,8 @@ static eg_status fill_take(eg_data *out, const eg_data *data, const int64_t *row
                            (long long)eg_data_rows(data));
     if (!(out->x = gather_rows(data->x, rows, n))) return EG_E_MEMORY;
     if (data->y && !(out->y = gather_rows(data->y, rows, n))) return EG_E_MEMORY;
+    if (data->row_names && !(out->row_names = eg_calloc((size_t)n + 1, sizeof *out->row_names))) return EG_E_MEMORY;
+    for (int64_t i = 0; i < n && data->row_names; i++) out->row_names[i] = data->row_names[rows[i]];
     if (!data->weights) return EG_OK;
     if (!(out->weights = eg_alloc(sizeof(float) * (size_t)(n > 0 ? n : 1)))) return EG_E_MEMORY;
     for (int64_t i = 0; i < n; i++) out->weights[i] = data->weights[rows[i]];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * open.c: from the words of a user ("iris.csv", "../data/mnist", "mnist", "gen:spiral?n=50") to a data set: which
- * reader, which files. The readers themselves are csv.c + table.c, idx.c and generate.c.
+ * reader, which files. The readers themselves are csv.c + table.c, idx.c, pictures.c and generate.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "data/generate.h"
 #include "data/idx.h"
 #include "data/mnist.h"
+#include "data/picture.h"
 #include "data/set.h"
 #include "data/table.h"
 #include "data/text.h"
@@ -135,12 +136,7 @@ static eg_status count_classes(const eg_tensor *labels, int *classes) {
 
 static eg_status name_classes(eg_data_info *info, const eg_data_opt *opt, int classes) {
     if (opt->n_classes == 0) return eg_data_number_classes(info, classes);
-    info->class_names = EG_ARENA_ARRAY(&info->arena, const char *, opt->n_classes);
-    if (!info->class_names) return EG_E_MEMORY;
-    for (int i = 0; i < opt->n_classes; i++)
-        if (!(info->class_names[i] = eg_arena_strdup(&info->arena, opt->classes[i]))) return EG_E_MEMORY;
-    info->classes = opt->n_classes;
-    return EG_OK;
+    return eg_data_name_classes(info, opt->classes, opt->n_classes);
 }
 
 /* `classes` 0: found in these labels. */
@@ -192,8 +188,12 @@ static eg_status read_pair(eg_data *data, const char *images, const char *labels
     return labels ? take_labels(data, labels, opt, classes) : EG_OK;
 }
 
-static eg_status open_folder(eg_data *data, const char *folder, const char *source, const char *part,
-                             const eg_data_opt *opt) {
+static int has_idx(const char *folder) {
+    return folder_has(folder, "train-images", 3) || folder_has(folder, "t10k-images", 3);
+}
+
+static eg_status open_idx_folder(eg_data *data, const char *folder, const char *source, const char *part,
+                                 const eg_data_opt *opt) {
     char *images = NULL, *labels = NULL;
     int test = is_test(part), classes = 0;
     eg_status status = need_idx(folder, test ? "t10k-images" : "train-images", 3, &images);
@@ -241,8 +241,9 @@ static eg_status open_file(eg_data *data, const char *path, const char *part, co
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     eg_bytes bytes;
     EG_TRY(eg_file_read(path, EG_CSV_MAX_BYTES, &bytes));
-    int idx = bytes.data && eg_idx_is(bytes.data, bytes.size);
-    eg_status status = idx ? open_idx_file(data, path, &bytes, opt) : open_table(data, name, &bytes, opt);
+    eg_status status = eg_idx_is(bytes.data, bytes.size)       ? open_idx_file(data, path, &bytes, opt)
+                       : eg_picture_is(bytes.data, bytes.size) ? eg_picture_open(data, path, bytes.data, bytes.size, opt)
+                                                               : open_table(data, name, &bytes, opt);
     eg_bytes_free(&bytes);
     return status;
 }
@@ -251,7 +252,7 @@ static eg_status open_mnist(eg_data *data, const char *part, const eg_data_opt *
     char *folder;
     EG_TRY(eg_mnist_find(opt->allow_download, &folder));
     char *source = eg_arena_format(&data->info->arena, "mnist: %s", folder);
-    eg_status status = source ? open_folder(data, folder, source, part, opt) : EG_E_MEMORY;
+    eg_status status = source ? open_idx_folder(data, folder, source, part, opt) : EG_E_MEMORY;
     eg_free(folder);
     return status;
 }
@@ -267,8 +268,9 @@ static eg_status open_source(eg_data *data, const char *source, const char *part
     if (generated(source)) return eg_generate(generated(source), is_test(part), opt->seed, data);
     if (strcmp(source, "mnist") == 0) return open_mnist(data, part, opt);
     if (is_text(source)) return eg_text_open(data, source + 5, part, &opt->text);
-    if (eg_is_folder(source)) return open_folder(data, source, source, part, opt);
-    return open_file(data, source, part, opt);
+    if (!eg_is_folder(source)) return open_file(data, source, part, opt);
+    return has_idx(source) ? open_idx_folder(data, source, source, part, opt)
+                           : eg_pictures_open(data, source, part, opt);
 }
 
 eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt) {
@@ -281,8 +283,9 @@ int eg_data_has_part(const char *source, const char *part) {
     if (generated(source)) return eg_generate_check(generated(source)) == EG_OK;
     if (is_text(source)) return eg_text_found(source + 5);
     const char *stem = is_test(part) ? "t10k-images" : "train-images";
+    if (strcmp(source, "mnist") != 0 && !eg_is_folder(source)) return !is_test(part) && eg_file_exists(source);
     if (strcmp(source, "mnist") != 0)
-        return eg_is_folder(source) ? folder_has(source, stem, 3) : !is_test(part) && eg_file_exists(source);
+        return has_idx(source) ? folder_has(source, stem, 3) : eg_pictures_has_part(source, is_test(part));
     char *folder;
     if (eg_mnist_find(0, &folder) != EG_OK) return 0;
     int found = folder_has(folder, stem, 3);

@@ -32,6 +32,7 @@ struct eg_data {
     eg_tensor *x;       /* [rows, ...] f32 or u8, contiguous */
     eg_tensor *y;       /* i32 [rows] or [rows, steps], f32 [rows, outputs], or NULL */
     float *weights;     /* [rows] or NULL */
+    const char **row_names; /* [rows] or NULL: files of pictures; the strings are the info's */
 };
 
 eg_data *eg_data_new(void); /* an empty set; NULL without memory */
@@ -43,8 +44,9 @@ int64_t eg_data_bad_row(const eg_data *data);
 int64_t eg_data_first_gap(const eg_data *data);
 /* The same rows with the gaps filled, as a data set without targets. */
 eg_data *eg_data_filled(const eg_data *data, const float *fill);
-/* "0", "1", ... as class names. */
+/* "0", "1", ... as class names; or copies of these. */
 eg_status eg_data_number_classes(eg_data_info *info, int classes);
+eg_status eg_data_name_classes(eg_data_info *info, const char *const *names, int n);
 /* DATA error for the first label, of y i32 [n] or [n, steps], outside 0..classes-1. */
 eg_status eg_data_check_labels(const eg_tensor *y, int classes);
 /* The class of each row, [rows]; NULL where there is none, or one for each step. */

@@ -398,16 +398,13 @@ static eg_status name_found_classes(reading *in, values *set) {
 static eg_status name_given_classes(reading *in, values *set) {
     eg_data_info *info = in->data->info;
     int n = in->opt->n_classes;
-    info->class_names = EG_ARENA_ARRAY(&info->arena, const char *, n);
-    if (!info->class_names) return EG_E_MEMORY;
     *set = (values){ .limit = n };
+    EG_TRY(eg_data_name_classes(info, in->opt->classes, n));
     for (int i = 0; i < n; i++) {
-        if (!(info->class_names[i] = eg_arena_strdup(&info->arena, in->opt->classes[i]))) return EG_E_MEMORY;
         value v = value_of(info->class_names[i]);
         v.index = i;
         EG_TRY(add_value(set, v));
     }
-    info->classes = n;
     return EG_OK;
 }
 
