@@ -188,10 +188,6 @@ static eg_status read_pair(eg_data *data, const char *images, const char *labels
     return labels ? take_labels(data, labels, opt, classes) : EG_OK;
 }
 
-static int has_idx(const char *folder) {
-    return folder_has(folder, "train-images", 3) || folder_has(folder, "t10k-images", 3);
-}
-
 static eg_status open_idx_folder(eg_data *data, const char *folder, const char *source, const char *part,
                                  const eg_data_opt *opt) {
     char *images = NULL, *labels = NULL;
@@ -248,6 +244,19 @@ static eg_status open_file(eg_data *data, const char *path, const char *part, co
     return status;
 }
 
+/* Of IDX files, or of images. */
+static eg_status open_folder(eg_data *data, const char *folder, const char *part, const eg_data_opt *opt) {
+    char *train, *test = NULL;
+    EG_TRY(find_idx(folder, "train-images", 3, &train));
+    eg_status status = train ? EG_OK : find_idx(folder, "t10k-images", 3, &test);
+    if (status == EG_OK)
+        status = train || test ? open_idx_folder(data, folder, folder, part, opt)
+                               : eg_pictures_open(data, folder, part, opt);
+    eg_free(train);
+    eg_free(test);
+    return status;
+}
+
 static eg_status open_mnist(eg_data *data, const char *part, const eg_data_opt *opt) {
     char *folder;
     EG_TRY(eg_mnist_find(opt->allow_download, &folder));
@@ -268,9 +277,7 @@ static eg_status open_source(eg_data *data, const char *source, const char *part
     if (generated(source)) return eg_generate(generated(source), is_test(part), opt->seed, data);
     if (strcmp(source, "mnist") == 0) return open_mnist(data, part, opt);
     if (is_text(source)) return eg_text_open(data, source + 5, part, &opt->text);
-    if (!eg_is_folder(source)) return open_file(data, source, part, opt);
-    return has_idx(source) ? open_idx_folder(data, source, source, part, opt)
-                           : eg_pictures_open(data, source, part, opt);
+    return (eg_is_folder(source) ? open_folder : open_file)(data, source, part, opt);
 }
 
 eg_data *eg_data_open_(const char *source, const char *part, eg_data_opt opt) {
@@ -285,7 +292,8 @@ int eg_data_has_part(const char *source, const char *part) {
     const char *stem = is_test(part) ? "t10k-images" : "train-images";
     if (strcmp(source, "mnist") != 0 && !eg_is_folder(source)) return !is_test(part) && eg_file_exists(source);
     if (strcmp(source, "mnist") != 0)
-        return has_idx(source) ? folder_has(source, stem, 3) : eg_pictures_has_part(source, is_test(part));
+        return folder_has(source, stem, 3) ||
+               (!folder_has(source, "train-images", 3) && eg_pictures_has_part(source, is_test(part)));
     char *folder;
     if (eg_mnist_find(0, &folder) != EG_OK) return 0;
     int found = folder_has(folder, stem, 3);

@@ -35,7 +35,7 @@ says out 'accuracy 1.0000  (18 samples)'
 run 0 evaluate moved --data table.csv --json
 same "$(field accuracy out)" 1
 same "$(field samples out)" 18
-refuse 65 'grey images' predict moved --data new.csv --show 1
+refuse 65 'draws images' predict moved --data new.csv --show 1
 run 0 inspect moved
 says out 'classes: high, low'
 says out 'columns: x, y'
