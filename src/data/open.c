@@ -293,7 +293,8 @@ int eg_data_has_part(const char *source, const char *part) {
     if (strcmp(source, "mnist") != 0 && !eg_is_folder(source)) return !is_test(part) && eg_file_exists(source);
     if (strcmp(source, "mnist") != 0)
         return folder_has(source, stem, 3) ||
-               (!folder_has(source, "train-images", 3) && eg_pictures_has_part(source, is_test(part)));
+               (!folder_has(source, "train-images", 3) && !folder_has(source, "t10k-images", 3) &&
+                eg_pictures_has_part(source, is_test(part)));
     char *folder;
     if (eg_mnist_find(0, &folder) != EG_OK) return 0;
     int found = folder_has(folder, stem, 3);
