@@ -25,9 +25,9 @@ static const cli_option options[] = {
     { "json", 0, CLI_FLAG, FIELD(json), NULL, .help = "one JSON object" },
     { "svg", 0, CLI_TEXT, FIELD(svg), "FILE", .help = "draw the graph: values above, gradients below each wire",
       .group = "Pictures" },
+    { "png", 0, CLI_TEXT, FIELD(png), "FILE", .help = "the same as PNG (needs rsvg-convert)" },
     { "all-steps", 0, CLI_FLAG, FIELD(all_steps), NULL,
       .help = "draw all steps of a recurrent layer (heads, groups), not the first two and the last only" },
-    { "png", 0, CLI_TEXT, FIELD(png), "FILE", .help = "the same as PNG (needs rsvg-convert)" },
     { "net", 'n', CLI_TEXT, FIELD(net), "LAYERS",
       .help = "a network in place of a formula: 'dense 2 tanh; dense 1 sigmoid'", .group = "Networks" },
     { "input", 'i', CLI_TEXT, FIELD(input), "LIST", .help = "its input, e.g. 1,2" },
@@ -197,8 +197,7 @@ static int64_t offset_of(explanation *e, const formula_variable *v) {
 }
 
 static int take_step(explanation *e, explain_nudge *nudge, const formula_variable *v, const char *rest, formula *of) {
-    const char *value = strchr(nudge->text, '=') + 1;
-    formula_set(of, "step", value);
+    formula_set_from(of, "step", strchr(nudge->text, '=') + 1, "--nudge");
     int code = mistake(of);
     if (code >= 0) return code;
     const formula_variable *step = formula_variable_at(of, 0);
@@ -319,6 +318,17 @@ static char *net_formula(explanation *e, eg_shape shape) {
                                                    .seed = (uint64_t)cli_or(e->o->seed, 0) });
 }
 
+/* A value that a network does not use has a wrong name: w1 for W1. */
+static int check_weights(const explanation *e) {
+    for (int i = 0; i < formula_variables(e->f); i++) {
+        const char *name = formula_variable_at(e->f, i)->name;
+        if (!formula_variable_at(e->f, i)->node && strcmp(name, "x") != 0)
+            return cli_error(CLI_USAGE, "explain: the network has no weights '%s': they are named as in %s", name,
+                             e->text);
+    }
+    return CLI_GO_ON;
+}
+
 static int explain(explanation *e, const char *const *word, int n) {
     char *net = NULL;
     eg_shape shape = EG_SCALAR;
@@ -331,6 +341,7 @@ static int explain(explanation *e, const char *const *word, int n) {
     e->text = e->o->net ? net : word[0];
     e->root = formula_ok(e->f) ? formula_parse(e->f, e->text) : NULL;
     code = mistake(e->f);
+    if (code < 0 && e->o->net) code = check_weights(e);
     if (code < 0) code = find_out(e);
     if (code < 0) code = show(e);
     free(net);
@@ -375,7 +386,8 @@ static const char *const notes[] = {
     "Losses of a prediction p, target y, logits z, class number k: mse mae huber half_squared_error bce(p, y) "
     "cross_entropy(p, y) cross_entropy_logits(z, y) sparse_cross_entropy(p, k) hinge(p, y) categorical_hinge(p, k) "
     "multiclass_hinge(p, k).",
-    "--net knows all layers of the models' language, as they are in prediction (dropout does nothing, batch_norm uses "
+    "--net knows all layers of the models' language, as they are in prediction (dropout does nothing, batch_norm "
+    "uses "
     "its running statistics). An image is [[1, 0], [0, 1]], a sequence a row for each step, words are their numbers: "
     "3,0,2.",
     NULL

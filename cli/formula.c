@@ -309,7 +309,9 @@ static void set_to(formula *f, const char *name, const char *text, formula *of, 
     formula_set_data(f, name, node->shape, data);
 }
 
-void formula_set(formula *f, const char *name, const char *text) {
+void formula_set(formula *f, const char *name, const char *text) { formula_set_from(f, name, text, name); }
+
+void formula_set_from(formula *f, const char *name, const char *text, const char *origin) {
     if (!may_be_set(f, name)) return;
     char *own = formula_copy_text(f, text, strlen(text));
     formula *of = own ? formula_new() : NULL;
@@ -317,11 +319,12 @@ void formula_set(formula *f, const char *name, const char *text) {
         formula_no_memory(f);
         return;
     }
+    of->is_value = 1;
     formula_node *node = formula_parse(of, own);
     set_to(f, name, own, of, node);
     const formula_mistake *inner = formula_status(of);
     if (inner->code != EG_OK)
-        formula_wrong(f, inner->code, inner->at < 0 ? NULL : own, inner->at, inner->length, "%s: %s", name,
+        formula_wrong(f, inner->code, inner->at < 0 ? NULL : own, inner->at, inner->length, "%s: %s", origin,
                       inner->text);
     formula_free(of);
 }

@@ -114,6 +114,8 @@ int formula_ok(const formula *f);
 void formula_allow_unknown(formula *f);
 /* Gives a variable its value: text such as "3", "pi/2", "[1, 2]", "1,2" or "[[1, 2], [3, 4]]". */
 void formula_set(formula *f, const char *name, const char *text);
+/* The same; a mistake in the text begins with `origin` in place of the name. */
+void formula_set_from(formula *f, const char *name, const char *text, const char *origin);
 /* The same with numbers, copied. */
 void formula_set_data(formula *f, const char *name, eg_shape shape, const double *data);
 int formula_variables(const formula *f);

@@ -19,6 +19,7 @@ typedef struct formula_block formula_block;
 struct formula {
     formula_mistake mistake;
     int unknown_allowed;
+    int is_value; /* the text is what a name is worth: no names */
     formula_block *blocks;
     eg_graph *graph;
     formula_node **node; /* all, oldest first */

@@ -486,7 +486,7 @@ static int make_model(net *n, const char *text, uint64_t seed) {
 /* x as the formula holds it. */
 static int read_input(net *n, eg_shape said) {
     char text[160];
-    formula_set(n->f, "x", n->input);
+    formula_set_from(n->f, "x", n->input, "--input");
     if (!formula_ok(n->f)) return 0;
     formula_variable *x = formula_variable_named(n->f, "x");
     if (x->shape.rank == 0) x->shape = EG_SHAPE(1);
@@ -498,11 +498,22 @@ static int read_input(net *n, eg_shape said) {
     return formula_ok(n->f);
 }
 
+/* It becomes part of the formula's text: numbers only, or a name would be what it happens to be there. */
+static int check_target(net *n, const char *target) {
+    formula *of = formula_new();
+    if (!of) return formula_no_memory(n->f), 0;
+    formula_set_from(of, "target", target, "--target");
+    const formula_mistake *m = formula_status(of);
+    if (m->code != EG_OK) formula_wrong(n->f, m->code, m->source ? target : NULL, m->at, m->length, "%s", m->text);
+    formula_free(of);
+    return formula_ok(n->f);
+}
+
 char *formula_net(formula *f, const formula_net_words *words) {
     char *out = NULL;
     size_t size;
     net n = { .f = f, .input = words->input, .last = "x", .activation = "linear" };
-    int good = read_input(&n, words->shape);
+    int good = check_target(&n, words->target) && read_input(&n, words->shape);
     if (!good) return NULL;
     n.to = open_memstream(&out, &size);
     if (!n.to) formula_no_memory(f);

@@ -314,11 +314,14 @@ static formula_node *unknown_name(parser *p, const char *name, const char *start
     int n = 0;
     for (; n < p->f->variables; n++) names[n] = p->f->variable[n].name;
     const char *meant = eg_did_you_mean(name, names, n);
+    if (p->f->is_value) return wrong_from(p, start, start + length, "'%s' is no number", name);
     if (meant) return wrong_from(p, start, start + length, "%s has no value; did you mean '%s'?", name, meant);
     n = function_names(names);
     for (int i = 0; i < n; i++)
         if (strcmp(names[i], name) == 0)
             return wrong_from(p, start, start + length, "%s is a function: write %s(...)", name, name);
+    if (strcmp(name, "e") == 0)
+        return wrong_from(p, start, start + length, "e has no value; a power of Euler's number is exp(...)");
     return wrong_from(p, start, start + length, "%s has no value; give it one behind the formula: %s=1", name, name);
 }
 
@@ -413,15 +416,30 @@ static formula_node *primary(parser *p) {
 }
 
 /* x' and x[1, 2] */
+/* x², x³ */
+static double power_at(const char *text) {
+    return strncmp(text, "²", 2) == 0 ? 2 : strncmp(text, "³", 2) == 0 ? 3 : 0;
+}
+
+/* W', or as in NumPy W.T */
+static int transposed_at(const char *text) {
+    return *text == '\'' ? 1 : text[0] == '.' && name_length(text + 1) == 1 && text[1] == 'T' ? 2 : 0;
+}
+
 static formula_node *postfix(parser *p) {
     skip_blanks(p);
     const char *start = p->at;
     formula_node *in[3] = { primary(p) };
     while (formula_ok(p->f)) {
         const char *mark = p->at;
-        if (*mark == '\'') {
-            p->at++;
-            in[0] = built(p, formula_op_named("transpose"), in, 1, start, mark, 1);
+        int length = transposed_at(mark);
+        if (length) {
+            p->at += length;
+            in[0] = built(p, formula_op_named("transpose"), in, 1, start, mark, length);
+        } else if (power_at(mark) > 0) {
+            p->at += 2;
+            in[1] = formula_number(p->f, power_at(mark));
+            in[0] = built(p, formula_op_named("pow"), in, 2, start, mark, 2);
         } else if (*mark == '[') {
             p->at++;
             int n = 1 + arguments(p, ']', in + 1, 2);

@@ -185,7 +185,7 @@ caret() { # caret LINE3 PATTERN ARGUMENTS...
     want=$1 pattern=$2
     shift 2
     run 2 explain "$@"
-    head -n 1 err | grep -q "^elegans: .*$pattern" || fail "does not say '$pattern'"
+    head -n 1 err | grep '^elegans: ' | grep -q -- "$pattern" || fail "does not say '$pattern'"
     same "$(sed -n 3p err)" "$want"
     [ ! -s out ] || fail "something on stdout"
 }
@@ -218,6 +218,10 @@ refuse 2 'sees nothing but zeros around' explain --net 'max_pool 2 pad=2' --inpu
 refuse 2 'skip_zeros of lstm is explained right behind' explain --net 'dense 2 last_axis; lstm 2 skip_zeros' --input '[[1], [2]]' --target 1
 refuse 2 'words are whole numbers from 0 to 3' explain --net 'embedding 4 2; gru 2' --input 1,4 --target 1
 refuse 2 'has 3 numbers, which is not the shape .2,2.' explain --net 'conv 1 2' --input 1,2,3 --shape 2x2 --target 1
+refuse 2 "the network has no weights 'w1'" explain --net 'dense 1' --input 1,2 --target 1 w1=[1]
+caret '      ^' "^elegans: --input: 'b' is no number" --net 'dense 1' --input 1,b --target 1
+caret '    ^' "^elegans: --target: 'x' is no number" --net 'dense 1' --input 1,2 --target x
+caret '    ^~~' "^elegans: --nudge: 'big' is no number" 'x*x' x=1 --nudge x=big
 refuse 2 'takes a shape such as' explain --net 'conv 1 2' --input 1,2,3 --shape 2by2 --target 1
 refuse 2 "did you mean 'huber'" explain --net 'dense 1' --input 1,2 --target 1 --loss hubr
 refuse 2 'takes a class number' explain --net 'dense 2' --input 1,2 --target 1,0 --loss multiclass_hinge

@@ -448,6 +448,8 @@ static void mistakes_have_a_place(void **state) {
         { "W @ u", 2, 1, "inner dimensions 2 and 3 differ" },
         { "1 + v*u", 5, 1, "broadcast" },
         { "foo + 1", 0, 3, "has no value" },
+        { "e^x", 0, 1, "exp(...)" },
+        { "W.Tr @ u", 1, 1, "cannot be read" },
         { "xx + 1", 0, 2, "did you mean 'x'" },
         { "sin + 1", 0, 3, "write sin(...)" },
         { "x(3)", 0, 1, "is a variable, not a function" },
@@ -492,7 +494,7 @@ static void values_are_checked(void **state) {
     static const struct {
         const char *name, *value, *says;
     } rows[] = { { "a", "[1, 2", "']' or ','" },      { "2a", "1", "no name" },
-                 { "a", "1/0", "not finite" },        { "a", "b", "no value" },
+                 { "a", "1/0", "not finite" },        { "a", "b", "'b' is no number" },
                  { "a", "", "something is missing" }, { "x", "1", "given twice" } };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -538,6 +540,8 @@ static void reads_as_written_by_hand(void **state) {
         { "3 − 2", 1 },
         { "3·2", 6 },
         { "3×2", 6 },
+        { "-3² + 2³", -1 },
+        { "[1, 2] @ [[1, 2], [3, 4]].T @ [1, 1]", 16 },
         { "1 ≤ 2", 1 },
         { "1 < 2 == 1", 1 },
         { "|-3|", 3 },
