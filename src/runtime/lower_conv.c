@@ -30,7 +30,9 @@ typedef struct conv_detail {
     eg_conv_result result;
     int by_images;         /* A's rows are images */
     int64_t chunk, chunks; /* position rows (of one image) or images of an item; items of one image or in all */
-    size_t padding;        /* floats of scratch for copies; then the strips' scratch */
+    size_t padding;        /* floats of scratch for copies, */
+    size_t pooled;         /* for an image of results that only `pooling` reads; then the strips' scratch */
+    eg_pooling pooling;
 } conv_detail;
 
 enum {
@@ -39,7 +41,7 @@ enum {
     FEW_IMAGES = 8,
     FEW_POSITIONS = 8,    /* shorter image rows leave too few rows of A */
     IMAGE_ROWS = 56,      /* A's rows when they are images */
-    IMAGES_FLOATS = 65536 /* of copies in scratch */
+    IMAGES_FLOATS = 65536 /* of copies in scratch, and of an image that is pooled there */
 };
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -66,13 +68,12 @@ static eg_status set_window_runs(eg_arena *arena, conv_detail *d) {
 
 /* ---- y = x w ------------------------------------------------------------------------------------------- */
 
-/* All groups of one product: `a` is its first window, `position` the number of that window, `kernel` where k
- * begins. */
-static void products(const conv_detail *d, eg_gemm *g, const float *a, const float *kernel, int64_t position) {
+/* All groups of one product: `a` is its first window, `kernel` where k begins, `y` its first result. */
+static void products(const conv_detail *d, eg_gemm *g, const float *a, const float *kernel, float *y) {
     for (int64_t j = 0; j < d->w.groups; j++) {
         g->a = a + j * d->inner;
         g->b = kernel + j * d->outer;
-        g->c = d->result.y + position * d->w.out + j * d->outer;
+        g->c = y + j * d->outer;
         g->bias = d->start ? d->start + j * d->outer : NULL;
         d->kernels->gemm(g, 0, g->m, 0, d->panels);
     }
@@ -92,10 +93,10 @@ static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p) {
     return first * runs * g->run * g->b_k;
 }
 
-/* Position rows [p, p + rows) of image n. */
-static void run_rows(const conv_detail *d, int64_t n, int64_t p, int64_t rows, float *scratch) {
+/* Position rows [p, p + rows) of image n, to y. */
+static void run_rows(const conv_detail *d, int64_t n, int64_t p, int64_t rows, float *y, float *scratch) {
     const eg_window *w = &d->w;
-    int64_t step = w->stride[0] * d->view.pitch, first = (n * w->positions[0] + p) * w->positions[1];
+    int64_t step = w->stride[0] * d->view.pitch;
     const float *image = d->x + n * eg_image_floats(w), *a = image + d->view.start + p * step;
     if (d->view.padded) {
         int64_t extent = (rows - 1) * w->stride[0] + eg_window_extent(w->taps[0], w->dilation[0]);
@@ -110,7 +111,7 @@ static void run_rows(const conv_detail *d, int64_t n, int64_t p, int64_t rows, f
     int skips = d->view.padded && w->spread[0] == 1 && g.a_runs && g.m == w->positions[1];
     for (int64_t i = 0; i < rows; i++) {
         const float *kernel = d->kernel + (skips ? skip_padding(d, &g, p + i) : 0);
-        products(d, &g, a + i * step, kernel, first + i * g.m);
+        products(d, &g, a + i * step, kernel, y + i * g.m * w->out);
     }
 }
 
@@ -127,7 +128,7 @@ static void run_images(const conv_detail *d, int64_t n, int64_t count, float *sc
     for (int64_t p = 0; p < w->positions[0] * w->positions[1]; p++) {
         int64_t p0 = p / w->positions[1], p1 = p % w->positions[1];
         products(d, &g, a + p0 * w->stride[0] * d->view.pitch + p1 * w->stride[1] * w->channels, d->kernel,
-                 n * w->positions[0] * w->positions[1] + p);
+                 d->result.y + (n * w->positions[0] * w->positions[1] + p) * w->out);
     }
 }
 
@@ -142,8 +143,33 @@ static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *s
         if (d->by_images)
             run_images(d, n, count, scratch);
         else
-            run_rows(d, n, p, count, scratch);
+            run_rows(d, n, p, count, d->result.y + first * d->w.out, scratch);
         eg_conv_finish(&d->result, first * d->together, end * d->together, scratch + d->padding);
+    }
+}
+
+/* The result as if it were all at y. */
+static eg_conv_result result_at(const eg_conv_result *r, float *y) {
+    eg_conv_result own = *r;
+    for (int o = 0; o < r->strips->noperands; o++)
+        if (r->strips->operand[o].extent == EG_OVER_ALL) own.whole.base[o] = y;
+    return own;
+}
+
+/* Items are images, whose results go no further than to the largest of their windows: they stay in scratch. */
+static void run_pooled(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    const conv_detail *d = step->detail;
+    const eg_window *w = &d->w;
+    float *y = scratch + d->padding;
+    eg_conv_result result = result_at(&d->result, y);
+    int64_t row = w->positions[1] * d->together, rows = d->pooling.w.positions[0];
+    for (int64_t n = from; n < to; n++) {
+        for (int64_t p = 0, count; p < w->positions[0]; p += count) {
+            count = min64(d->chunk, w->positions[0] - p);
+            run_rows(d, n, p, count, y + p * w->positions[1] * w->out, scratch);
+            eg_conv_finish(&result, p * row, (p + count) * row, y + d->pooled);
+        }
+        for (int64_t p = 0; p < rows; p++) eg_pooling_row(&d->pooling, n * rows + p, y);
     }
 }
 
@@ -259,6 +285,41 @@ static eg_status widen(eg_cpu_run *run, const eg_conv_request *r, const eg_windo
 
 /* ---- lowering ---------------------------------------------------------------------------------------------- */
 
+/* Whose windows are all that reads the result, NULL if there is more to it or the images are too large: the strips may
+ * work on nothing but the result itself, and as if each image were the first. */
+static const eg_value *pooling_of(const eg_cpu_run *run, const eg_conv_request *r, const conv_detail *d) {
+    const eg_strips *s = r->strips;
+    eg_window p;
+    if (!s || r->place < 0 || r->value->attr.body.body->nout > 1 || d->by_images) return NULL;
+    if (d->w.positions[0] * d->w.positions[1] * d->w.out > IMAGES_FLOATS) return NULL;
+    if (d->w.batch < FEW_IMAGES && is_worth_sharing(&d->w)) return NULL;
+    for (int o = 0; o < s->noperands; o++) {
+        const eg_strip_operand *x = &s->operand[o];
+        int is_own = x->output || o == eg_strips_product(s);
+        if (x->reg >= 0 && !is_own && (x->extent == EG_OVER_ALL || x->extent == EG_OVER_ROWS)) return NULL;
+    }
+    const eg_value *pooling = eg_pooling_of(run, r->value);
+    if (!pooling || eg_window_of(pooling, &p) != EG_OK) return NULL;
+    int same = p.batch == d->w.batch && p.channels * d->together == d->w.out && p.image[0] == d->w.positions[0];
+    return same && p.image[1] == d->w.positions[1] * d->together ? pooling : NULL;
+}
+
+/* Makes the last step one that pools: nothing of the result is kept. */
+static eg_status pool(eg_cpu_run *run, const eg_conv_request *r, const eg_value *pooling, conv_detail *d) {
+    eg_cpu_step *step = &run->step[run->nstep - 1];
+    int none = eg_storage_new(run, EG_IN_ARENA, 0);
+    eg_conv_request own = *r;
+    own.out = &none;
+    d->pooled = (size_t)(d->w.positions[0] * d->w.positions[1] * d->w.out + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
+    step->run = run_pooled;
+    step->kernel = "conv + strips + pool";
+    step->items = d->w.batch;
+    step->scratch += d->pooled;
+    EG_TRY(eg_conv_result_uses(run, &own, &d->result));
+    EG_TRY(eg_pooling_new(run, pooling, &d->pooling));
+    return eg_pooling_uses(run, pooling, &d->pooling);
+}
+
 static eg_status lower_products(eg_cpu_run *run, const eg_conv_request *r, const eg_window *w, int64_t together) {
     int kernel = eg_storage_of(run, r->w), start = r->start ? eg_storage_of(run, r->start) : -1;
     if (together > 1) EG_TRY(widen(run, r, w, together, &kernel, &start));
@@ -284,7 +345,8 @@ static eg_status lower_products(eg_cpu_run *run, const eg_conv_request *r, const
     EG_TRY(eg_step_reads(run, r->x, &d->x));
     EG_TRY(eg_step_uses(run, kernel, &d->kernel, (eg_use){ 0 }));
     if (r->start) EG_TRY(eg_step_uses(run, start, &d->start, (eg_use){ 0 }));
-    return eg_conv_result_uses(run, r, &d->result);
+    const eg_value *pooling = pooling_of(run, r, d);
+    return pooling ? pool(run, r, pooling, d) : eg_conv_result_uses(run, r, &d->result);
 }
 
 static eg_status lower_plain(eg_cpu_run *run, const eg_conv_request *r) {

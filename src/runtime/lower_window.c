@@ -23,7 +23,6 @@ typedef struct window_detail {
     const float *x, *dy, *kernel, *start;
     const int32_t *place;
     float *out;
-    int32_t *out_place;
     eg_conv_result result;
     eg_partial_sums sums;
 } window_detail;
@@ -60,6 +59,16 @@ static int lists_fit(const eg_window *w) {
     return w->taps[0] * w->taps[1] < INT32_MAX;
 }
 
+static eg_status set_lists(eg_cpu_run *run, const eg_window *w, eg_axis_list *axis) {
+    EG_TRY(eg_axis_list_new(run->arena, w, 0, w->image[1], w->taps[1], &axis[0]));
+    return eg_axis_list_new(run->arena, w, 1, 1, 1, &axis[1]);
+}
+
+static double work_of(const eg_window *w) {
+    double visits = (double)(w->batch * w->positions[0] * w->positions[1]) * (double)(w->taps[0] * w->taps[1]);
+    return visits * (1 + .08 * (double)w->channels);
+}
+
 static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_window *w, const char *name,
                                eg_step_fn fn) {
     eg_cpu_step *step = eg_step_new(run, v, name, fn, sizeof(window_detail));
@@ -67,20 +76,18 @@ static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_wind
     window_detail *d = step->detail;
     d->kernels = run->kernels;
     d->w = *w;
-    if (eg_axis_list_new(run->arena, w, 0, w->image[1], w->taps[1], &d->axis[0]) != EG_OK) return NULL;
-    if (eg_axis_list_new(run->arena, w, 1, 1, 1, &d->axis[1]) != EG_OK) return NULL;
+    if (set_lists(run, w, d->axis) != EG_OK) return NULL;
     step->items = w->batch * w->positions[0];
-    double visits = (double)(w->batch * w->positions[0] * w->positions[1]) * (double)(w->taps[0] * w->taps[1]);
-    step->work = visits * (1 + .08 * (double)w->channels);
+    step->work = work_of(w);
     step->flops = eg_value_flops(v);
     return d;
 }
 
 /* The row of windows number p0. */
-static eg_windows windows_of(const window_detail *d, int64_t p0) {
-    const eg_axis_list *a = &d->axis[0], *b = &d->axis[1];
-    return (eg_windows){ .channels = d->w.channels,
-                         .positions = d->w.positions[1],
+static eg_windows windows_of(const eg_window *w, const eg_axis_list *axis, int64_t p0) {
+    const eg_axis_list *a = &axis[0], *b = &axis[1];
+    return (eg_windows){ .channels = w->channels,
+                         .positions = w->positions[1],
                          .rows = a->first[p0 + 1] - a->first[p0],
                          .columns = b->each,
                          .row_pixel = a->at + a->first[p0],
@@ -90,7 +97,7 @@ static eg_windows windows_of(const window_detail *d, int64_t p0) {
                          .tap = b->tap };
 }
 
-static int64_t image_floats(const window_detail *d) { return d->w.image[0] * d->w.image[1] * d->w.channels; }
+static int64_t image_floats(const window_detail *d) { return eg_image_floats(&d->w); }
 static int64_t row_floats(const window_detail *d) { return d->w.positions[1] * d->w.channels; }
 
 /* ---- sums ---------------------------------------------------------------------------------------------- */
@@ -99,7 +106,7 @@ static void run_sum(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
     const window_detail *d = step->detail;
     (void)scratch;
     for (int64_t i = from; i < to; i++) {
-        eg_windows w = windows_of(d, i % d->w.positions[0]);
+        eg_windows w = windows_of(&d->w, d->axis, i % d->w.positions[0]);
         d->kernels->window_sum(&w, d->out + i * row_floats(d), d->x + i / d->w.positions[0] * image_floats(d));
     }
 }
@@ -143,29 +150,64 @@ static const eg_value *largest_at(const eg_cpu_run *run, const eg_value *places)
     return NULL;
 }
 
-/* Does anybody but `largest` look at the places? Only training does. */
-static int are_read(const eg_cpu_run *run, const eg_value *places, const eg_value *largest) {
+/* Is `v` read, but by `one` and `other`? What a loop's body results in is read outside. */
+static int is_read(const eg_cpu_run *run, const eg_value *v, const eg_value *one, const eg_value *other) {
     const eg_unit *unit = &run->program->unit;
-    if (run != run->program->run || !largest) return 1; /* the results of a loop's body are its own */
+    if (run != run->program->run) return 1;
     for (int i = 0; i < unit->nroots; i++)
-        if (behind_views(unit->root[i]) == places) return 1;
-    for (int id = places->id + 1; id < run->graph->n; id++) {
-        const eg_value *v = run->graph->values[id];
-        for (int i = 0; run->needed[id] && v != largest && v->op != EG_OP_RESHAPE && i < v->nin; i++)
-            if (behind_views(v->in[i]) == places) return 1;
+        if (behind_views(unit->root[i]) == v) return 1;
+    for (int id = v->id + 1; id < run->graph->n; id++) {
+        const eg_value *u = run->graph->values[id];
+        if (!run->needed[id] || u->op == EG_OP_RESHAPE || u == one || u == other) continue;
+        for (int i = 0; i < u->nin; i++)
+            if (behind_views(u->in[i]) == v) return 1;
     }
     return 0;
 }
 
-static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
-    const window_detail *d = step->detail;
-    (void)scratch;
-    for (int64_t i = from; i < to; i++) {
-        eg_windows w = windows_of(d, i % d->w.positions[0]);
-        int64_t at = i * row_floats(d);
-        d->kernels->window_argmax(&w, d->out_place ? d->out_place + at : NULL, d->out ? d->out + at : NULL,
-                                  d->x + i / d->w.positions[0] * image_floats(d));
+const eg_value *eg_pooling_of(const eg_cpu_run *run, const eg_value *v) {
+    eg_window w;
+    for (int id = v->id + 1; id < run->graph->n; id++) {
+        const eg_value *u = run->graph->values[id], *largest;
+        if (u->op != EG_OP_WINDOW_ARGMAX || !run->needed[id] || behind_views(u->in[0]) != v) continue;
+        largest = largest_at(run, u);
+        int fits = largest && eg_window_of(u, &w) == EG_OK && lists_fit(&w);
+        return fits && !is_read(run, v, u, largest) ? u : NULL;
     }
+    return NULL;
+}
+
+eg_status eg_pooling_new(eg_cpu_run *run, const eg_value *argmax, eg_pooling *out) {
+    *out = (eg_pooling){ .kernels = run->kernels };
+    EG_TRY(eg_window_of(argmax, &out->w));
+    return set_lists(run, &out->w, out->axis);
+}
+
+eg_status eg_pooling_uses(eg_cpu_run *run, const eg_value *argmax, eg_pooling *p) {
+    const eg_value *largest = largest_at(run, argmax);
+    run->step[run->nstep - 1].work += work_of(&p->w);
+    run->step[run->nstep - 1].flops += eg_value_flops(argmax);
+    if (largest) EG_TRY(eg_step_writes(run, largest, &p->largest));
+    return largest && !is_read(run, argmax, largest, NULL) ? EG_OK : eg_step_writes(run, argmax, &p->place);
+}
+
+void eg_pooling_row(const eg_pooling *p, int64_t row, const float *image) {
+    eg_windows w = windows_of(&p->w, p->axis, row % p->w.positions[0]);
+    int64_t at = row * w.positions * w.channels;
+    p->kernels->window_argmax(&w, p->place ? p->place + at : NULL, p->largest ? p->largest + at : NULL, image);
+}
+
+typedef struct argmax_detail {
+    eg_pooling pooling;
+    const float *x;
+} argmax_detail;
+
+static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+    const argmax_detail *d = step->detail;
+    const eg_window *w = &d->pooling.w;
+    (void)scratch;
+    for (int64_t i = from; i < to; i++)
+        eg_pooling_row(&d->pooling, i, d->x + i / w->positions[0] * eg_image_floats(w));
 }
 
 eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *v) {
@@ -174,12 +216,15 @@ eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *v) {
     if (v->in[0]->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || !lists_fit(&w))
         return eg_lower_reference(run, v);
     const eg_value *largest = largest_at(run, v);
-    int is_read = are_read(run, v, largest);
-    window_detail *d = new_step(run, v, &w, is_read ? "window argmax" : "window max", run_argmax);
-    if (!d) return EG_E_MEMORY;
+    int s = largest ? run->storage_of[largest->id] : -1;
+    if (s >= 0 && run->storage[s].first >= 0) return EG_OK; /* by the conv whose result it is */
+    eg_cpu_step *step = eg_step_new(run, v, "window argmax", run_argmax, sizeof(argmax_detail));
+    if (!step) return EG_E_MEMORY;
+    argmax_detail *d = step->detail;
+    EG_TRY(eg_pooling_new(run, v, &d->pooling));
+    step->items = w.batch * w.positions[0];
     EG_TRY(eg_step_reads(run, v->in[0], &d->x));
-    if (largest) EG_TRY(eg_step_writes(run, largest, &d->out));
-    return is_read ? eg_step_writes(run, v, &d->out_place) : EG_OK;
+    return eg_pooling_uses(run, v, &d->pooling);
 }
 
 /* ---- one index for each element ------------------------------------------------------------------------ */
@@ -245,7 +290,7 @@ static void run_window_put(const eg_cpu_step *step, int64_t from, int64_t to, fl
     (void)scratch;
     for (int64_t i = from; i < to; i++) {
         int64_t row = i % d->w.positions[0], windows = i / d->w.positions[0] * image_floats(d);
-        eg_windows w = windows_of(d, row);
+        eg_windows w = windows_of(&d->w, d->axis, row);
         d->kernels->window_put(&w, d->out + i * row_floats(d), (int32_t)(row * d->w.positions[1]), d->place + windows,
                                d->dy + windows);
     }
@@ -281,7 +326,7 @@ eg_status eg_lower_put_along(eg_cpu_run *run, const eg_value *v) {
 static void run_depthwise(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const window_detail *d = step->detail;
     for (int64_t i = from; i < to; i++) {
-        eg_windows w = windows_of(d, i % d->w.positions[0]);
+        eg_windows w = windows_of(&d->w, d->axis, i % d->w.positions[0]);
         d->kernels->depthwise(&w, d->result.y + i * row_floats(d), d->x + i / d->w.positions[0] * image_floats(d),
                               d->kernel, d->start);
         eg_conv_finish(&d->result, i * w.positions, (i + 1) * w.positions, scratch);
@@ -298,7 +343,7 @@ static void run_depthwise_kernel(const eg_cpu_step *step, int64_t from, int64_t 
         memset(kernel, 0, (size_t)size * sizeof *kernel);
         for (int64_t n = s * d->w.batch / d->sums.splits; n < (s + 1) * d->w.batch / d->sums.splits; n++)
             for (int64_t p = 0; p < d->w.positions[0]; p++) {
-                eg_windows w = windows_of(d, p);
+                eg_windows w = windows_of(&d->w, d->axis, p);
                 d->kernels->depthwise_kernel(&w, kernel, d->x + n * image_floats(d),
                                              d->dy + (n * d->w.positions[0] + p) * row_floats(d));
             }

@@ -58,6 +58,22 @@ typedef struct eg_axis_list {
 eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int axis, int64_t pixel, int64_t tap,
                            eg_axis_list *out);
 
+/* The largest elements of windows and the places where they are. */
+typedef struct eg_pooling {
+    const eg_kernels *kernels;
+    eg_window w;
+    eg_axis_list axis[EG_SPATIAL];
+    float *largest; /* NULL: nobody reads them; */
+    int32_t *place; /* only training does these */
+} eg_pooling;
+/* The WINDOW_ARGMAX that, with the look-up of its largest elements, is all that reads v; NULL if there is more. */
+const eg_value *eg_pooling_of(const eg_cpu_run *run, const eg_value *v);
+eg_status eg_pooling_new(eg_cpu_run *run, const eg_value *argmax, eg_pooling *out);
+/* The last step writes its results. */
+eg_status eg_pooling_uses(eg_cpu_run *run, const eg_value *argmax, eg_pooling *pooling);
+/* Row `row` of the windows, counted over all images; `image` is the one it looks at. */
+void eg_pooling_row(const eg_pooling *pooling, int64_t row, const float *image);
+
 /* In the time of one vector multiply-add: a single vector of columns waits for loads, few chains for themselves. */
 double eg_product_cost(int64_t rows, int64_t columns, double k);
 /* How many neighbouring positions of a row are best computed as one with so many times the channels, 1 for most
