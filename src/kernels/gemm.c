@@ -25,7 +25,7 @@ enum {
 #else
     ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
 #endif
-    LOW = EG_W == 16 ? 6 : 3, /* up to so many there is a tile for each number of rows, one for all above */
+    LOW = EG_W == 16 ? 4 : 3, /* up to so many there is a tile for each number of rows, one for all above */
     K_BLOCK = EG_W == 16 ? 1024 : 512,
     GROUP_FLOATS = 65536,     /* of B in a group of panels: 256 KB, a part of L2 */
     SHORT = EG_W > 4 ? 4 : 0, /* so little k that B's columns stay in registers, */
@@ -202,7 +202,7 @@ typedef void (*tile_fn)(const tile *t);
     static void tile_##m##_2(const tile *t) { multiply(m, m, 2, 0, t); }
 #define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
 #if defined(EG_ISA_AVX512)
-#define LOW_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define LOW_TILES(X) X(1) X(2) X(3) X(4)
 #else
 #define LOW_TILES(X) X(1) X(2) X(3)
 #endif
@@ -483,7 +483,7 @@ static void turned(const eg_gemm *g, int64_t i, int64_t rows) {
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static void sum_columns(const eg_gemm *g, int64_t p0, int64_t p1) {
-    for (int64_t p = p0; p < p1; p++) EG_FN(column_sum)
+    for (int64_t p = p0; p < p1; p++) EG_LENT(column_sum)
     (g->k, g->column_sums + p * EG_PANEL, g->b + p * g->b_panel, g->b_k, 0, min64(g->n - p * EG_PANEL, EG_PANEL));
 }
 

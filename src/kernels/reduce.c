@@ -5,10 +5,11 @@
  * minima from +inf.
  *
  * A maximum is a minimum with the signs flipped on the way in and out, which changes nothing else, so that each loop
- * is there twice: for sums, and for both extremes.
+ * is there twice: for sums, and for both extremes. AVX-512 borrows those of AVX2.
  */
 #include "kernels/isa.h"
 
+#if !defined(EG_ISA_AVX512)
 #include <math.h>
 
 enum { LANES = 64, PER_LANES = LANES / EG_W };
@@ -162,3 +163,4 @@ static void block_extreme(int32_t flip, int64_t n, float *d, const float *s) {
 void EG_FN(block_sum)(int64_t n, float *d, const float *s) { block(rules[EG_REDUCE_SUM], n, d, s); }
 void EG_FN(block_max)(int64_t n, float *d, const float *s) { block_extreme(INT32_MIN, n, d, s); }
 void EG_FN(block_min)(int64_t n, float *d, const float *s) { block_extreme(0, n, d, s); }
+#endif
