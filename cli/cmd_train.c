@@ -364,7 +364,7 @@ static const char *const notes[] = {
     "dropout RATE, flatten, reshape 4,7, or an activation by itself: relu tanh sigmoid softmax leaky_relu elu gelu "
     "softplus step linear; over images conv FILTERS SIZE [STRIDE] [same] [ACTIVATION], depthwise_conv, conv_transpose, "
     "max_pool [SIZE [STRIDE]], avg_pool, global_avg_pool, upsample, zero_pad, spatial_dropout; batch_norm, layer_norm, "
-    "group_norm; over sequences (steps x features) one_hot WORDS, embedding WORDS SIZE, simple_rnn, lstm or gru UNITS "
+    "group_norm; over sequences (steps x features) one_hot WORDS, embedding WORDS SIZE [mask_zero], masking, simple_rnn, lstm or gru UNITS "
     "[return_sequences] [bidirectional], attention HEADS [causal], position. LeNet-5: 'conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 120 relu; dense 84 relu; "
     "dense 10 softmax'.",
     "Generated sets, gen:NAME?key=value,...: xor spiral circles moons gauss linear sine digits; keys n, classes, "

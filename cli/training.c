@@ -221,7 +221,7 @@ static void choose_net(const sets *s, char text[TRAINING_NET]) {
                  "embedding %d 32; lstm 128 return_sequences%s; dropout 0.3; dense %d softmax last_axis", tokens, stateful,
                  tokens);
     } else if (tokens) {
-        snprintf(text, TRAINING_NET, "embedding %d 16 mask_zero; gru 16 skip_zeros; dense %d %s", tokens,
+        snprintf(text, TRAINING_NET, "embedding %d 16 mask_zero; gru 16; dense %d %s", tokens,
                  classes > 2 ? classes : 1, classes > 2 ? "softmax" : classes ? "sigmoid" : "");
     } else if (classes > 2) {
         snprintf(text, TRAINING_NET, "dense %d relu; dense %d softmax", hidden, classes);

@@ -6,11 +6,14 @@
 
 Needs Keras 3 and jax. Same padding with strides, averages at the edge, transposed convolution, batch norm's momentum and
 epsilon (training and inference), layer and group norm, leaky_relu, elu, gelu, simple_rnn, lstm (i f g o), gru (z r n, reset
-after and before), both directions, the losses with sample weights, and the initialisers' ranges. A record is lines:
+after and before), both directions, masks, the losses with sample weights, and the initialisers' ranges. A record is lines:
 
     layer TEXT | SHAPE | BATCH | TRAINING      the layer in the library's language, the input without and with batch
     tensor SIZE ELEMENT ...                    y; the gradients by x and each trained parameter of sum(y numbers(y, 9));
                                                after a training step of batch norm the two running averages
+    masked TEXT | SHAPE | BATCH | WEIGHTED     layers after `masking`, of sequences of which row r has (5 r) % STEPS + 1 steps,
+                                               then zeros, or, of odd r, zeros before: then tensors: the mean squared error
+                                               to numbers(y, 9), and its gradients by the trained parameters
     loss NAME | SHAPE | DELTA                  of p = SHAPE, with weights of the samples; then tensors: the loss, its gradient
     init NAME | SHAPE                          then one tensor: the range or the deviation of the values
 
@@ -192,6 +195,62 @@ def recurrent():
         layer(" ".join([name, str(units), *words]), L.Bidirectional(made) if both else made, (draw(1, 6), draw(1, 5)))
 
 
+# ---- masks ----------------------------------------------------------------------------------------------------------
+
+
+def padded(batch, steps, features):
+    x = numbers((batch, steps, features), 1)
+    assert x.any(-1).all()  # no step is zeros by itself
+    for row in range(batch):
+        length = 5 * row % steps + 1
+        if row % 2:
+            x[row, : steps - length] = 0
+        else:
+            x[row, length:] = 0
+    return jnp.asarray(x)
+
+
+def masked(text, layers, weighted=False):
+    batch, shape = 4, (6, 4)
+    x = padded(batch, *shape)
+    start = y = keras.Input(shape)
+    for made in [L.Masking(), *layers]:
+        y = made(y, y, use_causal_mask="causal" in text) if isinstance(made, L.MultiHeadAttention) else made(y)
+    model = keras.Model(start, y)
+    seeds = {w.path: 2 + k for k, w in enumerate(model.weights)}
+    values = [jnp.asarray(numbers(w.shape, seeds[w.path])) for w in model.trainable_variables]
+    rest = [w.value for w in model.non_trainable_variables]
+    error = keras.losses.MeanSquaredError()
+    weights = np.abs(numbers((batch, 1), 3)) + 0.25  # Keras wants them for each step
+    options = {"sample_weight": jnp.asarray(np.repeat(weights, shape[0], 1))} if weighted else {}
+
+    def scalar(values):
+        p, _ = model.stateless_call(values, rest, x, training=True)
+        return error(jnp.asarray(numbers(p.shape, 9)), p, **options)
+
+    value, gradient = jax.value_and_grad(scalar)(values)
+    print("masked", text, "|", dims(shape), "|", batch, "|", int(weighted))
+    for each in [value, *gradient]:
+        tensor(each)
+
+
+def masks():
+    gates = {"activation": tanh64, "recurrent_activation": sigmoid64}
+    masked("lstm 3 return_sequences", [L.LSTM(3, return_sequences=True, **gates)])
+    masked("gru 3 return_sequences", [L.GRU(3, return_sequences=True, **gates)], weighted=True)
+    masked("simple_rnn 3 backwards", [L.SimpleRNN(3, go_backwards=True, activation=tanh64)])
+    masked("lstm 2 bidirectional return_sequences", [L.Bidirectional(L.LSTM(2, return_sequences=True, **gates))])
+    masked("dense 3 tanh last_axis; gru 2 bidirectional; dense 2",
+           [L.Dense(3, activation=tanh64), L.Bidirectional(L.GRU(2, **gates)), L.Dense(2)])
+    masked("lstm 3 return_sequences; gru 2 return_sequences; dense 2 last_axis",
+           [L.LSTM(3, return_sequences=True, **gates), L.GRU(2, return_sequences=True, **gates), L.Dense(2)], weighted=True)
+    masked("global_avg_pool; dense 2", [L.GlobalAveragePooling1D(), L.Dense(2)])
+    masked("attention 2; dense 2 last_axis", [L.MultiHeadAttention(2, 2), L.Dense(2)])
+    masked("attention 2 causal size=3; layer_norm; global_avg_pool",
+           [L.MultiHeadAttention(2, 3), L.LayerNormalization(), L.GlobalAveragePooling1D()])
+    masked("batch_norm; dense 2 last_axis", [L.BatchNormalization(), L.Dense(2)])
+
+
 # ---- losses ---------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +318,7 @@ def main():
         losses()
     activations()
     initialisers()
+    masks()
 
 
 main()

@@ -127,9 +127,11 @@ typedef struct eg_loss_opt {
     double delta;        /* huber: 1 */
     eg_value *weights;   /* [batch] sample weights or NULL: sum(w l)/batch for MEAN, as in Keras */
     eg_dialect dialect;
+    eg_value *mask;      /* [batch, steps] (eg_model_mask) or NULL: l [batch, steps] is of each step, 0 where the mask is;
+                            sum(m w l)/sum(m) for MEAN, as in Keras: all steps that are there weigh the same */
 } eg_loss_opt;
 
-/* The loss as a value: scalar, or [batch] for EG_REDUCTION_NONE. y: for the losses over classes class numbers
+/* The loss as a value: scalar, or [batch] (masked: [batch, steps]) for EG_REDUCTION_NONE. y: for the losses over classes class numbers
  * [batch] or rows of p's shape, else p's shape; [batch] fits [batch,1], any dtype is cast. Probabilities are
  * renormalised (categorical) and clipped to [1e-7, 1 - 1e-7] (keras) or only kept above 1e-37 (torch). */
 EG_API eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt);
@@ -242,8 +244,21 @@ EG_API eg_layer *eg_group_norm_(eg_norm_opt opt);
 
 /* ---- layers over sequences: [steps, features] without the batch axis */
 
+/* Sequences of different lengths are padded to one, and a mask [batch, steps], 0 for padding and else 1, goes with them from
+ * layer to layer as long as values keep their steps (eg_model_mask is what arrives at the output):
+ *
+ *     made by       embedding with mask_zero (number 0), masking (steps whose features all have one value),
+ *                   recurrent layers with skip_zeros or a second input
+ *     heeded by     recurrent layers (the state stays as it is, in either direction), attention (padded keys are not
+ *                   seen), global pooling and batch_norm (over the steps that are there), losses and metrics of fit and
+ *                   evaluate (see eg_loss_opt); by no other layer: a convolution sees padding as what is there, zeros
+ *     ended by      layers that do not give [steps, ...] of the same steps: flatten, the last state, pooling
+ *
+ * so a padded batch is the sequences one by one. A layer of several inputs goes on with the mask of its first one, a join
+ * with the first that there is. */
+
 /* A row of the table [words, size] for each whole number of the input, [..] -> [.., size]; zeros for a number outside.
- * mask_zero: number 0 is padding and has zeros (see skip_zeros). one_hot: the vector of `words` with a one in its place. */
+ * mask_zero: number 0 is padding: it has zeros, and is masked. one_hot: the vector of `words` with a one in its place. */
 typedef struct eg_embedding_opt {
     size_t size_;
     int64_t words, size;
@@ -257,6 +272,8 @@ EG_API eg_layer *eg_embedding_(eg_embedding_opt opt);
 #define eg_embedding(number, ...) /* eg_embedding(10000, .size = 64) */ \
     eg_embedding_((eg_embedding_opt){ .size_ = sizeof(eg_embedding_opt), .words = (number), __VA_ARGS__ })
 EG_API eg_layer *eg_one_hot_layer(int64_t words);
+/* Steps whose features all are `value` (usually 0) are padding: masked, and zeros from here on (Keras' Masking). */
+EG_API eg_layer *eg_masking(double value);
 /* x + P: P [steps, features], a vector learnt for each place; sinusoidal: the fixed one of the transformer. */
 EG_API eg_layer *eg_positions(int sinusoidal);
 
@@ -273,8 +290,8 @@ EG_API eg_layer *eg_positions(int sinusoidal);
  * The torch dialect has a second bias (recurrent_bias), the gru's gates in the order r z n, and draws all of it from
  * U(+-1/sqrt(units)).
  *
- * A second input is a mask [steps] (0: the step is left out, the state stays) or lengths [1], the number of steps that
- * count; skip_zeros leaves out steps whose features are all 0 (Keras' Masking). bidirectional: a second layer walks from
+ * Where the mask is 0 the step is left out, the state stays. A second input is a mask [steps] or lengths [1], the number of
+ * steps that count; skip_zeros masks steps whose features are all 0, if they came without a mask. bidirectional: a second layer walks from
  * the last step to the first, and the two results stand side by side. stateful: the state is kept from batch to batch of
  * that many rows, as changes of every built graph (eg_model_changes), until eg_model_reset_states; gradients stay within a
  * batch, which is truncated backpropagation through time. */
@@ -304,7 +321,7 @@ EG_API eg_layer *eg_gru_(eg_recurrent_opt opt);
 
 /* Multi-head attention: queries from x [steps, features], keys and values from the second input, or from x itself;
  * y = concat over heads of softmax(q k' / sqrt(size)) v, times the output kernel. causal: a step sees no later one.
- * A third input is a mask [steps of keys]: 0 is not seen. */
+ * Keys where their mask is 0 are not seen; a third input [steps of keys] is a mask to use instead. */
 typedef struct eg_attention_opt {
     size_t size_;
     int64_t heads;       /* 1 */
@@ -383,6 +400,8 @@ EG_API int eg_model_variables(const eg_model *model, eg_graph *graph, int traina
 /* The assigns that the last eg_model_build made beside the optimizer's (running statistics while training, states of
  * stateful layers always): roots of the program. Returns how many there are; out gets at most max of them. */
 EG_API int eg_model_changes(const eg_model *model, eg_value **out, int max);
+/* The mask of the output that the last eg_model_build made: [batch, steps] of 1 and 0 in that graph, NULL if all counts. */
+EG_API eg_value *eg_model_mask(const eg_model *model);
 /* Sets the states of stateful layers to zero; the rows that they are kept for, 0 without such layers. */
 EG_API eg_status eg_model_reset_states(eg_model *model);
 EG_API int64_t eg_model_stateful_rows(const eg_model *model);

@@ -24,7 +24,7 @@ const eg_layer_kind *const eg_layer_kinds[] = {
     &eg_kind_group_norm,      &eg_kind_spatial_dropout, &eg_kind_embedding,
     &eg_kind_one_hot,         &eg_kind_position,    &eg_kind_simple_rnn,
     &eg_kind_lstm,            &eg_kind_gru,         &eg_kind_attention,
-    NULL,
+    &eg_kind_masking,         NULL,
 };
 
 const eg_layer_kind *eg_layer_kind_named(const char *name) {

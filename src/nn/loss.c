@@ -197,18 +197,22 @@ static eg_value *fit_targets(eg_value *y, eg_value *p, int flags, const char *na
 
 /* ---- reduction ------------------------------------------------------------------------------- */
 
-/* [batch, ...] -> [batch] */
-static eg_value *per_sample(eg_value *each, int flags) {
+/* [batch, ...] -> [batch], masked: [batch, steps] */
+static eg_value *per_sample(eg_value *each, int flags, const eg_value *mask) {
     eg_axes axes = { 0 };
-    for (int i = 1; i < each->shape.rank; i++) axes.axis[axes.n++] = i;
+    for (int i = mask ? mask->shape.rank : 1; i < each->shape.rank; i++) axes.axis[axes.n++] = i;
     if (axes.n == 0) return each;
     return flags & SUM_OUTPUTS ? eg_sum(each, .axes = axes) : eg_mean(each, .axes = axes);
 }
 
-static eg_value *reduced(eg_value *each, const eg_loss_opt *opt) {
-    if (opt->weights) each = eg_mul(each, opt->weights);
+eg_value *eg_loss_reduce(eg_value *each, const eg_loss_opt *opt) {
+    eg_value *mask = opt->mask && !eg_value_is_poisoned(each) ? eg_mask_over(opt->mask, each) : NULL;
+    if (mask) each = eg_mul(each, mask);
+    if (opt->weights) each = eg_mul(each, mask ? eg_mask_over(opt->weights, each) : opt->weights);
     if (opt->reduction == EG_REDUCTION_NONE) return each;
-    return opt->reduction == EG_REDUCTION_SUM ? eg_sum(each) : eg_mean(each);
+    if (opt->reduction == EG_REDUCTION_MEAN && !mask) return eg_mean(each);
+    eg_value *sum = eg_sum(each);
+    return opt->reduction == EG_REDUCTION_SUM ? sum : eg_div(sum, eg_maximum(eg_sum(mask), number(mask, 1)));
 }
 
 /* Over one class a cross-entropy is 0 and a margin empty, whatever the output: it would teach nothing. */
@@ -225,9 +229,12 @@ eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt)
         return eg_poison(p->graph, EG_E_ARGUMENT, "loss", "'%s' is none that can be built by itself", name);
     if (opt.weights && !eg_shape_equal(opt.weights->shape, p->shape.rank > 0 ? EG_SHAPE(p->shape.dim[0]) : EG_SCALAR))
         return eg_poison(p->graph, EG_E_SHAPE, name, "the weights must be one number for each sample");
+    if (opt.mask && !eg_mask_fits(opt.mask, p))
+        return eg_poison(p->graph, EG_E_SHAPE, name, "the mask %s is not one number for each step of %s",
+                         eg_shape_words(&opt.mask->shape), eg_shape_words(&p->shape));
     if (!eg_loss_fits(kind, p->shape)) return eg_poison(p->graph, EG_E_SHAPE, name, EG_LOSS_NEEDS_CLASSES);
     int one_hot = (losses[kind].flags & CLASSES) && !eg_same_shape(&y->shape, &p->shape);
     terms t = { fit_targets(y, p, losses[kind].flags, name), p, one_hot, &opt };
     if (eg_value_is_poisoned(t.y)) return t.y;
-    return reduced(per_sample(losses[kind].formula(&t), losses[kind].flags), &opt);
+    return eg_loss_reduce(per_sample(losses[kind].formula(&t), losses[kind].flags, opt.mask), &opt);
 }

@@ -301,49 +301,61 @@ static eg_status check_batch(const eg_model *model, const eg_value *x) {
                           eg_shape_words(&given));
 }
 
-/* Builds one wire from the values of those before it. */
-static eg_status build_wire(const eg_wire *wire, const eg_building *outer, eg_value **values, eg_value **logits) {
-    eg_value **in = eg_alloc(sizeof *in * (size_t)wire->nin);
+/* What a wire becomes in a graph. */
+typedef struct built {
+    eg_value *value, *logits, *mask;
+} built;
+
+/* Builds one wire from what those before it became. */
+static eg_status build_wire(const eg_wire *wire, const eg_building *outer, built *all) {
+    eg_value **in = eg_alloc(2 * sizeof *in * (size_t)wire->nin), **masks = in + wire->nin;
     if (!in) return EG_E_MEMORY;
-    for (int i = 0; i < wire->nin; i++) in[i] = values[wire->in[i]->index];
+    for (int i = 0; i < wire->nin; i++) {
+        in[i] = all[wire->in[i]->index].value;
+        masks[i] = all[wire->in[i]->index].mask;
+    }
     eg_building b = *outer;
     b.application = outer->application * EG_MAX_WIRES + (uint32_t)wire->application;
     b.logits = NULL;
+    b.mask = masks[0], b.masks = masks;
     eg_scope_push(b.graph, wire->layer->name);
-    values[wire->index] = wire->layer->kind->build(wire->layer, &b, in, wire->nin);
+    eg_value *y = wire->layer->kind->build(wire->layer, &b, in, wire->nin);
     eg_scope_pop(b.graph);
-    logits[wire->index] = b.logits;
+    all[wire->index] = (built){ y, b.logits, b.mask && eg_mask_fits(b.mask, y) ? b.mask : NULL };
     eg_free(in);
     return graph_status(b.graph);
 }
 
-static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, eg_value **values,
-                             eg_value **logits) {
-    values[0] = x->dtype == b->dtype ? x : eg_cast(x, b->dtype);
-    for (int i = 1; i <= model->output->index; i++) EG_TRY(build_wire(model->wires[i], b, values, logits));
+static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, built *all) {
+    all[0] = (built){ x->dtype == b->dtype ? x : eg_cast(x, b->dtype), NULL, b->mask };
+    for (int i = 1; i <= model->output->index; i++) EG_TRY(build_wire(model->wires[i], b, all));
     return EG_OK;
 }
 
-eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value *x, eg_value **y, eg_value **logits) {
+eg_status eg_model_build_in(eg_model *model, eg_building *b, eg_value *x, eg_value **y) {
     EG_TRY(check_batch(model, x));
-    eg_value **values = eg_calloc((size_t)model->nwires, 2 * sizeof *values);
-    if (!values) return EG_E_MEMORY;
-    eg_status status = build_wires(model, outer, x, values, values + model->nwires);
-    *y = values[model->output->index];
-    *logits = values[model->nwires + model->output->index];
-    eg_free(values);
+    built *all = eg_calloc((size_t)model->nwires, sizeof *all);
+    if (!all) return EG_E_MEMORY;
+    eg_status status = build_wires(model, b, x, all);
+    const built *output = &all[model->output->index];
+    *y = output->value;
+    b->logits = output->logits, b->mask = output->mask;
+    eg_free(all);
     return status;
 }
 
 eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits,
                          eg_value **penalty) {
     if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
-    eg_value *output, *argument;
+    eg_value *output;
     eg_building b = { .graph = eg_value_graph(x), .step = step, .prefix = "", .dtype = model->dtype };
     model->changes = NULL;
     b.changes = &model->changes;
-    EG_TRY(eg_model_build_in(model, &b, x, &output, &argument));
+    EG_TRY(eg_model_build_in(model, &b, x, &output));
+    model->mask = b.mask;
     if (y) *y = output;
-    if (logits) *logits = argument;
+    if (logits) *logits = b.logits;
     return penalty ? eg_model_penalty(model, b.graph, 0, 0, penalty) : EG_OK;
 }
+
+eg_value *eg_model_mask(const eg_model *model) { return model->mask; }

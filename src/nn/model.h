@@ -56,6 +56,8 @@ typedef struct eg_building {
     eg_change **changes; /* in and out: list in the graph's memory */
     uint32_t application; /* which use of this layer it is, counted through nested models */
     eg_value *logits;    /* out: the argument of a last softmax or sigmoid; NULL before the call */
+    eg_value *mask;      /* in: of the first input; out: of the output, kept where that has the same steps. NULL: none */
+    eg_value *const *masks; /* of all inputs */
 } eg_building;
 
 typedef enum eg_option_type {
@@ -105,7 +107,7 @@ extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, e
     eg_kind_conv1d_transpose, eg_kind_depthwise_conv, eg_kind_max_pool, eg_kind_avg_pool, eg_kind_global_max_pool,
     eg_kind_global_avg_pool, eg_kind_zero_pad, eg_kind_upsample, eg_kind_batch_norm, eg_kind_layer_norm,
     eg_kind_group_norm, eg_kind_spatial_dropout, eg_kind_embedding, eg_kind_one_hot, eg_kind_position,
-    eg_kind_simple_rnn, eg_kind_lstm, eg_kind_gru, eg_kind_attention;
+    eg_kind_masking, eg_kind_simple_rnn, eg_kind_lstm, eg_kind_gru, eg_kind_attention;
 
 const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is none */
 /* A zeroed layer of that kind; name may be NULL. NULL without memory. */
@@ -119,6 +121,13 @@ eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int ind
  * eg_layer_current gives, which is the variable itself before the first. */
 void eg_layer_change(eg_building *b, eg_value *variable, eg_value *now);
 eg_value *eg_layer_current(const eg_building *b, eg_value *variable);
+
+/* Has y the axes of the mask, and features behind them? */
+int eg_mask_fits(const eg_value *mask, const eg_value *y);
+/* A mask [batch, steps] as numbers of x's dtype that broadcast over the features of x [batch, steps, ...]. */
+eg_value *eg_mask_over(eg_value *mask, const eg_value *x);
+/* The mask of steps where some feature of x [batch, steps, features] is not `value`. */
+eg_value *eg_mask_where_not(eg_value *x, double value);
 
 /* x activated; softmax and sigmoid leave x in b->logits. */
 eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind, double parameter);
@@ -162,6 +171,7 @@ struct eg_model {
     eg_parameter *parameters;       /* all of them, nested ones included, in order of the summary */
     int nparameters, parameter_capacity;
     eg_change *changes;             /* of the last build for training, in that graph's memory */
+    eg_value *mask;                 /* of the last build's output, in that graph */
     eg_state *state;
     int initialised;
     eg_dtype dtype;
@@ -183,10 +193,12 @@ eg_status eg_model_cut(eg_model *model, const char *layer);
 eg_status eg_model_poison(eg_model *model);
 /* A parameter as a variable of a graph, with the layout that every graph of this model gives it. */
 eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype);
-/* Builds with a prefix before the parameters' names (a nested model). */
-eg_status eg_model_build_in(eg_model *model, const eg_building *outer, eg_value *x, eg_value **y, eg_value **logits);
+/* Builds with a prefix before the parameters' names (a nested model). b->mask: in of x, out of y; b->logits: out. */
+eg_status eg_model_build_in(eg_model *model, eg_building *b, eg_value *x, eg_value **y);
 /* l1 sum |w| + l2/2 sum w^2 over all trainable kernels, the layers' own penalties plus these; NULL if all are 0. */
 eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, double l2, eg_value **out);
+/* What is left of a loss of each sample, or step: weighted, masked, added up as the options say. (loss.c) */
+eg_value *eg_loss_reduce(eg_value *each, const eg_loss_opt *opt);
 /* Has the output what the loss is about: at least two classes where it is over classes? (loss.c) */
 int eg_loss_fits(eg_loss_kind kind, eg_shape output);
 #define EG_LOSS_NEEDS_CLASSES "is over classes, at least 2 outputs; for one there are binary_cross_entropy and hinge"

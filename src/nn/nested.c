@@ -52,7 +52,8 @@ static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int
     eg_building inside = *b;
     inside.prefix = prefix;
     eg_value *y;
-    eg_status status = eg_model_build_in(((nested *)layer)->inner, &inside, in[0], &y, &b->logits);
+    eg_status status = eg_model_build_in(((nested *)layer)->inner, &inside, in[0], &y);
+    b->logits = inside.logits, b->mask = inside.mask;
     return status == EG_OK ? y : eg_poison(b->graph, status, layer->name, "%s", eg_error());
 }
 

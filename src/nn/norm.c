@@ -3,8 +3,8 @@
  * norm.c: normalisation: y = (x - mean) / sqrt(variance + epsilon) * scale + shift, with scale and shift for each
  * channel. What the mean and the (biased) variance are taken over is the difference:
  *
- *     batch_norm   each channel over batch and positions while training; afterwards running averages of these, which
- *                  training keeps as parameters that it does not train:
+ *     batch_norm   each channel over batch and positions (those that a mask leaves) while training; afterwards running
+ *                  averages of these, which training keeps as parameters that it does not train:
  *                      keras: running = momentum running + (1 - momentum) batch     momentum .99, epsilon 1e-3
  *                      torch: running = (1 - momentum) running + momentum batch     momentum .1, epsilon 1e-5,
  *                             with the unbiased variance n/(n-1)
@@ -107,6 +107,11 @@ static eg_value *number(eg_value *like, double x) { return eg_full(like->graph, 
 
 static eg_value *mean_over(eg_value *x, eg_axes axes) { return eg_mean(x, .axes = axes, .keep = 1); }
 
+/* By weights whose own mean is 1; NULL: all count. */
+static eg_value *weighted_mean(eg_value *x, eg_axes axes, eg_value *weights) {
+    return mean_over(weights ? eg_mul(x, weights) : x, axes);
+}
+
 /* x is centred; its squares' mean is the variance. */
 static eg_value *inverse_deviation(const norm *n, eg_value *variance) {
     return eg_rsqrt(eg_add(variance, number(variance, epsilon_of(n))));
@@ -141,7 +146,10 @@ static eg_value *batch_build(eg_layer *layer, eg_building *b, eg_value *const *i
     if (!b->step || layer->frozen) return with_running(n, b, x, mean, variance);
     eg_axes axes = { .n = x->shape.rank - 1, .axis = { 0, 1, 2, 3, 4, 5, 6 } };
     double samples = (double)eg_count(&x->shape) / (double)x->shape.dim[x->shape.rank - 1];
-    eg_value *m = mean_over(x, axes), *centred = eg_sub(x, m), *v = mean_over(eg_square(centred), axes);
+    eg_value *there = b->mask ? eg_mask_over(b->mask, x) : NULL;
+    if (there) there = eg_div(there, eg_maximum(mean_over(there, axes), number(x, 1e-9)));
+    eg_value *m = weighted_mean(x, axes, there), *centred = eg_sub(x, m);
+    eg_value *v = weighted_mean(eg_square(centred), axes, there);
     eg_value *unbiased = n->torch && samples > 1 ? eg_mul(v, number(v, samples / (samples - 1))) : v;
     update_running(n, b, mean, m);
     update_running(n, b, variance, unbiased);

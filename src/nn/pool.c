@@ -87,9 +87,19 @@ static eg_layer *new_pool(const eg_layer_kind *kind, eg_pool_opt opt) {
 eg_layer *eg_max_pooling_(eg_pool_opt opt) { return new_pool(&eg_kind_max_pool, opt); }
 eg_layer *eg_avg_pooling_(eg_pool_opt opt) { return new_pool(&eg_kind_avg_pool, opt); }
 
+/* Over the steps that are there; 0 where there is none. */
+static eg_value *masked_pool(eg_value *x, eg_value *m, int max) {
+    eg_value *low = eg_const(x->graph, -1e30), *none = eg_const(x->graph, 1e-9); /* less than a step's share */
+    if (!max) return eg_div(eg_global_avg_pool(eg_mul(x, m)), eg_maximum(eg_global_avg_pool(m), none));
+    eg_value *there = eg_not_equal(m, eg_const(x->graph, 0));
+    return eg_mul(eg_global_max_pool(eg_where(there, x, low)), eg_global_max_pool(m));
+}
+
 static eg_value *global_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
-    (void)b, (void)n;
-    return layer->kind == &eg_kind_global_max_pool ? eg_global_max_pool(in[0]) : eg_global_avg_pool(in[0]);
+    (void)n;
+    int max = layer->kind == &eg_kind_global_max_pool;
+    if (b->mask && !eg_value_is_poisoned(in[0])) return masked_pool(in[0], eg_mask_over(b->mask, in[0]), max);
+    return max ? eg_global_max_pool(in[0]) : eg_global_avg_pool(in[0]);
 }
 
 #define GLOBAL_KIND(text)                                                                                     \

@@ -218,15 +218,12 @@ static weights weights_of(const recurrent *r, const eg_building *b, int d, int m
 
 static eg_value *time_first(eg_value *x) { return eg_permute(x, EG_AXES(1, 0, 2)); }
 
-/* [steps, batch, 1]: whether a step counts; NULL: all do. */
-static eg_value *mask_of(const recurrent *r, eg_value *x, eg_value *mask) {
-    int64_t batch = x->shape.dim[0], steps = x->shape.dim[1];
-    if (!mask && !r->skip_zeros) return NULL;
-    if (!mask) return eg_greater(time_first(eg_max(eg_abs(x), .axes = EG_AXES(2), .keep = 1)), eg_const(x->graph, 0));
-    if (mask->shape.dim[1] == steps && steps != 1)
-        return eg_not_equal(time_first(eg_reshape_to(mask, EG_SHAPE(batch, steps, 1))), eg_const(x->graph, 0));
-    eg_value *place = eg_iota(x->graph, mask->dtype, EG_SHAPE(steps, 1, 1), 0);
-    return eg_less(place, eg_reshape_to(mask, EG_SHAPE(1, batch, 1)));
+/* [batch, steps]: 0 where a step is left out; NULL: all count. `given`: the second input, a mask or lengths. */
+static eg_value *mask_of(const recurrent *r, const eg_building *b, eg_value *x, eg_value *given) {
+    int64_t steps = x->shape.dim[1];
+    if (!given) return b->mask || !r->skip_zeros ? b->mask : eg_mask_where_not(x, 0);
+    if (given->shape.dim[1] == steps && steps != 1) return given;
+    return eg_cast(eg_less(eg_iota(x->graph, given->dtype, EG_SHAPE(1, steps), 1), given), x->dtype);
 }
 
 /* Where the states begin: zeros, or what the last batch left. */
@@ -244,7 +241,7 @@ static eg_status first_states(const recurrent *r, eg_building *b, eg_value *x, e
     return EG_OK;
 }
 
-/* One direction: [batch, units] or [batch, steps, units]. */
+/* One direction: [batch, units] or [batch, steps, units]. mask: [steps, batch, 1] or NULL. */
 static eg_value *walk(const recurrent *r, eg_building *b, eg_value *x, eg_value *mask, int d) {
     weights w = weights_of(r, b, d, mask != NULL);
     eg_value *variable[MOST_STATES], *state[MOST_STATES], *last[MOST_STATES], *all = NULL,
@@ -269,7 +266,8 @@ static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int
     eg_value *x = in[0], *half[DIRECTIONS];
     if (eg_value_is_poisoned(x)) return x;
     if (n > 1 && eg_value_is_poisoned(in[1])) return in[1];
-    eg_value *mask = mask_of(r, x, n > 1 ? in[1] : NULL);
+    eg_value *mask = b->mask = mask_of(r, b, x, n > 1 ? in[1] : NULL);
+    if (mask) mask = eg_not_equal(time_first(eg_mask_over(mask, x)), eg_full(b->graph, x->dtype, EG_SCALAR, 0));
     for (int d = 0; d < directions(r); d++) half[d] = walk(r, b, x, mask, d);
     return directions(r) == 1 ? half[0] : eg_concat(half, 2, r->return_sequences ? 2 : 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * sequence.c: the other layers over sequences [steps, features]: embedding and one_hot make them from whole numbers,
- * position tells places apart, attention lets each step look at all others.
+ * masking tells which steps are padding, position tells places apart, attention lets each step look at all others.
  * Non-goals: caches of keys and values for generation (a stateful recurrent layer generates in constant time).
  */
 #include <math.h>
@@ -12,6 +12,59 @@
 #include "graph/node.h"
 #include "nn/model.h"
 #include "tensor/shape.h"
+
+/* ---- masks --------------------------------------------------------------------------------------- */
+
+int eg_mask_fits(const eg_value *mask, const eg_value *y) {
+    int fits = y->shape.rank > mask->shape.rank;
+    for (int i = 0; fits && i < mask->shape.rank; i++) fits = y->shape.dim[i] == mask->shape.dim[i];
+    return fits;
+}
+
+eg_value *eg_mask_over(eg_value *mask, const eg_value *x) {
+    eg_shape shape = mask->shape;
+    while (shape.rank < x->shape.rank) shape.dim[shape.rank++] = 1;
+    return eg_reshape_to(mask->dtype == x->dtype ? mask : eg_cast(mask, x->dtype), shape);
+}
+
+eg_value *eg_mask_where_not(eg_value *x, double value) {
+    eg_value *differs = eg_not_equal(x, eg_full(x->graph, x->dtype, EG_SCALAR, value));
+    return eg_max(eg_cast(differs, x->dtype), .axes = EG_AXES(-1));
+}
+
+typedef struct masking {
+    eg_layer base;
+    double value;
+} masking;
+
+static const eg_option masking_options[] = { { "value", EG_OPTION_NUMBER, offsetof(masking, value), 1, 0 }, { 0 } };
+
+static eg_status masking_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
+    (void)layer, (void)n;
+    *out = *in;
+    return in->rank == 2 ? EG_OK : eg_fail(EG_E_SHAPE, "its input is [steps, features], not %s", eg_shape_words(in));
+}
+
+static eg_value *masking_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
+    (void)n;
+    if (eg_value_is_poisoned(in[0])) return in[0];
+    b->mask = eg_mask_where_not(in[0], ((const masking *)layer)->value);
+    return eg_mul(in[0], eg_mask_over(b->mask, in[0]));
+}
+
+const eg_layer_kind eg_kind_masking = { .name = "masking",
+                                        .size = sizeof(masking),
+                                        .max_inputs = 1,
+                                        .options = masking_options,
+                                        .shape = masking_shape,
+                                        .build = masking_build,
+                                        .stepwise = EG_EACH_STEP };
+
+eg_layer *eg_masking(double value) {
+    masking *m = (masking *)eg_layer_new(&eg_kind_masking, NULL);
+    if (m) m->value = value == EG_ZERO ? 0 : value;
+    return m ? &m->base : NULL;
+}
 
 /* ---- embedding, one_hot ------------------------------------------------------------------------ */
 
@@ -66,10 +119,8 @@ static eg_value *embedding_build(eg_layer *layer, eg_building *b, eg_value *cons
     eg_value *index = whole_numbers(in[0]);
     eg_value *y = eg_gather(eg_layer_variable(layer, b, 0), index, 0);
     if (!e->mask_zero || eg_value_is_poisoned(y)) return y;
-    eg_shape column = index->shape;
-    column.dim[column.rank++] = 1;
-    eg_value *counts = eg_not_equal(eg_reshape_to(index, column), eg_full(b->graph, EG_I32, EG_SCALAR, 0));
-    return eg_mul(y, eg_cast(counts, b->dtype));
+    b->mask = eg_cast(eg_not_equal(index, eg_full(b->graph, EG_I32, EG_SCALAR, 0)), b->dtype);
+    return eg_mul(y, eg_mask_over(b->mask, y));
 }
 
 static eg_status one_hot_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
@@ -277,7 +328,7 @@ static eg_value *attention_build(eg_layer *layer, eg_building *b, eg_value *cons
     double scale = 1 / sqrt((double)size_of(a, in[0]->shape.dim[2]));
     eg_value *scores = eg_matmul(eg_mul(q, eg_const(b->graph, scale)), eg_transpose(k));
     if (eg_value_is_poisoned(scores)) return scores;
-    eg_value *share = eg_softmax(hidden(a, scores, n > 2 ? in[2] : NULL), -1);
+    eg_value *share = eg_softmax(hidden(a, scores, n > 2 ? in[2] : b->masks[n > 1]), -1);
     eg_value *mixed = eg_permute(eg_matmul(share, v), EG_AXES(0, 2, 1, 3));
     if (eg_value_is_poisoned(mixed)) return mixed;
     int64_t batch = mixed->shape.dim[0], steps = mixed->shape.dim[1];

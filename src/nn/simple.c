@@ -224,6 +224,7 @@ static eg_value *(*const pairwise[])(eg_value *, eg_value *) = {
 
 static eg_value *join_build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
     eg_join_kind kind = ((const join *)layer)->kind;
+    for (int i = 1; i < n && !b->mask; i++) b->mask = b->masks[i];
     if (kind == EG_JOIN_CONCAT) return eg_concat(in, n, -1);
     eg_value *y = in[0];
     for (int i = 1; i < n; i++) y = pairwise[kind](y, in[i]);

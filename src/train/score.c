@@ -5,6 +5,7 @@
  *
  * accuracy = hits / n; top_k = hits among the k largest / n; mse, mae = sums / (n outputs);
  * r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2, over all outputs together.
+ * Masked: n and all sums are of the steps that are there.
  */
 #include <math.h>
 #include "tensor/shape.h"
@@ -20,14 +21,12 @@ static const unsigned needed_by[EG_METRIC_KINDS] = {
 };
 
 unsigned eg_sums_needed(const eg_trainer *trainer) {
-    unsigned sums = 0;
+    unsigned sums = trainer->masked ? 1u << EG_SUM_STEPS : 0;
     for (int i = 0; i < EG_MAX_METRICS; i++) sums |= needed_by[trainer->recipe.metrics[i]];
     return sums;
 }
 
 /* ---- graph side ------------------------------------------------------------------------------------------ */
-
-static eg_value *count(eg_value *mask, eg_dtype dtype) { return eg_sum(eg_cast(mask, dtype)); }
 
 /* Class targets as numbers [n, outputs] in p's dtype: one-hot, or 0/1 for a single output. */
 static eg_value *dense_target(eg_value *y, eg_value *p) {
@@ -38,13 +37,18 @@ static eg_value *dense_target(eg_value *y, eg_value *p) {
     return eg_one_hot(y, outputs, eg_value_dtype(p));
 }
 
+/* [n, 1] -> class numbers [n]: whether it is above the threshold. */
+static eg_value *above(eg_value *x, double threshold) {
+    eg_shape shape = eg_value_shape(x);
+    shape.rank -= shape.rank > 1;
+    return eg_cast(eg_greater(eg_reshape_to(x, shape), eg_const(eg_value_graph(x), threshold)), EG_I32);
+}
+
 /* [n] class numbers of y, whether it came as numbers or as one-hot rows. */
 static eg_value *class_of(eg_value *y) {
     if (eg_value_dtype(y) == EG_I32) return y;
     eg_shape shape = eg_value_shape(y);
-    if (shape.rank > 1 && shape.dim[shape.rank - 1] > 1) return eg_argmax(y, -1);
-    eg_value *flat = eg_reshape_to(y, EG_SHAPE(shape.dim[0]));
-    return eg_cast(eg_greater(flat, eg_const(eg_value_graph(y), .5)), EG_I32);
+    return shape.rank > 1 && shape.dim[shape.rank - 1] > 1 ? eg_argmax(y, -1) : above(y, .5);
 }
 
 double eg_threshold(const eg_trainer *trainer, eg_activation_kind last) {
@@ -55,14 +59,8 @@ double eg_threshold(const eg_trainer *trainer, eg_activation_kind last) {
 static eg_value *hits(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)trainer;
     eg_shape shape = eg_value_shape(p);
-    eg_value *guess = NULL;
-    if (shape.dim[shape.rank - 1] > 1) {
-        guess = eg_argmax(p, -1);
-    } else {
-        eg_value *flat = eg_reshape_to(p, EG_SHAPE(shape.dim[0]));
-        guess = eg_cast(eg_greater(flat, eg_const(eg_value_graph(p), threshold)), EG_I32);
-    }
-    return count(eg_equal(guess, class_of(y)), eg_value_dtype(p));
+    eg_value *guess = shape.dim[shape.rank - 1] > 1 ? eg_argmax(p, -1) : above(p, threshold);
+    return eg_cast(eg_equal(guess, class_of(y)), eg_value_dtype(p));
 }
 
 /* The class is among the k largest: fewer than k outputs are larger than the one of the class. */
@@ -71,38 +69,42 @@ static eg_value *top_k(const eg_trainer *trainer, eg_value *y, eg_value *p, doub
     eg_dtype dtype = eg_value_dtype(p);
     eg_value *own = eg_sum(eg_mul(dense_target(y, p), p), .axes = EG_AXES(-1), .keep = 1);
     eg_value *larger = eg_sum(eg_cast(eg_greater(p, own), dtype), .axes = EG_AXES(-1));
-    return count(eg_less(larger, eg_const(eg_value_graph(p), trainer->recipe.top_k)), dtype);
+    return eg_cast(eg_less(larger, eg_const(eg_value_graph(p), trainer->recipe.top_k)), dtype);
 }
 
 static eg_value *squared(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)trainer, (void)threshold;
-    return eg_sum(eg_square(eg_sub(dense_target(y, p), p)));
+    return eg_square(eg_sub(dense_target(y, p), p));
 }
 
 static eg_value *absolute(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)trainer, (void)threshold;
-    return eg_sum(eg_abs(eg_sub(dense_target(y, p), p)));
+    return eg_abs(eg_sub(dense_target(y, p), p));
 }
 
 static eg_value *target(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)trainer, (void)threshold;
-    return eg_sum(dense_target(y, p));
+    return dense_target(y, p);
 }
 
 static eg_value *target_squared(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)trainer, (void)threshold;
-    return eg_sum(eg_square(dense_target(y, p)));
+    return eg_square(dense_target(y, p));
 }
 
-typedef eg_value *(*sum_fn)(const eg_trainer *, eg_value *y, eg_value *p, double threshold);
+/* A number for each row, each step, or each output of them. */
+typedef eg_value *(*term_fn)(const eg_trainer *, eg_value *y, eg_value *p, double threshold);
 
-static const sum_fn builders[EG_SUM_KINDS] = {
+static const term_fn terms[EG_SUM_STEPS] = {
     [EG_SUM_HITS] = hits,         [EG_SUM_TOP_K] = top_k,   [EG_SUM_SQUARED] = squared,
     [EG_SUM_ABSOLUTE] = absolute, [EG_SUM_TARGET] = target, [EG_SUM_TARGET_SQUARED] = target_squared,
 };
 
-eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y, eg_value *p, double threshold) {
-    return builders[kind](trainer, y, p, threshold);
+eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y, eg_value *p, double threshold,
+                       eg_value *mask) {
+    if (kind == EG_SUM_STEPS) return eg_sum(mask);
+    eg_value *each = terms[kind](trainer, y, p, threshold);
+    return eg_sum(mask ? eg_mul(each, eg_mask_over(mask, each)) : each);
 }
 
 /* ---- totals to scores ------------------------------------------------------------------------------------ */
@@ -119,13 +121,15 @@ static double r2(const eg_totals *totals, double count) {
     return variation > 0 ? 1 - totals->sum[EG_SUM_SQUARED] / variation : (double)NAN;
 }
 
-/* A class for each sample, or for each step of a sequence [steps, classes]. */
+/* A class for each sample, or for each step of a sequence [steps, classes], of those that are there. */
 eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, eg_shape output) {
     eg_scores scores = eg_scores_none();
     scores.n = totals->n;
     if (totals->n == 0) return scores;
-    double n = (double)totals->n, elements = n * (double)eg_count(&output);
-    double choices = output.rank > 1 ? elements / (double)output.dim[output.rank - 1] : n;
+    double n = (double)totals->n, all = (double)eg_count(&output);
+    double width = output.rank > 1 ? (double)output.dim[output.rank - 1] : all, choices = n * (all / width);
+    if (totals->sum[EG_SUM_STEPS] > 0) n = choices = totals->sum[EG_SUM_STEPS];
+    double elements = choices * width;
     double divisor = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : n;
     scores.loss = totals->loss / divisor;
     scores.penalty = totals->penalty / divisor;

@@ -61,11 +61,13 @@ static eg_value *loss_target(const builder *b, eg_value *p) {
     return eg_reshape_to(eg_value_dtype(b->y) == dtype ? b->y : eg_cast(b->y, dtype), shape);
 }
 
+/* A number for each step is masked; what is not leaves the mask to the function. */
 static eg_value *custom_loss(const builder *b) {
     const eg_recipe *recipe = &b->trainer->recipe;
-    eg_value *loss = recipe->loss_fn(recipe->loss_user, b->y, b->p);
+    eg_value *loss = recipe->loss_fn(recipe->loss_user, b->y, b->p), *mask = eg_model_mask(b->model);
     if (eg_value_shape(loss).rank == 0) return loss;
-    return recipe->reduction == EG_REDUCTION_SUM ? eg_sum(loss) : eg_mean(loss);
+    int steps = mask && eg_shape_equal(eg_value_shape(loss), eg_value_shape(mask));
+    return eg_loss_reduce(loss, &(eg_loss_opt){ .reduction = recipe->reduction, .mask = steps ? mask : NULL });
 }
 
 /* The stable form from logits wherever the last layer ends in softmax, sigmoid or nothing. */
@@ -78,7 +80,8 @@ static eg_value *data_loss(const builder *b) {
     eg_value *weights = b->weights;
     if (weights && recipe->dtype != EG_F32) weights = eg_cast(weights, recipe->dtype);
     return eg_loss(b->trainer->loss, loss_target(b, p), p, .reduction = recipe->reduction, .from_logits = stable,
-                   .delta = recipe->huber_delta, .weights = weights, .dialect = recipe->dialect);
+                   .delta = recipe->huber_delta, .weights = weights, .mask = eg_model_mask(b->model),
+                   .dialect = recipe->dialect);
 }
 
 /* ---- gradients, update ----------------------------------------------------------------------------------- */
@@ -104,13 +107,15 @@ static eg_status build_update(builder *b, eg_value *objective) {
 
 /* Classes are told from the logits where there are any: softmax and sigmoid do not change which is largest. */
 static void add_sums(builder *b) {
+    eg_value *mask = eg_model_mask(b->model);
+    b->trainer->masked = mask != NULL;
     unsigned sums = eg_sums_needed(b->trainer);
     double threshold = eg_threshold(b->trainer, eg_model_last_activation(b->model));
     for (int i = 0; i < EG_SUM_KINDS; i++) {
         int by_rank = b->logits && (i == EG_SUM_HITS || i == EG_SUM_TOP_K);
         if (sums >> i & 1)
             add_root(b, eg_sum_build(b->trainer, (eg_sum_kind)i, b->y, by_rank ? b->logits : b->p,
-                                     by_rank ? 0 : threshold));
+                                     by_rank ? 0 : threshold, mask));
     }
 }
 
@@ -234,13 +239,14 @@ static double scalar_root(const eg_program *program, int root) {
 }
 
 double eg_step_collect(const eg_trainer *trainer, const eg_program *program, int64_t samples, eg_totals *totals) {
-    double share = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : (double)samples;
-    double loss = scalar_root(program, 0);
-    totals->loss += loss * share;
-    totals->penalty += scalar_root(program, 1) * share;
+    double loss = scalar_root(program, 0), now[EG_SUM_KINDS] = { 0 };
     unsigned sums = eg_sums_needed(trainer);
     for (int i = 0, root = 2; i < EG_SUM_KINDS; i++)
-        if (sums >> i & 1) totals->sum[i] += scalar_root(program, root++);
+        if (sums >> i & 1) totals->sum[i] += now[i] = scalar_root(program, root++);
+    double share = trainer->masked ? now[EG_SUM_STEPS] : (double)samples;
+    if (trainer->recipe.reduction == EG_REDUCTION_SUM) share = 1;
+    totals->loss += loss * share;
+    totals->penalty += scalar_root(program, 1) * share;
     totals->n += samples;
     totals->batches++;
     return loss;

@@ -29,12 +29,13 @@ typedef enum eg_sum_kind {
     EG_SUM_ABSOLUTE, /* |y - p|                                                    */
     EG_SUM_TARGET,   /* y: with the next one, the variance that r2 compares with   */
     EG_SUM_TARGET_SQUARED,
+    EG_SUM_STEPS,    /* of masked outputs, the steps that are there: what means are over */
     EG_SUM_KINDS
 } eg_sum_kind;
 
 /* Totals of an epoch or an evaluation. */
 typedef struct eg_totals {
-    double loss;    /* sum of batch loss x batch samples (reduction mean), or of batch losses (sum) */
+    double loss;    /* sum of batch loss x samples, or masked: steps (reduction mean), or of batch losses (sum) */
     double penalty; /* the same for the penalty alone */
     double sum[EG_SUM_KINDS];
     int64_t n, batches;
@@ -82,6 +83,7 @@ typedef struct eg_trainer {
     eg_task task;
     eg_scaling scaling; /* what is in force; AUTO until fitted */
     int scaling_fitted;
+    int masked;        /* the model's output has a mask: known from its first program on */
     eg_missing missing; /* what "preprocess/fill" in the state is */
     double lr;
     eg_step_program *programs;
@@ -148,9 +150,10 @@ eg_status eg_predict_program_get(eg_model *model, int64_t batch, eg_dtype x_dtyp
 double eg_step_collect(const eg_trainer *trainer, const eg_program *program, int64_t samples, eg_totals *totals);
 
 /* score.c */
-/* The value of one sum for a batch: y as given (i32 [n] or f32 [n,k]), p the outputs [n,k]; a scalar f32/f64. A
- * single output above `threshold` means class 1. */
-eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y, eg_value *p, double threshold);
+/* The value of one sum for a batch: y as given (i32 [n] or f32 [n,k]), p the outputs [n,k], or [n,steps,k] with a mask
+ * [n,steps], else NULL; a scalar f32/f64. A single output above `threshold` means class 1. */
+eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y, eg_value *p, double threshold,
+                       eg_value *mask);
 /* What a single output must exceed to mean class 1: 0 for logits and margins, .5 for all else (targets are 0 and 1).
  */
 double eg_threshold(const eg_trainer *trainer, eg_activation_kind last);

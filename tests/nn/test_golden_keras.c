@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_golden_keras.c: layers, losses and initialisers against Keras in float64, where its formulas are its own.
+ * test_golden_keras.c: layers, masks, losses and initialisers against Keras in float64, where its formulas are its own.
  * tools/golden_keras.py wrote golden_keras.txt and says what is in it; layers stand there in the library's own
  * language. In float32 on the cpu engine.
  */
@@ -126,6 +126,47 @@ static void check_layer(const char *text, eg_shape input, int64_t batch, int tra
     eg_model_free(m);
 }
 
+/* ---- masks ----------------------------------------------------------------------------------------------- */
+
+static double weight(int64_t i) { return fabs(number(i, 3)) + .25; }
+
+/* padded() of the tool, in x [batch, steps, features]. */
+static void set_padded(eg_program *p, int64_t batch, int64_t steps, int64_t features) {
+    float x[256] = { 0 };
+    assert_true(batch * steps * features <= 256);
+    for (int64_t i = 0; i < batch * steps * features; i++) {
+        int64_t row = i / (steps * features), t = i / features % steps, length = 5 * row % steps + 1;
+        if (row % 2 ? t >= steps - length : t < length) x[i] = (float)number(i, 1);
+    }
+    assert_int_equal(eg_set(p, "x", x, sizeof *x * (size_t)(batch * steps * features)), EG_OK);
+}
+
+static void check_masked(const char *text, eg_shape input, int64_t batch, int weighted) {
+    char net[sizeof record + 16];
+    eg_value *root[MOST_TENSORS + 4], *wrt[MOST_TENSORS], *y;
+    snprintf(net, sizeof net, "masking; %s", text);
+    eg_model *m = eg_model_parse(input, net);
+    if (eg_model_status(m) != EG_OK) fail_msg("%s: %s", record, eg_model_error(m));
+    assert_int_equal(eg_model_init(m, 1, EG_KERAS), EG_OK);
+    set_parameters(m);
+    eg_graph *g = eg_graph_new();
+    eg_value *x = eg_input(g, "x", EG_F32, with_batch(batch, input)), *step = eg_full(g, EG_I32, EG_SCALAR, 1);
+    if (eg_model_build(m, x, step, &y, NULL, NULL) != EG_OK) fail_msg("%s", eg_error());
+    root[0] = eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, filled(g, eg_value_shape(y), nine), y, .mask = eg_model_mask(m),
+                      .weights = weighted ? filled(g, EG_SHAPE(batch), weight) : NULL);
+    int n = eg_model_variables(m, g, 1, wrt, MOST_TENSORS);
+    if (eg_grad(root[0], wrt, n, root + 1) != EG_OK) fail_msg("%s: %s", record, eg_error());
+    eg_program *p = eg_program_new(eg_model_state(m), root, 1 + n, .executor = EG_CPU, .threads = 1);
+    if (!p) fail_msg("%s: %s", record, eg_error());
+    set_padded(p, batch, input.dim[0], input.dim[1]);
+    assert_int_equal(eg_run(p), EG_OK);
+    compare(eg_get(p, 0), 1, "the loss");
+    for (int i = 0; i < n; i++) compare(eg_get(p, 1 + i), eg_shape_size(eg_value_shape(wrt[i])), eg_value_name(wrt[i]));
+    eg_program_free(p);
+    eg_graph_free(g);
+    eg_model_free(m);
+}
+
 /* ---- losses ---------------------------------------------------------------------------------------------- */
 
 static int64_t width_of_y; /* for the one-hot targets below */
@@ -134,7 +175,6 @@ static double is_positive(int64_t i) { return number(i, 2) > 0; }
 static double sign(int64_t i) { return number(i, 2) > 0 ? 1 : -1; }
 static double one_hot(int64_t i) { return i / width_of_y % width_of_y == i % width_of_y; }
 static double class_of(int64_t i) { return (double)(i % width_of_y); }
-static double weight(int64_t i) { return fabs(number(i, 3)) + .25; }
 
 static const struct targets {
     eg_loss_kind loss;
@@ -218,6 +258,10 @@ static void all_agree_with_keras(void **state) {
             column(2, third);
             column(3, fourth);
             check_layer(first, shape_of(shape), atoi(third), atoi(fourth));
+        } else if (strcmp(kind, "masked") == 0) {
+            column(2, third);
+            column(3, fourth);
+            check_masked(first, shape_of(shape), atoi(third), atoi(fourth));
         } else if (strcmp(kind, "loss") == 0) {
             column(2, third);
             check_loss(first, shape_of(shape), atof(third));
@@ -227,7 +271,7 @@ static void all_agree_with_keras(void **state) {
         }
     }
     fclose(file);
-    assert_true(count >= 126);
+    assert_true(count >= 136);
 }
 
 int main(void) {
