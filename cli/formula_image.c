@@ -255,6 +255,8 @@ int net_put_pool(net *n, net_layer *layer) {
 }
 
 int net_put_global_pool(net *n, net_layer *layer) {
+    if (n->padding && !net_drop_padding(n, n->out.dim[0])) return 0;
+    if (n->padding) n->shape = n->now;
     n->number++;
     fprintf(n->to, "z%d = %s(%s, 0); ", n->number, strstr(layer->word[0], "max") ? "largest" : "mean",
             net_as(n, net_rows(n->shape)));

@@ -324,6 +324,7 @@ static const struct {
                { "layer_norm", put_layer_norm },
                { "group_norm", put_group_norm },
                { "embedding", net_put_embedding },
+               { "masking", net_put_masking },
                { "one_hot", net_put_one_hot },
                { "position", net_put_position },
                { "simple_rnn", net_put_recurrent },
@@ -362,6 +363,7 @@ static int put_layers(net *n, const char *text) {
         size_t size = strcspn(at, ";");
         char *prefix = strndup(text, (size_t)(at - text) + size), *layer = strndup(at, size);
         good = prefix && layer ? find_shape(n, prefix) && put_layer(n, layer) : (formula_no_memory(n->f), 0);
+        if (n->out.rank < 2 || n->out.dim[0] != n->shape.dim[0]) n->padding = NULL;
         n->shape = n->out;
         free(prefix);
         free(layer);
@@ -442,6 +444,8 @@ static int put_loss(net *n, const char *target, const char *wanted) {
     if (!name_loss(n, &l, by_class, wanted)) return 0;
     const char *in = net_as(n, shape);
     if (in[0] == 'r') fprintf(n->to, "h%d = %s; ", ++n->number, in), net_flows(n, "h", shape);
+    if (n->padding && !net_drop_padding(n, shape.dim[1])) return 0;
+    if (n->padding) shape = n->now;
     if (l.classes) return put_class_loss(n, &l, shape);
     int brackets = is_list(target) && *target != '[';
     int signs = strcmp(l.name, "hinge") == 0 && strspn(target, "01[], ") == strlen(target) && strchr(target, '0');

@@ -24,6 +24,7 @@ typedef struct net {
     char view[96]; /* see net_as */
     const unsigned char *zero; /* by row of what flows as `zero_of`: is it all zeros? For skip_zeros */
     char zero_of[48];
+    const unsigned char *padding; /* by row of what flows: is it masked? NULL: no row is */
     char activation[32]; /* the last one */
     const char *l1, *l2; /* the layer's penalties on its kernels; NULL: none */
 } net;
@@ -55,6 +56,9 @@ eg_shape net_rows(eg_shape shape);
 void net_flows(net *n, const char *letter, eg_shape now);
 void net_activate(net *n, const char *name);
 
+/* Of what flows only the rows that are not masked, as a matrix of so many columns; refused where all are. */
+int net_drop_padding(net *n, int64_t columns);
+
 /* Sets the variable `name` to a part of the model's parameter `index` (counted from n->parameters), whose rows are
  * those of its last axis: of that shape, from row and column on. Or leaves the user's value if it has the shape. */
 int net_weight(net *n, const char *name, int index, eg_shape shape, int64_t row, int64_t column);
@@ -72,6 +76,7 @@ int net_put_upsample(net *n, net_layer *layer);
 
 /* Layers over sequences. */
 int net_put_embedding(net *n, net_layer *layer);
+int net_put_masking(net *n, net_layer *layer);
 int net_put_one_hot(net *n, net_layer *layer);
 int net_put_recurrent(net *n, net_layer *layer);
 int net_put_attention(net *n, net_layer *layer);

@@ -63,6 +63,21 @@ static const char *embedded_or_masked(net *n, int64_t number) {
     return text;
 }
 
+int net_drop_padding(net *n, int64_t columns) {
+    int64_t steps = n->shape.dim[0], there = 0;
+    char from[sizeof n->last];
+    const char *matrix = net_as(n, EG_SHAPE(steps, columns));
+    if (strcmp(matrix, n->last) != 0)
+        fprintf(n->to, "s%d = %s; ", n->number, matrix), net_flows(n, "s", EG_SHAPE(steps, columns));
+    memcpy(from, n->last, sizeof from);
+    fprintf(n->to, "t%d = [", n->number);
+    for (int64_t i = 0; i < steps; i++)
+        if (!n->padding[i]) fprintf(n->to, "%s%s[%lld]", there++ ? ", " : "", from, (long long)i);
+    fprintf(n->to, "]; ");
+    net_flows(n, "t", EG_SHAPE(there, columns));
+    return there > 0 || net_refuse(n, "--input: all steps are padding%s%s", "", "");
+}
+
 int net_put_embedding(net *n, net_layer *layer) {
     int64_t words = net_number(layer, 1), size = net_number(layer, 1);
     int masked = net_flag(layer, "mask_zero");
@@ -73,6 +88,7 @@ int net_put_embedding(net *n, net_layer *layer) {
     if (!zero) return 0;
     for (int64_t i = 0; i < x->size; i++) zero[i] = masked && x->data[i] == 0;
     net_zeros(n, zero);
+    if (masked) n->padding = zero;
     n->parameters++;
     return net_weight(n, numbered(n, "E", ""), -1, EG_SHAPE(words, size), 0, 0);
 }
@@ -296,18 +312,39 @@ static recurrent read_recurrent(net *n, net_layer *layer) {
     return r;
 }
 
-/* Which rows of what flows are zeros, where that is known: of the input, behind an embedding, of states. */
-static const unsigned char *known_zeros(net *n, const recurrent *r) {
+/* Which rows of what flows have nothing but this value, where that is known: of the input; zeros also behind an
+ * embedding, of states. */
+static const unsigned char *known_rows(net *n, double value) {
+    int64_t steps = n->shape.dim[0], inputs = n->shape.dim[1];
     if (!eg_shape_equal(n->now, n->shape)) return NULL;
-    if (n->zero && strcmp(n->zero_of, n->last) == 0) return n->zero;
+    if (value == 0 && n->zero && strcmp(n->zero_of, n->last) == 0) return n->zero;
     if (strcmp(n->last, "x") != 0) return NULL;
     const double *x = formula_variable_named(n->f, "x")->data;
-    unsigned char *zero = formula_take(n->f, (size_t)r->steps + 1);
-    for (int64_t i = 0; i < r->steps && zero; i++) {
-        zero[i] = 1;
-        for (int64_t k = 0; k < r->inputs; k++) zero[i] &= x[i * r->inputs + k] == 0;
+    unsigned char *found = formula_take(n->f, (size_t)steps + 1);
+    for (int64_t i = 0; i < steps && found; i++) {
+        found[i] = 1;
+        for (int64_t k = 0; k < inputs; k++) found[i] &= x[i * inputs + k] == value;
     }
-    return zero;
+    return found;
+}
+
+static int not_known(net *n, const char *what) {
+    return net_refuse(n, "--net: %s is explained right behind the input, an embedding or a recurrent layer%s", what, "");
+}
+
+int net_put_masking(net *n, net_layer *layer) {
+    const char *value = net_number_word(layer);
+    char from[sizeof n->last];
+    if (!(n->padding = known_rows(n, value ? strtod(value, NULL) : 0))) return not_known(n, "masking");
+    memcpy(from, n->last, sizeof from);
+    n->number++;
+    fprintf(n->to, "m%d = [", n->number);
+    for (int64_t i = 0; i < n->shape.dim[0]; i++)
+        fprintf(n->to, "%s%s%s[%lld]", i ? ", " : "", n->padding[i] ? "0*" : "", from, (long long)i);
+    fprintf(n->to, "]; ");
+    net_flows(n, "m", n->shape);
+    net_zeros(n, n->padding);
+    return 1;
 }
 
 static int put_direction(net *n, recurrent *r, const char *letter, int backwards) {
@@ -322,11 +359,9 @@ int net_put_recurrent(net *n, net_layer *layer) {
     eg_shape in = n->shape;
     recurrent r = read_recurrent(n, layer), back = r;
     n->number++;
-    if (net_flag(layer, "skip_zeros") && !(r.zero = back.zero = known_zeros(n, &r)))
-        return net_refuse(n,
-                          "--net: skip_zeros of %s is explained right behind the input, an embedding or a recurrent "
-                          "layer%s",
-                          layer->word[0], "");
+    if (net_flag(layer, "skip_zeros") && !n->padding && !(n->padding = known_rows(n, 0)))
+        return not_known(n, "skip_zeros");
+    r.zero = back.zero = n->padding;
     const char *sequence = net_as(n, in);
     if (strcmp(sequence, n->last) != 0) fprintf(n->to, "s%d = %s; ", n->number, sequence), net_flows(n, "s", in);
     memcpy(r.in, n->last, sizeof r.in);
@@ -354,6 +389,14 @@ static int put_projection(net *n, const char *in, char letter, int index, int he
     return 1;
 }
 
+/* "where([0, 1, 1], -1e30, ": the scores of padding, and of later steps. */
+static void put_hidden(net *n, int causal) {
+    int64_t steps = n->shape.dim[0];
+    fprintf(n->to, causal ? "where(max(later(%lld), [" : "where([", (long long)steps);
+    for (int64_t i = 0; i < steps; i++) fprintf(n->to, i ? ", %d" : "%d", n->padding[i]);
+    fprintf(n->to, causal ? "]), -1e30, " : "], -1e30, ");
+}
+
 static int put_head(net *n, const char *in, int head, int64_t inputs, int64_t size, int bias, int causal) {
     char weight[32];
     int at = n->number, name = head + 1, each = 1 + bias;
@@ -361,9 +404,12 @@ static int put_head(net *n, const char *in, int head, int64_t inputs, int64_t si
         if (!put_projection(n, in, "qkv"[i], i * each, head, inputs, size, bias)) return 0;
     snprintf(weight, sizeof weight, "Wo%d_%d", at, name);
     if (!net_weight(n, weight, 3 * each, EG_SHAPE(size, inputs), head * size, 0)) return 0;
-    fprintf(n->to, "a%d_%d = softmax(q%d_%d @ k%d_%d'/sqrt(%lld)", at, name, at, name, at, name, (long long)size);
-    if (causal) fprintf(n->to, " - 1e9*later(%lld)", (long long)n->shape.dim[0]);
-    fprintf(n->to, "); y%d_%d = a%d_%d @ v%d_%d @ %s; ", at, name, at, name, at, name, weight);
+    fprintf(n->to, "a%d_%d = softmax(", at, name);
+    if (n->padding) put_hidden(n, causal);
+    fprintf(n->to, "q%d_%d @ k%d_%d'/sqrt(%lld)", at, name, at, name, (long long)size);
+    if (causal && !n->padding) fprintf(n->to, " - 1e9*later(%lld)", (long long)n->shape.dim[0]);
+    fprintf(n->to, n->padding ? "))" : ")");
+    fprintf(n->to, "; y%d_%d = a%d_%d @ v%d_%d @ %s; ", at, name, at, name, at, name, weight);
     return 1;
 }
 

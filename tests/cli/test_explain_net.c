@@ -59,7 +59,8 @@ static void answer_of_model(const example *e, eg_shape shape, const double *x, a
     assert_int_equal(eg_model_build(model, wrt[0], NULL, &y, NULL, &penalty), EG_OK);
     int n = 1 + eg_model_variables(model, g, 1, wrt + 1, MOST_PARAMETERS - 1);
     assert_true(n <= MOST_PARAMETERS);
-    root[0] = eg_mean(eg_square(y));
+    root[0] = eg_loss(EG_LOSS_MEAN_SQUARED_ERROR, eg_full(g, EG_F64, eg_value_shape(y), 0), y,
+                      .mask = eg_model_mask(model));
     if (penalty) root[0] = eg_add(root[0], penalty);
     assert_int_equal(eg_grad(root[0], wrt, n, by), EG_OK);
     root[1] = by[0];
@@ -241,6 +242,22 @@ static void words(void **state) {
         { 0 } });
 }
 
+/* A mask goes on to all that heed it. */
+static void padding(void **state) {
+    (void)state;
+    all_are_the_librarys((const example[]){
+        { "embedding 6 3 mask_zero; gru 2 return_sequences; dense 2 tanh last_axis", "5", "0,5,0,2,0" },
+        { "embedding 6 3 mask_zero; dense 2 tanh last_axis; lstm 2 bidirectional; dense 1", "4", "0,5,2,0" },
+        { "embedding 6 4 mask_zero; attention 2; dense 2 last_axis", "4", "3,5,0,0" },
+        { "embedding 6 4 mask_zero; attention 2 causal; flatten; dense 2", "4", "0,5,2,0" },
+        { "embedding 6 3 mask_zero; global_avg_pool; dense 2", "4", "3,5,0,0" },
+        { "embedding 6 3 mask_zero; dense 2 last_axis; layer_norm; global_max_pool", "4", "0,5,0,1" },
+        { "masking; dense 2 tanh last_axis; simple_rnn 2 return_sequences; dense 1 last_axis", "3x2", "0,1,0,0,2,0" },
+        { "masking -1; lstm 2; dense 1", "3x2", "-1,-1,3,-1,2,0" },
+        { "lstm 2 skip_zeros return_sequences; reshape 4; dense 1", "2x2", "0,0,1,3" },
+        { 0 } });
+}
+
 static void attention(void **state) {
     (void)state;
     all_are_the_librarys((const example[]){
@@ -260,6 +277,7 @@ static void others_are_refused(void **state) {
         { "max_pool 2 pad=2", "4x4x1", "sees nothing but zeros" },
         { "avg_pool 2x1 pad=0x1", "4x4x1", "sees nothing but zeros" },
         { "dense 2 last_axis; lstm 2 skip_zeros", "3x2", "right behind the input" },
+        { "dense 2 last_axis; masking", "3x2", "right behind the input" },
         { "dense 2; embedding 3 2", "2", "words stand at the beginning" },
         { "conv 4 2 groups=3", "4x4x3", "groups do not divide" },
         { "lambda 2", "4", "unknown layer" },
@@ -280,7 +298,8 @@ static void others_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_and_norms), cmocka_unit_test(images),    cmocka_unit_test(recurrent_layers),
-        cmocka_unit_test(words),           cmocka_unit_test(attention), cmocka_unit_test(others_are_refused),
+        cmocka_unit_test(words),           cmocka_unit_test(padding),   cmocka_unit_test(attention),
+        cmocka_unit_test(others_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
