@@ -215,7 +215,7 @@ refuse 2 "no variable 'v'" explain 'x' x=1 --nudge v=1
 refuse 2 'does not fit' explain 'x' x=1 --nudge 'x[3]=1'
 refuse 2 'no gate' explain 'x' x=1 --svg x.svg
 refuse 2 'sees nothing but zeros around' explain --net 'max_pool 2 pad=2' --input 1,2,3,4,5,6,7,8,9 --shape 3x3x1 --target 1
-refuse 2 'skip_zeros of lstm is explained right behind' explain --net 'dense 2 last_axis; lstm 2 skip_zeros' --input '[[1], [2]]' --target 1
+refuse 2 'skip_zeros is explained right behind' explain --net 'dense 2 last_axis; lstm 2 skip_zeros' --input '[[1], [2]]' --target 1
 refuse 2 'words are whole numbers from 0 to 3' explain --net 'embedding 4 2; gru 2' --input 1,4 --target 1
 refuse 2 'has 3 numbers, which is not the shape .2,2.' explain --net 'conv 1 2' --input 1,2,3 --shape 2x2 --target 1
 refuse 2 "the network has no weights 'w1'" explain --net 'dense 1' --input 1,2 --target 1 w1=[1]
