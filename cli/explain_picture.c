@@ -49,11 +49,10 @@ static void short_value(const double *data, eg_shape shape, char *text) {
 
 /* An input that is a value shows as nothing, so that "#1 + 2" becomes "+ 2". */
 static const char *nothing(void *user, const formula_node *node) {
-    (void)user;
-    return node->varies ? "" : NULL;
+    return node->varies ? "" : ((const formula_flow *)user)->label[node->id];
 }
 
-static void gate_label(const formula_gate *gate, char *text) {
+static void gate_label(const formula_flow *flow, const formula_gate *gate, char *text) {
     const formula_node *node = gate->node;
     const char *name = node->op->written && node->n == 1 ? node->op->written : node->op->name;
     int flowing = 0, others = 0;
@@ -63,7 +62,7 @@ static void gate_label(const formula_gate *gate, char *text) {
     }
     snprintf(text, LABEL, "%s", node->op->symbol ? node->op->symbol : name);
     if (others == 0 || flowing != 1) return;
-    char *with = formula_text_gate(node, nothing, NULL);
+    char *with = formula_text_gate(node, nothing, (void *)flow);
     const char *at = with ? with : "";
     while (*at == ' ') at++;
     const char *gap = strstr(at, "(,"); /* where the input stood */
@@ -124,7 +123,7 @@ static void add_sources(drawing *d) {
 }
 
 static void add_gate(drawing *d, const formula_gate *gate) {
-    gate_label(gate, d->label[d->graph.nodes]);
+    gate_label(&d->e->flow, gate, d->label[d->graph.nodes]);
     add_node(d, gate->node, gate->node->op->role, 1);
     for (int i = 0; i < gate->node->n; i++) {
         const formula_wire *wire = &gate->wire[i];

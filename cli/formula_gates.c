@@ -122,8 +122,17 @@ static void build_all(build *b, formula_node *root) {
 
 /* ---- texts ------------------------------------------------------------------------------------------- */
 
+/* Parts that are constant keep their names in texts: e1[0] of words, not the list of all of them. */
+static void label_constants(build *b, const formula_node *root) {
+    for (int id = 0; id < root->id; id++) {
+        const formula_node *node = b->f->node[id];
+        if (!node->varies && node->n && node->name) b->flow->label[id] = node->name;
+    }
+}
+
 static void label_all(build *b) {
     formula_flow *flow = b->flow;
+    label_constants(b, flow->root);
     for (int i = 0; i < b->f->variables; i++)
         if (b->f->variable[i].node) flow->label[b->f->variable[i].node->id] = b->f->variable[i].name;
     for (int i = 0; i < flow->n; i++) {
@@ -146,12 +155,19 @@ static char *kept(formula *f, char *text) {
     return copy;
 }
 
+/* What an input of a rule is called; NULL: as it is written. */
+static const char *name_of(build *b, const formula_node *node) {
+    const char *label = b->flow->label[node->id];
+    if (label || node->varies || node->n == 0) return label;
+    return kept(b->f, formula_text_gate(node, label_of, b->flow));
+}
+
 /* The gate's inputs as leaves that bear their labels. */
 static void write_rules(build *b, formula_gate *gate) {
     formula_node *in[FORMULA_MAX_STACK], stand = *gate->node;
     formula *f = b->f;
     for (int i = 0; i < stand.n; i++) {
-        const char *label = b->flow->label[stand.in[i]->id];
+        const char *label = name_of(b, stand.in[i]);
         in[i] = label ? formula_stand_in(f, label, stand.in[i]) : stand.in[i];
     }
     stand.in = in;

@@ -6,7 +6,7 @@
  *
  * Slides: 001 "Neural Net Implicitly Does a Feature Extractor"; 003 "Geometric interpretation" (representations).
  * command: elegans train -d gen:spiral -n 'dense 50 relu; dense 3 softmax' -o adam --lr .01 -e 200 --out net.st
- * command: elegans predict net.st -d gen:spiral --layer dense --first 3
+ * command: elegans predict net.st -d gen:spiral --layer dense --first 6
  * command: elegans train -d gen:spiral -n 'dense 50 relu; dense 3 softmax' --from net.st --freeze dense -e 9
  * prints: softmax on x1, x2:       accuracy 0.5
  * prints: the whole net:           accuracy 0.9

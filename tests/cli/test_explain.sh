@@ -82,6 +82,8 @@ run 0 explain --net 'conv 1 2; dense 1' --input 1,2,3,4,5,6,7,8 --shape 2x2x2 --
 says out 'windows(x, 2, 4, 1, 2, 1) @ W1'
 run 0 explain --net 'embedding 4 2; lstm 2; dense 1 sigmoid' --input 3,0,2 --target 1
 says out 'e1 = \[E1\[3\], E1\[0\], E1\[2\]\]'
+run 0 explain --net 'one_hot 3; simple_rnn 2; dense 1' --input 2,0 --target 1 # a constant part keeps its name
+says out '#1 = e1\[0\] @ W2 .* outer(e1\[0\], up)'
 run 0 explain --net 'gru 3 return_sequences; dense 4 last_axis softmax' --input '[[1, 2], [3, 4]]' --target 0,3
 says out 'L = mean(\[sparse_cross_entropy(h2\[0\], 0), sparse_cross_entropy(h2\[1\], 3)\])'
 run 0 explain --net 'dense 3' --input 1,2 --target 1 --loss categorical_hinge
