@@ -104,7 +104,13 @@ static void fill_row(table *t, const char *const *cell) {
 }
 #define ROW(t, ...) fill_row(t, (const char *const[COLUMNS]){ __VA_ARGS__ })
 
-/* "value 3, gradient 2, role distributor", and below it a line for each input */
+/* "a router", "an adder" */
+static const char *column_in_line(const table *t, int i, int k) {
+    if (strcmp(t->row[0][k], "role") != 0) return t->row[0][k];
+    return *t->row[i][k] == 'a' ? "an" : "a";
+}
+
+/* "value 3, gradient 2, a distributor", and below it a line for each input; other tables begin with what it is: "copied x" */
 static void print_row_in_lines(const table *t, int i) {
     char line[COLUMNS * (WIDE + 40)] = "";
     size_t used = 0;
@@ -112,8 +118,10 @@ static void print_row_in_lines(const table *t, int i) {
     for (int k = 1; k < plain; k++)
         if (*t->row[i][k])
             used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %s", used ? ", " : "",
-                                     strcmp(t->row[0][k], "role") == 0 ? "a" : t->row[0][k], t->row[i][k]);
-    if (*t->row[i][0]) printf("%s%s%s\n", cli_style(stdout, "1"), t->row[i][0], cli_style(stdout, "0"));
+                                     column_in_line(t, i, k), t->row[i][k]);
+    if (*t->row[i][0])
+        printf("%s%s%s%s%s\n", t->wires ? "" : t->row[0][0], t->wires ? "" : " ", cli_style(stdout, "1"), t->row[i][0],
+               cli_style(stdout, "0"));
     if (used) printf("  "), cli_print_wrapped(stdout, line, 2, width);
     if (!t->wires) return;
     snprintf(line, sizeof line, "%s: %s", t->row[i][plain], t->row[i][plain + 1]);

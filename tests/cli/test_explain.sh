@@ -123,6 +123,7 @@ try:
 except OSError: pass
 lines = shown.decode().replace("\r", "").split("\n")
 assert any(line.strip() == "x: W' @ up = [-8, -12]" for line in lines), lines
+assert any(line.startswith("variable ") and "W" in line for line in lines), lines
 assert max(map(len, lines)) <= 60, lines
 PY
 
