@@ -110,7 +110,8 @@ static const char *column_in_line(const table *t, int i, int k) {
     return *t->row[i][k] == 'a' ? "an" : "a";
 }
 
-/* "value 3, gradient 2, a distributor", and below it a line for each input; other tables begin with what it is: "copied x" */
+/* "value 3, gradient 2, a distributor", and below it a line for each input. Other tables begin with what it is: "copied
+ * x". */
 static void print_row_in_lines(const table *t, int i) {
     char line[COLUMNS * (WIDE + 40)] = "";
     size_t used = 0;
@@ -120,8 +121,8 @@ static void print_row_in_lines(const table *t, int i) {
             used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %s", used ? ", " : "",
                                      column_in_line(t, i, k), t->row[i][k]);
     if (*t->row[i][0])
-        printf("%s%s%s%s%s\n", t->wires ? "" : t->row[0][0], t->wires ? "" : " ", cli_style(stdout, "1"), t->row[i][0],
-               cli_style(stdout, "0"));
+        printf("%s%s%s%s%s\n", t->wires ? "" : t->row[0][0], t->wires ? "" : " ", cli_style(stdout, "1"),
+               t->row[i][0], cli_style(stdout, "0"));
     if (used) printf("  "), cli_print_wrapped(stdout, line, 2, width);
     if (!t->wires) return;
     snprintf(line, sizeof line, "%s: %s", t->row[i][plain], t->row[i][plain + 1]);
@@ -272,7 +273,8 @@ static void print_variables(const explanation *e) {
     for (int i = 0; i < formula_variables(e->f); i++) add_variable(&t, e, i);
     putchar('\n');
     print_table(&t);
-    if (e->kink) puts("This point is a kink (max, relu, abs, a comparison): where both sides differ there is nothing to compare.");
+    if (e->kink)
+        puts("This point is a kink (max, relu, abs, a comparison): where both sides differ there is nothing to compare.");
 }
 
 static void print_symbolic(explanation *e) {

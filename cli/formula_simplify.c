@@ -203,10 +203,28 @@ static int is_idle(const product *p, int skipped) {
     return shape.rank >= 0 && eg_shape_equal(shape, with);
 }
 
+/* unit(k, n) v is unit(k, n) v[k]: numbers, which may cancel. */
+static void pick(formula *f, product *p) {
+    const formula_node *unit = NULL;
+    product picked = { .number = p->number };
+    for (int i = 0; i < p->n; i++)
+        if (formula_is(p->factor[i].base, "unit") && formula_is_number(p->factor[i].exponent, 1))
+            unit = p->factor[i].base;
+    for (int i = 0; i < p->n && unit; i++) {
+        formula_node *base = p->factor[i].base, *exponent = p->factor[i].exponent;
+        int is_vector = base->shape.rank == 1 && exponent->shape.rank == 0 && !formula_is(base, "unit") &&
+                        eg_shape_equal(base->shape, unit->shape);
+        if (is_vector) base = formula_intern(f, "at", (formula_node *[]){ base, unit->in[0] }, 2);
+        add_power(f, &picked, base, exponent);
+    }
+    if (unit && !picked.too_long) *p = picked;
+}
+
 static formula_node *product_node(formula *f, product *p) {
     formula_node *in[MAX_TERMS + 1];
     int n = 0;
     join_exponentials(f, p);
+    pick(f, p);
     if (p->number == 0 || !formula_ok(f)) return formula_number(f, 0);
     for (int i = 0; i < p->n; i++)
         if (is_idle(p, i)) p->factor[i--] = p->factor[--p->n];
@@ -266,6 +284,15 @@ formula_node *formula_spelled_out(formula *f, formula_node *node, eg_shape shape
     return formula_intern(f, "mul", (formula_node *[]){ node, formula_intern(f, "ones", size, shape.rank) }, 2);
 }
 
+/* Vectors whose sum is a whole number: unit(k, n) and lists such as [0, 1, 0]. */
+static int adds_up(const formula_node *vector, double *times) {
+    double sum = formula_is(vector, "unit");
+    for (int64_t i = 0; vector->data && i < vector->shape.dim[0]; i++) sum += vector->data[i];
+    if ((!vector->data && sum == 0) || vector->shape.rank != 1 || sum != floor(sum)) return 0;
+    *times *= sum;
+    return 1;
+}
+
 static formula_node *simple_linear(formula *f, const formula_node *node) {
     formula_node *in[8]; /* as many as any linear op has */
     product p = { .number = 1 };
@@ -277,6 +304,7 @@ static formula_node *simple_linear(formula *f, const formula_node *node) {
         if (i < flowing && in[i]->shape.rank > 0) in[i] = without_scalars(f, &p, in[i]);
     }
     if (!formula_ok(f)) return &f->nothing;
+    if (formula_is(node, "sum") && adds_up(in[0], &p.number)) return product_node(f, &p);
     if (formula_is(node, "transpose") && formula_is(in[0], "transpose"))
         add_power(f, &p, in[0]->in[0], formula_number(f, 1));
     else
