@@ -133,6 +133,8 @@ static int check_texts(const train_options *o, const eg_data *data) {
     eg_augment augment;
     double *weights = NULL;
     int code = training_scaling(o->scaling, &kind, &opt);
+    if (code < 0 && kind > EG_SCALING_NONE && eg_data_text(data))
+        code = cli_error(CLI_USAGE, "--scaling: numbers of words or characters must stay as they are");
     if (code < 0) code = training_augment(o->augment, &augment);
     if (code < 0) code = training_class_weights(o->class_weights, data, &weights);
     free(weights);

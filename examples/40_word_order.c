@@ -46,7 +46,7 @@ int main(void) {
     int bad = 0;
     for (int i = 0; i < NETS && !bad; i++) {
         eg_model *m = eg_model_parse(EG_SHAPE(LENGTH), nets[i]);
-        eg_model_compile(m, .optimizer = eg_adam(.lr = .01), .scaling = EG_SCALING_NONE, .seed = 1);
+        eg_model_compile(m, .optimizer = eg_adam(.lr = .01), .seed = 1);
         eg_model_fit(m, train, .epochs = 15);
         accuracy[i] = eg_model_evaluate(m, test).accuracy;
         if (accuracy[i] > best) best = accuracy[i];

@@ -46,7 +46,8 @@ typedef struct eg_recipe {
     double l1, l2; /* penalties on all kernels, added to the layers' own: l1 sum|w| + l2/2 sum w^2 */
     eg_metric metrics[EG_MAX_METRICS]; /* all NONE: accuracy for classes, mae for regression */
     int top_k;                         /* of EG_METRIC_TOP_K; 5 */
-    eg_scaling scaling;                /* fitted by the first fit on its training part */
+    eg_scaling scaling;                /* fitted by the first fit on its training part; AUTO is none where the model
+                                          looks its input up (embedding, one_hot), others are errors there */
     eg_dialect dialect;
     int maximize;   /* ascent: the loss is made as large as possible */
     eg_dtype dtype; /* EG_F32; EG_F64 runs on the reference executor */
@@ -216,8 +217,10 @@ typedef struct eg_sample_opt {
     double temperature; /* 1; below it likely tokens are more likely still, EG_ZERO: always the likeliest */
     uint64_t seed;
 } eg_sample_opt;
-/* Lets a model of the next token (eg_data_from_text) write: each token that is drawn is its next input. The same seed
- * gives the same text. Allocated, free with eg_string_free; NULL on failure. */
+/* Lets a model of the next token (eg_data_from_text) write: each token that is drawn is its next input. Recurrent layers
+ * keep their states; a model with causal attention reads the last tokens again for each, as many as a sample has.
+ * ARGUMENT error for layers that look at later steps (both directions, attention that is not causal). The same seed gives
+ * the same text. Allocated, free with eg_string_free; NULL on failure. */
 EG_API char *eg_model_sample_(const eg_model *model, eg_sample_opt opt);
 #define eg_model_sample(...) EG_MODEL_SAMPLE_(__VA_ARGS__, .size_ = sizeof(eg_sample_opt))
 #define EG_MODEL_SAMPLE_(model, ...) eg_model_sample_(model, (eg_sample_opt){ __VA_ARGS__ })

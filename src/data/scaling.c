@@ -144,7 +144,10 @@ eg_status eg_scaling_resolve(eg_scaling kind, const eg_data *data, eg_scaling *o
         *out = EG_SCALING_BYTES;
     else if (kind == EG_SCALING_AUTO)
         *out = eg_data_columns(data) > 0 && !eg_data_text(data) ? EG_SCALING_STANDARDISE : EG_SCALING_NONE;
-    if (*out == EG_SCALING_NONE || *out == EG_SCALING_BYTES) return EG_OK;
+    if (*out == EG_SCALING_NONE) return EG_OK;
+    if (eg_data_text(data))
+        return eg_fail(EG_E_ARGUMENT, "scaling %s: numbers of words or characters must stay as they are", names[*out]);
+    if (*out == EG_SCALING_BYTES) return EG_OK;
     int64_t bad = eg_data_first_bad_row(data);
     if (eg_data_rows(data) == 0) return eg_fail(EG_E_DATA, "no rows to fit the scaling on");
     if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a value that is not finite", (long long)bad + 1);

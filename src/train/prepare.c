@@ -181,8 +181,17 @@ static eg_status store_parts(eg_model *model, const eg_preprocess *fitted, eg_sh
     return EG_OK;
 }
 
+int eg_prepare_keeps_numbers(const eg_model *model) {
+    for (int i = 1; i < model->nwires; i++) {
+        const eg_layer_kind *kind = model->wires[i]->layer->kind;
+        if (model->wires[i]->in[0]->index == 0 && (kind == &eg_kind_embedding || kind == &eg_kind_one_hot)) return 1;
+    }
+    return 0;
+}
+
 static eg_status fit_scaling(eg_model *model, const eg_data *data) {
     eg_trainer *trainer = model->train;
+    if (eg_prepare_keeps_numbers(model)) trainer->recipe.scaling = EG_SCALING_NONE;
     eg_scaling_opt opt = trainer->recipe.scaling_opt;
     if (kinds[trainer->recipe.scaling].narrows && !opt.components)
         opt.components = eg_shape_size(eg_model_input_shape(model));

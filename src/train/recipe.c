@@ -64,6 +64,9 @@ static eg_status check_recipe(const eg_model *model, const eg_recipe *recipe) {
         return eg_fail(EG_E_ARGUMENT, "compile: a training loss is a mean or a sum");
     if ((unsigned)recipe->scaling >= EG_SCALING_KINDS)
         return eg_fail(EG_E_ARGUMENT, "compile: %d is no scaling", (int)recipe->scaling);
+    if (recipe->scaling > EG_SCALING_NONE && eg_prepare_keeps_numbers(model))
+        return eg_fail(EG_E_ARGUMENT, "scaling %s: the network looks its input up by number, which must stay as it is",
+                       eg_scaling_name(recipe->scaling));
     if (recipe->l1 < 0 || recipe->l2 < 0) return eg_fail(EG_E_ARGUMENT, "compile: penalties are not negative");
     return eg_model_status(model);
 }

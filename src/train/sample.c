@@ -2,7 +2,8 @@
  *
  * sample.c: a network over sequences, run one step at a time: a copy whose input is one step and whose recurrent layers
  * are stateful, so that a token costs one step however long the text before it is. The copy is made of the model's
- * description (JSON). Not for layers that look at several steps at once, as attention does: they have no state to keep.
+ * description (JSON). A network with causal attention has no state to keep: it writes all the same, by a copy that reads
+ * the last tokens, as many as a sample has, anew for each.
  */
 #include <math.h>
 #include <string.h>
@@ -21,19 +22,26 @@ static eg_status set_int(eg_arena *arena, eg_json *object, const char *key, int6
     return EG_OK;
 }
 
+/* Whether a layer of whole sequences looks back only. */
+static int looks_back(const eg_layer_kind *kind, const eg_json *layer) {
+    return kind == &eg_kind_position || (kind == &eg_kind_attention && eg_json_get(layer, "causal"));
+}
+
 static eg_status change_layer(eg_arena *arena, eg_json *layer, int64_t rows) {
     const eg_layer_kind *kind = eg_layer_kind_named(eg_json_string(layer, "kind", ""));
-    if (!kind || !kind->stepwise || eg_json_get(layer, "backwards") || eg_json_get(layer, "axes"))
-        return eg_fail(EG_E_ARGUMENT, "layer '%s' looks at several steps at once: the network cannot be run step by step",
-                       eg_json_string(layer, "name", ""));
+    int looks_on = eg_json_get(layer, "backwards") || eg_json_get(layer, "bidirectional") || eg_json_get(layer, "axes");
+    if (!kind || looks_on || (!kind->stepwise && (rows || !looks_back(kind, layer))))
+        return eg_fail(EG_E_ARGUMENT, "layer '%s' looks at %s", eg_json_string(layer, "name", ""),
+                       rows && !looks_on ? "several steps at once: the network cannot be run step by step"
+                                         : "later steps, which are not there yet: the network cannot write");
     return kind->stepwise == EG_KEEPS_STATES ? set_int(arena, layer, "stateful", rows) : EG_OK;
 }
 
-/* The description of the whole model becomes that of one step. */
+/* The description of the whole model becomes that of one step, or of rows 0: of samples without states. */
 static eg_status change_description(eg_arena *arena, const eg_json *root, int64_t rows) {
     eg_json *steps = eg_json_get(eg_json_get(root, "input"), "shape")->first;
     if (!steps) return eg_fail(EG_E_ARGUMENT, "the model's input has no steps");
-    steps->integer = 1;
+    if (rows) steps->integer = 1;
     for (eg_json *layer = eg_json_get(root, "layers")->first; layer; layer = layer->next)
         EG_TRY(change_layer(arena, layer, rows));
     return EG_OK;
@@ -49,7 +57,7 @@ static eg_status fill_copy(eg_model *copy, const eg_model *model) {
     return vocabulary ? eg_model_set_vocabulary(copy, eg_vocabulary_share(vocabulary)) : EG_OK;
 }
 
-eg_model *eg_model_stepwise(const eg_model *model, int64_t rows) {
+static eg_model *copy_of(const eg_model *model, int64_t rows) {
     eg_arena arena = EG_ARENA_INIT;
     eg_model *copy = NULL;
     char *text = eg_model_json(model);
@@ -63,13 +71,22 @@ eg_model *eg_model_stepwise(const eg_model *model, int64_t rows) {
     return copy;
 }
 
+eg_model *eg_model_stepwise(const eg_model *model, int64_t rows) { return copy_of(model, rows > 0 ? rows : -1); }
+
+/* A copy that writes: step by step where all layers can, else by whole samples. */
+static eg_model *writing_copy(const eg_model *model) {
+    int64_t rows = 1;
+    for (const eg_layer *layer = model->first; layer; layer = layer->next) rows &= layer->kind->stepwise != 0;
+    return copy_of(model, rows);
+}
+
 /* ---- writing -------------------------------------------------------------------------------------------------- */
 
 /* What a text is written with. */
 typedef struct writer {
-    eg_model *model; /* step by step */
+    eg_model *model; /* writing_copy */
     const eg_vocabulary *vocabulary;
-    eg_tensor *x;    /* [1, 1] */
+    eg_tensor *x;    /* [1, steps]: 1 step by step */
     double temperature;
     eg_rng rng;
     int logits;      /* the model's outputs are not yet probabilities */
@@ -94,21 +111,23 @@ static int32_t draw(writer *w, const float *p, int n) {
     return best;
 }
 
-/* Reads one token and draws the next one. */
-static eg_status step(writer *w, int32_t token, int32_t *next) {
-    *(float *)eg_tensor_data(w->x) = (float)token;
+/* Reads token `at`, or the last ones up to it, and draws the next one. */
+static eg_status step(writer *w, const int32_t *numbers, int64_t at, int32_t *next) {
+    int64_t steps = eg_tensor_size(w->x), first = at < steps ? 0 : at + 1 - steps;
+    for (int64_t i = first; i <= at; i++) ((float *)eg_tensor_data(w->x))[i - first] = (float)numbers[i];
     eg_tensor *p = eg_model_predict(w->model, w->x);
     if (!p) return eg_fail(eg_model_status(w->model), "%s", eg_model_error(w->model));
-    *next = draw(w, eg_tensor_data(p), (int)eg_tensor_size(p) - eg_vocabulary_has_unknown(w->vocabulary));
+    int n = eg_vocabulary_size(w->vocabulary);
+    *next = draw(w, (const float *)eg_tensor_data(p) + (at - first) * n, n - eg_vocabulary_has_unknown(w->vocabulary));
     eg_tensor_free(p);
     return EG_OK;
 }
 
 /* numbers [known + more]: the first ones are read, the others written. */
 static eg_status run(writer *w, int32_t *numbers, int64_t known, int64_t more) {
-    for (int64_t i = 0; i + 1 < known + more; i++) {
+    for (int64_t i = eg_tensor_size(w->x) > 1 ? known - 1 : 0; i + 1 < known + more; i++) {
         int32_t next = 0;
-        EG_TRY(step(w, numbers[i], &next));
+        EG_TRY(step(w, numbers, i, &next));
         if (i + 1 >= known) numbers[i + 1] = next;
     }
     return EG_OK;
@@ -127,9 +146,11 @@ static eg_status check(const writer *w, const eg_sample_opt *opt) {
     if (!w->vocabulary) return eg_fail(EG_E_ARGUMENT, "sample: the model was not trained on a text");
     if (!(w->temperature >= 0) || isinf(w->temperature) || opt->tokens < 0 || opt->tokens > INT32_MAX)
         return eg_fail(EG_E_ARGUMENT, "sample: a temperature is 0 or more, tokens are not negative");
-    if (eg_vocabulary_size(w->vocabulary) == eg_shape_size(eg_model_output_shape(w->model))) return EG_OK;
-    return eg_fail(EG_E_DATA, "sample: the vocabulary has %d tokens, the model gives %lld numbers",
-                   eg_vocabulary_size(w->vocabulary), (long long)eg_shape_size(eg_model_output_shape(w->model)));
+    int64_t tokens = eg_vocabulary_size(w->vocabulary), steps = eg_shape_size(eg_model_input_shape(w->model));
+    int64_t numbers = eg_shape_size(eg_model_output_shape(w->model));
+    if (numbers == tokens * steps) return EG_OK;
+    return eg_fail(EG_E_DATA, "sample: the vocabulary has %lld tokens, the model gives %lld numbers for %lld steps",
+                   (long long)tokens, (long long)numbers, (long long)steps);
 }
 
 static eg_status sample(writer *w, const eg_sample_opt *opt, char **out) {
@@ -154,12 +175,12 @@ static eg_status sample(writer *w, const eg_sample_opt *opt, char **out) {
 char *eg_model_sample_(const eg_model *model, eg_sample_opt opt) {
     char *out = NULL;
     if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);
-    writer w = { .model = eg_model_stepwise(model, 1),
+    writer w = { .model = writing_copy(model),
                  .vocabulary = eg_model_vocabulary(model),
-                 .x = eg_tensor_new(EG_F32, EG_SHAPE(1, 1)),
                  .temperature = opt.temperature == EG_ZERO ? 0 : opt.temperature == 0 ? 1 : opt.temperature,
                  .rng = eg_rng_new(opt.seed, eg_site("sample")),
                  .logits = eg_model_last_activation(model) != EG_SOFTMAX };
+    if (w.model) w.x = eg_tensor_new(EG_F32, EG_SHAPE(1, eg_shape_size(eg_model_input_shape(w.model))));
     if (w.model) sample(&w, &opt, &out);
     eg_model_free(w.model);
     eg_tensor_free(w.x);

@@ -119,6 +119,8 @@ eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data);
 /* The shape of raw samples: the model's input, but for pca and whiten of wider ones. */
 eg_shape eg_prepare_shape(const eg_model *model);
 int eg_prepare_takes(const eg_model *model, eg_shape sample);
+/* Whether the model looks its input up, by embedding or one_hot: whole numbers that no scaling may change. */
+int eg_prepare_keeps_numbers(const eg_model *model);
 /* Raw samples x [batch, ...] as the model's input, in the recipe's dtype. */
 eg_value *eg_prepare_build(const eg_model *model, eg_value *x);
 /* DATA error for gaps in the data that the model was not fitted to fill. */

@@ -51,6 +51,19 @@ run 0 train -d text:numbers.txt --test-share .2 -e 1 -n "$net" -q --plot picture
 run 0 train -d 'text:numbers.txt?unit=words,most=20,steps=8' -e 1 -q --out words
 run 0 predict words --sample 5
 
+# attention reads the last characters again for each that it writes; what looks at later ones cannot write
+run 0 train -d 'text:numbers.txt?steps=16' -e 1 -q --out attentive \
+    -n 'embedding tokens 8; position; attention 2 causal; dense tokens softmax last_axis'
+run 0 predict attentive --sample 40 --start 700 --seed 1
+cp out first
+run 0 predict attentive --sample 40 --start 700 --seed 1 --threads 1
+cmp -s out first || fail "the same seed writes another text"
+same "$(head -c 3 out)" 700
+run 0 train -d 'text:numbers.txt?steps=16' -e 1 -q --out both --steps 2 \
+    -n 'embedding tokens 8; gru 4 bidirectional return_sequences; dense tokens softmax last_axis'
+refuse 2 "layer 'gru' looks at later steps, which are not there yet" predict both --sample 5
+refuse 2 'numbers of words or characters must stay' train -d text:numbers.txt --scaling standardise --out x
+
 # a column of texts
 (echo review,stars,good; for i in 1 2 3 4 5 6 7 8 9; do echo "a good film,$i,yes"; echo "\"not, I say, a good film\",$i,no"; done) >reviews.csv
 run 0 train -d reviews.csv --text review -e 40 --seed 1 --test-share 0 -q --out reviewer
@@ -66,3 +79,15 @@ refuse 2 "did you mean 'review'" train -d reviews.csv --text revew
 run 0 train -d reviews.csv --text review --unit characters --length 5 --most 9 -e 1 -q --out letters
 run 0 inspect letters --json
 same "$(field input out)" '[5]'
+
+# padding counts nowhere; numbers that are looked up are not scaled
+run 0 train -d reviews.csv --text review -e 40 --seed 1 --test-share 0 -q --out pooled \
+    -n 'embedding tokens 8 mask_zero; attention 2; global_avg_pool; dense 2 softmax'
+run 0 evaluate pooled -d reviews.csv
+says out '(18 samples)'
+refuse 2 'must stay as they are' train -d reviews.csv --text review --scaling 'standardise; pca 2'
+printf 'a,b,y\n1,2,x\n3,0,y\n2,2,x\n1,3,y\n' >ids.csv
+refuse 2 'scaling min_max: the network looks its input up by number' train -d ids.csv --scaling min_max -n 'embedding 4 2; gru 2; dense 2 softmax'
+run 0 train -d ids.csv -e 1 -q --out ids -n 'embedding 4 2; gru 2; dense 2 softmax'
+run 0 inspect ids
+says out '^scaling: none$'

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <elegans.h>
 #include "../fault.h"
@@ -164,6 +165,35 @@ static eg_status train_with_pca(void *context) {
     return status;
 }
 
+/* Numbers that are looked up are not changed: bytes are not divided by 255, a scaling that would is refused. */
+static void test_numbers_that_are_looked_up(void **state) {
+    (void)state;
+    static const char *const nets[] = { "embedding 4 1 init=constant(1); flatten", "one_hot 4; dense 1 last_axis; flatten" };
+    static const unsigned char words[2][2] = { { 0, 3 }, { 2, 9 } };
+    eg_tensor *x = eg_tensor_from(EG_U8, EG_SHAPE(2, 2), words), *y = eg_tensor_new(EG_F32, EG_SHAPE(2, 2));
+    eg_data *data = eg_data_from(x, y, 0);
+    for (int k = 0; k < 2; k++) {
+        eg_model *model = eg_model_parse(EG_SHAPE(2), nets[k]);
+        eg_model_compile(model);
+        assert_true(isfinite(eg_model_evaluate(model, data).loss));
+        assert_int_equal(eg_model_scaling(model), EG_SCALING_NONE);
+        eg_tensor *p = eg_model_predict(model, x);
+        if (k == 0) /* only number 9 has no row */
+            for (int i = 0; i < 4; i++) assert_true(((float *)eg_tensor_data(p))[i] == (i < 3));
+        eg_tensor_free(p);
+        eg_model_free(model);
+        model = eg_model_parse(EG_SHAPE(2), nets[k]);
+        assert_int_equal(eg_model_compile(model, .scaling = EG_SCALING_BYTES), EG_E_ARGUMENT);
+        assert_non_null(strstr(eg_model_error(model), "scaling bytes: the network looks its input up by number"));
+        eg_model_free(model);
+    }
+    eg_data_free(data);
+    data = eg_data_from_text("abcabcabcabc", 12, NULL, .steps = 2);
+    assert_null(eg_preprocess_fit(EG_SCALING_MIN_MAX, data));
+    assert_non_null(strstr(eg_error(), "numbers of words or characters must stay as they are"));
+    eg_data_free(data), eg_tensor_free(x), eg_tensor_free(y);
+}
+
 static void test_without_memory(void **state) {
     (void)state;
     eg_data *data = numbers(1);
@@ -178,6 +208,7 @@ int main(void) {
         cmocka_unit_test(test_narrow_models),
         cmocka_unit_test(test_share_of_variance),
         cmocka_unit_test(test_augmented_training),
+        cmocka_unit_test(test_numbers_that_are_looked_up),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

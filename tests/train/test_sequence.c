@@ -299,9 +299,9 @@ static void layers_that_look_around_have_no_steps(void **state) {
         { "embedding 6 4; attention 2; dense 6 softmax last_axis", "'attention' looks at several steps" },
         { "embedding 6 4; position; gru 4", "'position' looks at several steps" },
         { "embedding 6 4; flatten; dense 6 softmax", "'flatten' looks at several steps" },
-        { "embedding 6 4; lstm 4 backwards", "'lstm' looks at several steps" },
-        { "embedding 6 4; layer_norm axes=2; gru 4", "'layer_norm' looks at several steps" },
-        { "embedding 6 4; lstm 4 bidirectional", "no state to keep" },
+        { "embedding 6 4; lstm 4 backwards", "'lstm' looks at later steps" },
+        { "embedding 6 4; layer_norm axes=2; gru 4", "'layer_norm' looks at later steps" },
+        { "embedding 6 4; lstm 4 bidirectional", "'lstm' looks at later steps" },
     };
     for (int k = 0; k < 6; k++) {
         eg_model *m = compiled(STEPS, wrong[k][0], EG_F32), *n = eg_model_stepwise(m, 1);
@@ -364,6 +364,46 @@ static void a_seed_and_the_file_are_enough(void **state) {
     eg_model_free(m);
 }
 
+/* A transformer's block in one line, to write by reading the last tokens again. */
+static eg_model *attentive(const char *net, const eg_data *data, int epochs) {
+    eg_model *m = eg_model_parse(EG_SHAPE(8), net);
+    eg_model_compile(m, .optimizer = eg_adam(.lr = .01), .seed = 1);
+    eg_model_fit(m, data, .epochs = epochs);
+    assert_ok(m);
+    return m;
+}
+
+/* Each token is the likeliest by what predict says of the tokens before it, the last eight of them. */
+static void attention_writes_by_its_window(void **state) {
+    (void)state;
+    eg_data *data = eg_data_from_text(letters(2001), 2001, NULL, .steps = 8);
+    eg_model *m = attentive("embedding 6 8; position; attention 2 causal; gru 8 return_sequences stateful=32; dense 6 softmax "
+                            "last_axis", data, 2);
+    eg_model_free(m);
+    m = attentive("embedding 6 8; position; attention 2 causal; gru 8 return_sequences; dense 6 last_axis", data, 4);
+    char *text = eg_model_sample(m, .start = "abc", .tokens = 20, .temperature = EG_ZERO);
+    if (!text) fail_msg("%s", eg_error());
+    assert_int_equal(strlen(text), 23);
+    int changes = 0;
+    for (int at = 2; at + 1 < 23; at++) {
+        float x[8] = { 0 };
+        int first = at < 8 ? 0 : at - 7, best = 0;
+        for (int i = first; i <= at; i++) x[i - first] = (float)(text[i] - 'a');
+        eg_tensor *t = eg_tensor_from(EG_F32, EG_SHAPE(1, 8), x), *p = eg_model_predict(m, t);
+        const float *q = (const float *)eg_tensor_data(p) + (at - first) * TOKENS;
+        for (int k = 1; k < TOKENS; k++) best = q[k] > q[best] ? k : best;
+        assert_int_equal(text[at + 1] - 'a', best);
+        changes += text[at + 1] != text[at];
+        eg_tensor_free(t), eg_tensor_free(p);
+    }
+    assert_true(changes > 5);
+    char *again = eg_model_sample(m, .seed = 5, .tokens = 40), *same = eg_model_sample(m, .seed = 5, .tokens = 40);
+    assert_string_equal(again, same);
+    eg_string_free(text), eg_string_free(again), eg_string_free(same);
+    eg_model_free(m);
+    eg_data_free(data);
+}
+
 static void expect_no_text(const eg_model *m, eg_sample_opt opt, const char *said) {
     assert_null(eg_model_sample_(m, opt));
     if (!strstr(eg_error(), said)) fail_msg("%s", eg_error());
@@ -385,6 +425,18 @@ static void what_cannot_be_written_is_told(void **state) {
     m = compiled(STEPS, nets[0], EG_F32);
     expect_no_text(m, (eg_sample_opt){ 0 }, "was not trained on a text");
     eg_model_free(m);
+    static const char *const looking_on[][2] = {
+        { "embedding 6 4; lstm 4 bidirectional return_sequences; dense 6 last_axis", "layer 'lstm' looks at later steps" },
+        { "embedding 6 4; attention 2; dense 6 last_axis", "layer 'attention' looks at later steps" },
+        { "embedding 6 4; position; gru 4 backwards return_sequences; dense 6 last_axis", "layer 'gru' looks at later" },
+        { "embedding 6 4; attention 2 causal; gru 4; dense 6", "6 tokens, the model gives 6 numbers for 4 steps" },
+    };
+    for (int i = 0; i < 4; i++) {
+        m = compiled(STEPS, looking_on[i][0], EG_F32);
+        eg_model_set_vocabulary(m, eg_vocabulary_fit("abcdef", 6));
+        expect_no_text(m, (eg_sample_opt){ 0 }, looking_on[i][1]);
+        eg_model_free(m);
+    }
 }
 
 /* The bytes of a model file with one text replaced by another of the same length. */
@@ -446,6 +498,7 @@ int main(void) {
         cmocka_unit_test(steps_are_the_whole),              cmocka_unit_test(layers_that_look_around_have_no_steps),
         cmocka_unit_test(a_copy_begins_with_no_states),
         cmocka_unit_test(a_text_is_learnt_and_written),     cmocka_unit_test(a_seed_and_the_file_are_enough),
+        cmocka_unit_test(attention_writes_by_its_window),
         cmocka_unit_test(what_cannot_be_written_is_told),   cmocka_unit_test(broken_vocabularies_are_told),
         cmocka_unit_test(no_memory_is_an_error),
     };
