@@ -25,14 +25,13 @@ enum {
 #else
     ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
 #endif
-    LOW = EG_W == 16 ? 4 : 3, /* up to so many there is a tile for each number of rows, one for all above */
     K_BLOCK = EG_W == 16 ? 1024 : 512,
     GROUP_FLOATS = 65536,     /* of B in a group of panels: 256 KB, a part of L2 */
     SHORT = EG_W > 4 ? 4 : 0, /* so little k that B's columns stay in registers, */
     SHORT_ROWS = 56,          /* for as many rows at once */
     PANEL_VECTORS = EG_PANEL / EG_W,
     MASKED = EG_W > 4, /* there are masked loads and stores */
-    AHEAD = 16, /* rows of B and steps of A are fetched so long before their use: no processor guesses such strides */
+    AHEAD = 16, /* so long before their use the largest tile fetches B and A: nobody guesses their strides */
     FEW = EG_W == 4 ? 2 : 3, /* rows, for wide tiles: panels at once for one row, for three */
     WIDE = EG_W == 16 ? 4 : 2,
     LESS_WIDE = EG_W == 16 ? 4 : 1
@@ -51,7 +50,6 @@ typedef struct tile {
     float *c;
     int64_t c_row, c_panel;
     int64_t rows, width; /* rows at once; columns that exist */
-    int far;             /* each step of k is on other lines of memory */
     eg_tail tail;        /* lanes of the last vector that do */
     int padded;          /* write zeros into those that do not */
 } tile;
@@ -84,14 +82,14 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail
         v_store(p, x);
 }
 
-/* Rows x vectors of C: `most` rows, or at least `least` of them. `far`: each step of k is on other lines of memory.
- */
-EG_INLINE void multiply(int least, int most, int vectors, int far, const tile *t) {
+/* Rows x vectors of C: `most` rows, or at least `least` of them. */
+EG_INLINE void multiply(int least, int most, int vectors, const tile *t) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
     const float *b = t->b, *start = t->start;
     float *c = t->c;
     eg_tail tail = t->tail, stored = t->padded ? v_tail(EG_W) : tail;
+    int fetches = EG_MASKS_ARE_FREE && most == ROWS && vectors == VECTORS;
     EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
@@ -109,9 +107,9 @@ EG_INLINE void multiply(int least, int most, int vectors, int far, const tile *t
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
-                if (far) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
+                if (fetches) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
             }
-            if (far) __builtin_prefetch(p[0] + AHEAD * a_k);
+            if (fetches) __builtin_prefetch(p[0] + AHEAD * a_k);
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
@@ -197,19 +195,24 @@ EG_INLINE void multiply_wide(int rows, int panels, const tile *t) {
 
 typedef void (*tile_fn)(const tile *t);
 
-#define TILE(m)                                                          \
-    static void tile_##m##_1(const tile *t) { multiply(m, m, 1, 0, t); } \
-    static void tile_##m##_2(const tile *t) { multiply(m, m, 2, 0, t); }
+#define TILE(m)                                                       \
+    static void tile_##m##_1(const tile *t) { multiply(m, m, 1, t); } \
+    static void tile_##m##_2(const tile *t) { multiply(m, m, 2, t); }
 #define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
+/* Up to LOW there is a tile for each number of rows, one for all above. */
 #if defined(EG_ISA_AVX512)
+enum { LOW = 4 };
 #define LOW_TILES(X) X(1) X(2) X(3) X(4)
-#else
+#elif defined(EG_ISA_AVX2) || !defined(__x86_64__)
+enum { LOW = 3 };
 #define LOW_TILES(X) X(1) X(2) X(3)
+#else
+enum { LOW = 1 };
+#define LOW_TILES(X) X(1)
 #endif
 LOW_TILES(TILE)
-static void tile_high_1(const tile *t) { multiply(LOW + 1, ROWS, 1, 0, t); }
-static void tile_high_2(const tile *t) { multiply(LOW + 1, ROWS, 2, 0, t); }
-static void tile_far(const tile *t) { multiply(LOW + 1, ROWS, 2, 1, t); }
+static void tile_high_1(const tile *t) { multiply(LOW + 1, ROWS, 1, t); }
+static void tile_high_2(const tile *t) { multiply(LOW + 1, ROWS, 2, t); }
 static const tile_fn tile_of[LOW + 1][VECTORS] = { LOW_TILES(TILE_ENTRY){ tile_high_1, tile_high_2 } };
 
 /* Tiles for little k. */
@@ -255,11 +258,6 @@ static void run_tile(const tile *t, tile_fn f) {
 
 EG_INLINE int is_short(int64_t count, int64_t k) { return SHORT > 0 && count == 1 && k > 0 && k <= SHORT; }
 
-EG_INLINE tile_fn function_for(const tile *t, int wide) {
-    if (EG_MASKS_ARE_FREE && t->far && wide && t->rows > LOW) return tile_far;
-    return tile_of[min64(t->rows, LOW + 1) - 1][wide];
-}
-
 /* `rows` rows and `width` columns from where the tile stands. */
 static void tile_down(tile *t, int64_t rows, int64_t width) {
     int wide = width > EG_W;
@@ -271,7 +269,7 @@ static void tile_down(tile *t, int64_t rows, int64_t width) {
     }
     for (; rows > 0; rows -= t->rows) {
         t->rows = height(rows, ROWS);
-        run_tile(t, function_for(t, wide));
+        run_tile(t, tile_of[min64(t->rows, LOW + 1) - 1][wide]);
         t->a += t->rows * t->a_row, t->c += t->rows * t->c_row, t->start += t->rows * t->start_row;
     }
 }
@@ -328,7 +326,6 @@ static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1
                .run = k->run,
                .last = k->last,
                .b_panel = g->b_panel,
-               .far = k->length >= 4 * AHEAD && (g->b_k > EG_PANEL || g->a_k > EG_BLOCK),
                .c_row = g->c_row,
                .c_panel = g->c_panel,
                .padded = g->c_padded };
