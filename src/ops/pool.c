@@ -10,10 +10,10 @@
 /* Windows of 2 by default, one beside the other. */
 static eg_value *window_node(eg_op op, eg_value *x, eg_window_opt opt) {
     eg_attr attr;
-    int64_t size[EG_SPATIAL];
+    int64_t size[EG_SPATIAL], given = opt.stride[0]; /* for all axes, where it is given */
     for (int a = 0; a < EG_SPATIAL; a++) {
         size[a] = opt.size[a] ? opt.size[a] : opt.size[0] ? opt.size[0] : 2;
-        if (!opt.stride[a]) opt.stride[a] = opt.stride[0] && a ? opt.stride[0] : size[a];
+        if (!opt.stride[a]) opt.stride[a] = given ? given : size[a];
     }
     opt.groups = 0;
     eg_window_attr(x, size, opt, &attr);

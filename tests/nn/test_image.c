@@ -41,6 +41,9 @@ static void shapes_and_parameters(void **state) {
         { { 2, { 5, 4 } }, "conv1d_transpose 3 2 3", { 2, { 15, 3 } }, 2 * 3 * 4 + 3 }, /* Keras: at least n stride */
         { { 2, { 5, 4 } }, "conv1d_transpose 3 2 3 pad=0", { 2, { 14, 3 } }, 2 * 3 * 4 + 3 }, /* torch */
         { { 2, { 5, 4 } }, "conv1d_transpose 3 3 stride=2", { 2, { 11, 3 } }, 3 * 3 * 4 + 3 },
+        { { 3, { 8, 6, 2 } }, "max_pool 2x1", { 3, { 4, 6, 2 } }, 0 }, /* the stride of each axis is its size */
+        { { 3, { 8, 6, 2 } }, "avg_pool 1x3", { 3, { 8, 2, 2 } }, 0 },
+        { { 3, { 8, 8, 2 } }, "max_pool 3x2 stride=2", { 3, { 3, 4, 2 } }, 0 },
         { { 3, { 8, 8, 5 } }, "depthwise_conv 3 same", { 3, { 8, 8, 5 } }, 3 * 3 * 5 + 5 },
         { { 3, { 8, 8, 5 } }, "depthwise_conv 3 multiplier=2 no_bias", { 3, { 6, 6, 10 } }, 3 * 3 * 10 },
         { { 3, { 9, 9, 2 } }, "max_pool", { 3, { 4, 4, 2 } }, 0 },
