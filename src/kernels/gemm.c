@@ -317,8 +317,9 @@ static void tile_group(tile *t, const eg_gemm *g, const k_block *k, int64_t i, i
     for (; p0 < p1; p0++) tile_panel(t, g, k, i, rows, p0);
 }
 
-/* All rows for one block of k and one group of panels. */
-static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+/* All rows of all bands for one block of k and one group of panels. */
+static void row_tiles(const eg_gemm *whole, const k_block *k, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+    eg_gemm band = *whole, *g = &band;
     tile t = { .a_row = g->a_row,
                .a_k = g->a_k,
                .runs = k->runs,
@@ -331,11 +332,14 @@ static void row_tiles(const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1
                .padded = g->c_padded };
     /* Rows of A that are pages apart compete for the same lines of L1: fewer of them leave room for B. */
     int crowded = g->a_row % 1024 == 0 && g->b_k == EG_PANEL && k->length > 256;
-    for (int64_t i = i0, rows, most = crowded ? ROWS / 2 : ROWS; i < i1; i += rows) {
-        rows = is_short(k->count, k->last) ? min64(i1 - i, SHORT_ROWS) : height(i1 - i, most);
-        tile_group(&t, g, k, i, rows, p0, p1);
-        if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
-    }
+    do {
+        for (int64_t i = i0, rows, most = crowded ? ROWS / 2 : ROWS; i < i1; i += rows) {
+            rows = is_short(k->count, k->last) ? min64(i1 - i, SHORT_ROWS) : height(i1 - i, most);
+            tile_group(&t, g, k, i, rows, p0, p1);
+            if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
+        }
+        g->a += g->a_band, g->c += g->c_band;
+    } while (--g->bands > 0);
 }
 
 /* The block of k that starts at `first`: without runs, k is cut evenly. */
@@ -486,7 +490,9 @@ static void sum_columns(const eg_gemm *g, int64_t p0, int64_t p1) {
 
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     if (i1 <= i0 || p1 <= p0) return;
-    if (worth_turning(g, i1 - i0))
+    if (g->bands > 1)
+        nest(g, i0, i1, p0, p1);
+    else if (worth_turning(g, i1 - i0))
         for (int64_t i = i0; i < i1; i += TURN_ROWS) turned(g, i, min64(TURN_ROWS, i1 - i));
     else if (is_small(g, p0, p1))
         small(g, i0, i1, p0);

@@ -54,6 +54,7 @@ typedef struct eg_gemm {
     int64_t a_row, a_k;
     const int64_t *a_runs; /* NULL: one run */
     int64_t run;
+    int64_t bands, a_band, c_band; /* above 1: so many products with the same B; the way from one to the next */
     const float *b;
     int64_t b_k, b_panel;
     float *c;

@@ -79,18 +79,27 @@ static void products(const conv_detail *d, eg_gemm *g, const float *a, const flo
     }
 }
 
-/* Narrows k to the kernel rows that position row p meets within the image: the others would multiply zeros.
- * Returns how far into the kernel they begin. */
-static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p) {
-    const eg_window *w = &d->w;
+/* The kernel rows [first, end) that position row p meets within the image. */
+static void kernel_rows(const eg_window *w, int64_t p, int64_t *first, int64_t *end) {
     int64_t top = w->low[0] - p * w->stride[0], bottom = top + w->image[0] - 1;
-    int64_t first = top > 0 ? (top + w->dilation[0] - 1) / w->dilation[0] : 0;
-    int64_t end = bottom < 0 ? 0 : min64(bottom / w->dilation[0] + 1, w->taps[0]),
-            runs = eg_has_row_runs(w) ? 1 : w->taps[1];
-    if (first > end) first = end;
+    *end = bottom < 0 ? 0 : min64(bottom / w->dilation[0] + 1, w->taps[0]);
+    *first = min64(top > 0 ? (top + w->dilation[0] - 1) / w->dilation[0] : 0, *end);
+}
+
+/* Narrows k to the kernel rows that position row p meets: the others would multiply zeros. Returns how many rows, of
+ * `rows`, meet the same. */
+static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p, int64_t rows, const float **kernel) {
+    const eg_window *w = &d->w;
+    int64_t first, end, next_first, next_end, same = 1, runs = eg_has_row_runs(w) ? 1 : w->taps[1];
+    kernel_rows(w, p, &first, &end);
     g->a_runs = d->g.a_runs + first * runs;
     g->k = (end - first) * runs * g->run;
-    return first * runs * g->run * g->b_k;
+    *kernel = d->kernel + first * runs * g->run * g->b_k;
+    for (; same < rows; same++) {
+        kernel_rows(w, p + same, &next_first, &next_end);
+        if (next_first != first || next_end != end) break;
+    }
+    return same;
 }
 
 /* Position rows [p, p + rows) of image n, to y. */
@@ -109,9 +118,11 @@ static void run_rows(const conv_detail *d, int64_t n, int64_t p, int64_t rows, f
         rows = 1;
     }
     int skips = d->view.padded && w->spread[0] == 1 && g.a_runs && g.m == w->positions[1];
-    for (int64_t i = 0; i < rows; i++) {
-        const float *kernel = d->kernel + (skips ? skip_padding(d, &g, p + i) : 0);
-        products(d, &g, a + i * step, kernel, y + i * g.m * w->out);
+    const float *kernel = d->kernel;
+    g.a_band = step, g.c_band = g.m * w->out;
+    for (int64_t i = 0; i < rows; i += g.bands) {
+        g.bands = skips ? skip_padding(d, &g, p + i, rows - i, &kernel) : rows;
+        products(d, &g, a + i * step, kernel, y + i * g.c_band);
     }
 }
 
