@@ -21,34 +21,31 @@ eg_image_view eg_image_view_of(const eg_window *w) {
     return v;
 }
 
-/* One row of an image as windows see it. */
-static void pad_row(const eg_window *w, const eg_image_view *v, float *out, const float *row) {
+/* One row's elements to where windows see them. */
+static void place_row(const eg_window *w, const eg_image_view *v, float *out, const float *row) {
     int64_t c = w->channels, spread = w->spread[1], low = w->low[1];
     int64_t first =
         low >= 0 ? 0 : (-low + spread - 1) / spread; /* the first element that is seen, and behind the last */
     int64_t end = min64(w->image[1], (v->extent[1] - low + spread - 1) / spread);
-    if (end <= first) {
-        memset(out, 0, (size_t)v->pitch * sizeof *out);
-    } else if (spread == 1) {
-        int64_t before = (low + first) * c, behind = (low + end) * c;
-        memset(out, 0, (size_t)before * sizeof *out);
-        memcpy(out + before, row + first * c, (size_t)((end - first) * c) * sizeof *out);
-        memset(out + behind, 0, (size_t)(v->pitch - behind) * sizeof *out);
-    } else {
-        memset(out, 0, (size_t)v->pitch * sizeof *out);
-        for (int64_t i = first; i < end; i++)
-            memcpy(out + (low + i * spread) * c, row + i * c, (size_t)c * sizeof *out);
+    if (spread == 1 && end > first) {
+        memcpy(out + (low + first) * c, row + first * c, (size_t)((end - first) * c) * sizeof *out);
+        return;
+    }
+    for (int64_t i = first; i < end; i++)
+        memcpy(out + (low + i * spread) * c, row + i * c, (size_t)c * sizeof *out);
+}
+
+void eg_place_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0,
+                    int64_t e1) {
+    for (int64_t e = e0; e < e1; e++, out += v->pitch) {
+        int64_t at = e - w->low[0], i = at / w->spread[0];
+        if (at >= 0 && at % w->spread[0] == 0 && i < w->image[0])
+            place_row(w, v, out, image + i * w->image[1] * w->channels);
     }
 }
 
-/* Rows [e0, e1) of an image as windows see it. */
 void eg_pad_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0,
                   int64_t e1) {
-    for (int64_t e = e0; e < e1; e++, out += v->pitch) {
-        int64_t at = e - w->low[0], i = at / w->spread[0];
-        if (at < 0 || at % w->spread[0] || i >= w->image[0])
-            memset(out, 0, (size_t)v->pitch * sizeof *out);
-        else
-            pad_row(w, v, out, image + i * w->image[1] * w->channels);
-    }
+    memset(out, 0, (size_t)((e1 - e0) * v->pitch) * sizeof *out);
+    eg_place_image(w, v, out, image, e0, e1);
 }

@@ -29,6 +29,7 @@ typedef struct conv_detail {
     const float *x, *kernel, *start;
     eg_conv_result result;
     int by_images;         /* A's rows are images */
+    int whole;             /* items are images, and chunks what is computed before its elementwise part is done */
     int64_t chunk, chunks; /* position rows (of one image) or images of an item; items of one image or in all */
     size_t padding;        /* floats of scratch for copies, */
     size_t pooled;         /* for an image of results that only `pooling` reads; then the strips' scratch */
@@ -102,16 +103,10 @@ static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p, int64_t
     return same;
 }
 
-/* Position rows [p, p + rows) of image n, to y. */
-static void run_rows(const conv_detail *d, int64_t n, int64_t p, int64_t rows, float *y, float *scratch) {
+/* Position rows [p, p + rows) of an image, to y; `a` is the first one's first window. */
+static void run_rows(const conv_detail *d, int64_t p, int64_t rows, const float *a, float *y) {
     const eg_window *w = &d->w;
     int64_t step = w->stride[0] * d->view.pitch;
-    const float *image = d->x + n * eg_image_floats(w), *a = image + d->view.start + p * step;
-    if (d->view.padded) {
-        int64_t extent = (rows - 1) * w->stride[0] + eg_window_extent(w->taps[0], w->dilation[0]);
-        eg_pad_image(w, &d->view, scratch, image, p * w->stride[0], p * w->stride[0] + extent);
-        a = scratch;
-    }
     eg_gemm g = d->g;
     if (step == w->positions[1] * g.a_row) { /* rows follow each other without a gap */
         g.m *= rows;
@@ -143,6 +138,18 @@ static void run_images(const conv_detail *d, int64_t n, int64_t count, float *sc
     }
 }
 
+/* Position rows [p, p + rows) of image n. */
+static void run_chunk(const conv_detail *d, int64_t n, int64_t p, int64_t rows, float *scratch) {
+    const eg_window *w = &d->w;
+    const float *image = d->x + n * eg_image_floats(w), *a = image + d->view.start + p * w->stride[0] * d->view.pitch;
+    if (d->view.padded) {
+        int64_t extent = (rows - 1) * w->stride[0] + eg_window_extent(w->taps[0], w->dilation[0]);
+        eg_pad_image(w, &d->view, scratch, image, p * w->stride[0], p * w->stride[0] + extent);
+        a = scratch;
+    }
+    run_rows(d, p, rows, a, d->result.y + (n * w->positions[0] + p) * w->positions[1] * w->out);
+}
+
 static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const conv_detail *d = step->detail;
     int64_t positions = d->w.positions[0] * d->w.positions[1];
@@ -154,7 +161,7 @@ static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *s
         if (d->by_images)
             run_images(d, n, count, scratch);
         else
-            run_rows(d, n, p, count, d->result.y + first * d->w.out, scratch);
+            run_chunk(d, n, p, count, scratch);
         eg_conv_finish(&d->result, first * d->together, end * d->together, scratch + d->padding);
     }
 }
@@ -162,25 +169,37 @@ static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *s
 /* The result as if it were all at y. */
 static eg_conv_result result_at(const eg_conv_result *r, float *y) {
     eg_conv_result own = *r;
+    own.y = y;
     for (int o = 0; o < r->strips->noperands; o++)
         if (r->strips->operand[o].extent == EG_OVER_ALL) own.whole.base[o] = y;
     return own;
 }
 
-/* Items are images, whose results go no further than to the largest of their windows: they stay in scratch. */
-static void run_pooled(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
+/* Image n of the batch, of which `a` is a view, number `at` of the results. */
+static void run_image(const conv_detail *d, const eg_conv_result *r, const float *a, int64_t at, float *scratch) {
+    const eg_window *w = &d->w;
+    int64_t row = w->positions[1] * d->together, first = at * w->positions[0];
+    for (int64_t p = 0, count; p < w->positions[0]; p += count) {
+        count = min64(d->chunk, w->positions[0] - p);
+        run_rows(d, p, count, a + p * w->stride[0] * d->view.pitch, r->y + (first + p) * w->positions[1] * w->out);
+        eg_conv_finish(r, (first + p) * row, (first + p + count) * row, scratch);
+    }
+}
+
+/* Items are images. Zeros around and between their elements are written once for all of them. Results that go no
+ * further than to the largest of their windows stay in scratch. */
+static void run_whole(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const conv_detail *d = step->detail;
     const eg_window *w = &d->w;
     float *y = scratch + d->padding;
-    eg_conv_result result = result_at(&d->result, y);
-    int64_t row = w->positions[1] * d->together, rows = d->pooling.w.positions[0];
+    eg_conv_result result = d->pooled ? result_at(&d->result, y) : d->result;
+    if (d->view.padded) memset(scratch, 0, (size_t)d->view.size * sizeof *scratch);
     for (int64_t n = from; n < to; n++) {
-        for (int64_t p = 0, count; p < w->positions[0]; p += count) {
-            count = min64(d->chunk, w->positions[0] - p);
-            run_rows(d, n, p, count, y + p * w->positions[1] * w->out, scratch);
-            eg_conv_finish(&result, p * row, (p + count) * row, y + d->pooled);
-        }
-        for (int64_t p = 0; p < rows; p++) eg_pooling_row(&d->pooling, n * rows + p, y);
+        const float *image = d->x + n * eg_image_floats(w), *a = d->view.padded ? scratch : image + d->view.start;
+        if (d->view.padded) eg_place_image(w, &d->view, scratch, image, 0, d->view.extent[0]);
+        run_image(d, &result, a, d->pooled ? 0 : n, y + d->pooled);
+        for (int64_t p = 0, rows = d->pooling.w.positions[0]; d->pooled && p < rows; p++)
+            eg_pooling_row(&d->pooling, n * rows + p, y);
     }
 }
 
@@ -211,10 +230,13 @@ static void choose_chunks(conv_detail *d) {
         return;
     }
     int64_t chunk = eg_conv_chunk(w);
-    if (d->view.padded && w->batch >= FEW_IMAGES) chunk = min64(w->positions[0], max64(chunk, 2 * extent));
+    d->whole = d->view.padded && d->view.size <= IMAGES_FLOATS && (w->batch >= FEW_IMAGES || !is_worth_sharing(w));
+    if (d->view.padded && w->batch >= FEW_IMAGES && !d->whole)
+        chunk = min64(w->positions[0], max64(chunk, 2 * extent));
     d->chunks = (w->positions[0] + chunk - 1) / chunk;
     d->chunk = (w->positions[0] + d->chunks - 1) / d->chunks;
     if (d->view.padded) d->padding = (size_t)(((d->chunk - 1) * w->stride[0] + extent) * d->view.pitch);
+    if (d->whole) d->padding = (size_t)d->view.size;
 }
 
 static void set_product(conv_detail *d, const eg_kernels *kernels, const eg_window *w) {
@@ -303,7 +325,7 @@ static const eg_value *pooling_of(const eg_cpu_run *run, const eg_conv_request *
     eg_window p;
     if (!s || r->place < 0 || r->value->attr.body.body->nout > 1 || d->by_images) return NULL;
     if (d->w.positions[0] * d->w.positions[1] * d->w.out > IMAGES_FLOATS) return NULL;
-    if (d->w.batch < FEW_IMAGES && is_worth_sharing(&d->w)) return NULL;
+    if (!d->whole && (d->view.padded || (d->w.batch < FEW_IMAGES && is_worth_sharing(&d->w)))) return NULL;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         int is_own = x->output || o == eg_strips_product(s);
@@ -322,7 +344,7 @@ static eg_status pool(eg_cpu_run *run, const eg_conv_request *r, const eg_value 
     eg_conv_request own = *r;
     own.out = &none;
     d->pooled = (size_t)(d->w.positions[0] * d->w.positions[1] * d->w.out + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
-    step->run = run_pooled;
+    step->run = run_whole;
     step->kernel = "conv + strips + pool";
     step->items = d->w.batch;
     step->scratch += d->pooled;
@@ -348,7 +370,8 @@ static eg_status lower_products(eg_cpu_run *run, const eg_conv_request *r, const
     d->g.a_k = 1;
     d->g.a_row = d->by_images ? d->view.size : wide.stride[1] * w->channels;
     d->g.c_row = d->by_images ? positions * wide.out : wide.out;
-    step->items = d->by_images ? (w->batch + d->chunk - 1) / d->chunk : w->batch * d->chunks;
+    step->items = d->by_images ? (w->batch + d->chunk - 1) / d->chunk : d->whole ? w->batch : w->batch * d->chunks;
+    if (d->whole) step->run = run_whole;
     step->flops = eg_value_flops(r->conv);
     step->work = step->flops / 150;
     d->padding = (d->padding + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;

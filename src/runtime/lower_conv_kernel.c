@@ -9,6 +9,7 @@
  *     kernel[row, tap, c, o] = sum over g of product[row, g stride + tap, c][g, o]
  */
 #include <math.h>
+#include <string.h>
 #include "base/status.h"
 #include "ops/op.h"
 #include "runtime/lower.h"
@@ -64,12 +65,13 @@ static void sum_kernel(const kernel_detail *d, int64_t split, int64_t block, flo
     int64_t begin = split * w->batch / d->sums.splits, end = (split + 1) * w->batch / d->sums.splits;
     int64_t row = block / d->pieces, j0 = block % d->pieces * d->piece, j1 = min64(d->g.n, j0 + d->piece);
     int64_t first = d->blocks == 1 ? 0 : row, last = d->blocks == 1 ? w->taps[0] : row + 1;
+    if (d->view.padded) memset(scratch, 0, (size_t)(d->images * d->view.size) * sizeof *scratch);
     for (int64_t n = begin; n < end; n += d->images) {
         int64_t count = min64(d->images, end - n), positions = w->positions[0] * w->positions[1];
         const float *image = d->x + n * eg_image_floats(w), *a = image + d->view.start;
         for (int64_t i = 0; i < count && d->view.padded; i++)
-            eg_pad_image(w, &d->view, scratch + i * d->view.size, image + i * eg_image_floats(w), 0,
-                         d->view.extent[0]);
+            eg_place_image(w, &d->view, scratch + i * d->view.size, image + i * eg_image_floats(w), 0,
+                           d->view.extent[0]);
         if (d->view.padded) a = scratch;
         eg_gemm g = d->g;
         g.k = count * positions / d->together;

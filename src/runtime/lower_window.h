@@ -40,8 +40,10 @@ typedef struct eg_image_view {
     int64_t pitch, size, start; /* floats: to the next row, to the next image; to the first window's first tap */
 } eg_image_view;
 eg_image_view eg_image_view_of(const eg_window *w);
-/* Rows [e0, e1) of an image as windows see it. */
+/* Rows [e0, e1) of an image as windows see it; the second: where the zeros are there already. */
 void eg_pad_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0, int64_t e1);
+void eg_place_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0,
+                    int64_t e1);
 static inline int64_t eg_image_floats(const eg_window *w) { return w->image[0] * w->image[1] * w->channels; }
 /* Are the taps of one kernel row neighbours in memory? */
 static inline int eg_has_row_runs(const eg_window *w) { return w->dilation[1] == 1 && w->groups == 1; }
