@@ -346,6 +346,18 @@ static int size_fits(const merger *m) {
     return border.nin + border.nout <= EG_GROUP_OPERANDS && nodes + border.nin <= EG_GROUP_NODES;
 }
 
+/* An epilogue that passes many large tensors through the caches drives the product's operands out of them, and takes
+ * longer than a step of its own (gelu with what its derivative needs, 4 MB each: by a tenth of the product). */
+static int epilogue_fits(const merger *m) {
+    enum { MOST_TENSORS = 2, OWN_CACHE = 1 << 20 };
+    eg_border border = { .nin = 0 };
+    if (m->sum.kind != EG_KIND_PRODUCT) return 1;
+    if (!add_border(m->g, m->a, m->a, m->b, &border) || !add_border(m->g, m->b, m->a, m->b, &border)) return 0;
+    int tensors = border.nout;
+    for (int i = 0; i < border.nin; i++) tensors += border.reach[i] == EG_REACH_FULL;
+    return tensors <= MOST_TENSORS || tensors * eg_count(&m->sum.space) * (int64_t)sizeof(float) <= OWN_CACHE;
+}
+
 /* ---- merging ------------------------------------------------------------------------------------------------- */
 
 /* Both have full values of one space. */
@@ -409,7 +421,7 @@ static int merge(eg_grouping *g, int leader_a, int leader_b, int siblings) {
     m.sum.reduces |= b->reduces;
     m.sum.ramps |= b->ramps;
     if (!spaces_fit(&m) || !row_fits(&m.sum)) return 0;
-    if (!edges_fit(&m, m.a) || !edges_fit(&m, m.b) || !size_fits(&m)) return 0;
+    if (!edges_fit(&m, m.a) || !edges_fit(&m, m.b) || !size_fits(&m) || !epilogue_fits(&m)) return 0;
     if (leads_around(g, m.a, m.b) || leads_around(g, m.b, m.a)) return 0;
     join(&m);
     return 1;
