@@ -79,7 +79,7 @@ static int build(const check_options *o, eg_shape input, problem *p) {
     if (code >= 0) return code;
     int stable = logits && (kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY || kind == EG_LOSS_BINARY_CROSS_ENTROPY);
     eg_value *y = eg_input(p->graph, "y", EG_F64, shape);
-    p->loss = eg_loss(kind, y, stable ? logits : output, .from_logits = stable);
+    p->loss = eg_loss(kind, y, stable ? logits : output, .from_logits = stable, .mask = eg_model_mask(p->model));
     if (penalty) p->loss = eg_add(p->loss, penalty);
     p->n = eg_model_variables(p->model, p->graph, 1, p->parameter, MAX_PARAMETERS);
     if (eg_graph_status(p->graph) != EG_OK) return cli_error(CLI_BAD_DATA, "%s", eg_graph_error(p->graph));

@@ -74,7 +74,8 @@ static int add_loss(const profile_options *o, job *j, eg_value *output, eg_value
     int stable = logits && (sparse || kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY || kind == EG_LOSS_BINARY_CROSS_ENTROPY);
     if (sparse) shape.rank--;
     j->input[j->inputs++] = eg_input(j->graph, "y", sparse ? EG_I32 : EG_F32, shape);
-    j->root[j->roots++] = eg_loss(kind, j->input[1], stable ? logits : output, .from_logits = stable);
+    j->root[j->roots++] = eg_loss(kind, j->input[1], stable ? logits : output, .from_logits = stable,
+                                  .mask = eg_model_mask(j->model));
     return CLI_GO_ON;
 }
 

@@ -198,7 +198,7 @@ static eg_value *build_prefix(const eg_model *model, const char *text, size_t le
 }
 
 /* The loss that the last layer and the targets ask for, unless one was said. */
-static eg_value *loss_of(eg_value *y, eg_value *out, eg_value *logits, const char *said, int classes) {
+static eg_value *loss_of(eg_value *y, eg_value *out, eg_value *logits, eg_value *mask, const char *said, int classes) {
     eg_loss_kind kind = EG_LOSS_MEAN_SQUARED_ERROR;
     eg_shape shape = eg_value_shape(out);
     if (classes && shape.dim[shape.rank - 1] > 1) kind = EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY;
@@ -206,7 +206,7 @@ static eg_value *loss_of(eg_value *y, eg_value *out, eg_value *logits, const cha
     if (said && training_loss_named(said, &kind) != EG_OK) return NULL;
     int crossed = kind == EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY || kind == EG_LOSS_BINARY_CROSS_ENTROPY ||
                   kind == EG_LOSS_CATEGORICAL_CROSS_ENTROPY;
-    return eg_loss(kind, y, crossed && logits ? logits : out, .from_logits = crossed && logits != NULL);
+    return eg_loss(kind, y, crossed && logits ? logits : out, .from_logits = crossed && logits != NULL, .mask = mask);
 }
 
 /* The graph of everything that is looked at: roots are the layers' outputs, then the gradients. */
@@ -243,7 +243,7 @@ static eg_status add_gradients(probe *p, inside *in, eg_model *model, eg_value *
             snprintf(in->kernel[p->n_kernels], sizeof in->kernel[0], "%s", eg_value_name(variables[i]));
             p->kernels[p->n_kernels++] = variables[i];
         }
-    eg_value *loss = loss_of(y, out, logits, said, classes);
+    eg_value *loss = loss_of(y, out, logits, eg_model_mask(model), said, classes);
     return loss ? eg_grad(loss, p->kernels, p->n_kernels, p->roots + p->layers) : eg_error_status();
 }
 

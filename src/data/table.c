@@ -230,7 +230,7 @@ static eg_status choose_all(reading *in) {
     for (int c = 0; c < in->csv->columns; c++)
         if (c != in->target) EG_TRY(add_column(in, c));
     if (in->n_features > 0) return EG_OK;
-    return eg_fail(EG_E_DATA, "has no column beside the target: there is nothing to learn from");
+    return eg_fail(EG_E_DATA, "has no column beside the target: there is nothing to learn from (of a text to go on with: text:FILE)");
 }
 
 /* A model's feature: a column's name, or "column=value". */
