@@ -110,7 +110,7 @@ static void test_target_choice(void **state) {
                  .target = "prise");
     EXPECT_ERROR(text, EG_E_NAME, "unknown target column 'target' (there are a, b, c)", .target = "target");
     EXPECT_ERROR(text, EG_E_NAME, "target column 4 of a table of 3 columns", .target = "4");
-    EXPECT_ERROR("y\n1\n2\n", EG_E_DATA, "has no column beside the target: there is nothing to learn from");
+    EXPECT_ERROR("y\n1\n2\n", EG_E_DATA, "has no column beside the target: there is nothing to learn from (of a text to go on with: text:FILE)");
 }
 
 static void test_one_hot(void **state) {
