@@ -12,18 +12,18 @@
 
 /* ---- shapes -------------------------------------------------------------------------------------------------- */
 
-eg_shape eg_squeezed(eg_shape shape) {
+eg_shape eg_squeezed(const eg_shape *shape) {
     eg_shape out = { 0 };
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.dim[i] != 1) out.dim[out.rank++] = shape.dim[i];
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dim[i] != 1) out.dim[out.rank++] = shape->dim[i];
     return out;
 }
 
-eg_reach eg_reach_of(eg_shape from, const eg_value *v, int *split) {
-    int extra = v->shape.rank - from.rank, axes = 0, first = -1, last = -1, count = 0;
+eg_reach eg_reach_of(const eg_shape *from, const eg_value *v, int *split) {
+    int extra = v->shape.rank - from->rank, axes = 0, first = -1, last = -1, count = 0;
     for (int i = 0; i < v->shape.rank; i++) {
         if (v->shape.dim[i] == 1) continue;
-        if (i >= extra && from.dim[i - extra] == v->shape.dim[i]) {
+        if (i >= extra && from->dim[i - extra] == v->shape.dim[i]) {
             if (count++ == 0) first = axes;
             last = axes;
         }
@@ -73,11 +73,14 @@ static int is_elementwise(const eg_value *v) {
 }
 
 static void set_up_elementwise(eg_group *group, const eg_value *v) {
-    group->space = eg_squeezed(v->shape);
-    if (v->op == EG_OP_RESHAPE && !eg_shape_equal(group->space, eg_squeezed(v->in[0]->shape))) return;
+    group->space = eg_squeezed(&v->shape);
+    if (v->op == EG_OP_RESHAPE) {
+        eg_shape before = eg_squeezed(&v->in[0]->shape);
+        if (!eg_same_shape(&group->space, &before)) return;
+    }
     for (int i = 0; i < v->nin && v->op != EG_OP_RESHAPE; i++) {
         int split;
-        eg_reach reach = eg_reach_of(v->in[i]->shape, v, &split);
+        eg_reach reach = eg_reach_of(&v->in[i]->shape, v, &split);
         if (reach == EG_REACH_NONE) return;
         if (is_ramp(v->in[i])) group->ramps = 1;
         if (reach != EG_REACH_ROW && reach != EG_REACH_COLUMN) continue;
@@ -98,7 +101,7 @@ static int64_t columns_of(const eg_group *group) {
 static void set_up_reduction(eg_group *group, const eg_value *v) {
     const eg_value *x = v->in[0];
     int axes = 0, kept = 0, after_reduced = 0;
-    group->space = eg_squeezed(x->shape);
+    group->space = eg_squeezed(&x->shape);
     for (int i = 0; i < x->shape.rank; i++) {
         int reduced = v->attr.reduce.mask >> i & 1;
         if (x->shape.dim[i] == 1) continue;
@@ -116,7 +119,7 @@ static void set_up_reduction(eg_group *group, const eg_value *v) {
 static void set_up_one_hot(eg_group *group, const eg_value *v) {
     int64_t depth = v->shape.dim[v->shape.rank - 1];
     if (v->dtype != EG_F32 || depth < 2 || depth > EG_GROUP_ROW) return;
-    group->space = eg_squeezed(v->shape);
+    group->space = eg_squeezed(&v->shape);
     group->split = group->space.rank - 1;
     group->kind = EG_KIND_STRIP;
     group->ramps = 1;
@@ -124,7 +127,7 @@ static void set_up_one_hot(eg_group *group, const eg_value *v) {
 
 static void set_up_product(eg_group *group, const eg_value *v) {
     if (v->dtype != EG_F32 || v->shape.rank != 2 || v->in[0]->shape.rank != 2 || v->in[1]->shape.rank != 2) return;
-    group->space = eg_squeezed(v->shape);
+    group->space = eg_squeezed(&v->shape);
     group->split = v->shape.dim[0] != 1;
     group->kind = EG_KIND_PRODUCT;
 }
@@ -132,7 +135,7 @@ static void set_up_product(eg_group *group, const eg_value *v) {
 /* A row for each position. */
 static void set_up_conv(eg_group *group, const eg_value *v) {
     if (v->dtype != EG_F32 || v->attr.window.kernel) return;
-    group->space = eg_squeezed(v->shape);
+    group->space = eg_squeezed(&v->shape);
     group->split = group->space.rank - (v->shape.dim[v->shape.rank - 1] != 1);
     group->kind = EG_KIND_PRODUCT;
 }
@@ -231,7 +234,7 @@ static int edge_fits(const merger *m, const eg_value *u, const eg_value *v) {
     if (eg_is_product(v) || v->op == EG_OP_ONE_HOT || m->g->is_sums[v->id] || m->g->is_sums[u->id]) return 0;
     if (v->def->flags & EG_REDUCES) return !row_u;
     if (v->op == EG_OP_RESHAPE) return row_u == row_v;
-    eg_reach reach = eg_reach_of(u->shape, v, &split);
+    eg_reach reach = eg_reach_of(&u->shape, v, &split);
     if (row_v) return row_u && reach == EG_REACH_FULL;
     if (!row_u) return reach == EG_REACH_FULL;
     return m->sum.split == 0 ? eg_count(&u->shape) == 1 : reach == EG_REACH_ROW && split == m->sum.split;
@@ -280,7 +283,7 @@ eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i) {
     if (eg_count(&u->shape) == 1 && u->layout == EG_ROWS) return EG_REACH_SCALAR;
     if (v->def->flags & EG_REDUCES) return EG_REACH_FULL;
     if (v->op == EG_OP_ONE_HOT) return EG_REACH_ROW;
-    eg_reach reach = v->op == EG_OP_RESHAPE ? EG_REACH_FULL : eg_reach_of(u->shape, v, &split);
+    eg_reach reach = v->op == EG_OP_RESHAPE ? EG_REACH_FULL : eg_reach_of(&u->shape, v, &split);
     return is_row && reach == EG_REACH_FULL ? EG_REACH_ROW : reach;
 }
 

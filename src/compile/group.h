@@ -52,9 +52,9 @@ eg_status eg_grouping_new(eg_grouping *g, const eg_unit *unit);
 void eg_grouping_free(eg_grouping *g);
 
 /* The shape without axes of length 1. */
-eg_shape eg_squeezed(eg_shape shape);
+eg_shape eg_squeezed(const eg_shape *shape);
 /* How `v` (elementwise) reads an operand of shape `from`; *split is set for rows and columns. */
-eg_reach eg_reach_of(eg_shape from, const eg_value *v, int *split);
+eg_reach eg_reach_of(const eg_shape *from, const eg_value *v, int *split);
 
 /* Does v's body hold u itself instead of reading it: a constant as one number, the numbers of the columns, or a
  * negated scalar (what contract makes of w - rate * g), which is cheaper to repeat than to store? */

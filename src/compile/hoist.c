@@ -111,7 +111,7 @@ static eg_value *outside(hoisting *h, const eg_value *v) {
 }
 
 static eg_value *repeated(const hoisting *h, eg_value *x) {
-    eg_attr attr = { .shape = { eg_stacked_shape(x->shape, h->scan->attr.body.steps) } };
+    eg_attr attr = { .shape = { eg_stacked_shape(&x->shape, h->scan->attr.body.steps) } };
     return eg_node1(EG_OP_EXPAND, x, &attr);
 }
 

@@ -33,7 +33,7 @@ static eg_value *seen_as(eg_value *x, eg_shape shape) {
 }
 
 static eg_value *repeated(const pruning *p, eg_value *x) {
-    eg_attr attr = { .shape = { eg_stacked_shape(x->shape, p->scan->attr.body.steps) } };
+    eg_attr attr = { .shape = { eg_stacked_shape(&x->shape, p->scan->attr.body.steps) } };
     return eg_node1(EG_OP_EXPAND, x, &attr);
 }
 
@@ -42,7 +42,7 @@ static eg_value *repeated(const pruning *p, eg_value *x) {
 static eg_status no_steps(pruning *p) {
     for (int k = 0; k < p->body->nout; k++) {
         const eg_value *out = p->body->out[k];
-        eg_attr empty = { .number = { .shape = eg_stacked_shape(out->shape, 0), .dtype = (int32_t)out->dtype } };
+        eg_attr empty = { .number = { .shape = eg_stacked_shape(&out->shape, 0), .dtype = (int32_t)out->dtype } };
         p->result[k] = k < p->carries ? p->in[k] : eg_node(p->to, EG_OP_CONST, NULL, 0, &empty);
     }
     return p->to->status;
@@ -66,7 +66,7 @@ static eg_status one_step(pruning *p) {
         if (p->needed[id]) map[id] = inlined(p, p->body->graph->values[id], map);
     for (int k = 0; k < p->body->nout; k++) {
         eg_value *out = map[p->body->out[k]->id];
-        p->result[k] = k < p->carries ? out : seen_as(out, eg_stacked_shape(out->shape, 1));
+        p->result[k] = k < p->carries ? out : seen_as(out, eg_stacked_shape(&out->shape, 1));
     }
     eg_free(map);
     return p->to->status;

@@ -175,7 +175,7 @@ static eg_value *sum_of_sums(sinking *s, const eg_value *v) {
 /* The index may be the same in every step. */
 static eg_value *sum_of_scatters(sinking *s, const eg_value *v) {
     eg_value *index = after(s, v->in[1]);
-    eg_attr repeat = { .shape = { eg_stacked_shape(v->in[1]->shape, s->steps) } };
+    eg_attr repeat = { .shape = { eg_stacked_shape(&v->in[1]->shape, s->steps) } };
     if (!s->depends[v->in[1]->id]) index = eg_node1(EG_OP_EXPAND, index, &repeat);
     return eg_node2(EG_OP_SCATTER_ADD, after(s, v->in[0]), index, &v->attr);
 }

@@ -107,7 +107,7 @@ eg_tensor *eg_augment_samples(const eg_tensor *x, eg_augment augment, uint64_t s
         return NULL;
     }
     if (eg_augment_check(&augment, sample) != EG_OK) return NULL;
-    eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *out = eg_tensor_new(eg_tensor_dtype(x), all);
+    eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *out = eg_tensor_shaped(eg_tensor_dtype(x), &all);
     size_t row = (size_t)eg_count(&sample) * eg_dtype_size(eg_tensor_dtype(x));
     for (int64_t r = 0; dense && out && r < all.dim[0]; r++)
         eg_augment_row(&augment, seed, epoch, r, sample, dense, (char *)eg_tensor_data(out) + (size_t)r * row);

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "data/set.h"
+#include "tensor/shape.h"
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -280,7 +281,7 @@ static eg_tensor *gather_rows(const eg_tensor *from, const int64_t *rows, int64_
     size_t all = (size_t)shape.dim[0];
     size_t bytes = all == 0 ? 0 : (size_t)eg_tensor_size(from) / all * eg_dtype_size(eg_tensor_dtype(from));
     shape.dim[0] = n;
-    eg_tensor *out = eg_tensor_new(eg_tensor_dtype(from), shape);
+    eg_tensor *out = eg_tensor_shaped(eg_tensor_dtype(from), &shape);
     if (!out) return NULL;
     const unsigned char *source = eg_tensor_data(from);
     unsigned char *target = eg_tensor_data(out);

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "tensor/shape.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -263,9 +264,10 @@ static void draw_rows(const generator *g, const settings *s, eg_data *data) {
 static eg_status generate(const generator *g, const settings *s, eg_data *data) {
     eg_data_info *info = data->info;
     int64_t rows = g->per_class ? s->n * s->classes : s->n;
-    data->x = g->draw ? eg_tensor_new(EG_F32, EG_SHAPE(rows, s->dims))
-                      : eg_tensor_new(EG_U8, EG_SHAPE(rows, EG_DIGIT_SIDE, EG_DIGIT_SIDE));
-    data->y = s->classes > 0 ? eg_tensor_new(EG_I32, EG_SHAPE(rows)) : eg_tensor_new(EG_F32, EG_SHAPE(rows, 1));
+    data->x = g->draw ? eg_tensor_shaped(EG_F32, &EG_SHAPE(rows, s->dims))
+                      : eg_tensor_shaped(EG_U8, &EG_SHAPE(rows, EG_DIGIT_SIDE, EG_DIGIT_SIDE));
+    data->y = s->classes > 0 ? eg_tensor_shaped(EG_I32, &EG_SHAPE(rows))
+                             : eg_tensor_shaped(EG_F32, &EG_SHAPE(rows, 1));
     if (!data->x || !data->y) return eg_error_status();
     info->task = s->classes > 0 ? EG_TASK_CLASSIFICATION : EG_TASK_REGRESSION;
     if (s->classes > 0) EG_TRY(eg_data_number_classes(info, s->classes));

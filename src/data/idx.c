@@ -120,7 +120,7 @@ static eg_status parse_plain(const unsigned char *bytes, size_t size, eg_tensor 
     EG_TRY(read_magic(bytes, size, &in));
     EG_TRY(read_sizes(bytes, size, &in));
     if (size != in.header + in.body) return size_mismatch(&in, size);
-    eg_tensor *tensor = eg_tensor_new(in.element->dtype, in.shape);
+    eg_tensor *tensor = eg_tensor_shaped(in.element->dtype, &in.shape);
     if (!tensor) return eg_error_status();
     unsigned char *data = eg_tensor_data(tensor);
     if (in.body > 0) memcpy(data, bytes + in.header, in.body);
@@ -212,7 +212,7 @@ static eg_status unpack_array(unpacker *in, size_t packed, eg_tensor **out) {
     EG_TRY(unpack(in, header + HEADER_BYTES, layout.header - HEADER_BYTES, &more));
     EG_TRY(read_sizes(header, got + more, &layout));
     if (layout.body / DEFLATE_BEST_RATIO > packed) return size_mismatch(&layout, packed);
-    eg_tensor *tensor = eg_tensor_new(layout.element->dtype, layout.shape);
+    eg_tensor *tensor = eg_tensor_shaped(layout.element->dtype, &layout.shape);
     if (!tensor) return eg_error_status();
     eg_status status = unpack_body(in, &layout, tensor);
     if (status == EG_OK)

@@ -42,7 +42,7 @@ static eg_status check_side(int64_t height, int64_t width) {
 
 static eg_tensor *new_images(eg_dtype dtype, images i) {
     eg_shape shape = { .rank = i.rank, .dim = { i.n, i.height, i.width, i.channels } };
-    return eg_tensor_new(dtype, shape);
+    return eg_tensor_shaped(dtype, &shape);
 }
 
 static void put(eg_tensor *tensor, int64_t i, double value) {

@@ -49,7 +49,7 @@ eg_status eg_picture_new(int64_t height, int64_t width, int channels, size_t lea
     if (least > size)
         return eg_fail(EG_E_DATA, "is damaged: %zu bytes cannot hold %lld x %lld pixels", size, (long long)height,
                        (long long)width);
-    *out = eg_tensor_new(EG_U8, EG_SHAPE(1, height, width, channels));
+    *out = eg_tensor_shaped(EG_U8, &EG_SHAPE(1, height, width, channels));
     return *out ? EG_OK : EG_E_MEMORY;
 }
 
@@ -69,7 +69,7 @@ static eg_status change_channels(eg_tensor **picture) {
     eg_shape shape = eg_tensor_shape(*picture);
     int64_t pixels = shape.dim[1] * shape.dim[2], grey = shape.dim[3] == 1;
     shape.dim[3] = grey ? 3 : 1;
-    eg_tensor *changed = eg_tensor_new(EG_U8, shape);
+    eg_tensor *changed = eg_tensor_shaped(EG_U8, &shape);
     if (!changed) return EG_E_MEMORY;
     const unsigned char *from = eg_tensor_data(*picture);
     unsigned char *to = eg_tensor_data(changed);
@@ -283,7 +283,7 @@ static eg_status put(gallery *g, int64_t row, const eg_tensor *picture) {
                            (long long)g->files.n - 1, EG_PICTURES_MAX_BYTES);
         eg_shape shape = is;
         shape.dim[0] = g->files.n;
-        if (!(g->data->x = eg_tensor_new(EG_U8, shape))) return EG_E_MEMORY;
+        if (!(g->data->x = eg_tensor_shaped(EG_U8, &shape))) return EG_E_MEMORY;
     }
     eg_shape first = eg_tensor_shape(g->data->x);
     first.dim[0] = 1;
@@ -315,7 +315,7 @@ static eg_status read_all(gallery *g) {
 
 static eg_status take_labels(gallery *g) {
     if (g->data->info->task == EG_TASK_NONE) return EG_OK;
-    g->data->y = eg_tensor_new(EG_I32, EG_SHAPE(g->files.n));
+    g->data->y = eg_tensor_shaped(EG_I32, &EG_SHAPE(g->files.n));
     if (!g->data->y) return EG_E_MEMORY;
     memcpy(eg_tensor_data(g->data->y), g->labels, (size_t)g->files.n * sizeof *g->labels);
     return EG_OK;

@@ -110,9 +110,9 @@ static eg_status keep_directions(eg_preprocess *p, const double *mean, const dou
                                  const double *scale, eg_scaling_opt opt) {
     int64_t d = p->width, k = count_components(values, d, opt);
     double epsilon = opt.epsilon == EG_ZERO ? 0 : opt.epsilon > 0 ? opt.epsilon : 1e-5;
-    p->part[SHIFT] = eg_tensor_new(EG_F32, p->sample);
-    p->part[MATRIX] = eg_tensor_new(EG_F32, EG_SHAPE(d, p->kind == EG_SCALING_ZCA ? d : k));
-    p->part[VARIANCE] = eg_tensor_new(EG_F32, EG_SHAPE(k));
+    p->part[SHIFT] = eg_tensor_shaped(EG_F32, &p->sample);
+    p->part[MATRIX] = eg_tensor_shaped(EG_F32, &EG_SHAPE(d, p->kind == EG_SCALING_ZCA ? d : k));
+    p->part[VARIANCE] = eg_tensor_shaped(EG_F32, &EG_SHAPE(k));
     if (!p->part[SHIFT] || !p->part[MATRIX] || !p->part[VARIANCE]) return EG_E_MEMORY;
     if (p->kind != EG_SCALING_PCA && epsilon == 0 && values[k - 1] <= 1e-12 * values[0])
         return eg_fail(EG_E_DATA, "%s without epsilon: direction %lld of the data has no variance",
@@ -153,7 +153,7 @@ static eg_status fit_quantiles(eg_preprocess *p, const eg_data *data, eg_scaling
         return eg_fail(EG_E_LIMIT, "%lld quantiles: at most %d", (long long)points, MAX_QUANTILES);
     if (points > n) points = n;
     if (points < 2) points = 2;
-    p->part[QUANTILES] = eg_tensor_new(EG_F32, EG_SHAPE(points, d));
+    p->part[QUANTILES] = eg_tensor_shaped(EG_F32, &EG_SHAPE(points, d));
     double *sorted = eg_alloc((size_t)n * sizeof *sorted);
     if (!p->part[QUANTILES] || !sorted) {
         eg_free(sorted);
@@ -208,8 +208,8 @@ static double share_below(const float *table, int64_t points, int64_t d, double 
 
 static eg_status fit_numbers(eg_preprocess *p, const eg_data *data, eg_scaling_opt opt) {
     (void)opt;
-    p->part[SHIFT] = eg_tensor_new(EG_F32, p->sample);
-    p->part[SCALE] = eg_tensor_new(EG_F32, p->sample);
+    p->part[SHIFT] = eg_tensor_shaped(EG_F32, &p->sample);
+    p->part[SCALE] = eg_tensor_shaped(EG_F32, &p->sample);
     if (!p->part[SHIFT] || !p->part[SCALE]) return EG_E_MEMORY;
     return eg_scaling_fit(p->kind, data, eg_tensor_data(p->part[SHIFT]), eg_tensor_data(p->part[SCALE]), NULL);
 }
@@ -296,7 +296,7 @@ eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x) 
     if (check_samples(fitted, x) != EG_OK) return NULL;
     int64_t n = eg_tensor_shape(x).dim[0], d = fitted->width;
     int64_t k = fitted->part[MATRIX] ? eg_tensor_shape(fitted->part[MATRIX]).dim[1] : d;
-    eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *y = eg_tensor_new(EG_F32, EG_SHAPE(n, k));
+    eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *y = eg_tensor_shaped(EG_F32, &EG_SHAPE(n, k));
     for (int64_t r = 0; dense && y && r < n; r++)
         (fitted->part[MATRIX]      ? apply_matrix
          : fitted->part[QUANTILES] ? apply_quantiles

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "tensor/shape.h"
 
 /* A target is taken for classes without being told if its whole numbers are few, and few against the number of rows.
  */
@@ -320,7 +321,7 @@ static eg_status read_row(const reading *in, int64_t row, float *out) {
 
 static eg_status read_features(reading *in) {
     eg_data_info *info = in->data->info;
-    in->data->x = eg_tensor_new(EG_F32, EG_SHAPE(in->csv->rows, in->n_features));
+    in->data->x = eg_tensor_shaped(EG_F32, &EG_SHAPE(in->csv->rows, in->n_features));
     info->column_names = EG_ARENA_ARRAY(&info->arena, const char *, in->n_features);
     if (!in->data->x || !info->column_names) return EG_E_MEMORY;
     for (int i = 0; i < in->n_features; i++) info->column_names[i] = in->features[i].name;
@@ -419,7 +420,7 @@ static eg_status fail_unknown_class(const reading *in, int64_t row) {
 }
 
 static eg_status read_labels(const reading *in, const values *set) {
-    in->data->y = eg_tensor_new(EG_I32, EG_SHAPE(in->csv->rows));
+    in->data->y = eg_tensor_shaped(EG_I32, &EG_SHAPE(in->csv->rows));
     if (!in->data->y) return EG_E_MEMORY;
     int32_t *y = eg_tensor_data(in->data->y);
     for (int64_t r = 0; r < in->csv->rows; r++) {
@@ -454,7 +455,7 @@ static eg_status read_classes(reading *in) {
 static eg_status read_numbers(const reading *in) {
     const column *target = &in->columns[in->target];
     if (target->texts > 0) return fail_not_number(in, target->first_text, in->target);
-    in->data->y = eg_tensor_new(EG_F32, EG_SHAPE(in->csv->rows, 1));
+    in->data->y = eg_tensor_shaped(EG_F32, &EG_SHAPE(in->csv->rows, 1));
     if (!in->data->y) return EG_E_MEMORY;
     float *y = eg_tensor_data(in->data->y);
     for (int64_t r = 0; r < in->csv->rows; r++) {

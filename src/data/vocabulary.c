@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "data/text.h"
+#include "tensor/shape.h"
 
 enum { MAX_TOKENS = 1 << 20 };
 
@@ -243,7 +244,7 @@ static eg_status encode(const eg_vocabulary *v, const char *text, size_t size, i
 eg_tensor *eg_vocabulary_encode(const eg_vocabulary *vocabulary, const char *text, size_t size) {
     int64_t n;
     if (encode(vocabulary, text, size, NULL, &n) != EG_OK) return NULL;
-    eg_tensor *numbers = eg_tensor_new(EG_I32, EG_SHAPE(n));
+    eg_tensor *numbers = eg_tensor_shaped(EG_I32, &EG_SHAPE(n));
     if (numbers && encode(vocabulary, text, size, eg_tensor_data(numbers), &n) == EG_OK) return numbers;
     eg_tensor_free(numbers);
     return NULL;

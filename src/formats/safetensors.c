@@ -245,7 +245,7 @@ eg_status eg_safetensors_tensor(const eg_safetensors *file, const eg_safetensors
     if (!entry->dtype)
         return eg_fail(EG_E_UNSUPPORTED, "\"%.100s\" is %s: only F32, F64, I32 and U8 can be read", entry->name,
                        entry->type);
-    eg_tensor *tensor = eg_tensor_new(entry->dtype, entry->shape);
+    eg_tensor *tensor = eg_tensor_shaped(entry->dtype, &entry->shape);
     if (!tensor) return eg_context("\"%.100s\"", entry->name);
     if (entry->end > entry->begin)
         memcpy(eg_tensor_data(tensor), file->data + entry->begin, entry->end - entry->begin);

@@ -204,8 +204,8 @@ eg_value *eg_part(eg_value *whole, int index) {
     return index && !eg_value_is_poisoned(whole) ? eg_node1(EG_OP_PART, whole, &attr) : whole;
 }
 
-eg_shape eg_stacked_shape(eg_shape inner, int64_t steps) {
-    eg_shape shape = { .rank = inner.rank + 1, .dim = { steps } };
-    for (int i = 0; i < inner.rank && i + 1 < EG_MAX_RANK; i++) shape.dim[i + 1] = inner.dim[i];
+eg_shape eg_stacked_shape(const eg_shape *inner, int64_t steps) {
+    eg_shape shape = { .rank = inner->rank + 1, .dim = { steps } };
+    for (int i = 0; i < inner->rank && i + 1 < EG_MAX_RANK; i++) shape.dim[i + 1] = inner->dim[i];
     return shape;
 }

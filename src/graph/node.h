@@ -165,7 +165,10 @@ void eg_bodies_return(eg_graph *outer);
 /* Result `index` of a node with a body: the node itself, or a PART. */
 eg_value *eg_part(eg_value *whole, int index);
 /* The shape that a scan's input or output has for a body's param or output of shape `inner`; `stacked`: one axis more. */
-eg_shape eg_stacked_shape(eg_shape inner, int64_t steps);
+eg_shape eg_stacked_shape(const eg_shape *inner, int64_t steps);
+
+/* eg_reshape_to for the inside: see tensor/shape.h. */
+eg_value *eg_reshaped(eg_value *x, const eg_shape *shape);
 
 /* Filled constant of a value's dtype and shape. */
 eg_value *eg_fill_like(eg_value *like, double number);

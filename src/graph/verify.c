@@ -73,7 +73,7 @@ static const char *part_rule(const eg_value *value) {
 static eg_shape operand_shape(const eg_value *value, int i) {
     int first = value->attr.body.carries, is_stacked = i >= first && i < first + value->attr.body.stacked;
     eg_shape inner = value->attr.body.body->param[i]->shape;
-    return is_stacked ? eg_stacked_shape(inner, value->attr.body.steps) : inner;
+    return is_stacked ? eg_stacked_shape(&inner, value->attr.body.steps) : inner;
 }
 
 /* What moves from step to step lies in rows; the operand may still have to be brought there. */

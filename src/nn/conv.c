@@ -70,12 +70,12 @@ static int is_transpose(const eg_layer *layer) {
 static eg_status window_options(const conv *c, int64_t taps[2], eg_window_opt *opt) {
     int spatial = spatial_of(&c->base);
     *opt = (eg_window_opt){ .size_ = sizeof *opt, .padding = c->padding, .groups = c->groups };
-    EG_TRY(eg_image_list("size", c->size, spatial, 1, taps));
-    EG_TRY(eg_image_list("stride", c->stride, spatial, 1, opt->stride));
-    EG_TRY(eg_image_list("dilation", c->dilation, spatial, 1, opt->dilation));
-    EG_TRY(eg_image_list("pad", c->pad, spatial, 0, opt->low));
+    EG_TRY(eg_image_list("size", &c->size, spatial, 1, taps));
+    EG_TRY(eg_image_list("stride", &c->stride, spatial, 1, opt->stride));
+    EG_TRY(eg_image_list("dilation", &c->dilation, spatial, 1, opt->dilation));
+    EG_TRY(eg_image_list("pad", &c->pad, spatial, 0, opt->low));
     memcpy(opt->high, opt->low, sizeof opt->high);
-    return eg_image_list("extra", c->extra, spatial, 0, opt->extra);
+    return eg_image_list("extra", &c->extra, spatial, 0, opt->extra);
 }
 
 /* Keras makes the result of a transposed convolution at least n stride long; with a padding in numbers (0, say) it

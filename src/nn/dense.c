@@ -69,7 +69,7 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
 static eg_value *as_rows(eg_value *x) {
     if (x->shape.rank <= 2) return x;
     int64_t inputs = x->shape.dim[x->shape.rank - 1];
-    return eg_reshape_to(x, EG_SHAPE(eg_count(&x->shape) / inputs, inputs));
+    return eg_reshaped(x, &EG_SHAPE(eg_count(&x->shape) / inputs, inputs));
 }
 
 static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
@@ -80,7 +80,7 @@ static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int
     if (!d->no_bias) y = eg_add(y, eg_layer_variable(layer, b, 1));
     if (out.rank > 2) {
         out.dim[out.rank - 1] = d->units;
-        y = eg_reshape_to(y, out);
+        y = eg_reshaped(y, &out);
     }
     return eg_layer_activate(b, y, d->act, 0);
 }

@@ -24,14 +24,15 @@ eg_value *eg_as_image(eg_value *x, int spatial) {
     eg_shape shape = x->shape;
     if (!spatial || shape.rank == spatial + 2) return x;
     shape.dim[shape.rank++] = 1;
-    return eg_reshape_to(x, shape);
+    return eg_reshaped(x, &shape);
 }
 
-eg_status eg_image_list(const char *what, eg_shape list, int spatial, int64_t least, int64_t out[2]) {
+eg_status eg_image_list(const char *what, const eg_shape *list, int spatial, int64_t least, int64_t out[2]) {
     for (int a = 0; a < 2; a++) out[a] = 0;
-    if (list.rank > spatial) return eg_fail(EG_E_ARGUMENT, "%s has %d numbers for %d axes", what, list.rank, spatial);
-    for (int a = 0; a < spatial && list.rank > 0; a++) {
-        out[a] = list.dim[list.rank == 1 ? 0 : a];
+    if (list->rank > spatial)
+        return eg_fail(EG_E_ARGUMENT, "%s has %d numbers for %d axes", what, list->rank, spatial);
+    for (int a = 0; a < spatial && list->rank > 0; a++) {
+        out[a] = list->dim[list->rank == 1 ? 0 : a];
         if (out[a] < least)
             return eg_fail(EG_E_ARGUMENT, "%s must be at least %lld, not %lld", what, (long long)least,
                            (long long)out[a]);

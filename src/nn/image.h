@@ -15,7 +15,7 @@ eg_status eg_image_shape(const eg_shape *in, int spatial, eg_shape *out);
 eg_value *eg_as_image(eg_value *x, int spatial);
 
 /* "5" and "5x5" are lists: numbers for the spatial axes; one number is for both. An empty list leaves zeros. */
-eg_status eg_image_list(const char *what, eg_shape list, int spatial, int64_t least, int64_t out[2]);
+eg_status eg_image_list(const char *what, const eg_shape *list, int spatial, int64_t least, int64_t out[2]);
 /* The other way, from what the C interface is given: {5} is one number, {0} is none. */
 eg_shape eg_image_option(const int64_t *list);
 

@@ -174,7 +174,7 @@ static eg_value *class_numbers(eg_value *y, const eg_value *p) {
     eg_shape rows = without_last(p->shape);
     if (y->shape.rank == p->shape.rank && has_last(y->shape, 1) && !has_last(p->shape, 1)) {
         eg_shape squeezed = without_last(y->shape);
-        return eg_same_shape(&squeezed, &rows) ? eg_reshape_to(y, squeezed) : NULL;
+        return eg_same_shape(&squeezed, &rows) ? eg_reshaped(y, &squeezed) : NULL;
     }
     return eg_same_shape(&y->shape, &rows) ? y : NULL;
 }
@@ -191,7 +191,7 @@ static eg_value *fit_targets(eg_value *y, eg_value *p, int flags, const char *na
     int a_column = y->shape.rank + 1 == p->shape.rank && has_last(p->shape, 1);
     int a_row = p->shape.rank + 1 == y->shape.rank && has_last(y->shape, 1);
     if ((!a_column && !a_row) || eg_count(&y->shape) != eg_count(&p->shape)) return wrong_targets(y, p, name);
-    y = eg_reshape_to(y, p->shape);
+    y = eg_reshaped(y, &p->shape);
     return y->dtype == p->dtype ? y : eg_cast(y, p->dtype);
 }
 

@@ -133,7 +133,7 @@ static eg_value *with_running(const norm *n, const eg_building *b, eg_value *x, 
 }
 
 static void update_running(const norm *n, eg_building *b, eg_value *variable, eg_value *batch) {
-    eg_value *old = eg_layer_current(b, variable), *now = eg_stop_gradient(eg_reshape_to(batch, variable->shape));
+    eg_value *old = eg_layer_current(b, variable), *now = eg_stop_gradient(eg_reshaped(batch, &variable->shape));
     eg_layer_change(b, variable, eg_add(old, eg_mul(eg_sub(now, old), number(old, new_share(n)))));
 }
 
@@ -178,10 +178,10 @@ static eg_value *group_build(eg_layer *layer, eg_building *b, eg_value *const *i
     int64_t channels = x->shape.dim[x->shape.rank - 1], groups = groups_of(n), batch = x->shape.dim[0];
     int64_t positions = 1;
     for (int i = 1; i < x->shape.rank - 1; i++) positions *= x->shape.dim[i];
-    eg_value *grouped = eg_reshape_to(x, EG_SHAPE(batch, positions, groups, channels / groups));
+    eg_value *grouped = eg_reshaped(x, &EG_SHAPE(batch, positions, groups, channels / groups));
     eg_value *centred = eg_sub(grouped, group_mean(grouped));
     eg_value *y = eg_mul(centred, inverse_deviation(n, group_mean(eg_square(centred))));
-    return scaled_and_shifted(n, b, eg_reshape_to(y, x->shape));
+    return scaled_and_shifted(n, b, eg_reshaped(y, &x->shape));
 }
 
 #define NORM_KIND(text, list, formula, steps)                                                                        \

@@ -50,9 +50,9 @@ static const eg_option avg_options[] = { POOL_OPTIONS,
 static eg_status window_options(const pool *p, int spatial, eg_window_opt *opt) {
     *opt = (eg_window_opt){ .size_ = sizeof *opt, .padding = p->padding, .count_padding = p->count_padding };
     if (p->padding == EG_SAME && p->pad.rank) return eg_fail(EG_E_ARGUMENT, "its padding is 'same' and a number");
-    EG_TRY(eg_image_list("size", p->size, spatial, 1, opt->size));
-    EG_TRY(eg_image_list("stride", p->stride, spatial, 1, opt->stride));
-    EG_TRY(eg_image_list("pad", p->pad, spatial, 0, opt->low));
+    EG_TRY(eg_image_list("size", &p->size, spatial, 1, opt->size));
+    EG_TRY(eg_image_list("stride", &p->stride, spatial, 1, opt->stride));
+    EG_TRY(eg_image_list("pad", &p->pad, spatial, 0, opt->low));
     memcpy(opt->high, opt->low, sizeof opt->high);
     return EG_OK;
 }
@@ -130,7 +130,7 @@ static eg_value *resize_build(eg_layer *layer, eg_building *b, eg_value *const *
     eg_shape given = ((const resize *)layer)->size;
     if (eg_value_is_poisoned(in[0])) return in[0];
     if (given.rank == 0) given = EG_SHAPE(is_padding ? 1 : 2);
-    if (eg_image_list("size", given, spatial_axes(in[0]), !is_padding, size) != EG_OK) return poisoned(layer, b);
+    if (eg_image_list("size", &given, spatial_axes(in[0]), !is_padding, size) != EG_OK) return poisoned(layer, b);
     return is_padding ? eg_zero_pad(in[0], size, size) : eg_upsample(in[0], size);
 }
 

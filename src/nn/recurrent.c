@@ -211,8 +211,8 @@ static weights weights_of(const recurrent *r, const eg_building *b, int d, int m
     if (!has_pair(r)) return w;
     eg_value *pair = w.bias;
     eg_shape one = EG_SHAPE(3 * r->units);
-    w.bias = eg_reshape_to(eg_slice(pair, 0, 0, 1), one);
-    w.recurrent_bias = eg_reshape_to(eg_slice(pair, 0, 1, 2), one);
+    w.bias = eg_reshaped(eg_slice(pair, 0, 0, 1), &one);
+    w.recurrent_bias = eg_reshaped(eg_slice(pair, 0, 1, 2), &one);
     return w;
 }
 

@@ -24,7 +24,7 @@ int eg_mask_fits(const eg_value *mask, const eg_value *y) {
 eg_value *eg_mask_over(eg_value *mask, const eg_value *x) {
     eg_shape shape = mask->shape;
     while (shape.rank < x->shape.rank) shape.dim[shape.rank++] = 1;
-    return eg_reshape_to(mask->dtype == x->dtype ? mask : eg_cast(mask, x->dtype), shape);
+    return eg_reshaped(mask->dtype == x->dtype ? mask : eg_cast(mask, x->dtype), &shape);
 }
 
 eg_value *eg_mask_where_not(eg_value *x, double value) {
@@ -301,7 +301,7 @@ static eg_value *projected(const attention *a, const eg_building *b, int which, 
 static eg_value *by_heads(const attention *a, eg_value *x) {
     if (eg_value_is_poisoned(x)) return x;
     int64_t batch = x->shape.dim[0], steps = x->shape.dim[1], size = x->shape.dim[2] / heads_of(a);
-    return eg_permute(eg_reshape_to(x, EG_SHAPE(batch, steps, heads_of(a), size)), EG_AXES(0, 2, 1, 3));
+    return eg_permute(eg_reshaped(x, &EG_SHAPE(batch, steps, heads_of(a), size)), EG_AXES(0, 2, 1, 3));
 }
 
 /* Scores of what must not be seen are as low as they can be without becoming infinite. */
@@ -314,7 +314,7 @@ static eg_value *hidden(const attention *a, eg_value *scores, eg_value *mask) {
         scores = eg_where(eg_less_equal(to, from), scores, low);
     }
     if (!mask) return scores;
-    eg_value *seen = eg_reshape_to(mask, EG_SHAPE(scores->shape.dim[0], 1, 1, keys));
+    eg_value *seen = eg_reshaped(mask, &EG_SHAPE(scores->shape.dim[0], 1, 1, keys));
     return eg_where(eg_not_equal(seen, eg_const(scores->graph, 0)), scores, low);
 }
 
@@ -332,7 +332,7 @@ static eg_value *attention_build(eg_layer *layer, eg_building *b, eg_value *cons
     eg_value *mixed = eg_permute(eg_matmul(share, v), EG_AXES(0, 2, 1, 3));
     if (eg_value_is_poisoned(mixed)) return mixed;
     int64_t batch = mixed->shape.dim[0], steps = mixed->shape.dim[1];
-    eg_value *joined = eg_reshape_to(mixed, EG_SHAPE(batch, steps, mixed->shape.dim[2] * mixed->shape.dim[3]));
+    eg_value *joined = eg_reshaped(mixed, &EG_SHAPE(batch, steps, mixed->shape.dim[2] * mixed->shape.dim[3]));
     return projected(a, b, OUTPUT, joined);
 }
 

@@ -120,7 +120,7 @@ static eg_value *flatten_build(eg_layer *layer, eg_building *b, eg_value *const 
     eg_shape shape = in[0]->shape;
     int64_t size = 1;
     for (int i = 1; i < shape.rank; i++) size *= shape.dim[i];
-    return shape.rank == 2 ? in[0] : eg_reshape_to(in[0], EG_SHAPE(shape.dim[0], size));
+    return shape.rank == 2 ? in[0] : eg_reshaped(in[0], &EG_SHAPE(shape.dim[0], size));
 }
 
 const eg_layer_kind eg_kind_flatten = {

@@ -37,7 +37,7 @@ eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
     unsigned mask;
     if (eg_value_is_poisoned(x)) return x;
     if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "argmax");
-    eg_shape rows = eg_reduced_shape(x->shape, mask, 0);
+    eg_shape rows = eg_reduced_shape(&x->shape, mask, 0);
     eg_axes order = { 0 };
     int64_t columns = 1;
     for (int reduced = 0; reduced < 2; reduced++)
@@ -45,8 +45,8 @@ eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
             if ((mask >> d & 1) == (unsigned)reduced) order.axis[order.n++] = d;
     for (int i = rows.rank; i < order.n; i++) columns *= x->shape.dim[order.axis[i]];
     rows.dim[rows.rank++] = columns;
-    eg_value *place = eg_argmax(eg_reshape_to(eg_permute(x, order), rows), -1);
-    return opt.keep ? eg_reshape_to(place, eg_reduced_shape(x->shape, mask, 1)) : place;
+    eg_value *place = eg_argmax(eg_reshaped(eg_permute(x, order), &rows), -1);
+    return opt.keep ? eg_reshape_to(place, eg_reduced_shape(&x->shape, mask, 1)) : place;
 }
 
 eg_value *eg_log_softmax(eg_value *x, int axis) {
@@ -104,7 +104,7 @@ eg_value *eg_at_(eg_value *x, int n, const int64_t *index) {
         stop[d] = i + 1;
         step[d] = 1;
     }
-    return eg_reshape_to(eg_slice_all(x, start, stop, step), EG_SCALAR);
+    return eg_reshaped(eg_slice_all(x, start, stop, step), &EG_SCALAR);
 }
 
 /* ---- random ---------------------------------------------------------------------------------- */

@@ -114,7 +114,7 @@ static eg_value *turned_kernel(eg_value *w, int64_t groups) {
     joined.dim[rank - 2] = outer, joined.dim[rank - 1] = groups * inner;
     order.axis[rank - 2] = rank, order.axis[rank - 1] = rank - 1, order.axis[rank] = rank - 2;
     w = eg_flip(w, taps);
-    if (groups > 1) return eg_reshape_to(eg_permute(eg_reshape_to(w, split), order), joined);
+    if (groups > 1) return eg_reshaped(eg_permute(eg_reshaped(w, &split), order), &joined);
     return eg_transpose(w);
 }
 

@@ -35,7 +35,7 @@ eg_value *eg_firm(eg_value *value, eg_dtype dtype);
 eg_value *eg_poison_last(eg_graph *graph, const char *op);
 
 /* The shape with the axes of `mask` removed, or kept with size 1. */
-eg_shape eg_reduced_shape(eg_shape shape, unsigned mask, int keep);
+eg_shape eg_reduced_shape(const eg_shape *shape, unsigned mask, int keep);
 /* logsumexp's value put back beside its rows, with 0 in place of -inf: x - guard is then never (-inf) - (-inf). */
 eg_value *eg_guard_rows(eg_value *logsumexp);
 

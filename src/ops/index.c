@@ -21,15 +21,15 @@ static blocks around(eg_shape shape, int first, int n) {
 }
 
 /* `shape` with `n` axes from `first` on replaced by those of `by`. */
-static eg_status replace_axes(eg_shape shape, int first, int n, eg_shape by, eg_shape *out) {
-    int rank = shape.rank - n + by.rank;
+static eg_status replace_axes(const eg_shape *shape, int first, int n, const eg_shape *by, eg_shape *out) {
+    int rank = shape->rank - n + by->rank;
     if (rank > EG_MAX_RANK)
-        return eg_fail(EG_E_SHAPE, "%s by %s: rank %d is more than %d", eg_shape_words(&shape), eg_shape_words(&by),
+        return eg_fail(EG_E_SHAPE, "%s by %s: rank %d is more than %d", eg_shape_words(shape), eg_shape_words(by),
                        rank, EG_MAX_RANK);
     *out = (eg_shape){ .rank = rank };
-    for (int d = 0; d < first; d++) out->dim[d] = shape.dim[d];
-    for (int d = 0; d < by.rank; d++) out->dim[first + d] = by.dim[d];
-    for (int d = first + by.rank; d < rank; d++) out->dim[d] = shape.dim[d - by.rank + n];
+    for (int d = 0; d < first; d++) out->dim[d] = shape->dim[d];
+    for (int d = 0; d < by->rank; d++) out->dim[first + d] = by->dim[d];
+    for (int d = first + by->rank; d < rank; d++) out->dim[d] = shape->dim[d - by->rank + n];
     return EG_OK;
 }
 
@@ -42,7 +42,7 @@ static eg_status infer_gather(const eg_value *value, eg_inferred *out) {
     if (axis < 0 || axis >= x->shape.rank)
         return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&x->shape));
     out->dtype = x->dtype;
-    return replace_axes(x->shape, axis, 1, index->shape, &out->shape);
+    return replace_axes(&x->shape, axis, 1, &index->shape, &out->shape);
 }
 
 static eg_status infer_scatter(const eg_value *value, eg_inferred *out) {
@@ -55,14 +55,14 @@ static eg_status infer_scatter(const eg_value *value, eg_inferred *out) {
         return eg_fail(EG_E_SHAPE, "%s does not have the index's axes %s at axis %d", eg_shape_words(&x->shape),
                        eg_shape_words(&index->shape), axis);
     out->dtype = x->dtype;
-    return replace_axes(x->shape, axis, index->shape.rank, EG_SHAPE(value->attr.scatter.size), &out->shape);
+    return replace_axes(&x->shape, axis, index->shape.rank, &EG_SHAPE(value->attr.scatter.size), &out->shape);
 }
 
 static eg_status infer_one_hot(const eg_value *value, eg_inferred *out) {
     eg_shape shape = value->in[0]->shape;
     EG_TRY(eg_need_dtype(value->in[0], EG_I32, "the index"));
     out->dtype = (eg_dtype)value->attr.one_hot.dtype;
-    return replace_axes(shape, shape.rank, 0, EG_SHAPE(value->attr.one_hot.depth), &out->shape);
+    return replace_axes(&shape, shape.rank, 0, &EG_SHAPE(value->attr.one_hot.depth), &out->shape);
 }
 
 /* ---- references ------------------------------------------------------------------------------ */

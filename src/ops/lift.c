@@ -24,13 +24,13 @@ static eg_value *raised(const lifting *l, int i, int rank) {
     eg_shape own = l->v->in[i]->shape, shape = { .rank = rank + 1, .dim = { l->steps } };
     if (!is_lifted(l, i) || own.rank == rank) return l->in[i];
     for (int d = 0; d < rank; d++) shape.dim[d + 1] = d < rank - own.rank ? 1 : own.dim[d - (rank - own.rank)];
-    return eg_reshape_to(l->in[i], shape);
+    return eg_reshaped(l->in[i], &shape);
 }
 
 /* An operand that is the same in every step, stacked. */
 static eg_value *repeated(const lifting *l, int i) {
     if (is_lifted(l, i)) return l->in[i];
-    return eg_expand(l->in[i], eg_stacked_shape(l->v->in[i]->shape, l->steps));
+    return eg_expand(l->in[i], eg_stacked_shape(&l->v->in[i]->shape, l->steps));
 }
 
 static eg_value *with_attr(const lifting *l, eg_value *x, const eg_attr *attr) { return eg_node1(l->v->op, x, attr); }
@@ -58,7 +58,7 @@ static eg_value *lift_elementwise(const lifting *l) {
     for (int i = 0; i < l->v->nin && rows; i++) in[i] = is_lifted(l, i) ? rows : l->in[i];
     if (rows)
         return eg_reshape_to(eg_node(rows->graph, l->v->op, in, l->v->nin, &l->v->attr),
-                             eg_stacked_shape(l->v->shape, l->steps));
+                             eg_stacked_shape(&l->v->shape, l->steps));
     for (int i = 0; i < l->v->nin; i++) in[i] = raised(l, i, l->v->shape.rank);
     return eg_node(in[0]->graph, l->v->op, in, l->v->nin, &l->v->attr);
 }
@@ -78,11 +78,11 @@ static eg_value *lift_along_axis(const lifting *l) {
 /* ---- movement -------------------------------------------------------------------------------- */
 
 static eg_value *lift_reshape(const lifting *l) {
-    return eg_reshape_to(l->in[0], eg_stacked_shape(l->v->shape, l->steps));
+    return eg_reshape_to(l->in[0], eg_stacked_shape(&l->v->shape, l->steps));
 }
 
 static eg_value *lift_expand(const lifting *l) {
-    return eg_expand(raised(l, 0, l->v->shape.rank), eg_stacked_shape(l->v->shape, l->steps));
+    return eg_expand(raised(l, 0, l->v->shape.rank), eg_stacked_shape(&l->v->shape, l->steps));
 }
 
 static eg_value *lift_permute(const lifting *l) {
@@ -139,9 +139,9 @@ static eg_value *lift_matmul(const lifting *l) {
     eg_value *in[3] = { raised(l, 0, v->shape.rank), raised(l, 1, v->shape.rank), v->nin == 3 ? l->in[2] : NULL };
     if (!is_one_product(v, l->lifted)) return eg_node(in[0]->graph, EG_OP_MATMUL, in, v->nin, &v->attr);
     eg_shape rows = EG_SHAPE(l->steps * v->in[0]->shape.dim[0], v->in[0]->shape.dim[1]);
-    in[0] = eg_reshape_to(in[0], rows);
+    in[0] = eg_reshaped(in[0], &rows);
     return eg_reshape_to(eg_node(in[0]->graph, EG_OP_MATMUL, in, v->nin, &v->attr),
-                         eg_stacked_shape(v->shape, l->steps));
+                         eg_stacked_shape(&v->shape, l->steps));
 }
 
 static int can_lift_matmul(const eg_value *v, unsigned lifted) {

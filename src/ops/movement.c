@@ -195,7 +195,7 @@ static eg_status infer_concat(const eg_value *value, eg_inferred *out) {
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
 static void vjp_reshape(eg_value *y, eg_value *dout, eg_value **din) {
-    din[0] = eg_reshape_to(dout, y->in[0]->shape);
+    din[0] = eg_reshaped(dout, &y->in[0]->shape);
 }
 
 static void vjp_permute(eg_value *y, eg_value *dout, eg_value **din) {
@@ -262,31 +262,33 @@ const eg_op_def eg_op_concat = { .name = "concat", .arity = -1, .attr = EG_ATTR_
 /* ---- constructors ---------------------------------------------------------------------------- */
 
 /* Fills in the one dim that is -1. */
-static eg_status resolve_shape(eg_shape from, eg_shape to, eg_shape *out) {
-    int64_t known = 1, n = eg_count(&from);
+static eg_status resolve_shape(const eg_shape *from, const eg_shape *to, eg_shape *out) {
+    int64_t known = 1, n = eg_count(from);
     int open = -1;
-    if (to.rank < 0 || to.rank > EG_MAX_RANK)
-        return eg_fail(EG_E_SHAPE, "rank %d is outside 0..%d", to.rank, EG_MAX_RANK);
-    *out = (eg_shape){ .rank = to.rank };
-    for (int d = 0; d < to.rank; d++) {
-        out->dim[d] = to.dim[d];
-        if (to.dim[d] == -1 && open < 0) open = d;
-        else if (__builtin_mul_overflow(known, to.dim[d], &known))
-            return eg_fail(EG_E_SHAPE, "%s has too many elements", eg_shape_words(&to));
+    if (to->rank < 0 || to->rank > EG_MAX_RANK)
+        return eg_fail(EG_E_SHAPE, "rank %d is outside 0..%d", to->rank, EG_MAX_RANK);
+    *out = (eg_shape){ .rank = to->rank };
+    for (int d = 0; d < to->rank; d++) {
+        out->dim[d] = to->dim[d];
+        if (to->dim[d] == -1 && open < 0) open = d;
+        else if (__builtin_mul_overflow(known, to->dim[d], &known))
+            return eg_fail(EG_E_SHAPE, "%s has too many elements", eg_shape_words(to));
     }
     if (open < 0) return EG_OK; /* infer compares the sizes */
     if (known <= 0 || n % known)
-        return eg_fail(EG_E_SHAPE, "%s to %s: no whole number fits -1", eg_shape_words(&from), eg_shape_words(&to));
+        return eg_fail(EG_E_SHAPE, "%s to %s: no whole number fits -1", eg_shape_words(from), eg_shape_words(to));
     out->dim[open] = n / known;
     return EG_OK;
 }
 
-eg_value *eg_reshape_to(eg_value *x, eg_shape shape) {
+eg_value *eg_reshaped(eg_value *x, const eg_shape *shape) {
     eg_attr attr = { 0 };
     if (eg_value_is_poisoned(x)) return x;
-    if (resolve_shape(x->shape, shape, &attr.shape.shape) != EG_OK) return eg_poison_last(x->graph, "reshape");
+    if (resolve_shape(&x->shape, shape, &attr.shape.shape) != EG_OK) return eg_poison_last(x->graph, "reshape");
     return eg_same_shape(&x->shape, &attr.shape.shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
 }
+
+eg_value *eg_reshape_to(eg_value *x, eg_shape shape) { return eg_reshaped(x, &shape); }
 
 eg_value *eg_permute(eg_value *x, eg_axes axes) {
     eg_attr attr = { 0 };

@@ -25,14 +25,14 @@ static eg_value *window_node(eg_op op, eg_value *x, eg_window_opt opt) {
 static eg_value *flat_image(eg_value *x) {
     int64_t places = 1;
     for (int a = 1; a < x->shape.rank - 1; a++) places *= x->shape.dim[a];
-    return eg_reshape_to(x, EG_SHAPE(x->shape.dim[0], places, x->shape.dim[x->shape.rank - 1]));
+    return eg_reshaped(x, &EG_SHAPE(x->shape.dim[0], places, x->shape.dim[x->shape.rank - 1]));
 }
 
 eg_value *eg_max_pool_(eg_value *x, eg_window_opt opt) {
     if (eg_value_is_poisoned(x)) return x;
     eg_value *place = window_node(EG_OP_WINDOW_ARGMAX, x, opt);
     if (eg_value_is_poisoned(place)) return place;
-    return eg_reshape_to(eg_take_along(flat_image(x), flat_image(place), 1), place->shape);
+    return eg_reshaped(eg_take_along(flat_image(x), flat_image(place), 1), &place->shape);
 }
 
 /* How many taps of position p lie on elements (no spread): a stretch of them. */
@@ -96,7 +96,7 @@ eg_value *eg_global_max_pool(eg_value *x) {
     if (need_image(x) != EG_OK) return eg_poison_last(x->graph, "global_max_pool");
     for (int a = 0; a < x->shape.rank - 2; a++) opt.size[a] = x->shape.dim[1 + a];
     eg_value *y = eg_max_pool_(x, opt);
-    return eg_reshape_to(y, EG_SHAPE(x->shape.dim[0], x->shape.dim[x->shape.rank - 1]));
+    return eg_reshaped(y, &EG_SHAPE(x->shape.dim[0], x->shape.dim[x->shape.rank - 1]));
 }
 
 eg_value *eg_zero_pad(eg_value *x, const int64_t *low, const int64_t *high) {
@@ -124,5 +124,5 @@ eg_value *eg_upsample(eg_value *x, const int64_t *times) {
     }
     thick = thin;
     for (int a = 0; a < rank - 2; a++) thick.dim[2 + 2 * a] = times[a];
-    return eg_reshape_to(eg_expand(eg_reshape_to(x, thin), thick), joined);
+    return eg_reshaped(eg_expand(eg_reshaped(x, &thin), thick), &joined);
 }

@@ -17,9 +17,9 @@ typedef struct product {
     eg_shape batch;
 } product;
 
-static eg_shape leading(eg_shape shape) {
-    eg_shape out = { .rank = shape.rank - 2 };
-    for (int d = 0; d < out.rank; d++) out.dim[d] = shape.dim[d];
+static eg_shape leading(const eg_shape *shape) {
+    eg_shape out = { .rank = shape->rank - 2 };
+    for (int d = 0; d < out.rank; d++) out.dim[d] = shape->dim[d];
     return out;
 }
 
@@ -45,7 +45,7 @@ static eg_status read_product(const eg_value *value, product *p) {
                  (long long)matrix_dim(b, tb, 0));
         return fail_shapes(value, why);
     }
-    if (eg_shape_broadcast(leading(a->shape), leading(b->shape), &p->batch) != EG_OK)
+    if (eg_shape_broadcast(leading(&a->shape), leading(&b->shape), &p->batch) != EG_OK)
         return fail_shapes(value, "leading axes do not broadcast");
     return EG_OK;
 }
@@ -87,7 +87,7 @@ static void multiply(const product *p, double *out, const double *a, const int64
 /* A walk over the leading axes (offsets in elements of x) and the strides of x's matrix as it is read. */
 static eg_walk walk_matrices(const eg_value *x, int swapped, eg_shape batch, int64_t matrix[2]) {
     int64_t columns = x->shape.dim[x->shape.rank - 1], size = columns * x->shape.dim[x->shape.rank - 2];
-    eg_walk walk = eg_walk_broadcast(leading(x->shape), batch);
+    eg_walk walk = eg_walk_broadcast(leading(&x->shape), batch);
     for (int d = 0; d < batch.rank; d++) walk.stride[d] *= size;
     matrix[0] = swapped ? 1 : columns;
     matrix[1] = swapped ? columns : 1;
@@ -134,9 +134,9 @@ static eg_value *rows_times_matrix(eg_value *a, eg_value *b) {
     eg_shape shape = a->shape;
     int64_t k = shape.dim[shape.rank - 1], rows = k ? eg_count(&shape) / k : 0;
     for (int d = 0; d < shape.rank - 1 && !k; d++) rows = d ? rows * shape.dim[d] : shape.dim[d];
-    eg_value *flat = product_of(eg_reshape_to(a, EG_SHAPE(rows, k)), 0, b, 0);
+    eg_value *flat = product_of(eg_reshaped(a, &EG_SHAPE(rows, k)), 0, b, 0);
     shape.dim[shape.rank - 1] = b->shape.dim[1];
-    return eg_reshape_to(flat, shape);
+    return eg_reshaped(flat, &shape);
 }
 
 static eg_value *matrices(eg_value *a, eg_value *b) {
@@ -144,7 +144,7 @@ static eg_value *matrices(eg_value *a, eg_value *b) {
     return fits ? rows_times_matrix(a, b) : product_of(a, 0, b, 0);
 }
 
-static eg_shape without_axis(eg_shape shape, int axis) { return eg_reduced_shape(shape, 1u << axis, 0); }
+static eg_shape without_axis(eg_shape shape, int axis) { return eg_reduced_shape(&shape, 1u << axis, 0); }
 
 eg_value *eg_matmul(eg_value *a, eg_value *b) {
     if (eg_value_is_poisoned(a)) return a;
@@ -159,11 +159,11 @@ eg_value *eg_matmul(eg_value *a, eg_value *b) {
         return eg_poison(a->graph, EG_E_SHAPE, "matmul", "%s x %s: inner dimensions %lld and %lld differ",
                          eg_shape_words(&a->shape), eg_shape_words(&b->shape), (long long)inner_a,
                          (long long)inner_b);
-    eg_value *c = matrices(row ? eg_reshape_to(a, EG_SHAPE(1, inner_a)) : a,
-                           column ? eg_reshape_to(b, EG_SHAPE(inner_b, 1)) : b);
+    eg_value *c = matrices(row ? eg_reshaped(a, &EG_SHAPE(1, inner_a)) : a,
+                           column ? eg_reshaped(b, &EG_SHAPE(inner_b, 1)) : b);
     if (eg_value_is_poisoned(c)) return c;
     eg_shape shape = c->shape;
     if (column) shape = without_axis(shape, shape.rank - 1);
     if (row) shape = without_axis(shape, shape.rank - (column ? 1 : 2));
-    return eg_reshape_to(c, shape);
+    return eg_reshaped(c, &shape);
 }

@@ -9,11 +9,11 @@
  */
 #include "ops/family.h"
 
-eg_shape eg_reduced_shape(eg_shape shape, unsigned mask, int keep) {
+eg_shape eg_reduced_shape(const eg_shape *shape, unsigned mask, int keep) {
     eg_shape out = { 0 };
-    for (int d = 0; d < shape.rank; d++) {
+    for (int d = 0; d < shape->rank; d++) {
         int reduced = (int)(mask >> d & 1);
-        if (!reduced) out.dim[out.rank++] = shape.dim[d];
+        if (!reduced) out.dim[out.rank++] = shape->dim[d];
         else if (keep) out.dim[out.rank++] = 1;
     }
     return out;
@@ -27,7 +27,7 @@ static eg_status infer_reduce(const eg_value *value, eg_inferred *out) {
         return eg_fail(EG_E_SHAPE, "%s has no axes beyond %d to reduce", eg_shape_words(&x->shape),
                        x->shape.rank - 1);
     out->dtype = x->dtype;
-    out->shape = eg_reduced_shape(x->shape, value->attr.reduce.mask, (int)value->attr.reduce.keep);
+    out->shape = eg_reduced_shape(&x->shape, value->attr.reduce.mask, (int)value->attr.reduce.keep);
     return EG_OK;
 }
 
@@ -48,7 +48,7 @@ static eg_status infer_argmax(const eg_value *value, eg_inferred *out) {
     int axis = (int)value->attr.axis.axis;
     if (axis < 0 || axis >= shape.rank) return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&shape));
     if (shape.dim[axis] == 0) return eg_fail(EG_E_SHAPE, "%s: axis %d is empty", eg_shape_words(&shape), axis);
-    *out = (eg_inferred){ EG_I32, eg_reduced_shape(shape, 1u << axis, 0) };
+    *out = (eg_inferred){ EG_I32, eg_reduced_shape(&shape, 1u << axis, 0) };
     return EG_OK;
 }
 
@@ -133,7 +133,7 @@ static double flops_reduce(const eg_value *value) {
 
 /* A value of the reduced shape with its axes put back as 1, so that it broadcasts against the input. */
 static eg_value *put_back(const eg_value *y, eg_value *reduced) {
-    return eg_reshape_to(reduced, eg_reduced_shape(y->in[0]->shape, y->attr.reduce.mask, 1));
+    return eg_reshape_to(reduced, eg_reduced_shape(&y->in[0]->shape, y->attr.reduce.mask, 1));
 }
 
 static void vjp_sum(eg_value *y, eg_value *dout, eg_value **din) {

@@ -40,7 +40,7 @@ static eg_status check_counts(const eg_value *value) {
 static eg_status check_operand(const eg_value *value, int i) {
     const eg_value *in = value->in[i], *param = value->attr.body.body->param[i];
     int role = role_of(value, i);
-    eg_shape shape = role == STACKED ? eg_stacked_shape(param->shape, value->attr.body.steps) : param->shape;
+    eg_shape shape = role == STACKED ? eg_stacked_shape(&param->shape, value->attr.body.steps) : param->shape;
     if (in->dtype == param->dtype && eg_same_shape(&in->shape, &shape)) return EG_OK;
     return eg_fail(EG_E_SHAPE, "%s %d is %s%s, its parameter needs %s%s", roles[role], i, eg_dtype_name(in->dtype),
                    eg_shape_words(&in->shape), eg_dtype_name(param->dtype), eg_shape_words(&shape));
@@ -70,7 +70,7 @@ static eg_status infer_scan(const eg_value *value, eg_inferred *out) {
     for (int i = 0; i < value->nin; i++) EG_TRY(check_operand(value, i));
     for (int i = 0; i < value->attr.body.carries; i++) EG_TRY(check_carry(value, i));
     *out = (eg_inferred){ body->out[0]->dtype, body->out[0]->shape };
-    if (value->attr.body.carries == 0) out->shape = eg_stacked_shape(out->shape, value->attr.body.steps);
+    if (value->attr.body.carries == 0) out->shape = eg_stacked_shape(&out->shape, value->attr.body.steps);
     return EG_OK;
 }
 
@@ -148,7 +148,7 @@ static eg_status make_params(call *c) {
     if (!c->body) return EG_E_MEMORY;
     for (int i = 0; i < n; i++) {
         eg_shape shape = c->first[i]->shape;
-        if (i >= c->opt.ncarry) shape = eg_reduced_shape(shape, 1, 0);
+        if (i >= c->opt.ncarry) shape = eg_reduced_shape(&shape, 1, 0);
         eg_body_param(c->body, i, c->first[i]->dtype, shape);
     }
     eg_body_open(c->body);

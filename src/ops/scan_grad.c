@@ -173,7 +173,7 @@ static eg_status choose(backward *b) {
 
 /* ---- the new scan's operands, which are its body's params --------------------------------------- */
 
-static eg_value *add_operand(backward *b, eg_value *outer, eg_shape inner) {
+static eg_value *add_operand(backward *b, eg_value *outer, const eg_shape *inner) {
     int index = b->made->nin;
     if (index == b->made->capacity) {
         eg_poison(b->scan->graph, EG_E_INTERNAL, "scan", "more operands than were counted");
@@ -181,7 +181,7 @@ static eg_value *add_operand(backward *b, eg_value *outer, eg_shape inner) {
     }
     b->made->nin++;
     b->operand[index] = outer;
-    return eg_body_param(b->made, index, outer->dtype, inner);
+    return eg_body_param(b->made, index, outer->dtype, *inner);
 }
 
 /* The adjoint of result k as it is before the loop: zeros where none arrives. */
@@ -197,14 +197,14 @@ static eg_value *residual(const backward *b, eg_value *v) {
     return eg_part(b->scan, k);
 }
 
-static void add_residual(backward *b, eg_value *v) { b->map[v->id] = add_operand(b, residual(b, v), v->shape); }
+static void add_residual(backward *b, eg_value *v) { b->map[v->id] = add_operand(b, residual(b, v), &v->shape); }
 
 static void add_stacked(backward *b) {
     for (int k = b->carries; k < b->nout; k++)
-        if (b->seed[k]) b->map[b->seed[k]->id] = add_operand(b, b->dout[k], b->seed[k]->shape);
+        if (b->seed[k]) b->map[b->seed[k]->id] = add_operand(b, b->dout[k], &b->seed[k]->shape);
     for (int i = b->carries; i < b->carries + b->stacked; i++) {
         const eg_value *param = b->body->param[i];
-        if (b->fate[param->id] == AGAIN) b->map[param->id] = add_operand(b, b->scan->in[i], param->shape);
+        if (b->fate[param->id] == AGAIN) b->map[param->id] = add_operand(b, b->scan->in[i], &param->shape);
     }
     for (int id = 0; id < b->n; id++)
         if (b->fate[id] == KEPT) add_residual(b, b->inner->values[id]);
@@ -214,7 +214,7 @@ static void add_captured(backward *b) {
     for (int i = b->carries + b->stacked; i < b->nin; i++) {
         const eg_value *param = b->body->param[i];
         if (b->fate[param->id] != AGAIN) continue;
-        eg_value *captured = b->map[param->id] = add_operand(b, b->scan->in[i], param->shape);
+        eg_value *captured = b->map[param->id] = add_operand(b, b->scan->in[i], &param->shape);
         if (!eg_value_is_poisoned(captured)) captured->layout = param->layout;
     }
 }
@@ -251,12 +251,12 @@ static void add_result(results *r, eg_value *value, int of) {
 static void add_carries(backward *b, results *r) {
     for (int i = 0; i < b->carries; i++) {
         if (!b->seed[i]) continue;
-        b->map[b->seed[i]->id] = add_operand(b, first_adjoint(b, i), b->seed[i]->shape);
+        b->map[b->seed[i]->id] = add_operand(b, first_adjoint(b, i), &b->seed[i]->shape);
         add_result(r, NULL, i);
     }
     for (int i = b->carries + b->stacked; i < b->nin; i++) {
         if (!is_wanted(b, i)) continue;
-        add_result(r, add_operand(b, eg_fill_like(b->scan->in[i], 0), b->scan->in[i]->shape), i);
+        add_result(r, add_operand(b, eg_fill_like(b->scan->in[i], 0), &b->scan->in[i]->shape), i);
     }
     r->carries = r->n;
 }

@@ -47,7 +47,7 @@ static eg_status infer_part(const eg_value *value, eg_inferred *out) {
         return eg_fail(EG_E_INTERNAL, "result %lld of a body that has %d", (long long)index, body->nout);
     *out = (eg_inferred){ body->out[index]->dtype, body->out[index]->shape };
     if (whole->op == EG_OP_SCAN && index >= whole->attr.body.carries)
-        out->shape = eg_stacked_shape(out->shape, whole->attr.body.steps);
+        out->shape = eg_stacked_shape(&out->shape, whole->attr.body.steps);
     return EG_OK;
 }
 

@@ -49,17 +49,17 @@ static int move_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t rows, 
            (d->in_start < d->in_stride[0] && run->storage[in].bytes == (size_t)in_bytes);
 }
 
-static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value *in, eg_shape shape) {
+static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value *in, const eg_shape *shape) {
     eg_cpu_step *step = eg_step_new(run, v, "move", run_move, sizeof(move_detail));
     if (!step) return NULL;
     move_detail *d = step->detail;
-    *d = (move_detail){ .rank = shape.rank, .size = (int)eg_dtype_size(in->dtype) };
-    for (int i = 0; i < shape.rank; i++) d->dim[i] = shape.dim[i];
-    eg_shape_strides(&shape, d->out_stride);
+    *d = (move_detail){ .rank = shape->rank, .size = (int)eg_dtype_size(in->dtype) };
+    for (int i = 0; i < shape->rank; i++) d->dim[i] = shape->dim[i];
+    eg_shape_strides(shape, d->out_stride);
     eg_shape_strides(&in->shape, d->in_stride);
-    step->items = shape.rank > 0 ? shape.dim[0] : 1;
+    step->items = shape->rank > 0 ? shape->dim[0] : 1;
     step->by_rows = move_by_rows;
-    step->work = .2 * (double)eg_count(&shape);
+    step->work = .2 * (double)eg_count(shape);
     return d;
 }
 
@@ -69,7 +69,7 @@ static eg_status move(eg_cpu_run *run, const eg_value *v, const eg_value *in, mo
 }
 
 eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage) {
-    move_detail *d = new_move(run, value, value, shape);
+    move_detail *d = new_move(run, value, value, &shape);
     if (!d) return EG_E_MEMORY;
     eg_broadcast_strides(&value->shape, &shape, d->in_stride);
     *storage = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(value->dtype, &shape, EG_ROWS));
@@ -78,14 +78,14 @@ eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape sh
 }
 
 eg_status eg_lower_expand(eg_cpu_run *run, const eg_value *v) {
-    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     eg_broadcast_strides(&v->in[0]->shape, &v->shape, d->in_stride);
     return move(run, v, v->in[0], d);
 }
 
 eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
-    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     int64_t stride[EG_MAX_RANK];
     eg_shape_strides(&v->in[0]->shape, stride);
@@ -94,7 +94,7 @@ eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
 }
 
 eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *v) {
-    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     for (int i = 0; i < d->rank; i++) {
         d->in_start += v->attr.slice.start[i] * d->in_stride[i];
@@ -104,7 +104,7 @@ eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *v) {
 }
 
 eg_status eg_lower_flip(eg_cpu_run *run, const eg_value *v) {
-    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     for (int i = 0; i < d->rank; i++) {
         if (!(v->attr.axes.mask >> i & 1)) continue;
@@ -126,7 +126,7 @@ static void pad_axis(move_detail *d, int axis, int64_t low, int64_t interior, in
 }
 
 eg_status eg_lower_pad(eg_cpu_run *run, const eg_value *v) {
-    move_detail *d = new_move(run, v, v->in[0], v->shape);
+    move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     for (int i = 0; i < d->rank; i++)
         pad_axis(d, i, v->attr.pad.low[i], v->attr.pad.interior[i], v->in[0]->shape.dim[i], v->shape.dim[i]);
@@ -141,7 +141,7 @@ eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *v) {
     for (int q = 0; q < v->nin; q++) {
         const eg_value *in = v->in[q];
         if (eg_count(&in->shape) == 0) continue;
-        move_detail *d = new_move(run, v, in, in->shape);
+        move_detail *d = new_move(run, v, in, &in->shape);
         if (!d) return EG_E_MEMORY;
         eg_shape_strides(&v->shape, d->out_stride);
         d->out_start = at * d->out_stride[axis];

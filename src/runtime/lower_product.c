@@ -314,10 +314,10 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
 /* ---- products that stand alone --------------------------------------------------------------------------- */
 
 /* Where each product of a batch begins in an operand of leading axes `shape`, whose matrices have `size` floats. */
-static int64_t *batch_starts(eg_cpu_run *run, eg_shape operand, eg_shape result, int64_t size) {
-    eg_shape leading = operand, to = result;
-    leading.rank = operand.rank - 2;
-    to.rank = result.rank - 2;
+static int64_t *batch_starts(eg_cpu_run *run, const eg_shape *operand, const eg_shape *result, int64_t size) {
+    eg_shape leading = *operand, to = *result;
+    leading.rank = operand->rank - 2;
+    to.rank = result->rank - 2;
     int64_t count = eg_count(&to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
     if (!start) return NULL;
     eg_broadcast_strides(&leading, &to, stride);
@@ -350,8 +350,8 @@ static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {
     step->items = d->batch = leading_size(v->shape);
     step->work *= (double)d->batch;
     step->flops *= (double)d->batch;
-    d->a_at = batch_starts(run, a->shape, v->shape, d->g.m * d->g.k);
-    d->b_at = batch_starts(run, b->shape, v->shape, b_size);
+    d->a_at = batch_starts(run, &a->shape, &v->shape, d->g.m * d->g.k);
+    d->b_at = batch_starts(run, &b->shape, &v->shape, b_size);
     if (!d->a_at || !d->b_at) return EG_E_MEMORY;
     EG_TRY(eg_step_reads(run, a, &d->g.a));
     EG_TRY(eg_step_uses(run, b_storage, &d->g.b, (eg_use){ 0 }));

@@ -17,16 +17,16 @@ typedef struct blocks {
     int64_t before, along, after;
 } blocks;
 
-static int blocks_of(eg_shape shape, uint32_t mask, blocks *out) {
+static int blocks_of(const eg_shape *shape, uint32_t mask, blocks *out) {
     int64_t *part[] = { &out->before, &out->along, &out->after };
     int now = 0;
     *out = (blocks){ 1, 1, 1 };
-    for (int axis = 0; axis < shape.rank; axis++) {
-        if (shape.dim[axis] == 1) continue;
+    for (int axis = 0; axis < shape->rank; axis++) {
+        if (shape->dim[axis] == 1) continue;
         int reduced = (int)(mask >> axis & 1);
         if (reduced != (now == 1)) now++;
         if (now > 2) return 0;
-        *part[now] *= shape.dim[axis];
+        *part[now] *= shape->dim[axis];
     }
     return 1;
 }
@@ -109,9 +109,9 @@ static eg_status lower_in_turn(eg_cpu_run *run, const eg_value *v, eg_reduction 
     uint32_t mask = v->attr.reduce.mask;
     int in = eg_storage_of(run, v->in[0]);
     blocks size;
-    while (in >= 0 && !blocks_of(shape, mask, &size)) {
+    while (in >= 0 && !blocks_of(&shape, mask, &size)) {
         uint32_t part = last_neighbours(shape, mask);
-        blocks_of(shape, part, &size);
+        blocks_of(&shape, part, &size);
         int out = eg_storage_new(run, EG_IN_ARENA, (size_t)(size.before * size.after) * sizeof(float));
         if (out < 0) return EG_E_MEMORY;
         EG_TRY(lower_blocks(run, v, size, kind, in, out));
@@ -129,7 +129,7 @@ eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
         [EG_OP_SUM] = EG_REDUCE_SUM, [EG_OP_MAX] = EG_REDUCE_MAX, [EG_OP_MIN] = EG_REDUCE_MIN, [EG_OP_LOGSUMEXP] = -1
     };
     blocks size;
-    int is_rows = blocks_of(v->in[0]->shape, v->attr.reduce.mask, &size) && size.after == 1;
+    int is_rows = blocks_of(&v->in[0]->shape, v->attr.reduce.mask, &size) && size.after == 1;
     if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || (kinds[v->op] < 0 && !is_rows))
         return eg_lower_reference(run, v);
     return lower_in_turn(run, v, (eg_reduction)kinds[v->op]);

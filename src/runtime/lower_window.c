@@ -130,13 +130,13 @@ static const eg_value *behind_views(const eg_value *v) {
 
 /* The window_argmax at whose places `v` (take_along, put_along) looks into images of the same size; NULL if it is
  * no such look-up. */
-static const eg_value *places_of(const eg_value *v, int64_t axis, eg_shape whole) {
+static const eg_value *places_of(const eg_value *v, int64_t axis, const eg_shape *whole) {
     const eg_value *places = behind_views(v->in[1]);
     eg_window w;
     if (places->op != EG_OP_WINDOW_ARGMAX || places->in[0]->dtype != EG_F32 || v->dtype != EG_F32 || axis != 1)
         return NULL;
     if (eg_window_of(places, &w) != EG_OK || !lists_fit(&w) || eg_count(&places->in[0]->shape) == 0) return NULL;
-    return eg_same_shape(&whole, &EG_SHAPE(w.batch, w.image[0] * w.image[1], w.channels)) ? places : NULL;
+    return eg_same_shape(whole, &EG_SHAPE(w.batch, w.image[0] * w.image[1], w.channels)) ? places : NULL;
 }
 
 /* The value that takes the largest elements themselves at these places. */
@@ -145,7 +145,7 @@ static const eg_value *largest_at(const eg_cpu_run *run, const eg_value *places)
         const eg_value *v = run->graph->values[id];
         if (v->op != EG_OP_TAKE_ALONG || !run->needed[id] || behind_views(v->in[0]) != behind_views(places->in[0]))
             continue;
-        if (places_of(v, v->attr.axis.axis, v->in[0]->shape) == places) return v;
+        if (places_of(v, v->attr.axis.axis, &v->in[0]->shape) == places) return v;
     }
     return NULL;
 }
@@ -279,7 +279,7 @@ static eg_status lower_along(eg_cpu_run *run, const eg_value *v, eg_shape whole,
 
 eg_status eg_lower_take_along(eg_cpu_run *run, const eg_value *v) {
     int axis = (int)v->attr.axis.axis;
-    const eg_value *places = places_of(v, axis, v->in[0]->shape);
+    const eg_value *places = places_of(v, axis, &v->in[0]->shape);
     if (places && largest_at(run, places) == v) return EG_OK; /* written with the places */
     return lower_along(run, v, v->in[0]->shape, axis, run_take);
 }
@@ -309,7 +309,7 @@ static eg_window turned(const eg_window *w) {
 
 eg_status eg_lower_put_along(eg_cpu_run *run, const eg_value *v) {
     int axis = (int)v->attr.scatter.axis;
-    const eg_value *places = places_of(v, axis, v->shape);
+    const eg_value *places = places_of(v, axis, &v->shape);
     eg_window w;
     if (!places || eg_window_of(places, &w) != EG_OK) return lower_along(run, v, v->shape, axis, run_put);
     eg_window t = turned(&w);

@@ -45,10 +45,10 @@ typedef struct builder {
 
 /* ---- extents --------------------------------------------------------------------------------------------- */
 
-static eg_extent extent_of(const builder *b, eg_shape shape) {
-    if (shape.rank == 0 && b->request->body->out[0]->shape.rank > 0) return EG_OVER_NONE; /* of one element, too */
-    int64_t rows = shape.rank > 1 ? shape.dim[shape.rank - 2] : 1,
-            columns = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
+static eg_extent extent_of(const builder *b, const eg_shape *shape) {
+    if (shape->rank == 0 && b->request->body->out[0]->shape.rank > 0) return EG_OVER_NONE; /* of one element, too */
+    int64_t rows = shape->rank > 1 ? shape->dim[shape->rank - 2] : 1,
+            columns = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
     int over_rows = rows != 1 || b->rows == 1, over_columns = columns != 1 || b->columns == 1;
     if (over_rows && over_columns) return EG_OVER_ALL;
     return over_rows && rows != 1 ? EG_OVER_ROWS : over_columns && columns != 1 ? EG_OVER_COLUMNS : EG_OVER_NONE;
@@ -177,7 +177,7 @@ static int known_ramp(const builder *b, eg_extent extent) {
 
 static int lower_iota(builder *b, const eg_value *v, const int *in) {
     (void)in;
-    eg_extent extent = extent_of(b, v->shape);
+    eg_extent extent = extent_of(b, &v->shape);
     int64_t n = eg_count(&v->shape);
     int known = known_ramp(b, extent), operand = b->strips->noperands;
     if (known >= 0) return known;
@@ -195,7 +195,7 @@ static int lower_product(builder *b, const eg_value *v, const int *in) {
     (void)in;
     if (b->strips->noperands == EG_STRIP_OPERANDS) return fail(b, "no room for the product");
     int operand = b->strips->noperands++;
-    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent_of(b, v->shape), .dtype = EG_F32 };
+    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent_of(b, &v->shape), .dtype = EG_F32 };
     return new_register(b, b->strips->operand[operand].extent, operand);
 }
 
@@ -211,7 +211,7 @@ static const lower_fn lowerings[EG_OP_COUNT] = {
 static int lower_param(builder *b, const eg_value *v, int index) {
     const eg_value *outer = b->request->outer ? b->request->outer[index] : NULL;
     if (outer && outer->op == EG_OP_CONST) return constant(b, outer->attr.number.number);
-    return new_register(b, extent_of(b, v->shape), index);
+    return new_register(b, extent_of(b, &v->shape), index);
 }
 
 static void lower_value(builder *b, const eg_value *v) {
@@ -306,7 +306,7 @@ static int fits(const builder *b, int r, eg_extent extent) {
 static void finish_output(builder *b, int index) {
     const eg_value *v = b->request->body->out[index];
     eg_strip_operand *operand = &b->strips->operand[b->strips->nparams + index];
-    *operand = (eg_strip_operand){ .extent = extent_of(b, v->shape), .dtype = v->dtype, .output = 1, .reg = -1 };
+    *operand = (eg_strip_operand){ .extent = extent_of(b, &v->shape), .dtype = v->dtype, .output = 1, .reg = -1 };
     if (is_column_sums(b, v) || v == b->request->product) return;
     int r = b->virtual_of[v->id];
     if (!fits(b, r, operand->extent)) {
@@ -346,7 +346,7 @@ static void choose_form(builder *b, const unsigned char *needed) {
         const eg_value *v = graph->values[i];
         if (!needed[i] && v->op != EG_OP_PARAM) continue;
         if (b->request->product && is_reduction(v->op)) continue;
-        eg_extent extent = extent_of(b, v->shape);
+        eg_extent extent = extent_of(b, &v->shape);
         flat &= extent == EG_OVER_ALL || extent == EG_OVER_NONE;
         reduces |= is_reduction(v->op) && b->columns != 1;
     }
@@ -674,7 +674,7 @@ static eg_status lower_body(builder *b, const unsigned char *needed) {
     s->noperands = body->nin + body->nout;
     for (int i = 0; i < body->nin; i++) {
         const eg_value *p = body->param[i];
-        s->operand[i] = (eg_strip_operand){ .extent = extent_of(b, p->shape), .dtype = p->dtype, .reg = -1 };
+        s->operand[i] = (eg_strip_operand){ .extent = extent_of(b, &p->shape), .dtype = p->dtype, .reg = -1 };
         b->virtual_of[p->id] = lower_param(b, p, i);
     }
     for (int i = 0; i < body->graph->n && b->status == EG_OK; i++) {

@@ -13,6 +13,8 @@ int64_t eg_count(const eg_shape *shape);
 int eg_same_shape(const eg_shape *a, const eg_shape *b);
 const char *eg_shape_words(const eg_shape *shape);
 enum { EG_SHAPES_IN_WORDS = 8 };
+/* eg_tensor_new for the inside. */
+eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape);
 
 /* Row-major strides in elements. */
 void eg_shape_strides(const eg_shape *shape, int64_t strides[EG_MAX_RANK]);

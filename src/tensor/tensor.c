@@ -53,16 +53,16 @@ void eg_tensor_free(eg_tensor *tensor) {
     eg_free(tensor);
 }
 
-eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) {
+eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape) {
     size_t element = eg_dtype_size(dtype);
     if (element == 0) eg_fail(EG_E_DTYPE, "tensor: %d is no element type", (int)dtype);
-    if (element == 0 || eg_shape_check(&shape) != EG_OK) return NULL;
+    if (element == 0 || eg_shape_check(shape) != EG_OK) return NULL;
     eg_tensor *tensor = eg_calloc(1, sizeof *tensor);
     if (!tensor) return NULL;
     tensor->dtype = dtype;
-    tensor->shape = shape;
-    eg_shape_strides(&shape, tensor->strides);
-    tensor->buffer = buffer_new((size_t)eg_count(&shape) * element);
+    tensor->shape = *shape;
+    eg_shape_strides(shape, tensor->strides);
+    tensor->buffer = buffer_new((size_t)eg_count(shape) * element);
     if (!tensor->buffer) {
         eg_free(tensor);
         return NULL;
@@ -71,8 +71,10 @@ eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) {
     return tensor;
 }
 
+eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) { return eg_tensor_shaped(dtype, &shape); }
+
 eg_tensor *eg_tensor_from(eg_dtype dtype, eg_shape shape, const void *data) {
-    eg_tensor *tensor = eg_tensor_new(dtype, shape);
+    eg_tensor *tensor = eg_tensor_shaped(dtype, &shape);
     size_t bytes = tensor ? (size_t)eg_count(&shape) * eg_dtype_size(dtype) : 0;
     if (bytes > 0) memcpy(tensor->data, data, bytes);
     return tensor;
@@ -143,7 +145,7 @@ static void copy_rows(eg_tensor *to, const eg_tensor *from) {
 }
 
 eg_tensor *eg_tensor_copy(const eg_tensor *tensor, eg_dtype dtype) {
-    eg_tensor *copy = eg_tensor_new(dtype, tensor->shape);
+    eg_tensor *copy = eg_tensor_shaped(dtype, &tensor->shape);
     if (!copy) return NULL;
     if (eg_tensor_is_contiguous(tensor))
         eg_convert(dtype, copy->data, tensor->dtype, tensor->data, eg_tensor_size(tensor));

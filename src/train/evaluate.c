@@ -114,7 +114,7 @@ static eg_status predict(eg_model *model, const eg_tensor *x, eg_tensor **out) {
     for (int i = shape.rank++; i > 0; i--) shape.dim[i] = shape.dim[i - 1];
     shape.dim[0] = eg_tensor_shape(x).dim[0];
     eg_tensor *dense = eg_tensor_is_contiguous(x) ? NULL : eg_tensor_copy(x, eg_tensor_dtype(x));
-    *out = eg_tensor_new(EG_F32, shape);
+    *out = eg_tensor_shaped(EG_F32, &shape);
     eg_status status =
         *out ? predict_rows(model, dense ? dense : x, shape.dim[0], eg_tensor_data(*out)) : EG_E_MEMORY;
     eg_tensor_free(dense);
@@ -136,7 +136,7 @@ eg_tensor *eg_model_predict_classes(eg_model *model, const eg_tensor *x) {
     eg_shape shape = eg_tensor_shape(p);
     int64_t width = shape.rank > 1 ? shape.dim[shape.rank - 1] : 1, rows = width ? eg_tensor_size(p) / width : 0;
     if (shape.rank > 1) shape.dim[--shape.rank] = 0;
-    eg_tensor *classes = eg_tensor_new(EG_I32, shape);
+    eg_tensor *classes = eg_tensor_shaped(EG_I32, &shape);
     double threshold = eg_threshold(model->train, eg_model_last_activation(model));
     for (int64_t i = 0; classes && i < rows; i++) {
         const float *row = (const float *)eg_tensor_data(p) + i * width;

@@ -208,7 +208,7 @@ static int is_slot(const char *name) { return strncmp(name, "optimizer/", 10) ==
 
 /* Row-major copy of a variable. */
 static eg_tensor *variable_tensor(const eg_state *state, const eg_variable *variable) {
-    eg_tensor *tensor = eg_tensor_new(variable->dtype, variable->shape);
+    eg_tensor *tensor = eg_tensor_shaped(variable->dtype, &variable->shape);
     size_t bytes = (size_t)eg_count(&variable->shape) * eg_dtype_size(variable->dtype);
     if (!tensor || eg_state_read(state, variable->name, eg_tensor_data(tensor), bytes) == EG_OK) return tensor;
     eg_tensor_free(tensor);

@@ -82,7 +82,7 @@ static eg_value *apply_numbers(const eg_model *model, eg_value *x) {
 static eg_value *apply_matrix(const eg_model *model, eg_value *x) {
     int64_t d = eg_shape_size(eg_prepare_shape(model)), batch = eg_value_shape(x).dim[0];
     eg_value *centred = eg_sub(x, part(model, x, "preprocess/shift"));
-    return eg_matmul(eg_reshape_to(centred, EG_SHAPE(batch, d)), part(model, x, "preprocess/matrix"));
+    return eg_matmul(eg_reshaped(centred, &EG_SHAPE(batch, d)), part(model, x, "preprocess/matrix"));
 }
 
 /* Mean over segments of clip((x - low) / (high - low), 0, 1). A segment without width, of tied values, is a step with
@@ -95,7 +95,7 @@ static eg_value *apply_quantiles(const eg_model *model, eg_value *x) {
     eg_value *width = eg_sub(eg_slice(table, 0, 1, points), low), *zero = number(x, 0), *one = number(x, 1);
     eg_value *tied = eg_equal(width, zero);
     eg_value *factor = eg_where(tied, number(x, 1e30), eg_div(one, eg_where(tied, one, width)));
-    eg_value *ramp = eg_mul(eg_sub(eg_reshape_to(x, EG_SHAPE(batch, 1, d)), low), factor);
+    eg_value *ramp = eg_mul(eg_sub(eg_reshaped(x, &EG_SHAPE(batch, 1, d)), low), factor);
     ramp = eg_add(ramp, eg_mul(eg_cast(tied, eg_value_dtype(x)), number(x, .5)));
     ramp = eg_minimum(eg_maximum(ramp, zero), one);
     return eg_mul(eg_sum(ramp, .axes = EG_AXES(1)), number(x, 1.0 / (double)(points - 1)));
@@ -130,7 +130,7 @@ eg_value *eg_prepare_build(const eg_model *model, eg_value *x) {
     eg_shape shape = eg_model_input_shape(model);
     for (int i = shape.rank++; i > 0; i--) shape.dim[i] = shape.dim[i - 1];
     shape.dim[0] = eg_value_shape(x).dim[0];
-    return eg_reshape_to(value, shape);
+    return eg_reshaped(value, &shape);
 }
 
 /* ---- fitting and storing -------------------------------------------------------------------------------------- */
@@ -155,7 +155,7 @@ static eg_status store_matrix(eg_model *model, const char *name, const eg_tensor
     eg_shape shape = eg_tensor_shape(matrix);
     int64_t d = shape.dim[0], k = shape.dim[1];
     if (k == columns) return store(model, name, shape, eg_tensor_data(matrix));
-    eg_tensor *wide = eg_tensor_new(EG_F32, EG_SHAPE(d, columns));
+    eg_tensor *wide = eg_tensor_shaped(EG_F32, &EG_SHAPE(d, columns));
     if (!wide) return EG_E_MEMORY;
     for (int64_t i = 0; i < d; i++)
         memcpy((float *)eg_tensor_data(wide) + i * columns, (const float *)eg_tensor_data(matrix) + i * k,

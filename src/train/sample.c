@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "data/text.h"
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 /* ---- the copy ------------------------------------------------------------------------------------------------- */
@@ -180,7 +181,7 @@ char *eg_model_sample_(const eg_model *model, eg_sample_opt opt) {
                  .temperature = opt.temperature == EG_ZERO ? 0 : opt.temperature == 0 ? 1 : opt.temperature,
                  .rng = eg_rng_new(opt.seed, eg_site("sample")),
                  .logits = eg_model_last_activation(model) != EG_SOFTMAX };
-    if (w.model) w.x = eg_tensor_new(EG_F32, EG_SHAPE(1, eg_shape_size(eg_model_input_shape(w.model))));
+    if (w.model) w.x = eg_tensor_shaped(EG_F32, &EG_SHAPE(1, eg_shape_size(eg_model_input_shape(w.model))));
     if (w.model) sample(&w, &opt, &out);
     eg_model_free(w.model);
     eg_tensor_free(w.x);

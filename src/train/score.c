@@ -8,6 +8,7 @@
  * Masked: n and all sums are of the steps that are there.
  */
 #include <math.h>
+#include "graph/node.h"
 #include "tensor/shape.h"
 #include "train/trainer.h"
 
@@ -32,8 +33,8 @@ unsigned eg_sums_needed(const eg_trainer *trainer) {
 static eg_value *dense_target(eg_value *y, eg_value *p) {
     eg_shape shape = eg_value_shape(p);
     int64_t outputs = shape.dim[shape.rank - 1];
-    if (eg_value_dtype(y) != EG_I32) return eg_reshape_to(eg_cast(y, eg_value_dtype(p)), shape);
-    if (outputs == 1) return eg_reshape_to(eg_cast(y, eg_value_dtype(p)), shape);
+    if (eg_value_dtype(y) != EG_I32) return eg_reshaped(eg_cast(y, eg_value_dtype(p)), &shape);
+    if (outputs == 1) return eg_reshaped(eg_cast(y, eg_value_dtype(p)), &shape);
     return eg_one_hot(y, outputs, eg_value_dtype(p));
 }
 
@@ -41,7 +42,7 @@ static eg_value *dense_target(eg_value *y, eg_value *p) {
 static eg_value *above(eg_value *x, double threshold) {
     eg_shape shape = eg_value_shape(x);
     shape.rank -= shape.rank > 1;
-    return eg_cast(eg_greater(eg_reshape_to(x, shape), eg_const(eg_value_graph(x), threshold)), EG_I32);
+    return eg_cast(eg_greater(eg_reshaped(x, &shape), eg_const(eg_value_graph(x), threshold)), EG_I32);
 }
 
 /* [n] class numbers of y, whether it came as numbers or as one-hot rows. */

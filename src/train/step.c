@@ -58,7 +58,7 @@ static eg_value *loss_target(const builder *b, eg_value *p) {
     int classes = eg_value_dtype(b->y) == EG_I32;
     if (takes_class_numbers(b->trainer->loss, outputs)) return classes ? b->y : eg_argmax(b->y, -1);
     if (classes && outputs > 1) return eg_one_hot(b->y, outputs, dtype);
-    return eg_reshape_to(eg_value_dtype(b->y) == dtype ? b->y : eg_cast(b->y, dtype), shape);
+    return eg_reshaped(eg_value_dtype(b->y) == dtype ? b->y : eg_cast(b->y, dtype), &shape);
 }
 
 /* A number for each step is masked; what is not leaves the mask to the function. */
