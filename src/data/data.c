@@ -178,6 +178,8 @@ eg_shape eg_data_sample_shape(const eg_data *data) {
     return shape;
 }
 
+int64_t eg_data_sample_size(const eg_data *data) { return eg_shape_size(eg_data_sample_shape(data)); }
+
 const eg_tensor *eg_data_x(const eg_data *data) { return data ? data->x : NULL; }
 const eg_tensor *eg_data_y(const eg_data *data) { return data ? data->y : NULL; }
 eg_task eg_data_task(const eg_data *data) { return data ? data->info->task : EG_TASK_NONE; }

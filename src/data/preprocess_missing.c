@@ -24,7 +24,7 @@ eg_status eg_missing_named(const char *name, eg_missing *out) {
 int64_t eg_data_first_gap(const eg_data *data) {
     if (eg_tensor_dtype(data->x) != EG_F32) return -1;
     const float *x = eg_tensor_data(data->x);
-    int64_t width = eg_shape_size(eg_data_sample_shape(data)), n = eg_data_rows(data) * width;
+    int64_t width = eg_data_sample_size(data), n = eg_data_rows(data) * width;
     for (int64_t i = 0; i < n; i++)
         if (isnan(x[i])) return i / width;
     return -1;
@@ -55,7 +55,7 @@ eg_status eg_missing_fit(eg_missing kind, const eg_data *data, float *fill) {
     };
     if ((unsigned)kind >= EG_MISSING_KINDS || !rules[kind])
         return eg_fail(EG_E_ARGUMENT, "'%s' is no way to fill gaps", eg_missing_name(kind));
-    int64_t rows = eg_data_rows(data), width = eg_shape_size(eg_data_sample_shape(data));
+    int64_t rows = eg_data_rows(data), width = eg_data_sample_size(data);
     double *values = eg_alloc((size_t)rows * sizeof *values + 1);
     if (!values) return EG_E_MEMORY;
     eg_elements x = eg_elements_of(eg_data_x(data));
@@ -75,7 +75,7 @@ eg_status eg_missing_fit(eg_missing kind, const eg_data *data, float *fill) {
 eg_data *eg_data_filled(const eg_data *data, const float *fill) {
     eg_tensor *x = eg_tensor_copy(data->x, EG_F32);
     eg_data *out = NULL;
-    int64_t width = eg_shape_size(eg_data_sample_shape(data)), n = eg_data_rows(data) * width;
+    int64_t width = eg_data_sample_size(data), n = eg_data_rows(data) * width;
     for (int64_t i = 0; x && i < n; i++) {
         float *v = (float *)eg_tensor_data(x) + i;
         if (isnan(*v)) *v = fill[i % width];

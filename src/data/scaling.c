@@ -91,7 +91,7 @@ void eg_sort_element(eg_elements x, int64_t rows, int64_t width, int64_t j, doub
 }
 
 static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
-    int64_t rows = eg_data_rows(data), width = eg_shape_size(eg_data_sample_shape(data));
+    int64_t rows = eg_data_rows(data), width = eg_data_sample_size(data);
     double *sorted = eg_alloc((size_t)rows * sizeof *sorted);
     if (!sorted) return EG_E_MEMORY;
     for (int64_t j = 0; j < width; j++) {
@@ -107,7 +107,7 @@ static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
 typedef void (*facts_rule)(const column_facts *facts, int64_t rows, float *shift, float *scale);
 
 static eg_status fit_facts(facts_rule rule, const eg_data *data, float *shift, float *scale) {
-    int64_t rows = eg_data_rows(data), width = eg_shape_size(eg_data_sample_shape(data));
+    int64_t rows = eg_data_rows(data), width = eg_data_sample_size(data);
     column_facts *facts = eg_calloc(width > 0 ? (size_t)width : 1, sizeof *facts);
     if (!facts) return EG_E_MEMORY;
     gather_facts(eg_elements_of(eg_data_x(data)), rows, width, facts);
@@ -125,7 +125,7 @@ static eg_status fit_min_max(const eg_data *data, float *shift, float *scale) {
 }
 
 static eg_status fit_fixed(const eg_data *data, float *shift, float *scale, float factor) {
-    int64_t width = eg_shape_size(eg_data_sample_shape(data));
+    int64_t width = eg_data_sample_size(data);
     for (int64_t j = 0; j < width; j++) shift[j] = 0, scale[j] = factor;
     return EG_OK;
 }

@@ -35,6 +35,7 @@ struct eg_data {
     const char **row_names; /* [rows] or NULL: files of pictures; the strings are the info's */
 };
 
+int64_t eg_data_sample_size(const eg_data *data); /* numbers of one x */
 eg_data *eg_data_new(void); /* an empty set; NULL without memory */
 /* Poisons the set with the thread's error if `status` is a failure; returns the set. */
 eg_data *eg_data_finish(eg_data *data, eg_status status);

@@ -143,14 +143,14 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
                                .trainable = !layer->frozen,
                                .l1 = c->l1,
                                .l2 = c->l2 };
-    EG_TRY(eg_layer_parameter(layer, 0, parameter));
+    EG_TRY(eg_layer_parameter(layer, 0, &parameter));
     if (!c->no_bias)
         EG_TRY(eg_layer_parameter(layer, 1,
-                                  (eg_parameter){ .name = "bias",
-                                                  .shape = EG_SHAPE(outputs_of(c, channels)),
-                                                  .init = c->bias_init,
-                                                  .fan_in = fan_in,
-                                                  .trainable = !layer->frozen }));
+                                  &(eg_parameter){ .name = "bias",
+                                                   .shape = EG_SHAPE(outputs_of(c, channels)),
+                                                   .init = c->bias_init,
+                                                   .fan_in = fan_in,
+                                                   .trainable = !layer->frozen }));
     return eg_image_probe(layer, *in, out);
 }
 

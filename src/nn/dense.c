@@ -44,21 +44,21 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
     if (in->rank < 1) return eg_fail(EG_E_SHAPE, "its input has no axis beside the batch");
     int64_t inputs = in->dim[in->rank - 1];
     EG_TRY(eg_layer_parameter(layer, 0,
-                              (eg_parameter){ .name = "kernel",
-                                              .shape = EG_SHAPE(inputs, d->units),
-                                              .init = d->kernel_init,
-                                              .fan_in = (double)inputs,
-                                              .kernel = 1,
-                                              .trainable = 1,
-                                              .l1 = d->l1,
-                                              .l2 = d->l2 }));
+                              &(eg_parameter){ .name = "kernel",
+                                               .shape = EG_SHAPE(inputs, d->units),
+                                               .init = d->kernel_init,
+                                               .fan_in = (double)inputs,
+                                               .kernel = 1,
+                                               .trainable = 1,
+                                               .l1 = d->l1,
+                                               .l2 = d->l2 }));
     if (!d->no_bias)
         EG_TRY(eg_layer_parameter(layer, 1,
-                                  (eg_parameter){ .name = "bias",
-                                                  .shape = EG_SHAPE(d->units),
-                                                  .init = d->bias_init,
-                                                  .fan_in = (double)inputs,
-                                                  .trainable = 1 }));
+                                  &(eg_parameter){ .name = "bias",
+                                                   .shape = EG_SHAPE(d->units),
+                                                   .init = d->bias_init,
+                                                   .fan_in = (double)inputs,
+                                                   .trainable = 1 }));
     d->last_axis = in->rank > 1;
     *out = *in;
     out->dim[out->rank - 1] = d->units;

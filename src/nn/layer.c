@@ -50,13 +50,13 @@ void eg_layer_free(eg_layer *layer) {
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-static eg_status check_size(eg_shape shape) {
+static eg_status check_size(const eg_shape *shape) {
     int64_t size = 1;
-    for (int i = 0; i < shape.rank; i++) {
-        if (shape.dim[i] < 1 || shape.dim[i] > EG_MAX_PARAMETERS / size) {
-            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large", eg_shape_words(&shape));
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 1 || shape->dim[i] > EG_MAX_PARAMETERS / size) {
+            return eg_fail(EG_E_LIMIT, "a parameter of shape %s is too large", eg_shape_words(shape));
         }
-        size *= shape.dim[i];
+        size *= shape->dim[i];
     }
     return EG_OK;
 }
@@ -71,21 +71,23 @@ static eg_status grow(eg_model *model) {
     return EG_OK;
 }
 
-eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter) {
+eg_status eg_layer_parameter(eg_layer *layer, int index, const eg_parameter *parameter) {
     eg_model *model = layer->model;
     if (index < layer->nparameters) {
         const eg_parameter *old = &model->parameters[layer->first_parameter + index];
-        if (eg_same_shape(&old->shape, &parameter.shape)) return EG_OK;
-        return eg_fail(EG_E_SHAPE, "shared, its %s is %s, this input needs %s", parameter.name,
-                       eg_shape_words(&old->shape), eg_shape_words(&parameter.shape));
+        if (eg_same_shape(&old->shape, &parameter->shape)) return EG_OK;
+        return eg_fail(EG_E_SHAPE, "shared, its %s is %s, this input needs %s", parameter->name,
+                       eg_shape_words(&old->shape), eg_shape_words(&parameter->shape));
     }
-    EG_TRY(check_size(parameter.shape));
+    EG_TRY(check_size(&parameter->shape));
     EG_TRY(grow(model));
-    parameter.name = eg_arena_format(&model->arena, "%s/%s", layer->name, parameter.name);
-    if (!parameter.name) return EG_E_MEMORY;
-    parameter.frozen |= layer->frozen;
+    const char *name = eg_arena_format(&model->arena, "%s/%s", layer->name, parameter->name);
+    if (!name) return EG_E_MEMORY;
     if (layer->nparameters++ == 0) layer->first_parameter = model->nparameters;
-    model->parameters[model->nparameters++] = parameter;
+    eg_parameter *added = &model->parameters[model->nparameters++];
+    *added = *parameter;
+    added->name = name;
+    added->frozen |= layer->frozen;
     return EG_OK;
 }
 

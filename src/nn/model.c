@@ -260,6 +260,9 @@ eg_shape eg_model_output_shape(const eg_model *model) {
     return model && model->output ? model->output->shape : EG_SCALAR;
 }
 
+int64_t eg_model_input_size(const eg_model *model) { return eg_shape_size(eg_model_input_shape(model)); }
+int64_t eg_model_output_size(const eg_model *model) { return eg_shape_size(eg_model_output_shape(model)); }
+
 static int64_t count(const eg_model *model, int trainable_only) {
     int64_t sum = 0;
     for (int i = 0; model && i < model->nparameters; i++)

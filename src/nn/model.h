@@ -110,11 +110,14 @@ extern const eg_layer_kind eg_kind_dense, eg_kind_activation, eg_kind_dropout, e
     eg_kind_masking, eg_kind_simple_rnn, eg_kind_lstm, eg_kind_gru, eg_kind_attention;
 
 const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is none */
+/* Numbers of one sample, and of what the model says to it. */
+int64_t eg_model_input_size(const eg_model *model);
+int64_t eg_model_output_size(const eg_model *model);
 /* A zeroed layer of that kind; name may be NULL. NULL without memory. */
 eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name);
 /* The layer's parameter number `index` ("kernel": the layer's name is put before), added when it is not there yet;
  * SHAPE error if it is there otherwise, which happens when a layer is shared. */
-eg_status eg_layer_parameter(eg_layer *layer, int index, eg_parameter parameter);
+eg_status eg_layer_parameter(eg_layer *layer, int index, const eg_parameter *parameter);
 /* That parameter as a variable of the graph under construction. */
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index);
 /* Training changes the variable to `now`. A layer that is used twice changes it twice: the second time starts from what

@@ -24,7 +24,7 @@ static eg_status add_parameters(eg_layer *layer, eg_model *inner) {
             parameter.from = inner;
             parameter.inner = parameter.name;
         }
-        EG_TRY(eg_layer_parameter(layer, i, parameter));
+        EG_TRY(eg_layer_parameter(layer, i, &parameter));
     }
     return EG_OK;
 }

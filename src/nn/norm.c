@@ -72,7 +72,7 @@ static eg_status add_parameters(norm *n, eg_shape shape) {
         eg_parameter p = {
             .name = kinds[which].name, .shape = shape, .init = init, .trainable = which <= SHIFT && !n->base.frozen
         };
-        EG_TRY(eg_layer_parameter(&n->base, place_of(n, which), p));
+        EG_TRY(eg_layer_parameter(&n->base, place_of(n, which), &p));
     }
     return EG_OK;
 }

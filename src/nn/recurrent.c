@@ -147,18 +147,18 @@ static eg_status add_direction(recurrent *r, int d, int64_t inputs) {
                        .l1 = r->l1,
                        .l2 = r->l2 };
     p.init = default_init(r, r->kernel_init, EG_INIT(DEFAULT));
-    EG_TRY(eg_layer_parameter(&r->base, first, p));
+    EG_TRY(eg_layer_parameter(&r->base, first, &p));
     p.name = names[d][1];
     p.shape = EG_SHAPE(r->units, columns);
     p.init = default_init(r, r->recurrent_init, EG_INIT(ORTHOGONAL));
-    EG_TRY(eg_layer_parameter(&r->base, first + 1, p));
+    EG_TRY(eg_layer_parameter(&r->base, first + 1, &p));
     p.kernel = 0;
     p.l1 = p.l2 = 0;
     p.shape = has_pair(r) ? EG_SHAPE(2, columns) : EG_SHAPE(columns);
     p.init = default_init(r, r->bias_init, is_lstm && !r->no_forget_bias ? EG_INIT(LSTM_BIAS) : EG_INIT(ZEROS));
     for (int i = 2; i < parameters_of_direction(r); i++) {
         p.name = names[d][i];
-        EG_TRY(eg_layer_parameter(&r->base, first + i, p));
+        EG_TRY(eg_layer_parameter(&r->base, first + i, &p));
     }
     return EG_OK;
 }
@@ -169,7 +169,7 @@ static eg_status add_states(recurrent *r) {
         eg_parameter p = {
             .name = names[i], .shape = EG_SHAPE(r->stateful, r->units), .init = EG_INIT(ZEROS), .is_state = 1
         };
-        EG_TRY(eg_layer_parameter(&r->base, parameters_of_direction(r) + i, p));
+        EG_TRY(eg_layer_parameter(&r->base, parameters_of_direction(r) + i, &p));
     }
     return EG_OK;
 }

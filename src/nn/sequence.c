@@ -102,11 +102,11 @@ static eg_status embedding_shape(eg_layer *layer, const eg_shape *in, int n, eg_
     eg_init init = e->init;
     if (init.kind == EG_INIT_DEFAULT) init = e->torch ? EG_INIT(NORMAL, .a = 1) : EG_INIT(UNIFORM, .a = .05);
     return eg_layer_parameter(layer, 0,
-                              (eg_parameter){ .name = "embeddings",
-                                              .shape = EG_SHAPE(e->words, e->size),
-                                              .init = init,
-                                              .fan_in = (double)e->words,
-                                              .trainable = 1 });
+                              &(eg_parameter){ .name = "embeddings",
+                                               .shape = EG_SHAPE(e->words, e->size),
+                                               .init = init,
+                                               .fan_in = (double)e->words,
+                                               .trainable = 1 });
 }
 
 /* Inputs are floats; whole numbers up to 2^24 come through as they are. */
@@ -184,11 +184,11 @@ static eg_status position_shape(eg_layer *layer, const eg_shape *in, int n, eg_s
     if (in->rank != 2) return eg_fail(EG_E_SHAPE, "its input is [steps, features], not %s", eg_shape_words(in));
     if (((position *)layer)->sinusoidal) return EG_OK;
     return eg_layer_parameter(layer, 0,
-                              (eg_parameter){ .name = "positions",
-                                              .shape = *in,
-                                              .fan_in = (double)in->dim[0],
-                                              .init = EG_INIT(UNIFORM, .a = .05),
-                                              .trainable = 1 });
+                              &(eg_parameter){ .name = "positions",
+                                               .shape = *in,
+                                               .fan_in = (double)in->dim[0],
+                                               .init = EG_INIT(UNIFORM, .a = .05),
+                                               .trainable = 1 });
 }
 
 /* P[t, 2 i] = sin(t / 10000^(2 i / size)), P[t, 2 i + 1] = cos of the same. */
@@ -263,10 +263,10 @@ static eg_status add_projection(attention *a, int which, int64_t inputs, int64_t
                        .fan_in = (double)inputs,
                        .kernel = 1,
                        .trainable = 1 };
-    EG_TRY(eg_layer_parameter(&a->base, each * which, p));
+    EG_TRY(eg_layer_parameter(&a->base, each * which, &p));
     if (a->no_bias) return EG_OK;
     p.name = names[which][1], p.shape = EG_SHAPE(outputs), p.init = a->bias_init, p.kernel = 0;
-    return eg_layer_parameter(&a->base, each * which + 1, p);
+    return eg_layer_parameter(&a->base, each * which + 1, &p);
 }
 
 static eg_status attention_shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {

@@ -85,7 +85,7 @@ static eg_status check_x(eg_model *model, const eg_tensor *x) {
 }
 
 static eg_status predict_rows(eg_model *model, const eg_tensor *x, int64_t rows, float *out) {
-    int64_t width = eg_shape_size(eg_model_output_shape(model)), sample = eg_shape_size(eg_prepare_shape(model));
+    int64_t width = eg_model_output_size(model), sample = eg_prepare_size(model);
     size_t row_bytes = (size_t)sample * eg_dtype_size(eg_tensor_dtype(x));
     int64_t batch = batch_rows(model, rows);
     double *wide = eg_alloc((size_t)(batch * width) * sizeof *wide + 1);

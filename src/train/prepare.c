@@ -43,9 +43,11 @@ eg_shape eg_prepare_shape(const eg_model *model) {
     return shift ? shift->shape : eg_model_input_shape(model);
 }
 
+int64_t eg_prepare_size(const eg_model *model) { return eg_shape_size(eg_prepare_shape(model)); }
+
 int eg_prepare_takes(const eg_model *model, eg_shape sample) {
     const eg_trainer *trainer = eg_trainer_peek(model);
-    int64_t want = eg_shape_size(eg_prepare_shape(model)), have = eg_count(&sample);
+    int64_t want = eg_prepare_size(model), have = eg_count(&sample);
     int open = trainer && !trainer->scaling_fitted && kinds[trainer->recipe.scaling].narrows;
     return want == have || (open && have > want);
 }
@@ -80,7 +82,7 @@ static eg_value *apply_numbers(const eg_model *model, eg_value *x) {
 }
 
 static eg_value *apply_matrix(const eg_model *model, eg_value *x) {
-    int64_t d = eg_shape_size(eg_prepare_shape(model)), batch = eg_value_shape(x).dim[0];
+    int64_t d = eg_prepare_size(model), batch = eg_value_shape(x).dim[0];
     eg_value *centred = eg_sub(x, part(model, x, "preprocess/shift"));
     return eg_matmul(eg_reshaped(centred, &EG_SHAPE(batch, d)), part(model, x, "preprocess/matrix"));
 }
@@ -194,8 +196,8 @@ static eg_status fit_scaling(eg_model *model, const eg_data *data) {
     if (eg_prepare_keeps_numbers(model)) trainer->recipe.scaling = EG_SCALING_NONE;
     eg_scaling_opt opt = trainer->recipe.scaling_opt;
     if (kinds[trainer->recipe.scaling].narrows && !opt.components)
-        opt.components = eg_shape_size(eg_model_input_shape(model));
-    if (opt.components > eg_shape_size(eg_model_input_shape(model)))
+        opt.components = eg_model_input_size(model);
+    if (opt.components > eg_model_input_size(model))
         return eg_fail(EG_E_ARGUMENT, "%s: %lld components do not fit into the model's input",
                        eg_scaling_name(trainer->recipe.scaling), (long long)opt.components);
     eg_preprocess *fitted = eg_preprocess_fit_(trainer->recipe.scaling, data, opt);
@@ -237,11 +239,11 @@ eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
 
 static eg_status check_part(const eg_model *model, const char *name) {
     const eg_variable *v = eg_state_get(model->state, name);
-    int64_t input = eg_shape_size(eg_model_input_shape(model));
+    int64_t input = eg_model_input_size(model);
     if (!v) return eg_fail(EG_E_DATA, "tensor '%s' is missing", name);
     int fits = v->dtype == EG_F32, matrix = strcmp(name, "preprocess/matrix") == 0;
     if (matrix)
-        fits = fits && v->shape.rank == 2 && v->shape.dim[0] == eg_shape_size(eg_prepare_shape(model)) &&
+        fits = fits && v->shape.rank == 2 && v->shape.dim[0] == eg_prepare_size(model) &&
                v->shape.dim[1] == input;
     else if (strcmp(name, "preprocess/quantiles") == 0)
         fits = fits && v->shape.rank == 2 && v->shape.dim[0] > 1 && v->shape.dim[1] == input;

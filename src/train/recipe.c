@@ -188,7 +188,7 @@ static eg_status check_classes(const eg_model *model, const eg_data *data) {
 }
 
 static eg_status check_outputs(const eg_model *model, const eg_data *data) {
-    int64_t outputs = eg_shape_size(eg_model_output_shape(model));
+    int64_t outputs = eg_model_output_size(model);
     if (outputs == eg_data_outputs(data)) return EG_OK;
     return eg_fail(EG_E_SHAPE, "the model has %lld outputs, the data %d targets for each sample", (long long)outputs,
                    eg_data_outputs(data));

@@ -147,8 +147,8 @@ static eg_status check(const writer *w, const eg_sample_opt *opt) {
     if (!w->vocabulary) return eg_fail(EG_E_ARGUMENT, "sample: the model was not trained on a text");
     if (!(w->temperature >= 0) || isinf(w->temperature) || opt->tokens < 0 || opt->tokens > INT32_MAX)
         return eg_fail(EG_E_ARGUMENT, "sample: a temperature is 0 or more, tokens are not negative");
-    int64_t tokens = eg_vocabulary_size(w->vocabulary), steps = eg_shape_size(eg_model_input_shape(w->model));
-    int64_t numbers = eg_shape_size(eg_model_output_shape(w->model));
+    int64_t tokens = eg_vocabulary_size(w->vocabulary), steps = eg_model_input_size(w->model);
+    int64_t numbers = eg_model_output_size(w->model);
     if (numbers == tokens * steps) return EG_OK;
     return eg_fail(EG_E_DATA, "sample: the vocabulary has %lld tokens, the model gives %lld numbers for %lld steps",
                    (long long)tokens, (long long)numbers, (long long)steps);
@@ -181,7 +181,7 @@ char *eg_model_sample_(const eg_model *model, eg_sample_opt opt) {
                  .temperature = opt.temperature == EG_ZERO ? 0 : opt.temperature == 0 ? 1 : opt.temperature,
                  .rng = eg_rng_new(opt.seed, eg_site("sample")),
                  .logits = eg_model_last_activation(model) != EG_SOFTMAX };
-    if (w.model) w.x = eg_tensor_shaped(EG_F32, &EG_SHAPE(1, eg_shape_size(eg_model_input_shape(w.model))));
+    if (w.model) w.x = eg_tensor_shaped(EG_F32, &EG_SHAPE(1, eg_model_input_size(w.model)));
     if (w.model) sample(&w, &opt, &out);
     eg_model_free(w.model);
     eg_tensor_free(w.x);

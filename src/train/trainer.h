@@ -118,6 +118,7 @@ void eg_trainer_drop_programs(eg_trainer *trainer);
 eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data);
 /* The shape of raw samples: the model's input, but for pca and whiten of wider ones. */
 eg_shape eg_prepare_shape(const eg_model *model);
+int64_t eg_prepare_size(const eg_model *model); /* its product */
 int eg_prepare_takes(const eg_model *model, eg_shape sample);
 /* Whether the model looks its input up, by embedding or one_hot: whole numbers that no scaling may change. */
 int eg_prepare_keeps_numbers(const eg_model *model);
