@@ -136,7 +136,7 @@ static eg_status make_params(builder *b) {
     b->body = eg_body_new(b->r->to, b->nin);
     if (!b->body) return EG_E_MEMORY;
     for (int i = 0; i < b->nin; i++) {
-        eg_value *param = eg_body_param(b->body, i, b->in[i]->dtype, b->in[i]->shape);
+        eg_value *param = eg_body_param(b->body, i, b->in[i]->dtype, &b->in[i]->shape);
         if (!eg_value_is_poisoned(param)) param->layout = b->in[i]->layout;
     }
     return EG_OK;

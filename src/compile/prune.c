@@ -27,11 +27,6 @@ static int is_param(const pruning *p, const eg_value *v, eg_role role) {
     return v->op == EG_OP_PARAM && eg_role_of(p->scan, (int)v->attr.index.index) == role;
 }
 
-static eg_value *seen_as(eg_value *x, eg_shape shape) {
-    eg_attr attr = { .shape = { shape } };
-    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
-}
-
 static eg_value *repeated(const pruning *p, eg_value *x) {
     eg_attr attr = { .shape = { eg_stacked_shape(&x->shape, p->scan->attr.body.steps) } };
     return eg_node1(EG_OP_EXPAND, x, &attr);
@@ -49,7 +44,7 @@ static eg_status no_steps(pruning *p) {
 }
 
 static eg_value *inlined(pruning *p, const eg_value *v, eg_value *const *map) {
-    if (v->op == EG_OP_PARAM) return seen_as(p->in[v->attr.index.index], v->shape);
+    if (v->op == EG_OP_PARAM) return eg_reshaped(p->in[v->attr.index.index], &v->shape);
     eg_value **in = eg_alloc(sizeof *in * (size_t)(v->nin + 1));
     if (!in) return eg_poison(p->to, EG_E_MEMORY, "scan", "no memory");
     for (int i = 0; i < v->nin; i++) in[i] = map[v->in[i]->id];
@@ -66,7 +61,7 @@ static eg_status one_step(pruning *p) {
         if (p->needed[id]) map[id] = inlined(p, p->body->graph->values[id], map);
     for (int k = 0; k < p->body->nout; k++) {
         eg_value *out = map[p->body->out[k]->id];
-        p->result[k] = k < p->carries ? out : seen_as(out, eg_stacked_shape(&out->shape, 1));
+        p->result[k] = k < p->carries ? out : eg_reshape_to(out, eg_stacked_shape(&out->shape, 1));
     }
     eg_free(map);
     return p->to->status;

@@ -16,6 +16,7 @@
 #include <math.h>
 #include "compile/pass.h"
 #include "base/status.h"
+#include "ops/family.h"
 #include "ops/op.h"
 #include "tensor/shape.h"
 
@@ -393,13 +394,8 @@ static int reduces(const call *c, int axis) {
 }
 
 /* The reduction's shape when its operand's is `shape`. */
-static eg_shape reduced_shape(const call *c, eg_shape shape) {
-    eg_shape out = { 0 };
-    for (int i = 0; i < shape.rank; i++) {
-        if (!reduces(c, i)) out.dim[out.rank++] = shape.dim[i];
-        else if (c->attr->reduce.keep) out.dim[out.rank++] = 1;
-    }
-    return out;
+static eg_shape reduced_shape(const call *c, const eg_shape *shape) {
+    return eg_reduced_shape(shape, c->attr->reduce.mask, (int)c->attr->reduce.keep);
 }
 
 /* Over axes of length 1 there is nothing to reduce (logsumexp too: x + ln 1). */
@@ -407,7 +403,7 @@ static eg_value *reduce_nothing(const call *c) {
     eg_shape shape = c->in[0]->shape;
     for (int i = 0; i < shape.rank; i++)
         if (reduces(c, i) && shape.dim[i] != 1) return NULL;
-    return stretched(c, c->in[0], reduced_shape(c, shape));
+    return stretched(c, c->in[0], reduced_shape(c, &shape));
 }
 
 /* Axes of length 1 leave the mask, so that what is left is easier to recognise. */
@@ -417,7 +413,7 @@ static eg_value *reduce_less(const call *c) {
     for (int i = 0; i < shape.rank; i++)
         if (shape.dim[i] == 1) attr.reduce.mask &= ~(1u << i);
     if (attr.reduce.mask == c->attr->reduce.mask) return NULL;
-    return stretched(c, make(c->graph, c->op, c->in, 1, &attr), reduced_shape(c, shape));
+    return stretched(c, make(c->graph, c->op, c->in, 1, &attr), reduced_shape(c, &shape));
 }
 
 static eg_value *sum_of_negated(const call *c) {
@@ -441,7 +437,7 @@ static eg_value *sum_of_copies(const call *c) {
     }
     if (copies == 0) return NULL; /* an empty sum is 0 whatever x is */
     eg_value *scaled = make2(c, EG_OP_MUL, x, number(c, x->dtype, copies));
-    return stretched(c, stretched(c, scaled, reduced_shape(c, shape)), reduced_shape(c, wide->shape));
+    return stretched(c, stretched(c, scaled, reduced_shape(c, &shape)), reduced_shape(c, &wide->shape));
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------ */
@@ -491,7 +487,7 @@ static eg_value *sum_of_put(const call *c) {
     for (int i = 0; i < last; i++)
         if (!reduces(c, i) && y->shape.dim[i] != 1) return NULL;
     eg_attr all = { .reduce = { .mask = (1u << channels) - 1 } };
-    return stretched(c, make(c->graph, EG_OP_SUM, put->in, 1, &all), reduced_shape(c, y->shape));
+    return stretched(c, make(c->graph, EG_OP_SUM, put->in, 1, &all), reduced_shape(c, &y->shape));
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------- */

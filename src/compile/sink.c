@@ -141,18 +141,13 @@ static eg_value *after(sinking *s, const eg_value *v) {
     return s->outer[v->id];
 }
 
-static eg_value *seen_as(eg_value *x, eg_shape shape) {
-    eg_attr attr = { .shape = { shape } };
-    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
-}
-
 /* A stack of matrices as one matrix [steps x k, n], where the product sums over k; `turned`: they are [n, k]. */
 static eg_value *all_rows(sinking *s, const eg_value *v, int turned) {
     eg_value *x = after(s, v);
     eg_attr swap = { .permute = { { 0, 2, 1 } } };
     if (turned && !eg_value_is_poisoned(x)) x = eg_node1(EG_OP_PERMUTE, x, &swap);
     if (eg_value_is_poisoned(x)) return x;
-    return seen_as(x, EG_SHAPE(s->steps * x->shape.dim[1], x->shape.dim[2]));
+    return eg_reshaped(x, &EG_SHAPE(s->steps * x->shape.dim[1], x->shape.dim[2]));
 }
 
 static eg_value *sum_of_products(sinking *s, const eg_value *v) {
@@ -165,11 +160,11 @@ static eg_value *sum_of_products(sinking *s, const eg_value *v) {
 static eg_value *sum_of_sums(sinking *s, const eg_value *v) {
     if (v->in[0]->shape.rank == 2 && v->attr.reduce.mask == 1) {
         eg_attr columns = { .reduce = { .mask = 1 } };
-        return seen_as(eg_node1(EG_OP_SUM, all_rows(s, v->in[0], 0), &columns), v->shape);
+        return eg_reshaped(eg_node1(EG_OP_SUM, all_rows(s, v->in[0], 0), &columns), &v->shape);
     }
     eg_attr attr = { .reduce = { .mask = v->attr.reduce.mask << 1 | 1 } };
     eg_value *sum = eg_node1(EG_OP_SUM, after(s, v->in[0]), &attr);
-    return eg_value_is_poisoned(sum) ? sum : seen_as(sum, v->shape);
+    return eg_reshaped(sum, &v->shape);
 }
 
 /* The index may be the same in every step. */

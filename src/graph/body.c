@@ -49,9 +49,9 @@ eg_body *eg_body_new(eg_graph *outer, int nin) {
     return body;
 }
 
-eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape) {
+eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, const eg_shape *shape) {
     if (!body) return eg_poison(NULL, EG_E_MEMORY, "param", "there is no body to build it in");
-    eg_attr attr = { .index = { .index = index, .shape = shape, .dtype = dtype } };
+    eg_attr attr = { .index = { .index = index, .shape = *shape, .dtype = dtype } };
     body->param[index] = eg_node(body->graph, EG_OP_PARAM, NULL, 0, &attr);
     return body->param[index];
 }
@@ -122,7 +122,7 @@ eg_value *eg_capture(eg_graph *inner, eg_value *outer) {
         if (body->in[i] == outer) return body->param[i];
     if (reserve(body, body->nin + 1) != EG_OK) return eg_poison(inner, EG_E_MEMORY, "capture", "no memory");
     int index = body->nin++;
-    eg_value *param = eg_body_param(body, index, outer->dtype, outer->shape);
+    eg_value *param = eg_body_param(body, index, outer->dtype, &outer->shape);
     if (!eg_value_is_poisoned(param)) param->layout = outer->layout;
     body->in[index] = outer;
     return param;

@@ -349,11 +349,11 @@ eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name) 
 
 /* The leaf that has the name already, if it is the one that is asked for. Its layout is whatever its first maker
  * chose. */
-static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, eg_shape shape) {
-    if (leaf->dtype == dtype && eg_same_shape(&leaf->shape, &shape)) return leaf;
+static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, const eg_shape *shape) {
+    if (leaf->dtype == dtype && eg_same_shape(&leaf->shape, shape)) return leaf;
     return eg_poison(leaf->graph, EG_E_NAME, eg_op_table[leaf->op]->name, "\"%.200s\" is %s%s already, not %s%s",
                      leaf->name, eg_dtype_name(leaf->dtype), eg_shape_words(&leaf->shape), eg_dtype_name(dtype),
-                     eg_shape_words(&shape));
+                     eg_shape_words(shape));
 }
 
 eg_layout eg_weight_layout(eg_shape shape) {
@@ -362,7 +362,8 @@ eg_layout eg_weight_layout(eg_shape shape) {
 }
 
 /* Room for a leaf and its name are found first, so that a leaf is never in one list only. */
-eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
+eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, const eg_shape *shape,
+                  eg_layout layout) {
     const char *op_name = eg_op_table[op]->name;
     if (!graph || graph == &nowhere)
         return eg_poison(NULL, EG_E_ARGUMENT, op_name, "there is no graph to build it in");
@@ -377,8 +378,8 @@ eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, e
     const char *kept = eg_arena_strdup(&graph->arena, name);
     if (!kept || reserve(&graph->leaves, graph->nleaves, &graph->leaf_capacity) != EG_OK)
         return eg_poison(graph, EG_E_MEMORY, op_name, "no memory");
-    if (shape.rank != 2 || dtype != EG_F32) layout = EG_ROWS;
-    eg_attr attr = { .leaf = { .shape = shape, .dtype = (int32_t)dtype, .layout = (int32_t)layout } };
+    if (shape->rank != 2 || dtype != EG_F32) layout = EG_ROWS;
+    eg_attr attr = { .leaf = { .shape = *shape, .dtype = (int32_t)dtype, .layout = (int32_t)layout } };
     leaf = eg_node(graph, op, NULL, 0, &attr);
     if (leaf == graph->poison) return leaf;
     leaf->name = kept;
@@ -393,7 +394,7 @@ eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in)
         return eg_poison(to, eg_graph_status(value->graph), "copy", "%s", eg_graph_error(value->graph));
     eg_place was = eg_place_of(to, value);
     eg_value *copy = value->def->attr == EG_ATTR_LEAF
-                         ? eg_leaf(to, value->op, value->name, value->dtype, value->shape, value->layout)
+                         ? eg_leaf(to, value->op, value->name, value->dtype, &value->shape, value->layout)
                          : eg_node(to, value->op, in, value->nin, &value->attr);
     if (copy != to->poison) copy->layout = value->layout;
     eg_place_restore(to, was);

@@ -133,7 +133,7 @@ eg_value *eg_node3(eg_op op, eg_value *a, eg_value *b, eg_value *c, const eg_att
 /* A leaf with a name (INPUT, VAR): the current scope is not added. Returns the existing one if the name is taken,
  * in its own layout; NAME error if that has another dtype or shape. Only f32 matrices can lie in panels: all else
  * gets ROWS. */
-eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout);
+eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, const eg_shape *shape, eg_layout layout);
 /* How a variable that products read as B is to lie: in panels, but for matrices so narrow that these would be mostly
  * padding. */
 eg_layout eg_weight_layout(eg_shape shape);
@@ -147,7 +147,8 @@ eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const cha
  * without memory, which the other two accept. A mistake inside the body poisons the outer graph when the body is
  * finished. */
 eg_body *eg_body_new(eg_graph *outer, int nin);
-eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, eg_shape shape); /* call once for each, in order */
+/* Call once for each, in order. */
+eg_value *eg_body_param(eg_body *body, int index, eg_dtype dtype, const eg_shape *shape);
 eg_status eg_body_finish(eg_body *body, eg_value *const *outs, int nout);
 /* Opens a body (all its params are there): from now on an operand of a graph around it becomes one more param. Closed
  * by eg_body_finish. `inner` is the body's graph. */

@@ -165,13 +165,13 @@ static eg_value *build_param(reader *r, const statement *s) {
     int64_t index = s->attr.attr.index.index;
     if (index < 0 || index >= r->body->nin || r->body->param[index])
         return eg_poison(r->graph, EG_E_DATA, "param", "number %lld of %d, once each", (long long)index, r->body->nin);
-    return eg_body_param(r->body, (int)index, s->dtype, s->shape);
+    return eg_body_param(r->body, (int)index, s->dtype, &s->shape);
 }
 
 static eg_value *build_leaf(reader *r, const statement *s) {
     if (eg_graph_find(r->graph, s->op, s->name))
         return eg_poison(r->graph, EG_E_NAME, s->def->name, "there are two of the name \"%.200s\"", s->name);
-    return eg_leaf(r->graph, s->op, s->name, s->dtype, s->shape, (eg_layout)s->attr.attr.leaf.layout);
+    return eg_leaf(r->graph, s->op, s->name, s->dtype, &s->shape, (eg_layout)s->attr.attr.leaf.layout);
 }
 
 static eg_value *build(reader *r, statement *s) {

@@ -65,14 +65,14 @@ const eg_op_def eg_op_iota = { .name = "iota", .attr = EG_ATTR_AXIS, .infer = in
 eg_value *eg_input(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape) {
     if (graph && name && eg_graph_find(graph, EG_OP_INPUT, name))
         return eg_poison(graph, EG_E_NAME, "input", "\"%s\" exists already: each input has a name of its own", name);
-    return eg_leaf(graph, EG_OP_INPUT, name, dtype, shape, EG_ROWS);
+    return eg_leaf(graph, EG_OP_INPUT, name, dtype, &shape, EG_ROWS);
 }
 
 static eg_value *scoped_var(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
     const char *full = name;
     if (graph && graph->scope[0] && name) full = eg_arena_format(&graph->arena, "%s%s", graph->scope, name);
     if (!full && name) return eg_poison(graph, EG_E_MEMORY, "var", "no memory for the name \"%s\"", name);
-    return eg_leaf(graph, EG_OP_VAR, full, dtype, shape, layout);
+    return eg_leaf(graph, EG_OP_VAR, full, dtype, &shape, layout);
 }
 
 eg_value *eg_var(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape shape) {

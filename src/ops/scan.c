@@ -149,7 +149,7 @@ static eg_status make_params(call *c) {
     for (int i = 0; i < n; i++) {
         eg_shape shape = c->first[i]->shape;
         if (i >= c->opt.ncarry) shape = eg_reduced_shape(&shape, 1, 0);
-        eg_body_param(c->body, i, c->first[i]->dtype, shape);
+        eg_body_param(c->body, i, c->first[i]->dtype, &shape);
     }
     eg_body_open(c->body);
     return EG_OK;

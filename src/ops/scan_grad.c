@@ -181,7 +181,7 @@ static eg_value *add_operand(backward *b, eg_value *outer, const eg_shape *inner
     }
     b->made->nin++;
     b->operand[index] = outer;
-    return eg_body_param(b->made, index, outer->dtype, *inner);
+    return eg_body_param(b->made, index, outer->dtype, inner);
 }
 
 /* The adjoint of result k as it is before the loop: zeros where none arrives. */

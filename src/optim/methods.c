@@ -25,7 +25,7 @@ static eg_value *plus(eg_update *u, eg_value *x, double addend) {
 static eg_value *slot(eg_update *u, const char *name) {
     char *full = eg_arena_format(&u->graph->arena, "optimizer/%s/%s", name, u->parameter);
     if (!full) return eg_poison(u->graph, EG_E_MEMORY, "optimizer", "no memory for the name of a slot");
-    return eg_leaf(u->graph, EG_OP_VAR, full, u->like->dtype, u->like->shape, u->like->layout);
+    return eg_leaf(u->graph, EG_OP_VAR, full, u->like->dtype, &u->like->shape, u->like->layout);
 }
 
 /* Makes `now` the slot's next value; returns it. */
@@ -168,7 +168,7 @@ static eg_value *nadam_mu(eg_update *u, double ahead) {
  * [0] = lr u_{t+1} / (1 - P u_{t+1}), [1] = lr (1-u_t) / (1-P), [2] = 1 / sqrt(1-b2^t) */
 static void nadam_prepare(eg_update *u) {
     eg_value *now = nadam_mu(u, 0), *next = nadam_mu(u, 1), *one = number(u, 1);
-    eg_value *product = eg_leaf(u->graph, EG_OP_VAR, "optimizer/u_product", u->lr->dtype, EG_SCALAR, EG_ROWS);
+    eg_value *product = eg_leaf(u->graph, EG_OP_VAR, "optimizer/u_product", u->lr->dtype, &EG_SCALAR, EG_ROWS);
     eg_value *P = keep(u, product, eg_mul(product, now));
     u->scalar[0] = eg_div(eg_mul(u->lr, next), eg_sub(one, eg_mul(P, next)));
     u->scalar[1] = eg_div(eg_mul(u->lr, eg_sub(one, now)), eg_sub(one, P));

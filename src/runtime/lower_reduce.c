@@ -35,7 +35,7 @@ static int blocks_of(const eg_shape *shape, uint32_t mask, blocks *out) {
 
 static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, int64_t columns, int in, int out) {
     eg_body *body = eg_body_new(run->program->unit.graph, 1);
-    eg_value *param = eg_body_param(body, 0, EG_F32, EG_SHAPE(rows, columns));
+    eg_value *param = eg_body_param(body, 0, EG_F32, &EG_SHAPE(rows, columns));
     if (!body) return EG_E_MEMORY;
     eg_attr attr = { .reduce = { .mask = 2, .keep = 1 } };
     eg_value *node = eg_node(body->graph, v->op, &param, 1, &attr);

@@ -427,7 +427,7 @@ eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
         if (in_panels) shape = v->in[q]->layout == EG_PANELS ? shape : EG_SHAPE(1, 1);
         else if (in[q] >= 0 && !shape_in(&sp, q, rows, columns, &shape))
             EG_TRY(eg_lower_expand_to(run, v->in[q], v->shape, &in[q]));
-        param[q] = eg_body_param(body, q, v->in[q]->dtype, shape);
+        param[q] = eg_body_param(body, q, v->in[q]->dtype, &shape);
     }
     if (out < 0 || !body) return EG_E_MEMORY;
     eg_value *node = eg_node(body->graph, v->op, param, v->nin, &v->attr);

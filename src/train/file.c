@@ -416,7 +416,7 @@ static eg_status add_variable(eg_state *state, const eg_safetensors_entry *tenso
     eg_graph *graph = eg_graph_new();
     if (!graph) return EG_E_MEMORY;
     eg_status status =
-        eg_state_add(state, eg_leaf(graph, EG_OP_VAR, tensor->name, tensor->dtype, tensor->shape, layout));
+        eg_state_add(state, eg_leaf(graph, EG_OP_VAR, tensor->name, tensor->dtype, &tensor->shape, layout));
     eg_graph_free(graph);
     return status;
 }

@@ -45,7 +45,7 @@ static inline void model_rmsprop(model *m, eg_value *loss, eg_value *rate) {
         eg_value *w = m->weight[i], *d = gradient[i];
         char name[64];
         snprintf(name, sizeof name, "%s/rmsprop", w->name);
-        eg_value *v = eg_leaf(g, EG_OP_VAR, name, EG_F32, w->shape, w->layout);
+        eg_value *v = eg_leaf(g, EG_OP_VAR, name, EG_F32, &w->shape, w->layout);
         eg_value *now = eg_add(eg_mul(v, eg_const(g, .9)), eg_mul(eg_square(d), eg_const(g, .1)));
         eg_value *step = eg_div(eg_mul(rate, d), eg_add(eg_sqrt(now), eg_const(g, 1e-7)));
         m->root[m->nroots++] = eg_assign(v, now);

@@ -31,7 +31,7 @@ enum {
 /* x + y and x * y of one body, as a pass would build it. */
 static inline eg_value *every_fused(eg_value *x, eg_value *y) {
     eg_body *body = eg_body_new(x->graph, 2);
-    eg_value *a = eg_body_param(body, 0, x->dtype, x->shape), *b = eg_body_param(body, 1, y->dtype, y->shape);
+    eg_value *a = eg_body_param(body, 0, x->dtype, &x->shape), *b = eg_body_param(body, 1, y->dtype, &y->shape);
     eg_value *sum = eg_add(a, b), *product = eg_mul(a, b), *tenth = eg_const(a->graph, .1);
     eg_value *outs[] = { sum, eg_mul(product, tenth) };
     if (eg_body_finish(body, outs, 2) != EG_OK) return x->graph->poison;

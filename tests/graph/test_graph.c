@@ -201,7 +201,7 @@ static void mistake_in_a_body_reaches_the_graph(void **state) {
     (void)state;
     eg_graph *g = eg_graph_new();
     eg_body *body = eg_body_new(g, 1);
-    eg_value *p = eg_body_param(body, 0, EG_F32, EG_SHAPE(2));
+    eg_value *p = eg_body_param(body, 0, EG_F32, &EG_SHAPE(2));
     eg_value *bad = eg_add(p, eg_full(p->graph, EG_F32, EG_SHAPE(3), 1));
     assert_int_not_equal(eg_body_finish(body, &bad, 1), EG_OK);
     assert_int_equal(eg_graph_status(g), EG_E_SHAPE);
