@@ -318,8 +318,8 @@ static eg_status widen(eg_cpu_run *run, const eg_conv_request *r, const eg_windo
 
 /* ---- lowering ---------------------------------------------------------------------------------------------- */
 
-/* Whose windows are all that reads the result, NULL if there is more to it or the images are too large: the strips may
- * work on nothing but the result itself, and as if each image were the first. */
+/* Whose windows are all that reads the result, NULL if there is more to it or the images are too large: the strips
+ * may work on nothing but the result itself, and as if each image were the first. */
 static const eg_value *pooling_of(const eg_cpu_run *run, const eg_conv_request *r, const conv_detail *d) {
     const eg_strips *s = r->strips;
     eg_window p;

@@ -253,10 +253,17 @@ static eg_status fill_constants(eg_cpu_run *run) {
 
 double eg_least_work_of_a_part = 2000;
 
+static int is_read(const eg_cpu_run *run, int storage) {
+    for (int i = 0; i < run->nuse; i++)
+        if (!run->use[i].write && eg_storage_root(run, run->use[i].storage) == storage) return 1;
+    return 0;
+}
+
 /* What one step leaves for the next has to travel when another core takes a part of either: .1 to .2 ns a byte,
  * measured on cores that share no L2. A program that passes much for the work it does is faster on its caller alone.
  * What is larger than a core's own cache has left it by then anyway.
- * (New values of variables are read in a later run, by the part that wrote them.) */
+ * (New values of variables are read in a later run, by the part that wrote them; what is only fetched, by no step.)
+ */
 static int is_worth_cutting(const eg_cpu_run *run) {
     const double nanoseconds_a_byte = .15, own_cache = 4 << 20;
     double work = 0, passed = 0;
@@ -265,6 +272,7 @@ static int is_worth_cutting(const eg_cpu_run *run) {
         const eg_storage *storage = &run->storage[run->use[i].storage];
         double bytes = (double)storage->bytes;
         int is_passed = run->use[i].write && storage->kind == EG_IN_ARENA && storage->same_as < 0;
+        if (storage->last == EG_FOREVER) is_passed = is_passed && is_read(run, run->use[i].storage);
         if (is_passed && bytes < own_cache) passed += bytes;
     }
     return eg_least_work_of_a_part <= 0 || work > nanoseconds_a_byte * passed;
