@@ -184,14 +184,12 @@ enum { MAX_DIGITS = 800 };
 typedef struct decimal {
     char digits[MAX_DIGITS + 32]; /* significant digits, no leading zeros; room for a sticky digit and the exponent */
     int count;
-    int64_t exponent;  /* the value is digits * 10^exponent */
-    uint64_t mantissa; /* the digits as a number while count <= 19 */
+    int64_t exponent; /* the value is digits * 10^exponent */
 } decimal;
 
 static void take_digit(decimal *number, char c, int fraction) {
     if (number->count < MAX_DIGITS && (number->count > 0 || c != '0')) {
         number->digits[number->count++] = c;
-        if (number->count <= 19) number->mantissa = 10 * number->mantissa + (uint64_t)(c - '0');
         number->exponent -= fraction;
     } else if (number->count == 0) {
         number->exponent -= fraction;
@@ -201,37 +199,34 @@ static void take_digit(decimal *number, char c, int fraction) {
     }
 }
 
+/* [e [+-] digits]: adds to *exponent and gives the first byte after it; `p` if there is none. */
+static const char *scan_exponent(const char *p, const char *end, int64_t *exponent) {
+    const char *q = p;
+    if (q == end || (*q != 'e' && *q != 'E')) return p;
+    int negative = ++q < end && *q == '-';
+    if (q < end && (*q == '-' || *q == '+')) q++;
+    int64_t sum = 0;
+    const char *first = q;
+    for (; q < end && *q >= '0' && *q <= '9'; q++)
+        if (sum < 1000000000000) sum = 10 * sum + (*q - '0');
+    if (q == first) return p;
+    *exponent += negative ? -sum : sum;
+    return q;
+}
+
 /* digits [. digits] [e [+-] digits] -> first byte after it, NULL without a digit. */
 static const char *scan_decimal(const char *p, const char *end, decimal *number) {
     int any = 0;
     for (; p < end && *p >= '0' && *p <= '9'; p++, any = 1) take_digit(number, *p, 0);
     if (p < end && *p == '.' && (any || (p + 1 < end && p[1] >= '0' && p[1] <= '9')))
         for (p++; p < end && *p >= '0' && *p <= '9'; p++, any = 1) take_digit(number, *p, 1);
-    if (!any) return NULL;
-    const char *q = p;
-    if (q < end && (*q == 'e' || *q == 'E')) {
-        int negative = ++q < end && *q == '-';
-        if (q < end && (*q == '-' || *q == '+')) q++;
-        int64_t exponent = 0;
-        const char *first = q;
-        for (; q < end && *q >= '0' && *q <= '9'; q++)
-            if (exponent < 1000000000000) exponent = 10 * exponent + (*q - '0');
-        if (q > first) {
-            number->exponent += negative ? -exponent : exponent;
-            p = q;
-        }
-    }
-    return p;
+    return any ? scan_exponent(p, end, &number->exponent) : NULL;
 }
 
-/* Correctly rounded: exact operands and one rounding when both factors fit (Clinger's fast path), else libc. */
+/* Correctly rounded by the C library. */
 static double decimal_value(decimal *number) {
-    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
     int64_t e = number->exponent;
     if (number->count == 0) return 0;
-    if (number->count <= 19 && number->mantissa <= UINT64_C(1) << 53 && e >= -22 && e <= 22)
-        return e < 0 ? (double)number->mantissa / powers[-e] : (double)number->mantissa * powers[e];
     int count = number->count;
     if (number->digits[MAX_DIGITS] == '1') count++, e--;
     int exponent = e > 100000 ? 100000 : e < -100000 ? -100000 : (int)e;
@@ -244,25 +239,81 @@ static const char *scan_word(const char *p, const char *end, const char *word) {
     return (size_t)(end - p) >= n && strncasecmp(p, word, n) == 0 ? p + n : NULL;
 }
 
-const char *eg_parse_double(const char *text, const char *end, double *value) {
+static const char *parse_word(const char *p, const char *end, double *value) {
     static const struct {
         const char *word;
         double value;
     } words[] = { { "infinity", (double)INFINITY }, { "inf", (double)INFINITY }, { "nan", (double)NAN } };
-    const char *p = text, *after;
+    if (p == end || !strchr("iInN", *p)) return NULL;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *after = scan_word(p, end, words[i].word);
+        if (after) return *value = words[i].value, after;
+    }
+    return NULL;
+}
+
+static const char *parse_long(const char *p, const char *end, double *value) {
+    decimal number;
+    number.count = 0, number.exponent = 0, number.digits[MAX_DIGITS] = '\0';
+    const char *after = scan_decimal(p, end, &number);
+    if (after) *value = decimal_value(&number);
+    return after;
+}
+
+/* mantissa * 10^exponent, correctly rounded, where that takes one operation: of operands that are exact in 53 bits
+ * (Clinger), or in the 64 bits that some machines have. There a second rounding follows, to 53 bits; it is the right one
+ * unless the first ended half-way between two doubles. 0: it does not. */
+static int scale_exactly(uint64_t mantissa, int64_t exponent, double *value) {
+    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    int64_t power = exponent < 0 ? -exponent : exponent;
+    if (power > 22) return 0;
+    if (mantissa <= UINT64_C(1) << 53) {
+        *value = exponent < 0 ? (double)mantissa / powers[power] : (double)mantissa * powers[power];
+        return 1;
+    }
+#if LDBL_MANT_DIG == 64
+    long double exact = mantissa, wide = exponent < 0 ? exact / powers[power] : exact * powers[power];
+    uint64_t bits;
+    memcpy(&bits, &wide, sizeof bits);
+    *value = (double)wide;
+    return (bits & 0x7FF) != 0x400;
+#else
+    return 0;
+#endif
+}
+
+/* What most numbers are: at most 19 digits, of a value that one operation gives. NULL: another form, or none. */
+static const char *parse_short(const char *p, const char *end, double *value) {
+    enum { MOST = 19 }; /* digits that 64 bits hold */
+    const char *first = p;
+    uint64_t mantissa = 0;
+    int64_t exponent = 0;
+    for (; p < end && *p >= '0' && *p <= '9'; p++) mantissa = 10 * mantissa + (uint64_t)(*p - '0');
+    int64_t digits = p - first;
+    if (p < end && *p == '.') {
+        const char *point = p++;
+        for (; p < end && *p >= '0' && *p <= '9'; p++) mantissa = 10 * mantissa + (uint64_t)(*p - '0');
+        exponent = point + 1 - p;
+        digits -= exponent;
+    }
+    if (digits == 0 || digits > MOST) return NULL;
+    p = scan_exponent(p, end, &exponent);
+    return scale_exactly(mantissa, exponent, value) ? p : NULL;
+}
+
+const char *eg_parse_double(const char *text, const char *end, double *value) {
+    const char *p = text, *after = NULL;
+    double magnitude;
     int negative = p < end && *p == '-';
     if (p < end && (*p == '-' || *p == '+')) p++;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if ((after = scan_word(p, end, words[i].word)) != NULL) {
-            *value = negative ? -words[i].value : words[i].value;
-            return after;
-        }
-    decimal number;
-    number.count = 0, number.exponent = 0, number.mantissa = 0, number.digits[MAX_DIGITS] = '\0';
-    after = scan_decimal(p, end, &number);
-    if (!after) return NULL;
-    double magnitude = decimal_value(&number);
-    *value = negative ? -magnitude : magnitude;
+    if (p < end && (*p == '.' || (*p >= '0' && *p <= '9'))) {
+        after = parse_short(p, end, &magnitude);
+        if (!after) after = parse_long(p, end, &magnitude);
+    } else {
+        after = parse_word(p, end, &magnitude);
+    }
+    if (after) *value = negative ? -magnitude : magnitude;
     return after;
 }
 

@@ -21,11 +21,13 @@ typedef struct eg_csv {
     int has_header;
     const char **names; /* [columns]; "column_3" where there is no header or an empty cell */
     /* The packed text: each row is `columns` strings, one after the other, each ended by a NUL. */
-    const char *text;
+    const char *text, *end;
     size_t *start;       /* [rows] where a row begins in `text` */
     int64_t *line;       /* [rows] its line in the file, from 1 */
+    const float *number; /* [rows,columns] the cells that are finite numbers of 32 bits; NaN: what else they are says `text` */
     size_t *first_start; /* the allocations, header row included */
     int64_t *first_line;
+    float *first_number;
     eg_arena arena;
 } eg_csv;
 
@@ -36,6 +38,9 @@ void eg_csv_free(eg_csv *csv);
 
 /* Pointers to the cells of a row: cells[columns]. */
 void eg_csv_row(const eg_csv *csv, int64_t row, const char **cells);
+
+/* The last of them alone. */
+const char *eg_csv_last(const eg_csv *csv, int64_t row);
 
 /* 1 for an empty cell or "?". */
 int eg_csv_is_missing(const char *cell);

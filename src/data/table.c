@@ -103,43 +103,78 @@ typedef struct reading {
     eg_data *data;
     int target; /* -1: none */
     column *columns;
-    const char **cells; /* scratch: one row */
+    const char **cells; /* scratch: one row, */
+    int64_t split;      /* this one; -1: none yet */
     feature *features;
     int n_features, capacity;
 } reading;
 
 static int is_text_column(const column *c) { return c->texts > 0 && c->texts >= c->numbers; }
 
-/* Contents of features are kept as text, those of the target by what they mean. */
-static eg_status look_at_cell(reading *in, int c, int64_t row) {
-    column *column = &in->columns[c];
-    value v = { .text = in->cells[c] };
-    if (eg_csv_is_missing(v.text)) return column->gaps++, EG_OK;
-    if (eg_csv_is_number(v.text, &v.number))
+/* A row is split into its cells when somebody asks for one; the last is found from behind. */
+static const char *cell_of(reading *in, int64_t row, int c) {
+    if (in->split == row) return in->cells[c];
+    if (c == in->csv->columns - 1) return eg_csv_last(in->csv, row);
+    eg_csv_row(in->csv, in->split = row, in->cells);
+    return in->cells[c];
+}
+
+static const float *numbers_of(const reading *in, int64_t row) { return in->csv->number + row * in->csv->columns; }
+
+/* A cell that is no plain number: a gap, a text, nan, inf. */
+static void count_other(column *column, const char *cell, int64_t row) {
+    double ignored;
+    if (eg_csv_is_missing(cell))
+        column->gaps++;
+    else if (eg_csv_is_number(cell, &ignored))
         column->numbers++;
     else if (column->texts++ == 0)
         column->first_text = row;
-    return add_value(&column->values, c == in->target ? value_of(v.text) : text_value(v.text));
 }
 
-static eg_status look_at_cells(reading *in) {
-    for (int c = 0; c < in->csv->columns; c++)
-        in->columns[c].values.limit = c == in->target ? EG_DATA_MAX_CLASSES : EG_TABLE_MAX_VALUES;
+static void count_cells(reading *in) {
     for (int64_t r = 0; r < in->csv->rows; r++) {
-        eg_csv_row(in->csv, r, in->cells);
-        for (int c = 0; c < in->csv->columns; c++) EG_TRY(look_at_cell(in, c, r));
+        const float *number = numbers_of(in, r);
+        for (int c = 0; c < in->csv->columns; c++)
+            if (isnan(number[c]))
+                count_other(&in->columns[c], cell_of(in, r, c), r);
+            else
+                in->columns[c].numbers++;
     }
+}
+
+/* Contents of features are kept as text, those of the target by what they mean. */
+static eg_status add_content(reading *in, int64_t row, int c) {
+    const char *cell = cell_of(in, row, c);
+    if (eg_csv_is_missing(cell)) return EG_OK;
+    return add_value(&in->columns[c].values, c == in->target ? value_of(cell) : text_value(cell));
+}
+
+static int has_values(const reading *in, int c) { return c == in->target || is_text_column(&in->columns[c]); }
+
+static eg_status look_at_cells(reading *in) {
+    int first = in->csv->columns, last = 0;
+    count_cells(in);
+    for (int c = 0; c < in->csv->columns; c++) {
+        if (!has_values(in, c)) continue;
+        if (c < first) first = c;
+        last = c;
+        in->columns[c].values.limit = c == in->target ? EG_DATA_MAX_CLASSES : EG_TABLE_MAX_VALUES;
+    }
+    for (int64_t r = 0; r < in->csv->rows; r++)
+        for (int c = first; c <= last; c++)
+            if (has_values(in, c)) EG_TRY(add_content(in, r, c));
     return EG_OK;
 }
 
-static eg_status fail_not_number(const reading *in, int64_t row, int c) {
-    eg_csv_row(in->csv, row, in->cells);
-    return eg_csv_fail(in->csv, row, c, "'%.60s' is not a number", in->cells[c]);
+static eg_status fail_not_number(reading *in, int64_t row, int c) {
+    return eg_csv_fail(in->csv, row, c, "'%.60s' is not a number", cell_of(in, row, c));
 }
 
-static eg_status cell_number(const reading *in, int64_t row, int c, float *out) {
+static eg_status cell_number(reading *in, int64_t row, int c, float *out) {
     double number;
-    const char *cell = in->cells[c];
+    if (!isnan(*out = numbers_of(in, row)[c])) return EG_OK;
+    const char *cell = cell_of(in, row, c);
     if (eg_csv_is_missing(cell) && c != in->target && in->opt->missing != EG_MISSING_ERROR)
         return *out = (float)NAN, EG_OK;
     if (eg_csv_is_missing(cell))
@@ -288,9 +323,9 @@ static int is_hit(const feature *f, const char *cell) {
 
 /* A row of the one-hot features of column c starts at `first`; one of them must match, unless all they tell is where
  * the gaps are. Returns the feature after them. */
-static eg_status read_one_hot(const reading *in, int64_t row, int first, float *out, int *after) {
+static eg_status read_one_hot(reading *in, int64_t row, int first, float *out, int *after) {
     int c = in->features[first].column, i = first, hits = 0;
-    const char *cell = in->cells[c];
+    const char *cell = cell_of(in, row, c);
     int gap = eg_csv_is_missing(cell), fills = in->opt->missing != EG_MISSING_ERROR;
     int indicator = strcmp(in->features[first].value, GAP) == 0;
     if (gap && !fills)
@@ -306,13 +341,16 @@ static eg_status read_one_hot(const reading *in, int64_t row, int first, float *
                        i - first);
 }
 
-static eg_status read_row(const reading *in, int64_t row, float *out) {
-    eg_csv_row(in->csv, row, in->cells);
+static eg_status read_row(reading *in, int64_t row, float *out) {
+    const float *number = numbers_of(in, row);
     for (int i = 0; i < in->n_features;) {
-        if (in->features[i].value) {
+        const feature *f = &in->features[i];
+        if (!f->value && !isnan(number[f->column])) {
+            out[i++] = number[f->column];
+        } else if (f->value) {
             EG_TRY(read_one_hot(in, row, i, out, &i));
         } else {
-            EG_TRY(cell_number(in, row, in->features[i].column, &out[i]));
+            EG_TRY(cell_number(in, row, f->column, &out[i]));
             i++;
         }
     }
@@ -345,8 +383,7 @@ static eg_status read_texts(reading *in) {
     eg_text all = { 0 };
     size_t *end = eg_calloc((size_t)rows + 1, sizeof *end);
     for (int64_t r = 0; end && r < rows; r++) {
-        eg_csv_row(in->csv, r, in->cells);
-        eg_text_format(&all, r ? " %s" : "%s", in->cells[c]);
+        eg_text_format(&all, r ? " %s" : "%s", cell_of(in, r, c));
         end[r] = all.length;
     }
     eg_status status = end && !all.failed ? eg_text_column(in->data, all.data ? all.data : "", end, rows, &in->opt->text)
@@ -409,23 +446,22 @@ static eg_status name_given_classes(reading *in, values *set) {
     return EG_OK;
 }
 
-static eg_status fail_unknown_class(const reading *in, int64_t row) {
+static eg_status fail_unknown_class(reading *in, int64_t row) {
     const eg_data_info *info = in->data->info;
     char list[160] = "";
     size_t used = 0;
     for (int i = 0; i < info->classes && used < sizeof list - 1; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", info->class_names[i]);
-    return eg_csv_fail(in->csv, row, in->target, "'%.60s' is none of the %d classes (%s%s)", in->cells[in->target],
+    return eg_csv_fail(in->csv, row, in->target, "'%.60s' is none of the %d classes (%s%s)", cell_of(in, row, in->target),
                        info->classes, list, used >= sizeof list ? "..." : "");
 }
 
-static eg_status read_labels(const reading *in, const values *set) {
+static eg_status read_labels(reading *in, const values *set) {
     in->data->y = eg_tensor_shaped(EG_I32, &EG_SHAPE(in->csv->rows));
     if (!in->data->y) return EG_E_MEMORY;
     int32_t *y = eg_tensor_data(in->data->y);
     for (int64_t r = 0; r < in->csv->rows; r++) {
-        eg_csv_row(in->csv, r, in->cells);
-        const char *cell = in->cells[in->target];
+        const char *cell = cell_of(in, r, in->target);
         if (eg_csv_is_missing(cell))
             return eg_csv_fail(in->csv, r, in->target, "the target is missing: fill it in or remove the row");
         value v = value_of(cell);
@@ -452,16 +488,13 @@ static eg_status read_classes(reading *in) {
     return read_labels(in, &target->values);
 }
 
-static eg_status read_numbers(const reading *in) {
+static eg_status read_numbers(reading *in) {
     const column *target = &in->columns[in->target];
     if (target->texts > 0) return fail_not_number(in, target->first_text, in->target);
     in->data->y = eg_tensor_shaped(EG_F32, &EG_SHAPE(in->csv->rows, 1));
     if (!in->data->y) return EG_E_MEMORY;
     float *y = eg_tensor_data(in->data->y);
-    for (int64_t r = 0; r < in->csv->rows; r++) {
-        eg_csv_row(in->csv, r, in->cells);
-        EG_TRY(cell_number(in, r, in->target, &y[r]));
-    }
+    for (int64_t r = 0; r < in->csv->rows; r++) EG_TRY(cell_number(in, r, in->target, &y[r]));
     return EG_OK;
 }
 
@@ -493,7 +526,7 @@ static eg_status read_table(reading *in) {
 }
 
 eg_status eg_table_read(const eg_csv *csv, const eg_data_opt *opt, eg_data *data) {
-    reading in = { .csv = csv, .opt = opt, .data = data, .target = -1 };
+    reading in = { .csv = csv, .opt = opt, .data = data, .target = -1, .split = -1 };
     eg_status status = read_table(&in);
     for (int c = 0; in.columns && c < csv->columns; c++) eg_free(in.columns[c].values.item);
     eg_free(in.columns);

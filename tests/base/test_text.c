@@ -251,6 +251,25 @@ static void test_parse_against_libc(void **state) {
     }
 }
 
+/* 19 digits and fewer with small exponents: half-way between two doubles, one beside it, anywhere. */
+static void test_parse_short_numbers(void **state) {
+    (void)state;
+    eg_rng rng = eg_rng_new(4, 0);
+    for (int i = 0; i < 50000; i++) {
+        char text[64];
+        int bits = 54 + (int)eg_rng_below(&rng, 10), tens = (int)eg_rng_below(&rng, 3), scaled = 0;
+        uint64_t m = (UINT64_C(1) << 53 | eg_rng_below(&rng, UINT64_C(1) << 53)) << (bits - 54);
+        m += i % 2 ? eg_rng_below(&rng, 3) - 1 : eg_rng_below(&rng, UINT64_C(1) << (bits - 53));
+        for (; scaled < tens && m < UINT64_MAX / 100; scaled++) m *= 10;
+        int exponent = i % 4 ? (int)eg_rng_below(&rng, 49) - 24 : -scaled;
+        int digits = snprintf(text, sizeof text, ".%llu", (unsigned long long)m) - 1;
+        snprintf(text + 1 + digits, 16, "e%d", exponent + digits * (int)(i % 3 != 0));
+        double value;
+        assert_ptr_equal(parse(text, &value), text + strlen(text));
+        if (value != strtod(text, NULL)) fail_msg("%s: %a, not %a", text, value, strtod(text, NULL));
+    }
+}
+
 static void test_parse_int(void **state) {
     (void)state;
     const struct {
@@ -346,7 +365,7 @@ int main(void) {
         cmocka_unit_test(test_numbers_read_back),
         cmocka_unit_test(test_fewest_digits),
         cmocka_unit_test(test_round_digits),
-        cmocka_unit_test(test_parse_double),
+        cmocka_unit_test(test_parse_double), cmocka_unit_test(test_parse_short_numbers),
         cmocka_unit_test(test_parse_is_bounded),
         cmocka_unit_test(test_parse_long_numbers),
         cmocka_unit_test(test_parse_against_libc),
