@@ -90,6 +90,26 @@ eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out) {
     return status;
 }
 
+static eg_status read_piece(int fd, const char *path, size_t at, char *bytes, size_t size, size_t *got) {
+    ssize_t n = 1;
+    if (lseek(fd, (off_t)at, SEEK_SET) < 0) return eg_fail_errno("%s: cannot read", path);
+    for (*got = 0; n > 0 && *got < size; *got += (size_t)n)
+        if ((n = read_some(fd, bytes + *got, size - *got)) < 0) return eg_fail_errno("%s: cannot read", path);
+    return EG_OK;
+}
+
+eg_status eg_file_piece(const char *path, size_t at, void *bytes, size_t size, size_t *got, size_t *total) {
+    struct stat info;
+    *got = *total = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return eg_fail_errno("%s: cannot open", path);
+    int regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    eg_status status = regular ? read_piece(fd, path, at, bytes, size, got) : EG_OK;
+    if (regular) *total = (size_t)info.st_size;
+    close(fd);
+    return status;
+}
+
 void eg_bytes_free(eg_bytes *bytes) {
     eg_free(bytes->data);
     *bytes = (eg_bytes){ 0 };

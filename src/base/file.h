@@ -19,6 +19,9 @@ typedef struct eg_bytes {
 /* The whole file ("-" is standard input); refuses more than `limit` bytes (0: no limit) with LIMIT. */
 eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out);
 void eg_bytes_free(eg_bytes *bytes);
+/* A piece of a file: bytes [at, at + size), fewer where it ends; *got says how many. *total: the size of the file, 0 for what
+ * is no regular file. */
+eg_status eg_file_piece(const char *path, size_t at, void *bytes, size_t size, size_t *got, size_t *total);
 
 /* Atomic writing in pieces. After a failed write, or without commit, the old file is untouched and the temporary is
  * gone. */

@@ -16,7 +16,7 @@
 #include "base/status.h"
 #include "tensor/shape.h"
 
-enum { HEADER_BYTES = 4, SIZE_BYTES = 4 };
+enum { HEADER_BYTES = 4, SIZE_BYTES = 4, MOST_HEADER = HEADER_BYTES + SIZE_BYTES * EG_MAX_RANK };
 
 typedef struct element {
     unsigned char code;
@@ -115,12 +115,17 @@ static void to_native(unsigned char *data, size_t count, const element *from) {
 
 /* ---- plain ----------------------------------------------------------------------------------------------------- */
 
+/* Of a file of `total` bytes, of which `size` are here: all of its header, or all of it. */
+static eg_status read_header(const unsigned char *bytes, size_t size, size_t total, layout *in) {
+    EG_TRY(read_magic(bytes, size, in));
+    EG_TRY(read_sizes(bytes, size, in));
+    return total == in->header + in->body ? EG_OK : size_mismatch(in, total);
+}
+
 static eg_status parse_plain(const unsigned char *bytes, size_t size, eg_tensor **out) {
     layout in;
-    EG_TRY(read_magic(bytes, size, &in));
-    EG_TRY(read_sizes(bytes, size, &in));
-    if (size != in.header + in.body) return size_mismatch(&in, size);
-    eg_tensor *tensor = eg_tensor_shaped(in.element->dtype, &in.shape);
+    EG_TRY(read_header(bytes, size, size, &in));
+    eg_tensor *tensor = eg_tensor_unset(in.element->dtype, &in.shape);
     if (!tensor) return eg_error_status();
     unsigned char *data = eg_tensor_data(tensor);
     if (in.body > 0) memcpy(data, bytes + in.header, in.body);
@@ -204,7 +209,7 @@ static eg_status unpack_body(unpacker *in, const layout *layout, eg_tensor *tens
 }
 
 static eg_status unpack_array(unpacker *in, size_t packed, eg_tensor **out) {
-    unsigned char header[HEADER_BYTES + SIZE_BYTES * EG_MAX_RANK];
+    unsigned char header[MOST_HEADER];
     layout layout;
     size_t got, more;
     EG_TRY(unpack(in, header, HEADER_BYTES, &got));
@@ -212,7 +217,7 @@ static eg_status unpack_array(unpacker *in, size_t packed, eg_tensor **out) {
     EG_TRY(unpack(in, header + HEADER_BYTES, layout.header - HEADER_BYTES, &more));
     EG_TRY(read_sizes(header, got + more, &layout));
     if (layout.body / DEFLATE_BEST_RATIO > packed) return size_mismatch(&layout, packed);
-    eg_tensor *tensor = eg_tensor_shaped(layout.element->dtype, &layout.shape);
+    eg_tensor *tensor = eg_tensor_unset(layout.element->dtype, &layout.shape);
     if (!tensor) return eg_error_status();
     eg_status status = unpack_body(in, &layout, tensor);
     if (status == EG_OK)
@@ -247,11 +252,34 @@ eg_status eg_idx_parse(const unsigned char *bytes, size_t size, eg_tensor **out)
     return is_gzip(bytes, size) ? parse_gzip(bytes, size, out) : parse_plain(bytes, size, out);
 }
 
-eg_status eg_idx_read(const char *path, eg_tensor **out) {
-    *out = NULL;
+static eg_status read_packed(const char *path, eg_tensor **out) {
     eg_bytes bytes;
     EG_TRY(eg_file_read(path, EG_IDX_MAX_BYTES, &bytes));
     eg_status status = eg_idx_parse(bytes.data, bytes.size, out);
     eg_bytes_free(&bytes);
     return status == EG_OK ? EG_OK : eg_context("%s", path);
+}
+
+/* Elements go from the file to their place; one that became shorter meanwhile is truncated. */
+static eg_status read_plain(const char *path, const layout *in, eg_tensor **out) {
+    size_t got = 0, total;
+    eg_tensor *tensor = eg_tensor_unset(in->element->dtype, &in->shape);
+    eg_status status = tensor ? eg_file_piece(path, in->header, eg_tensor_data(tensor), in->body, &got, &total)
+                              : eg_error_status();
+    if (status == EG_OK && got < in->body) status = (size_mismatch(in, in->header + got), eg_context("%s", path));
+    if (status != EG_OK) return eg_tensor_free(tensor), status;
+    to_native(eg_tensor_data(tensor), in->body / in->element->bytes, in->element);
+    *out = tensor;
+    return EG_OK;
+}
+
+eg_status eg_idx_read(const char *path, eg_tensor **out) {
+    unsigned char header[MOST_HEADER];
+    size_t got, total;
+    layout in;
+    *out = NULL;
+    EG_TRY(eg_file_piece(path, 0, header, sizeof header, &got, &total));
+    if (total == 0 || is_gzip(header, got)) return read_packed(path, out);
+    if (read_header(header, got, total, &in) != EG_OK) return eg_context("%s", path);
+    return read_plain(path, &in, out);
 }

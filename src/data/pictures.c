@@ -69,7 +69,7 @@ static eg_status change_channels(eg_tensor **picture) {
     eg_shape shape = eg_tensor_shape(*picture);
     int64_t pixels = shape.dim[1] * shape.dim[2], grey = shape.dim[3] == 1;
     shape.dim[3] = grey ? 3 : 1;
-    eg_tensor *changed = eg_tensor_shaped(EG_U8, &shape);
+    eg_tensor *changed = eg_tensor_unset(EG_U8, &shape);
     if (!changed) return EG_E_MEMORY;
     const unsigned char *from = eg_tensor_data(*picture);
     unsigned char *to = eg_tensor_data(changed);
@@ -283,7 +283,7 @@ static eg_status put(gallery *g, int64_t row, const eg_tensor *picture) {
                            (long long)g->files.n - 1, EG_PICTURES_MAX_BYTES);
         eg_shape shape = is;
         shape.dim[0] = g->files.n;
-        if (!(g->data->x = eg_tensor_shaped(EG_U8, &shape))) return EG_E_MEMORY;
+        if (!(g->data->x = eg_tensor_unset(EG_U8, &shape))) return EG_E_MEMORY;
     }
     eg_shape first = eg_tensor_shape(g->data->x);
     first.dim[0] = 1;

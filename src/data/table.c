@@ -359,7 +359,7 @@ static eg_status read_row(reading *in, int64_t row, float *out) {
 
 static eg_status read_features(reading *in) {
     eg_data_info *info = in->data->info;
-    in->data->x = eg_tensor_shaped(EG_F32, &EG_SHAPE(in->csv->rows, in->n_features));
+    in->data->x = eg_tensor_unset(EG_F32, &EG_SHAPE(in->csv->rows, in->n_features));
     info->column_names = EG_ARENA_ARRAY(&info->arena, const char *, in->n_features);
     if (!in->data->x || !info->column_names) return EG_E_MEMORY;
     for (int i = 0; i < in->n_features; i++) info->column_names[i] = in->features[i].name;

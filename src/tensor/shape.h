@@ -28,6 +28,9 @@ int eg_axis_normal(int axis, int rank);
 /* Axes to a bit mask; an empty list gives all axes. ARGUMENT error for a bad or repeated axis. */
 eg_status eg_axes_mask(eg_axes axes, int rank, unsigned *mask);
 
+/* A tensor whose elements the caller sets, all of them: eg_tensor_shaped without the zeros. */
+eg_tensor *eg_tensor_unset(eg_dtype dtype, const eg_shape *shape);
+
 /* dtype from its name; 0 if unknown. */
 eg_dtype eg_dtype_from_name(const char *name);
 /* Converts n contiguous elements between dtypes (to integers: truncate, clamp, NaN to 0). */

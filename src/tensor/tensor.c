@@ -41,7 +41,7 @@ static buffer *buffer_new(size_t bytes) {
     buffer *b = eg_calloc(1, sizeof *b);
     if (!b) return NULL;
     atomic_init(&b->references, 1);
-    b->bytes = eg_calloc(bytes > 0 ? bytes : 1, 1);
+    b->bytes = eg_alloc(bytes > 0 ? bytes : 1);
     if (b->bytes) return b;
     buffer_release(b);
     return NULL;
@@ -53,7 +53,7 @@ void eg_tensor_free(eg_tensor *tensor) {
     eg_free(tensor);
 }
 
-eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape) {
+eg_tensor *eg_tensor_unset(eg_dtype dtype, const eg_shape *shape) {
     size_t element = eg_dtype_size(dtype);
     if (element == 0) eg_fail(EG_E_DTYPE, "tensor: %d is no element type", (int)dtype);
     if (element == 0 || eg_shape_check(shape) != EG_OK) return NULL;
@@ -71,10 +71,16 @@ eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape) {
     return tensor;
 }
 
+eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape) {
+    eg_tensor *tensor = eg_tensor_unset(dtype, shape);
+    if (tensor) memset(tensor->data, 0, (size_t)eg_count(shape) * eg_dtype_size(dtype));
+    return tensor;
+}
+
 eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) { return eg_tensor_shaped(dtype, &shape); }
 
 eg_tensor *eg_tensor_from(eg_dtype dtype, eg_shape shape, const void *data) {
-    eg_tensor *tensor = eg_tensor_shaped(dtype, &shape);
+    eg_tensor *tensor = eg_tensor_unset(dtype, &shape);
     size_t bytes = tensor ? (size_t)eg_count(&shape) * eg_dtype_size(dtype) : 0;
     if (bytes > 0) memcpy(tensor->data, data, bytes);
     return tensor;
@@ -145,7 +151,7 @@ static void copy_rows(eg_tensor *to, const eg_tensor *from) {
 }
 
 eg_tensor *eg_tensor_copy(const eg_tensor *tensor, eg_dtype dtype) {
-    eg_tensor *copy = eg_tensor_shaped(dtype, &tensor->shape);
+    eg_tensor *copy = eg_tensor_unset(dtype, &tensor->shape);
     if (!copy) return NULL;
     if (eg_tensor_is_contiguous(tensor))
         eg_convert(dtype, copy->data, tensor->dtype, tensor->data, eg_tensor_size(tensor));

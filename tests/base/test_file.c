@@ -65,6 +65,23 @@ static void expect_content(const char *path, const char *expected) {
     assert_null(bytes.data);
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    char bytes[8];
+    size_t got, total;
+    const char *path = in_folder("ten");
+    assert_int_equal(write_file(path, "0123456789", 10), EG_OK);
+    assert_int_equal(eg_file_piece(path, 3, bytes, 4, &got, &total), EG_OK);
+    assert_int_equal(got, 4);
+    assert_int_equal(total, 10);
+    assert_memory_equal(bytes, "3456", 4);
+    assert_int_equal(eg_file_piece(path, 8, bytes, 8, &got, &total), EG_OK); /* the file ends */
+    assert_int_equal(got, 2);
+    assert_int_equal(eg_file_piece(in_folder("none"), 0, bytes, 1, &got, &total), EG_E_MISSING);
+    assert_int_equal(eg_file_piece("/dev/null", 0, bytes, 1, &got, &total), EG_OK);
+    assert_int_equal(total, 0);
+}
+
 static void test_write_and_read(void **state) {
     (void)state;
     const char *path = in_folder("a.txt");
@@ -323,6 +340,7 @@ static void test_devices_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_FOLDER(test_pieces),
         cmocka_unit_test(test_devices_end),
         IN_FOLDER(test_write_and_read),
         IN_FOLDER(test_pieces_of_all_sizes),
