@@ -55,29 +55,37 @@ static void put(eg_tensor *tensor, int64_t i, double value) {
 /* ---- one axis ------------------------------------------------------------------------------------------------- */
 
 /* to[j], j < after: mean of from[i], i < before, with weights max(0, 1 - |i + 1/2 - (j + 1/2) scale| / support), the
- * support never less than one pixel of either side. Elements lie `step` apart. */
-static void resample(const double *from, int64_t before, double *to, int64_t after, int64_t step) {
+ * support never less than one pixel of either side. from [outer,before,inner], to [outer,after,inner]; weight [before] is
+ * scratch. */
+static void resample(const double *from, int64_t outer, int64_t before, int64_t inner, double *to, int64_t after,
+                     double *weight) {
     double scale = (double)before / (double)after, support = fmax(1, scale);
     for (int64_t j = 0; j < after; j++) {
-        double centre = ((double)j + .5) * scale, sum = 0, weights = 0;
+        double centre = ((double)j + .5) * scale, weights = 0;
         int64_t first = (int64_t)fmax(0, floor(centre - support)), last = (int64_t)ceil(centre + support);
-        for (int64_t i = first; i < before && i <= last; i++) {
-            double weight = fmax(0, 1 - fabs((double)i + .5 - centre) / support);
-            sum += weight * from[i * step];
-            weights += weight;
-        }
-        to[j * step] = sum / weights;
+        if (last >= before) last = before - 1;
+        for (int64_t i = first; i <= last; i++)
+            weights += weight[i] = fmax(0, 1 - fabs((double)i + .5 - centre) / support);
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t k = 0; k < inner; k++) {
+                double sum = 0;
+                for (int64_t i = first; i <= last; i++) sum += weight[i] * from[(o * before + i) * inner + k];
+                to[(o * after + j) * inner + k] = sum / weights;
+            }
     }
 }
 
-/* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c] */
+/* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c]; behind `to` lies room for the weights of a side of `from`. */
 static void resize(const double *from, images a, double *middle, double *to, images b) {
-    for (int64_t r = 0; r < a.height; r++)
-        for (int64_t c = 0; c < a.channels; c++)
-            resample(from + r * a.width * a.channels + c, a.width, middle + r * b.width * a.channels + c, b.width,
-                     a.channels);
-    for (int64_t i = 0; i < b.width * a.channels; i++)
-        resample(middle + i, a.height, to + i, b.height, b.width * a.channels);
+    double *weight = to + b.height * b.width * a.channels;
+    resample(from, a.height, a.width, a.channels, middle, b.width, weight);
+    resample(middle, 1, a.height, b.width * a.channels, to, b.height, weight);
+}
+
+/* Numbers that resize takes: images before, between, after, and weights. */
+static size_t room_for(images a, images b) {
+    int64_t longer = a.height > a.width ? a.height : a.width;
+    return (size_t)(size_of(a) + a.height * b.width * a.channels + size_of(b) + longer);
 }
 
 static void get_image(const eg_tensor *tensor, int64_t first, int64_t size, double *out) {
@@ -87,7 +95,7 @@ static void get_image(const eg_tensor *tensor, int64_t first, int64_t size, doub
 
 static eg_status resize_all(const eg_tensor *from, images a, eg_tensor *to, images b) {
     int64_t middle = a.height * b.width * a.channels;
-    double *room = eg_alloc((size_t)(size_of(a) + middle + size_of(b)) * sizeof *room);
+    double *room = eg_alloc(room_for(a, b) * sizeof *room);
     if (!room) return EG_E_MEMORY;
     double *between = room + size_of(a), *out = between + middle;
     for (int64_t n = 0; n < a.n; n++) {
@@ -173,7 +181,7 @@ static eg_status centre_one(const double *image, images i, eg_tensor *to, int64_
     cut.width = b.right - b.left;
     images fit = scaled(cut, side);
     int64_t middle = cut.height * fit.width * i.channels;
-    double *ink = eg_alloc((size_t)(size_of(cut) + middle + size_of(fit)) * sizeof *ink);
+    double *ink = eg_alloc(room_for(cut, fit) * sizeof *ink);
     if (!ink) return EG_E_MEMORY;
     double *between = ink + size_of(cut), *out = between + middle;
     for (int64_t r = 0; r < cut.height; r++)
