@@ -91,10 +91,11 @@ eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out) {
 }
 
 static eg_status read_piece(int fd, const char *path, size_t at, char *bytes, size_t size, size_t *got) {
-    ssize_t n = 1;
-    if (lseek(fd, (off_t)at, SEEK_SET) < 0) return eg_fail_errno("%s: cannot read", path);
-    for (*got = 0; n > 0 && *got < size; *got += (size_t)n)
-        if ((n = read_some(fd, bytes + *got, size - *got)) < 0) return eg_fail_errno("%s: cannot read", path);
+    for (ssize_t n = 1; n != 0 && *got < size;) {
+        n = pread(fd, bytes + *got, size - *got, (off_t)(at + *got));
+        if (n < 0 && errno != EINTR) return eg_fail_errno("%s: cannot read", path);
+        if (n > 0) *got += (size_t)n;
+    }
     return EG_OK;
 }
 
