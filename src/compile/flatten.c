@@ -69,6 +69,7 @@ static int is_reduction(eg_op op) {
 
 static eg_value *flatten(eg_rewrite *r, const eg_value *old, eg_value **in) {
     eg_value *flat = NULL;
+    if (old->op == EG_OP_RESHAPE) return in[0]->op == EG_OP_RESHAPE ? seen_as(in[0], old->shape) : NULL;
     if (is_reduction(old->op)) {
         eg_value *matrix = matrix_behind(in[0]);
         if (matrix) flat = flat_reduction(old, matrix);
