@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * lower_product.c: matrix products. Operands are read where they lie: rows, panels, or either of them
- * transposed by its strides; only a B that is transposed is packed first. How they run: product_run.c.
+ * transposed by its strides; only a B that is transposed, or whose rows lie badly, is packed first. How they run:
+ * product_run.c.
  *
  * The result's memory is that of an output that may be made in place, so that a bias and an activation cost no
  * memory at all.
@@ -167,14 +168,22 @@ eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *v) {
     return to < 0 || from < 0 ? EG_E_MEMORY : eg_lower_unpack_to(run, v, to, from);
 }
 
-/* A transposed B becomes panels in memory of its own; `count` matrices one after the other. */
-static eg_status pack_transposed(eg_cpu_run *run, const eg_value *v, const eg_value *b, int64_t k, int64_t n,
-                                 int64_t count, int *storage) {
+/* Whole pages from row to row, all rows of a panel compete for a few lines of each cache, and every one of a large B
+ * needs a page's address of its own: worth a copy when many rows of C read it. */
+static int lies_badly(int64_t m, int64_t k, int64_t n) {
+    enum { PAGE = 1024, LARGE = 1 << 20, MANY = 64, DEEP = 256 };
+    return m >= MANY && k >= DEEP && (n % PAGE == 0 || k * n >= LARGE);
+}
+
+/* B, which may be `transposed`, becomes panels in memory of its own; `count` matrices one after the other. */
+static eg_status pack_b(eg_cpu_run *run, const eg_value *v, const eg_value *b, int transposed, int64_t k, int64_t n,
+                        int64_t count, int *storage) {
     eg_cpu_step *step = eg_step_new(run, v, "pack", run_pack, sizeof(pack_detail));
     if (!step) return EG_E_MEMORY;
     pack_detail *d = step->detail;
-    *d = (pack_detail){ .kernels = run->kernels, .k = k, .n = n, .b_k = 1, .b_n = k, .in_size = k * n,
-                        .out_size = panels_of(n) * EG_PANEL * k, .panels = panels_of(n) };
+    *d = (pack_detail){ .kernels = run->kernels, .k = k, .n = n, .b_k = transposed ? 1 : n,
+                        .b_n = transposed ? k : 1, .in_size = k * n, .out_size = panels_of(n) * EG_PANEL * k,
+                        .panels = panels_of(n) };
     step->items = d->panels * count;
     step->work = .15 * (double)(k * n * count);
     *storage = eg_storage_new(run, EG_IN_ARENA, (size_t)(d->out_size * count) * sizeof(float));
@@ -194,8 +203,9 @@ typedef struct product_request {
 static eg_status new_product(eg_cpu_run *run, const product_request *r, eg_product **out) {
     int b = eg_storage_of(run, r->b);
     eg_layout b_layout = r->b->layout;
-    if (r->tb) {
-        EG_TRY(pack_transposed(run, r->value, r->b, axis(r->b, 1), axis(r->b, 2), 1, &b));
+    int64_t m = axis(r->a, r->ta ? 1 : 2), k = axis(r->b, r->tb ? 1 : 2), n = axis(r->b, r->tb ? 2 : 1);
+    if (r->tb || (b_layout == EG_ROWS && lies_badly(m, k, n))) {
+        EG_TRY(pack_b(run, r->value, r->b, r->tb, k, n, 1, &b));
         b_layout = EG_PANELS;
     }
     eg_cpu_step *step = eg_step_new(run, r->value, "gemm", eg_product_run, sizeof(eg_product));
@@ -340,7 +350,7 @@ static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {
     const eg_value *a = v->in[0], *b = v->in[1];
     int ta = v->attr.matmul.ta, tb = v->attr.matmul.tb, b_storage = eg_storage_of(run, b);
     int64_t k = axis(b, tb ? 1 : 2), n = axis(b, tb ? 2 : 1), b_size = tb ? panels_of(n) * EG_PANEL * k : k * n;
-    if (tb) EG_TRY(pack_transposed(run, v, b, k, n, leading_size(b->shape), &b_storage));
+    if (tb) EG_TRY(pack_b(run, v, b, 1, k, n, leading_size(b->shape), &b_storage));
     eg_cpu_step *step = eg_step_new(run, v, "gemm batch", eg_product_run_batch, sizeof(eg_product));
     if (!step) return EG_E_MEMORY;
     eg_product *d = step->detail;
