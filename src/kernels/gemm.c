@@ -425,15 +425,14 @@ static void small(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
 enum {
     TURN_ROWS = 4 * EG_PANEL, /* of C at a time */
     TURN_COLUMNS = 10,        /* most of them */
-    TURN_K = 64               /* A's rows are transposed in pieces of so many k */
+    TURN_K = 4
 };
 
-/* Fewer than two thirds of the lanes used, and enough work to pay for transposing C, and A where its rows run along
- * k. */
+/* Fewer than two thirds of the lanes used. */
 static int worth_turning(const eg_gemm *g, int64_t rows) {
     int64_t n = g->n, lanes = (n + EG_W - 1) / EG_W * EG_W;
     if (EG_W == 4 || n > TURN_COLUMNS || 3 * n >= 2 * lanes || g->accumulate || g->a_runs || g->c_padded) return 0;
-    return (g->a_row == 1 && rows >= EG_W && g->k >= n) || (g->a_k == 1 && rows >= 2 * EG_W && g->k >= 4 * n + 4);
+    return rows >= EG_W && (g->a_row == 1 ? g->k >= n : g->a_k == 1 && g->k >= TURN_K);
 }
 
 /* s[columns][TURN_ROWS], lanes along the rows, into rows of C. */
@@ -444,41 +443,86 @@ static void store_turned(float *c, int64_t c_row, const float *s, int64_t rows, 
      EG_W);
 }
 
-/* Rows i..i+rows of C, at most TURN_ROWS, by way of C'[n][TURN_ROWS] = B' A'. */
+/* Rows i..i+rows of C, at most TURN_ROWS, by way of C'[n][TURN_ROWS] = B' A' where A' lies in rows. */
 static void turned(const eg_gemm *g, int64_t i, int64_t rows) {
     float out[TURN_COLUMNS * TURN_ROWS] __attribute__((aligned(64)));
-    float packed[TURN_K * TURN_ROWS] __attribute__((aligned(64)));
-    const float *a = g->a + i * g->a_row;
     eg_gemm h = { .m = g->n,
                   .n = rows,
                   .k = g->k,
                   .a = g->b,
                   .a_row = 1,
                   .a_k = g->b_k,
-                  .b = a,
+                  .b = g->a + i,
                   .b_k = g->a_k,
                   .b_panel = EG_PANEL,
                   .c = out,
                   .c_row = TURN_ROWS,
                   .c_panel = EG_PANEL };
-    int64_t panels = (rows + EG_PANEL - 1) / EG_PANEL;
     if (g->bias) {
         h.accumulate = 1;
         for (int64_t j = 0; j < g->n; j++)
             for (int64_t l = 0; l < rows; l += EG_W) v_store(out + j * TURN_ROWS + l, v_set(g->bias[j]));
     }
-    if (g->a_row == 1) {
-        nest(&h, 0, h.m, 0, panels);
-    } else {
-        for (int64_t q = 0; q < g->k; q += TURN_K, h.accumulate = 1) {
-            h.k = min64(TURN_K, g->k - q);
-            EG_FN(pack)(packed, a + q, h.k, rows, 1, g->a_row, 0, panels);
-            h.a = g->b + q * g->b_k, h.b = packed, h.b_k = EG_PANEL, h.b_panel = EG_PANEL * h.k;
-            nest(&h, 0, h.m, 0, panels);
+    nest(&h, 0, h.m, 0, (rows + EG_PANEL - 1) / EG_PANEL);
+    store_turned(g->c + i * g->c_row, g->c_row, out, rows, g->n);
+}
+
+/* columns[n rounded up to 4]: EG_W rows of C. */
+static void store_columns(const eg_gemm *g, float *c, const eg_vf *columns) {
+    for (int64_t j = 0; j < g->n; j += 4) {
+        eg_vf x[4];
+        EG_UNROLL for (int q = 0; q < 4; q++) x[q] = columns[j + q];
+        v_transpose4(x);
+        EG_UNROLL for (int q = 0; q < 4; q++)
+            v_store_quads(c + q * g->c_row + j, 4 * g->c_row, x[q], min64(g->n - j, 4));
+    }
+}
+
+/* EG_W rows of C where A's rows run along k: four columns of A at a time are turned on the way. */
+static void turning(const eg_gemm *g, const float *a, float *c) {
+    eg_vf r[TURN_COLUMNS + 2], x[TURN_K], columns[TURN_COLUMNS + 2];
+    const float *b = g->b;
+    int64_t n = g->n, b_k = g->b_k, a_row = g->a_row;
+#define STOP_AT_LAST_COLUMN \
+    if (j >= n) break
+    EG_UNROLL for (int j = 0; j < TURN_COLUMNS + 2; j++) r[j] = v_set(0.f);
+    EG_UNROLL for (int j = 0; j < TURN_COLUMNS; j++) {
+        STOP_AT_LAST_COLUMN;
+        r[j] = v_set(g->bias ? g->bias[j] : 0.f);
+    }
+    for (int64_t left = g->k; left > 0; left -= TURN_K, a += TURN_K) {
+        int64_t skip = left < TURN_K ? TURN_K - left : 0; /* the last four overlap with those before them */
+        EG_UNROLL for (int q = 0; q < TURN_K; q++) x[q] = v_load_quads(a - skip + q * a_row, 4 * a_row);
+        v_transpose4(x);
+        EG_UNROLL for (int q = 0; q < TURN_K; q++) {
+            if (q < skip) continue;
+            EG_UNROLL for (int j = 0; j < TURN_COLUMNS; j++) {
+                STOP_AT_LAST_COLUMN;
+                r[j] = v_fma(x[q], v_set(b[j]), r[j]);
+            }
+            b += b_k;
         }
     }
-    store_turned(g->c + i * g->c_row, g->c_row, out, rows, g->n);
+#undef STOP_AT_LAST_COLUMN
+    EG_UNROLL for (int j = 0; j < TURN_COLUMNS + 2; j++) columns[j] = r[j];
+    store_columns(g, c, columns);
+}
+
+/* Rows i..i+rows of C: at least EG_W, the last of which overlap with those before them. */
+static void turn(const eg_gemm *g, int64_t i, int64_t rows) {
+    if (g->a_row == 1) {
+        turned(g, i, rows);
+    } else {
+        for (int64_t at = 0; at < rows; at += EG_W) {
+            int64_t row = i + min64(at, rows - EG_W);
+            turning(g, g->a + row * g->a_row, g->c + row * g->c_row);
+        }
+    }
     if (g->finish) g->finish(g->context, i, i + rows, 0, g->n);
+}
+
+static void turn_all(const eg_gemm *g, int64_t i0, int64_t i1) {
+    for (int64_t i = i0, rows; i < i1; i += rows) turn(g, i, rows = height(i1 - i, TURN_ROWS));
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -493,7 +537,7 @@ void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p
     if (g->bands > 1)
         nest(g, i0, i1, p0, p1);
     else if (worth_turning(g, i1 - i0))
-        for (int64_t i = i0; i < i1; i += TURN_ROWS) turned(g, i, min64(TURN_ROWS, i1 - i));
+        turn_all(g, i0, i1);
     else if (is_small(g, p0, p1))
         small(g, i0, i1, p0);
     else

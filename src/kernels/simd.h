@@ -120,6 +120,34 @@ EG_INLINE void v_transpose4(eg_vf *r) {
     r[3] = EG_PAIRS_HI(b, d);
 }
 
+/* 128-bit parts, `step` floats from one to the next. */
+EG_INLINE eg_vf v_load_quads(const float *p, int64_t step) {
+#if defined(EG_ISA_AVX512)
+    __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+    p += 2 * step;
+    __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+    return (eg_vf)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+#elif defined(EG_ISA_AVX2)
+    return (eg_vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+#else
+    (void)step;
+    return v_load(p);
+#endif
+}
+/* Of each part the first `width` floats, 1 to 4. */
+EG_INLINE void v_store_quads(float *p, int64_t step, eg_vf v, int64_t width) {
+#if defined(EG_ISA_AVX512)
+    __mmask8 stored = (__mmask8)((1 << width) - 1);
+    _mm_mask_storeu_ps(p, stored, _mm512_castps512_ps128((__m512)v));
+    _mm_mask_storeu_ps(p + step, stored, _mm512_extractf32x4_ps((__m512)v, 1));
+    _mm_mask_storeu_ps(p + 2 * step, stored, _mm512_extractf32x4_ps((__m512)v, 2));
+    _mm_mask_storeu_ps(p + 3 * step, stored, _mm512_extractf32x4_ps((__m512)v, 3));
+#else
+    for (int part = 0; part < EG_W; part += 4, p += step)
+        for (int i = 0; i < width; i++) p[i] = v[part + i];
+#endif
+}
+
 /* r[EG_W]: the square matrix of rows becomes that of columns. */
 EG_INLINE void v_transpose(eg_vf *r) {
     EG_UNROLL for (int i = 0; i < EG_W; i += 4) v_transpose4(r + i);
