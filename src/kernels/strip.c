@@ -85,8 +85,9 @@ EG_INLINE void next_group(cursor *at, int arity) {
 EG_INLINE eg_vf load(const cursor *at, int q, int arity, int64_t i) {
     return q < arity ? v_load(at->in[q] + i) : ZERO;
 }
-EG_INLINE eg_vf load_tail(const cursor *at, int q, int arity, int64_t i, eg_tail tail) {
-    return q < arity ? v_load_tail(at->in[q] + i, tail) : ZERO;
+/* Of a whole vector or, where `some`, of its first lanes: masked accesses cost most processors several plain ones. */
+EG_INLINE eg_vf load_some(const cursor *at, int q, int arity, int64_t i, int some, eg_tail tail) {
+    return q < arity && some ? v_load_tail(at->in[q] + i, tail) : load(at, q, arity, i);
 }
 
 EG_INLINE void whole_groups(vector_op op, int arity, int64_t *n, cursor *at) {
@@ -99,9 +100,12 @@ EG_INLINE void whole_groups(vector_op op, int arity, int64_t *n, cursor *at) {
 EG_INLINE void all_vectors(vector_op op, int arity, int64_t n, cursor at) {
     for (; n > 0; n -= GROUP, next_group(&at, arity)) {
         for (int64_t i = 0; i < GROUP && i < n; i += EG_W) {
+            int some = EG_MASKS_ARE_FREE || n - i < EG_W;
             eg_tail tail = v_tail(n - i < EG_W ? n - i : EG_W);
-            eg_vf x = load_tail(&at, 0, arity, i, tail), y = load_tail(&at, 1, arity, i, tail);
-            v_store_tail(at.d + i, op(x, y, load_tail(&at, 2, arity, i, tail)), tail);
+            eg_vf x = load_some(&at, 0, arity, i, some, tail), y = load_some(&at, 1, arity, i, some, tail);
+            eg_vf r = op(x, y, load_some(&at, 2, arity, i, some, tail));
+            if (some) v_store_tail(at.d + i, r, tail);
+            else v_store(at.d + i, r);
         }
     }
 }
@@ -144,8 +148,12 @@ CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(MIN, 2) CHEAP(E
 COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
 LENT(SOFTPLUS, avx2) LENT(SIN, avx2) LENT(COS, avx2) LENT(POW, avx2)
 #else
-RARE_1(NEG) RARE_1(ABS) RARE_1(SQRT) RARE_1(RSQRT) RARE_2(MIN) RARE_2(EQ) RARE_2(LE)
-RARE_1(EXP) RARE_1(LOG) RARE_1(TANH) RARE_1(SIGMOID)
+RARE_1(NEG) RARE_1(ABS) RARE_1(SQRT) RARE_1(RSQRT) RARE_2(MIN) RARE_2(EQ) RARE_2(LE) RARE_1(LOG)
+#if defined(EG_ISA_AVX2)
+COSTLY(EXP, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
+#else
+RARE_1(EXP) RARE_1(TANH) RARE_1(SIGMOID)
+#endif
 RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW)
 #endif
 SWAPPED(GT, LT) SWAPPED(GE, LE)
