@@ -146,7 +146,12 @@ def works_of(only):
     with open(os.path.join(HERE, "works.txt"), encoding="utf-8") as file:
         lines = [line.strip() for line in file if "|" in line and not line.startswith("#")]
     parts = [[part.strip() for part in line.split("|")] for line in lines]
-    return [(p[0], p[1], line) for p, line in zip(parts, lines) if not only or only in p[1] or p[0] in only.split(",") or p[0] == "limit"]
+    works = [(p[0], p[1], line) for p, line in zip(parts, lines)]
+    whole = [work for work in works if only in work[1]]
+    wanted = whole or [work for work in works if any(word == work[0] or word in work[1] for word in only.split(","))]
+    if not wanted:
+        sys.exit(f"bench.py: --only {only}: neither part of a name nor a kind in works.txt")
+    return [work for work in works if work in wanted or work[0] == "limit"]
 
 
 class Lock:
@@ -503,7 +508,7 @@ def put_into(path, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
-    parser.add_argument("--only", default="", help="words of a name, or kinds")
+    parser.add_argument("--only", default="", help="a part of a name, or parts and kinds with commas between")
     parser.add_argument("--sides", default="", help="parts of the peers' commands, e.g. torch,openblas")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=7)
