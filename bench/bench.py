@@ -32,7 +32,7 @@ import time
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PREPARE_SECONDS, RUN_SECONDS, LONGEST_SECONDS, PAUSE_SECONDS = 300, 60, 20, 0.03
+PREPARE_SECONDS, RUN_SECONDS, LONGEST_SECONDS, PAUSE_SECONDS = 300, 60, 20, 0.1
 NUMBERS = 65536  # of the works of kind map
 GROUPS = [
     ("gemm", "Products"), ("conv", "Convolutions, batch 64"), ("step", "Training steps"), ("build", "Building a program"),
@@ -122,8 +122,10 @@ def all_python_sides(peers):
     if os.path.exists(python):
         for script, module in (("peer_torch.py", "torch"), ("peer_jax.py", "jax"), ("peer_keras.py", "tensorflow"), ("peer_sklearn.py", "sklearn"), ("peer_files.py", "pandas")):
             if os.path.exists(os.path.join(HERE, script)) and imports(python, module):
-                preload = {"LD_PRELOAD": shim} if module == "torch" and os.path.exists(shim) else {}
-                found.append(([python, os.path.join(HERE, script)], preload))
+                environment = {"GOMP_SPINCOUNT": "100000"} if module == "torch" else {}
+                if module == "torch" and os.path.exists(shim):
+                    environment["LD_PRELOAD"] = shim
+                found.append(([python, os.path.join(HERE, script)], environment))
     for python in ("/usr/bin/python3", sys.executable):
         if imports(python, "torch"):
             found.append(([python, os.path.join(HERE, "peer_torch.py")], {}))

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """PyTorch's side of the benchmark (see peer.py), at its best setting: eager or compiled (torch.compile), with the optimizer's
 fused, foreach or compiled form, images in either memory format: whichever is fastest for the work. Denormals are flushed, as
-elegans does; threads wait passively, or its two pools fight."""
+elegans does. Threads spin for a while (GOMP_SPINCOUNT), which is best with MKL; with OpenBLAS, as Debian builds it, two pools
+would fight, so there they wait passively."""
 import os
 
 import peer
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "GOMP_SPINCOUNT" not in os.environ:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 import logging  # noqa: E402
 import warnings  # noqa: E402
