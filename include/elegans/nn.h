@@ -131,9 +131,9 @@ typedef struct eg_loss_opt {
                             sum(m w l)/sum(m) for MEAN, as in Keras: all steps that are there weigh the same */
 } eg_loss_opt;
 
-/* The loss as a value: scalar, or [batch] (masked: [batch, steps]) for EG_REDUCTION_NONE. y: for the losses over classes class numbers
- * [batch] or rows of p's shape, else p's shape; [batch] fits [batch,1], any dtype is cast. Probabilities are
- * renormalised (categorical) and clipped to [1e-7, 1 - 1e-7] (keras) or only kept above 1e-37 (torch). */
+/* The loss as a value: scalar, or [batch] (masked: [batch, steps]) for EG_REDUCTION_NONE. y: for the losses over classes
+ * class numbers [batch] or rows of p's shape, else p's shape; [batch] fits [batch,1], any dtype is cast. Probabilities
+ * are renormalised (categorical) and clipped to [1e-7, 1 - 1e-7] (keras) or only kept above 1e-37 (torch). */
 EG_API eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt);
 #define eg_loss(...) EG_LOSS_CALL_(__VA_ARGS__, .size_ = sizeof(eg_loss_opt))
 #define EG_LOSS_CALL_(kind, y, p, ...) eg_loss_(kind, y, p, (eg_loss_opt){ __VA_ARGS__ })
@@ -290,11 +290,11 @@ EG_API eg_layer *eg_positions(int sinusoidal);
  * The torch dialect has a second bias (recurrent_bias), the gru's gates in the order r z n, and draws all of it from
  * U(+-1/sqrt(units)).
  *
- * Where the mask is 0 the step is left out, the state stays. A second input is a mask [steps] or lengths [1], the number of
- * steps that count; skip_zeros masks steps whose features are all 0, if they came without a mask. bidirectional: a second layer walks from
- * the last step to the first, and the two results stand side by side. stateful: the state is kept from batch to batch of
- * that many rows, as changes of every built graph (eg_model_changes), until eg_model_reset_states; gradients stay within a
- * batch, which is truncated backpropagation through time. */
+ * Where the mask is 0 the step is left out, the state stays. A second input is a mask [steps] or lengths [1], the number
+ * of steps that count; skip_zeros masks steps whose features are all 0, if they came without a mask. bidirectional: a
+ * second layer walks from the last step to the first, and the two results stand side by side. stateful: the state is
+ * kept from batch to batch of that many rows, as changes of every built graph (eg_model_changes), until
+ * eg_model_reset_states; gradients stay within a batch, which is truncated backpropagation through time. */
 typedef struct eg_recurrent_opt {
     size_t size_;
     int64_t units;
