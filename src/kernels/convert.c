@@ -5,16 +5,21 @@
  */
 #include "kernels/isa.h"
 
-void EG_FN(splat)(float *d, float x) { EG_UNROLL for (int i = 0; i < EG_BLOCK; i += EG_W) v_store(d + i, v_set(x)); }
+void EG_FN(splat)(float *d, float x) {
+    EG_UNROLL for (int i = 0; i < EG_BLOCK; i += EG_W) v_store(d + i, v_set(x));
+    v_leave();
+}
 
 void EG_FN(from_u8)(int64_t n, float *d, const uint8_t *s) {
     for (; n >= EG_W; n -= EG_W, d += EG_W, s += EG_W) v_store(d, v_from_bytes(s));
     for (; n > 0; n--) *d++ = *s++;
+    v_leave();
 }
 
 void EG_FN(from_i32)(int64_t n, float *d, const int32_t *s) {
     for (; n >= EG_W; n -= EG_W, d += EG_W, s += EG_W) v_store(d, v_from_int((eg_vi)v_load((const float *)s)));
     for (; n > 0; n--) *d++ = (float)*s++;
+    v_leave();
 }
 
 /* Truncated and clamped into the integer's range; a NaN gives 0. */
@@ -33,4 +38,5 @@ void EG_FN(to_i32)(int64_t n, int32_t *d, const float *s) {
         whole = v_select(v_lt(low, v_set(2147483648.f)), whole, (eg_vf)((eg_vi){ 0 } + INT32_MAX));
         v_store_tail((float *)d + i, v_keep(v_eq(x, x), whole), tail);
     }
+    v_leave();
 }

@@ -52,6 +52,7 @@ void EG_FN(pack)(float *out, const float *b, int64_t k, int64_t n, int64_t b_k, 
         else
             pack_strided(panel, from, k, width, b_k, b_n);
     }
+    v_leave();
 }
 
 void EG_FN(unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1) {
@@ -65,6 +66,7 @@ void EG_FN(unpack)(float *out, int64_t out_row, const float *panels, int64_t k, 
             if (j < width) v_store_tail(to + j, v_load(from + j), v_tail(width - j));
         }
     }
+    v_leave();
 }
 
 void EG_FN(block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row) {
@@ -73,10 +75,12 @@ void EG_FN(block_load)(int64_t rows, int64_t columns, float *d, const float *s, 
         for (int64_t i = 0; i < EG_BLOCK; i += EG_W)
             EG_FN(transpose)(d + j * EG_BLOCK + i, EG_BLOCK, width, EG_W, s + i * s_row + j, s_row, rows - i, width);
     }
+    v_leave();
 }
 
 void EG_FN(block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s) {
     for (int64_t j = 0; j < columns; j += EG_W)
         for (int64_t i = 0; i < rows; i += EG_W) EG_FN(transpose)
     (d + i * d_row + j, d_row, rows - i, min64(columns - j, EG_W), s + j * EG_BLOCK + i, EG_BLOCK, columns - j, EG_W);
+    v_leave();
 }

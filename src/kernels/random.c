@@ -51,6 +51,7 @@ void EG_FN(uniform)(int64_t n, float *d, eg_rng_key key, uint64_t first) {
         eg_vf v[4] = { unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3]) };
         deal(d + i, v, n - i);
     }
+    v_leave();
 }
 
 /* ln((2w + 1) / 2^25) for a 24-bit w. The odd number has 25 bits: split off its power of two in integers, exactly. */
@@ -80,4 +81,5 @@ void EG_FN(normal)(int64_t n, float *d, eg_rng_key key, uint64_t first) {
         for (int q = 0; q < 4; q += 2) normal_pair(w[q], w[q + 1], &v[q], &v[q + 1]);
         deal(d + i, v, n - i);
     }
+    v_leave();
 }

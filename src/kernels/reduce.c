@@ -55,10 +55,12 @@ EG_INLINE void columns(rule f, int64_t rows, float *d, const float *s, int64_t s
 
 void EG_FN(column_sum)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1) {
     columns(rules[EG_REDUCE_SUM], rows, d, s, s_row, j0, j1);
+    v_leave();
 }
 static void columns_extreme(int32_t flip, int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0,
                             int64_t j1) {
     columns((rule){ .flip = flip }, rows, d, s, s_row, j0, j1);
+    v_leave();
 }
 
 /* ---- rows: along them -------------------------------------------------------------------------- */
@@ -123,6 +125,7 @@ static float row(rule f, int64_t n, const float *s) {
 static void splat_row(eg_reduction kind, int64_t n, float *d, const float *s) {
     eg_vf r = flipped(rules[kind], v_set(row(rules[kind], n, s)));
     for (int v = 0; v < EG_BLOCK; v += EG_W) v_store(d + v, r);
+    v_leave();
 }
 
 void EG_FN(row_sum)(int64_t n, float *d, const float *s) { splat_row(EG_REDUCE_SUM, n, d, s); }
@@ -159,8 +162,12 @@ EG_INLINE void block(rule f, int64_t columns, float *d, const float *s) {
 
 static void block_extreme(int32_t flip, int64_t n, float *d, const float *s) {
     block((rule){ .flip = flip }, n, d, s);
+    v_leave();
 }
-void EG_FN(block_sum)(int64_t n, float *d, const float *s) { block(rules[EG_REDUCE_SUM], n, d, s); }
+void EG_FN(block_sum)(int64_t n, float *d, const float *s) {
+    block(rules[EG_REDUCE_SUM], n, d, s);
+    v_leave();
+}
 void EG_FN(block_max)(int64_t n, float *d, const float *s) { block_extreme(INT32_MIN, n, d, s); }
 void EG_FN(block_min)(int64_t n, float *d, const float *s) { block_extreme(0, n, d, s); }
 #endif

@@ -62,6 +62,15 @@ typedef float eg_vh __attribute__((vector_size(2 * EG_W)));  /* half as many flo
 EG_INLINE eg_vf v_load(const float *p) { return (eg_vf) * (const eg_vf_at *)p; }
 EG_INLINE void v_store(float *p, eg_vf v) { *(eg_vf_at *)p = (eg_vf_at)v; }
 
+/* The last thing that a kernel does. Most of the library is compiled without AVX, and Intel's processors since Ice Lake
+ * wait some hundred cycles at its first SSE instruction while the upper halves of vectors are in use. Compilers take
+ * care of that by themselves only where they optimise for speed. */
+EG_INLINE void v_leave(void) {
+#if defined(__AVX__)
+    _mm256_zeroupper();
+#endif
+}
+
 /* ---- by width: splat, indices, halves, transposes -------------------------------------------- */
 
 #if defined(EG_ISA_AVX512)

@@ -112,6 +112,7 @@ EG_INLINE void all_vectors(vector_op op, int arity, int64_t n, cursor at) {
 
 static void call_for_vectors(int64_t n, float *d, const float *a, const float *b, vector_op op, unsigned constants) {
     all_vectors(op, 2, n, start(2, d, a, b, NULL, constants));
+    v_leave();
 }
 
 typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants);
@@ -123,9 +124,13 @@ typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const
         cursor at = start(ARITY, d, a, b, c, constants);        \
         whole_groups(EG_FN(op_##NAME), ARITY, &n, &at);         \
         if (n > 0) all_vectors(EG_FN(op_##NAME), ARITY, n, at); \
+        v_leave();                                              \
     }
-#define COSTLY(NAME, ARITY) \
-    STRIP(NAME) { all_vectors(EG_FN(op_##NAME), ARITY, n, start(ARITY, d, a, b, c, constants)); }
+#define COSTLY(NAME, ARITY)                                                               \
+    STRIP(NAME) {                                                                         \
+        all_vectors(EG_FN(op_##NAME), ARITY, n, start(ARITY, d, a, b, c, constants)); \
+        v_leave();                                                                        \
+    }
 #define RARE_1(NAME)                                                                            \
     static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
     STRIP(NAME) { (void)b, (void)c, call_for_vectors(n, d, a, a, vector_##NAME, (constants & 1) * 3); }
@@ -172,5 +177,6 @@ SWAPPED(GT, LT) SWAPPED(GE, LE)
         EG_CHAIN_##NAME(NOTHING, LOAD_ONE, NOTHING, NOTHING) for (int64_t at = 0; at < n; at += EG_W) { \
             EG_CHAIN_##NAME(LOAD, NOTHING, COMPUTE, STORE)                                              \
         }                                                                                               \
+        v_leave();                                                                                      \
     }
                         EG_CHAIN_LIST(CHAIN)
