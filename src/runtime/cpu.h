@@ -90,19 +90,21 @@ struct eg_cpu_run {
     const eg_kernels *kernels;
     const eg_graph *graph;
     eg_storage *storage;
-    int nstorage, storage_capacity;
+    int nstorage;
     int *storage_of;        /* [graph->n], -1: none yet */
     unsigned char *needed;  /* [graph->n]: is part of the program */
     eg_cpu_step *step;
-    int nstep, step_capacity;
+    int nstep;
+    eg_cpu_step *last;      /* of them */
     eg_use *use;
-    int nuse, use_capacity;
+    int nuse;
     eg_fixup *fixup;
-    int nfixup, fixup_capacity;
+    int nfixup;
     int nports;             /* inputs of the program, or ports of a loop */
     int *port_fixup;        /* [nports + 1]: the fixups of port i are fixup[port_fixup[i] .. port_fixup[i + 1]) */
     eg_neighbours *group;
-    int ngroup, group_capacity;
+    int ngroup;
+    eg_status status;       /* the first failure of building steps */
     void **result;          /* [nroots]: row-major, in the root's dtype */
     unsigned char *memory, *constants;
     size_t memory_bytes, constant_bytes;
@@ -126,13 +128,19 @@ extern double eg_least_work_of_a_part;
 eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn,
                          size_t detail_bytes);
 /* The last step reads / writes the value's memory, and wants its address in *slot, a pointer of any type in
- * its detail. */
+ * its detail. What fails once fails from then on, so that the answer to a step's last use is that to all. */
 eg_status eg_step_reads(eg_cpu_run *run, const eg_value *value, const void *slot);
 eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slot);
-/* The same for a storage; slot may be NULL. */
+/* The same for a storage (-1: without memory, it fails); slot may be NULL. */
+eg_status eg_step_reads_at(eg_cpu_run *run, int storage, const void *slot);
+eg_status eg_step_writes_at(eg_cpu_run *run, int storage, const void *slot);
 eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use use);
-/* Memory that is no value: scratch that several steps or all parts of one share. -1 without memory. */
-int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes);
+/* The last step reads all operands of its value and writes it: `slots` is where a row of pointers begins, the
+ * result's, then the operands'. */
+eg_status eg_step_computes(eg_cpu_run *run, const void *slots);
+/* Memory of the arena that is no value: scratch that several steps or all parts of one share. -1 without memory. */
+int eg_storage_new(eg_cpu_run *run, size_t bytes);
+int eg_floats_new(eg_cpu_run *run, int64_t n);
 /* The storage of a value, made at the first call; views have that of what they look at. -1 without memory. */
 int eg_storage_of(eg_cpu_run *run, const eg_value *value);
 /* The storage in which another one was put, or itself; and where in it. */
@@ -190,10 +198,7 @@ eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value);
 eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *value);
 /* Does it stay as it is while the loop runs whose body this is? */
 int eg_storage_is_fixed(const eg_cpu_run *run, int storage);
-/* A plain copy of one storage into another. */
-eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from, size_t bytes);
-
-/* Estimated nanoseconds. */
-static inline double eg_work_of_bytes(double bytes) { return bytes / 20; }
+/* A plain copy of one storage into another, as large as that; either may be -1, without memory. */
+eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from);
 
 #endif

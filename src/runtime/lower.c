@@ -13,47 +13,48 @@
 
 /* ---- growing tables -------------------------------------------------------------------------------------- */
 
-/* Makes room for one more; the table may move. */
-static eg_status grow(void *table, int n, int *capacity, size_t size) {
-    if (n < *capacity) return EG_OK;
-    int more = *capacity ? 2 * *capacity : 32;
+/* Makes room for one more of n; the table may move. It has room for 32, 64, 128, ...: it is full when it holds as
+ * many. */
+static eg_status grow(void *table, int n, size_t size) {
+    enum { FIRST = 32 };
+    if (n & (n - 1) || (n > 0 && n < FIRST)) return EG_OK;
     void *old, *new;
     memcpy(&old, table, sizeof old);
-    new = eg_realloc(old, (size_t)more * size);
+    new = eg_realloc(old, (size_t)(n ? 2 * n : FIRST) * size);
     if (!new) return EG_E_MEMORY;
     memcpy(table, &new, sizeof new);
-    *capacity = more;
     return EG_OK;
 }
 
-#define GROW(table, n, capacity) grow(&(table), n, &(capacity), sizeof *(table))
+#define GROW(table, n) grow(&(table), n, sizeof *(table))
 
 /* ---- storage --------------------------------------------------------------------------------------------- */
 
-int eg_storage_new(eg_cpu_run *run, eg_place_kind kind, size_t bytes) {
-    if (GROW(run->storage, run->nstorage, run->storage_capacity) != EG_OK) return -1;
+int eg_storage_new(eg_cpu_run *run, size_t bytes) {
+    if (GROW(run->storage, run->nstorage) != EG_OK) return -1;
     run->storage[run->nstorage] = (eg_storage){
-        .kind = kind, .bytes = bytes, .input = -1, .same_as = -1, .first = -1, .last = -1, .group = -1
+        .bytes = bytes, .input = -1, .same_as = -1, .first = -1, .last = -1, .group = -1
     };
     return run->nstorage++;
 }
+
+int eg_floats_new(eg_cpu_run *run, int64_t n) { return eg_storage_new(run, (size_t)n * sizeof(float)); }
 
 static int is_constant(const eg_value *v) {
     return v->op == EG_OP_CONST || v->op == EG_OP_DATA || v->op == EG_OP_IOTA;
 }
 
 static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
-    size_t bytes = eg_stored_bytes(v->dtype, &v->shape, v->layout);
-    eg_place_kind kind = v->op == EG_OP_INPUT ? EG_IN_INPUT
-                         : v->op == EG_OP_VAR ? EG_IN_STATE
-                         : is_constant(v)     ? EG_IN_CONSTANTS
-                                              : EG_IN_ARENA;
-    int s = eg_storage_new(run, kind, bytes);
+    int s = eg_storage_new(run, eg_stored_bytes(v->dtype, &v->shape, v->layout));
     if (s < 0) return -1;
     eg_storage *storage = &run->storage[s];
     storage->value = v;
-    if (kind == EG_IN_STATE) storage->base = eg_state_get(run->program->state, v->name)->data;
-    for (int i = 0; kind == EG_IN_INPUT && i < run->program->ninputs; i++)
+    storage->kind = v->op == EG_OP_INPUT ? EG_IN_INPUT
+                    : v->op == EG_OP_VAR ? EG_IN_STATE
+                    : is_constant(v)     ? EG_IN_CONSTANTS
+                                         : EG_IN_ARENA;
+    if (v->op == EG_OP_VAR) storage->base = eg_state_get(run->program->state, v->name)->data;
+    for (int i = 0; i < run->program->ninputs; i++)
         if (run->program->input[i].value == v) storage->input = i;
     return s;
 }
@@ -76,7 +77,7 @@ size_t eg_storage_at(const eg_cpu_run *run, int storage) {
 }
 
 int eg_storage_part(eg_cpu_run *run, int whole, size_t at, size_t bytes) {
-    int part = whole < 0 ? -1 : eg_storage_new(run, EG_IN_ARENA, bytes);
+    int part = whole < 0 ? -1 : eg_storage_new(run, bytes);
     if (part < 0) return -1;
     run->storage[part].same_as = whole;
     run->storage[part].at = at;
@@ -84,7 +85,7 @@ int eg_storage_part(eg_cpu_run *run, int whole, size_t at, size_t bytes) {
 }
 
 eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n) {
-    EG_TRY(GROW(run->group, run->ngroup, run->group_capacity));
+    EG_TRY(GROW(run->group, run->ngroup));
     const int *copy = eg_arena_copy(run->arena, storages, (size_t)n * sizeof *storages);
     if (!copy) return EG_E_MEMORY;
     run->group[run->ngroup++] = (eg_neighbours){ .storage = copy, .n = n };
@@ -95,10 +96,10 @@ eg_status eg_group_new(eg_cpu_run *run, const int *storages, int n) {
 
 eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *kernel, eg_step_fn fn,
                          size_t detail_bytes) {
-    if (GROW(run->step, run->nstep, run->step_capacity) != EG_OK) return NULL;
+    if (GROW(run->step, run->nstep) != EG_OK) return NULL;
     void *detail = eg_arena_alloc(run->arena, detail_bytes);
     if (!detail) return NULL;
-    eg_cpu_step *step = &run->step[run->nstep++];
+    eg_cpu_step *step = run->last = &run->step[run->nstep++];
     *step = (eg_cpu_step){ .run = fn, .detail = detail, .items = 1, .parts = 1, .value = value, .kernel = kernel,
                        .first_use = run->nuse };
     return step;
@@ -106,30 +107,52 @@ eg_cpu_step *eg_step_new(eg_cpu_run *run, const eg_value *value, const char *ker
 
 static eg_status add_fixup(eg_cpu_run *run, int storage, const void *slot) {
     if (!slot) return EG_OK;
-    EG_TRY(GROW(run->fixup, run->nfixup, run->fixup_capacity));
+    EG_TRY(GROW(run->fixup, run->nfixup));
     run->fixup[run->nfixup++] = (eg_fixup){ .slot = (void *)(uintptr_t)slot, .storage = storage };
     return EG_OK;
 }
 
-eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use use) {
+static eg_status add_use(eg_cpu_run *run, int storage, eg_use use) {
     if (storage < 0) return EG_E_MEMORY;
-    EG_TRY(GROW(run->use, run->nuse, run->use_capacity));
+    EG_TRY(GROW(run->use, run->nuse));
     use.storage = storage;
     run->use[run->nuse++] = use;
-    run->step[run->nstep - 1].nuse++;
-    run->step[run->nstep - 1].bytes += (double)run->storage[storage].bytes;
+    run->last->nuse++;
+    run->last->bytes += (double)run->storage[storage].bytes;
     eg_storage *s = &run->storage[eg_storage_root(run, storage)];
-    if (use.write && s->first < 0) s->first = run->nstep - 1;
-    if (s->last < run->nstep - 1) s->last = run->nstep - 1;
-    return add_fixup(run, storage, slot);
+    int now = run->nstep - 1;
+    if (use.write && s->first < 0) s->first = now;
+    if (s->last < now) s->last = now;
+    return EG_OK;
+}
+
+eg_status eg_step_uses(eg_cpu_run *run, int storage, const void *slot, eg_use use) {
+    if (run->status == EG_OK) run->status = add_use(run, storage, use);
+    if (run->status == EG_OK) run->status = add_fixup(run, storage, slot);
+    return run->status;
+}
+
+eg_status eg_step_reads_at(eg_cpu_run *run, int storage, const void *slot) {
+    return eg_step_uses(run, storage, slot, (eg_use){ 0 });
+}
+
+eg_status eg_step_writes_at(eg_cpu_run *run, int storage, const void *slot) {
+    return eg_step_uses(run, storage, slot, (eg_use){ .write = 1 });
 }
 
 eg_status eg_step_reads(eg_cpu_run *run, const eg_value *value, const void *slot) {
-    return eg_step_uses(run, eg_storage_of(run, value), slot, (eg_use){ 0 });
+    return eg_step_reads_at(run, eg_storage_of(run, value), slot);
 }
 
 eg_status eg_step_writes(eg_cpu_run *run, const eg_value *value, const void *slot) {
-    return eg_step_uses(run, eg_storage_of(run, value), slot, (eg_use){ .write = 1 });
+    return eg_step_writes_at(run, eg_storage_of(run, value), slot);
+}
+
+eg_status eg_step_computes(eg_cpu_run *run, const void *slots) {
+    const eg_value *v = run->last->value;
+    void *const *slot = slots;
+    for (int i = 0; i < v->nin; i++) eg_step_reads(run, v->in[i], slot + 1 + i);
+    return eg_step_writes(run, v, slot);
 }
 
 int eg_storage_is_fixed(const eg_cpu_run *run, int storage) {
@@ -151,14 +174,14 @@ static void run_copy(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     if (d->bytes) memcpy(d->to, d->from, d->bytes);
 }
 
-eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from, size_t bytes) {
+eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from) {
     eg_cpu_step *step = eg_step_new(run, value, "copy", run_copy, sizeof(copy_detail));
-    if (!step) return EG_E_MEMORY;
+    if (!step || to < 0) return EG_E_MEMORY;
     copy_detail *d = step->detail;
-    d->bytes = bytes;
-    step->work = eg_work_of_bytes((double)(2 * bytes));
-    EG_TRY(eg_step_uses(run, from, &d->from, (eg_use){ 0 }));
-    return eg_step_uses(run, to, &d->to, (eg_use){ .write = 1 });
+    d->bytes = run->storage[to].bytes;
+    step->work = .1 * (double)d->bytes;
+    eg_step_reads_at(run, from, &d->from);
+    return eg_step_writes_at(run, to, &d->to);
 }
 
 /* ---- assigns --------------------------------------------------------------------------------------------- */
@@ -199,7 +222,7 @@ eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value) {
         run->storage[now].same_as = var;
         return EG_OK;
     }
-    return eg_lower_copy(run, value, var, now, run->storage[var].bytes);
+    return eg_lower_copy(run, value, var, now);
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------- */
@@ -207,8 +230,7 @@ eg_status eg_lower_assign(eg_cpu_run *run, const eg_value *value) {
 static eg_status lower_nothing(eg_cpu_run *run, const eg_value *value) { return (void)run, (void)value, EG_OK; }
 
 static eg_status lower_detach(eg_cpu_run *run, const eg_value *value) {
-    int to = eg_storage_of(run, value), from = eg_storage_of(run, value->in[0]);
-    return to < 0 || from < 0 ? EG_E_MEMORY : eg_lower_copy(run, value, to, from, run->storage[to].bytes);
+    return eg_lower_copy(run, value, eg_storage_of(run, value), eg_storage_of(run, value->in[0]));
 }
 
 static const eg_lower_fn lowerings[EG_OP_COUNT] = {
@@ -264,14 +286,9 @@ static eg_status lower_root(eg_cpu_run *run, int index) {
     int s = eg_storage_of(run, v), own = s;
     if (s < 0) return EG_E_MEMORY;
     eg_place_kind kind = run->storage[eg_storage_root(run, s)].kind;
-    if (v->layout == EG_PANELS) {
-        own = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(v->dtype, &v->shape, EG_ROWS));
-        if (own < 0) return EG_E_MEMORY;
-        EG_TRY(eg_lower_unpack_to(run, v, own, s));
-    } else if (kind == EG_IN_INPUT || kind == EG_IN_STATE) {
-        own = eg_storage_new(run, EG_IN_ARENA, run->storage[s].bytes);
-        if (own < 0) return EG_E_MEMORY;
-        EG_TRY(eg_lower_copy(run, v, own, s, run->storage[s].bytes));
+    if (v->layout == EG_PANELS || kind == EG_IN_INPUT || kind == EG_IN_STATE) {
+        own = eg_storage_new(run, eg_stored_bytes(v->dtype, &v->shape, EG_ROWS));
+        EG_TRY(v->layout == EG_PANELS ? eg_lower_unpack_to(run, v, own, s) : eg_lower_copy(run, v, own, s));
     }
     run->storage[eg_storage_root(run, own)].last = EG_FOREVER;
     return add_fixup(run, own, &run->result[index]);

@@ -29,18 +29,19 @@ eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *fused);
 
 /* ---- the elementwise part of a product group: run on a part of the result while that is in cache */
 
-/* What a param of a fused value's body is outside. */
-const eg_value *eg_outer_of(const eg_value *fused, const eg_value *param);
-/* Its strip program; NULL if it has none. */
-eg_status eg_finish_strips(eg_cpu_run *run, const eg_value *fused, const eg_strips **out);
-/* The output in whose memory the product itself is computed; -1: in memory of its own. */
-int eg_finish_place(const eg_body *body, const eg_value *product, const eg_strips *strips);
+typedef struct eg_finish {
+    const eg_strips *strips; /* NULL: there is none */
+    int place; /* the output in whose memory the product itself is computed; -1: in memory of its own */
+    int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS]; /* storages of the group's params and outputs */
+} eg_finish;
+eg_status eg_finish_new(eg_cpu_run *run, const eg_value *fused, eg_finish *out);
 /* The last step uses its operands: fills in whole->base. `c` is where the product is. */
-eg_status eg_finish_uses(eg_cpu_run *run, const eg_strips *strips, eg_rect *whole, const int *in,
-                         const int *out, int c);
+eg_status eg_finish_uses(eg_cpu_run *run, const eg_finish *finish, eg_rect *whole, int c);
+/* Operand q of a product, as `value` has it, which is the product itself or its group; NULL: it has fewer. */
+const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, int q);
 
 /* A dense copy of `value` broadcast to `shape` in new memory. */
-eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage);
+eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, const eg_shape *shape, int *storage);
 
 /* Panels to rows. */
 eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *value, int to, int from);

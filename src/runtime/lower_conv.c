@@ -20,20 +20,19 @@
 
 typedef struct conv_detail {
     const eg_kernels *kernels;
-    eg_window w;      /* of wide positions, if some share the lanes */
-    int64_t together; /* how many do */
+    const eg_window *w; /* of wide positions, if some share the lanes */
+    int64_t together;   /* how many do */
     eg_image_view view;
-    eg_gemm g;            /* what all products have in common */
     int64_t inner, outer; /* channels of one group, of x and of y */
     int64_t panels;
-    const float *x, *kernel, *start;
-    eg_conv_result result;
     int by_images;         /* A's rows are images */
     int whole;             /* items are images, and chunks what is computed before its elementwise part is done */
     int64_t chunk, chunks; /* position rows (of one image) or images of an item; items of one image or in all */
     size_t padding;        /* floats of scratch for copies, */
     size_t pooled;         /* for an image of results that only `pooling` reads; then the strips' scratch */
+    eg_gemm g;             /* what all products have in common */
     eg_pooling pooling;
+    eg_conv_memory memory;
 } conv_detail;
 
 enum {
@@ -48,12 +47,13 @@ enum {
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t panels_of(int64_t n) { return (n + EG_PANEL - 1) / EG_PANEL; }
+static size_t rounded(int64_t floats) { return (size_t)((floats + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK); }
 
 /* ---- runs ---------------------------------------------------------------------------------------------- */
 
 /* A window as runs of floats. */
 static eg_status set_window_runs(eg_arena *arena, conv_detail *d) {
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     int whole_rows = eg_has_row_runs(w);
     int64_t columns = whole_rows ? 1 : w->taps[1], n = w->taps[0] * columns;
     d->g.run = whole_rows ? w->taps[1] * w->channels : d->inner;
@@ -71,12 +71,11 @@ static eg_status set_window_runs(eg_arena *arena, conv_detail *d) {
 
 /* All groups of one product: `a` is its first window, `kernel` where k begins, `y` its first result. */
 static void products(const conv_detail *d, eg_gemm *g, const float *a, const float *kernel, float *y) {
-    for (int64_t j = 0; j < d->w.groups; j++) {
-        g->a = a + j * d->inner;
-        g->b = kernel + j * d->outer;
-        g->c = y + j * d->outer;
-        g->bias = d->start ? d->start + j * d->outer : NULL;
+    g->a = a, g->b = kernel, g->c = y, g->bias = d->memory.start;
+    for (int64_t j = 0; j < d->w->groups; j++) {
         d->kernels->gemm(g, 0, g->m, 0, d->panels);
+        g->a += d->inner, g->b += d->outer, g->c += d->outer;
+        if (g->bias) g->bias += d->outer;
     }
 }
 
@@ -90,12 +89,12 @@ static void kernel_rows(const eg_window *w, int64_t p, int64_t *first, int64_t *
 /* Narrows k to the kernel rows that position row p meets: the others would multiply zeros. Returns how many rows, of
  * `rows`, meet the same. */
 static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p, int64_t rows, const float **kernel) {
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     int64_t first, end, next_first, next_end, same = 1, runs = eg_has_row_runs(w) ? 1 : w->taps[1];
     kernel_rows(w, p, &first, &end);
     g->a_runs = d->g.a_runs + first * runs;
     g->k = (end - first) * runs * g->run;
-    *kernel = d->kernel + first * runs * g->run * g->b_k;
+    *kernel = d->memory.kernel + first * runs * g->run * g->b_k;
     for (; same < rows; same++) {
         kernel_rows(w, p + same, &next_first, &next_end);
         if (next_first != first || next_end != end) break;
@@ -105,7 +104,7 @@ static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p, int64_t
 
 /* Position rows [p, p + rows) of an image, to y; `a` is the first one's first window. */
 static void run_rows(const conv_detail *d, int64_t p, int64_t rows, const float *a, float *y) {
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     int64_t step = w->stride[0] * d->view.pitch;
     eg_gemm g = d->g;
     if (step == w->positions[1] * g.a_row) { /* rows follow each other without a gap */
@@ -113,7 +112,7 @@ static void run_rows(const conv_detail *d, int64_t p, int64_t rows, const float 
         rows = 1;
     }
     int skips = d->view.padded && w->spread[0] == 1 && g.a_runs && g.m == w->positions[1];
-    const float *kernel = d->kernel;
+    const float *kernel = d->memory.kernel;
     g.a_band = step, g.c_band = g.m * w->out;
     for (int64_t i = 0; i < rows; i += g.bands) {
         g.bands = skips ? skip_padding(d, &g, p + i, rows - i, &kernel) : rows;
@@ -123,52 +122,56 @@ static void run_rows(const conv_detail *d, int64_t p, int64_t rows, const float 
 
 /* All positions of images [n, n + count). */
 static void run_images(const conv_detail *d, int64_t n, int64_t count, float *scratch) {
-    const eg_window *w = &d->w;
-    const float *a = d->x + n * eg_image_floats(w) + d->view.start;
+    const eg_window *w = d->w;
+    const float *a = d->memory.x + n * eg_image_floats(w) + d->view.start;
     for (int64_t i = 0; i < count && d->view.padded; i++)
-        eg_pad_image(w, &d->view, scratch + i * d->view.size, d->x + (n + i) * eg_image_floats(w), 0,
+        eg_pad_image(w, &d->view, scratch + i * d->view.size, d->memory.x + (n + i) * eg_image_floats(w), 0,
                      d->view.extent[0]);
     if (d->view.padded) a = scratch;
     eg_gemm g = d->g;
     g.m = count;
-    for (int64_t p = 0; p < w->positions[0] * w->positions[1]; p++) {
+    int64_t positions = w->positions[0] * w->positions[1];
+    for (int64_t p = 0; p < positions; p++) {
         int64_t p0 = p / w->positions[1], p1 = p % w->positions[1];
-        products(d, &g, a + p0 * w->stride[0] * d->view.pitch + p1 * w->stride[1] * w->channels, d->kernel,
-                 d->result.y + (n * w->positions[0] * w->positions[1] + p) * w->out);
+        products(d, &g, a + p0 * w->stride[0] * d->view.pitch + p1 * w->stride[1] * w->channels, d->memory.kernel,
+                 d->memory.y + (n * positions + p) * w->out);
     }
 }
 
 /* Position rows [p, p + rows) of image n. */
 static void run_chunk(const conv_detail *d, int64_t n, int64_t p, int64_t rows, float *scratch) {
-    const eg_window *w = &d->w;
-    const float *image = d->x + n * eg_image_floats(w), *a = image + d->view.start + p * w->stride[0] * d->view.pitch;
+    const eg_window *w = d->w;
+    const float *image = d->memory.x + n * eg_image_floats(w);
+    const float *a = image + d->view.start + p * w->stride[0] * d->view.pitch;
     if (d->view.padded) {
         int64_t extent = (rows - 1) * w->stride[0] + eg_window_extent(w->taps[0], w->dilation[0]);
         eg_pad_image(w, &d->view, scratch, image, p * w->stride[0], p * w->stride[0] + extent);
         a = scratch;
     }
-    run_rows(d, p, rows, a, d->result.y + (n * w->positions[0] + p) * w->positions[1] * w->out);
+    run_rows(d, p, rows, a, d->memory.y + (n * w->positions[0] + p) * w->positions[1] * w->out);
 }
 
 static void run_conv(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const conv_detail *d = step->detail;
-    int64_t positions = d->w.positions[0] * d->w.positions[1];
+    int64_t rows = d->w->positions[0], columns = d->w->positions[1];
     for (int64_t i = from; i < to; i++) {
-        int64_t n = d->by_images ? i * d->chunk : i / d->chunks, p = d->by_images ? 0 : i % d->chunks * d->chunk;
-        int64_t count = min64(d->chunk, d->by_images ? d->w.batch - n : d->w.positions[0] - p);
-        int64_t first = n * positions + p * d->w.positions[1];
-        int64_t end = first + count * (d->by_images ? positions : d->w.positions[1]);
-        if (d->by_images)
+        int64_t n, p, count;
+        if (d->by_images) {
+            n = i * d->chunk, p = 0, count = min64(d->chunk, d->w->batch - n);
             run_images(d, n, count, scratch);
-        else
+            count *= rows;
+        } else {
+            n = i / d->chunks, p = i % d->chunks * d->chunk, count = min64(d->chunk, rows - p);
             run_chunk(d, n, p, count, scratch);
-        eg_conv_finish(&d->result, first * d->together, end * d->together, scratch + d->padding);
+        }
+        int64_t first = (n * rows + p) * columns * d->together;
+        eg_conv_finish(&d->memory, first, first + count * columns * d->together, scratch + d->padding);
     }
 }
 
 /* The result as if it were all at y. */
-static eg_conv_result result_at(const eg_conv_result *r, float *y) {
-    eg_conv_result own = *r;
+static eg_conv_memory memory_at(const eg_conv_memory *r, float *y) {
+    eg_conv_memory own = *r;
     own.y = y;
     for (int o = 0; o < r->strips->noperands; o++)
         if (r->strips->operand[o].extent == EG_OVER_ALL) own.whole.base[o] = y;
@@ -176,8 +179,8 @@ static eg_conv_result result_at(const eg_conv_result *r, float *y) {
 }
 
 /* Image n of the batch, of which `a` is a view, number `at` of the results. */
-static void run_image(const conv_detail *d, const eg_conv_result *r, const float *a, int64_t at, float *scratch) {
-    const eg_window *w = &d->w;
+static void run_image(const conv_detail *d, const eg_conv_memory *r, const float *a, int64_t at, float *scratch) {
+    const eg_window *w = d->w;
     int64_t row = w->positions[1] * d->together, first = at * w->positions[0];
     for (int64_t p = 0, count; p < w->positions[0]; p += count) {
         count = min64(d->chunk, w->positions[0] - p);
@@ -190,16 +193,17 @@ static void run_image(const conv_detail *d, const eg_conv_result *r, const float
  * further than to the largest of their windows stay in scratch. */
 static void run_whole(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const conv_detail *d = step->detail;
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     float *y = scratch + d->padding;
-    eg_conv_result result = d->pooled ? result_at(&d->result, y) : d->result;
+    eg_conv_memory memory = d->pooled ? memory_at(&d->memory, y) : d->memory;
     if (d->view.padded) memset(scratch, 0, (size_t)d->view.size * sizeof *scratch);
     for (int64_t n = from; n < to; n++) {
-        const float *image = d->x + n * eg_image_floats(w), *a = d->view.padded ? scratch : image + d->view.start;
+        const float *image = d->memory.x + n * eg_image_floats(w);
+        const float *a = d->view.padded ? scratch : image + d->view.start;
         if (d->view.padded) eg_place_image(w, &d->view, scratch, image, 0, d->view.extent[0]);
-        run_image(d, &result, a, d->pooled ? 0 : n, y + d->pooled);
-        for (int64_t p = 0, rows = d->pooling.w.positions[0]; d->pooled && p < rows; p++)
-            eg_pooling_row(&d->pooling, n * rows + p, y);
+        run_image(d, &memory, a, d->pooled ? 0 : n, y + d->pooled);
+        int64_t rows = d->pooled ? d->pooling.lists.w->positions[0] : 0;
+        for (int64_t p = 0; p < rows; p++) eg_pooling_row(&d->pooling, n * rows + p, y);
     }
 }
 
@@ -217,7 +221,7 @@ int64_t eg_conv_chunk(const eg_window *w) {
 
 /* What an item is. Any choice gives the same bits. */
 static void choose_chunks(conv_detail *d) {
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     int64_t positions = w->positions[0] * w->positions[1], extent = eg_window_extent(w->taps[0], w->dilation[0]);
     int one_row = w->stride[0] * d->view.pitch == w->positions[1] * w->stride[1] * w->channels;
     int64_t rows = one_row ? positions : w->positions[1];
@@ -226,7 +230,7 @@ static void choose_chunks(conv_detail *d) {
         d->chunk = min64(w->batch, IMAGE_ROWS);
         if (d->view.padded) d->chunk = max64(1, min64(d->chunk, IMAGES_FLOATS / d->view.size));
         d->chunk = (w->batch + (w->batch + d->chunk - 1) / d->chunk - 1) / ((w->batch + d->chunk - 1) / d->chunk);
-        d->padding = d->view.padded ? (size_t)(d->chunk * d->view.size) : 0;
+        d->padding = d->view.padded ? rounded(d->chunk * d->view.size) : 0;
         return;
     }
     int64_t chunk = eg_conv_chunk(w);
@@ -235,17 +239,8 @@ static void choose_chunks(conv_detail *d) {
         chunk = min64(w->positions[0], max64(chunk, 2 * extent));
     d->chunks = (w->positions[0] + chunk - 1) / chunk;
     d->chunk = (w->positions[0] + d->chunks - 1) / d->chunks;
-    if (d->view.padded) d->padding = (size_t)(((d->chunk - 1) * w->stride[0] + extent) * d->view.pitch);
-    if (d->whole) d->padding = (size_t)d->view.size;
-}
-
-static void set_product(conv_detail *d, const eg_kernels *kernels, const eg_window *w) {
-    d->kernels = kernels;
-    d->w = *w;
-    d->view = eg_image_view_of(w);
-    d->inner = w->channels / w->groups, d->outer = w->out / w->groups;
-    d->g = (eg_gemm){ .n = d->outer, .b_k = w->out, .b_panel = EG_PANEL, .c_panel = EG_PANEL };
-    d->panels = panels_of(d->outer);
+    int64_t padding = d->whole ? d->view.size : ((d->chunk - 1) * w->stride[0] + extent) * d->view.pitch;
+    d->padding = d->view.padded ? rounded(padding) : 0;
 }
 
 /* ---- few channels: neighbouring positions share the lanes ------------------------------------------------- */
@@ -277,8 +272,8 @@ int64_t eg_conv_together(const eg_window *w) {
 typedef struct widen_detail {
     float *out, *wide_start;
     const float *kernel, *start;
-    eg_window w, wide;
     int64_t together;
+    eg_window w, wide;
 } widen_detail;
 
 /* wide[row][tap][c][g, o] = w[row][tap - g stride][c][o], 0 where there is no such tap; items are kernel rows. */
@@ -303,99 +298,132 @@ static eg_status widen(eg_cpu_run *run, const eg_conv_request *r, const eg_windo
     eg_cpu_step *step = eg_step_new(run, r->value, "widen kernel", run_widen, sizeof(widen_detail));
     if (!step) return EG_E_MEMORY;
     widen_detail *d = step->detail;
-    *d = (widen_detail){ .w = *w, .wide = eg_conv_wide(w, together), .together = together };
+    d->w = *w;
+    d->wide = eg_conv_wide(w, together);
+    d->together = together;
     int64_t n = w->taps[0] * d->wide.taps[1] * w->channels * d->wide.out;
     step->items = w->taps[0];
     step->work = .5 * (double)n;
-    *kernel = eg_storage_new(run, EG_IN_ARENA, (size_t)n * sizeof(float));
-    EG_TRY(eg_step_reads(run, r->w, &d->kernel));
-    EG_TRY(eg_step_uses(run, *kernel, &d->out, (eg_use){ .write = 1 }));
+    *kernel = eg_floats_new(run, n);
+    eg_step_reads(run, r->w, &d->kernel);
+    eg_step_writes_at(run, *kernel, &d->out);
     if (!r->start) return EG_OK;
-    *start = eg_storage_new(run, EG_IN_ARENA, (size_t)d->wide.out * sizeof(float));
-    EG_TRY(eg_step_reads(run, r->start, &d->start));
-    return eg_step_uses(run, *start, &d->wide_start, (eg_use){ .write = 1 });
+    *start = eg_floats_new(run, d->wide.out);
+    eg_step_reads(run, r->start, &d->start);
+    return eg_step_writes_at(run, *start, &d->wide_start);
 }
 
 /* ---- lowering ---------------------------------------------------------------------------------------------- */
 
 /* Whose windows are all that reads the result, NULL if there is more to it or the images are too large: the strips
  * may work on nothing but the result itself, and as if each image were the first. */
-static const eg_value *pooling_of(const eg_cpu_run *run, const eg_conv_request *r, const conv_detail *d) {
+static const eg_value *pooling_of(const eg_cpu_run *run, const eg_conv_request *r, const conv_detail *d,
+                                  eg_window *p) {
     const eg_strips *s = r->strips;
-    eg_window p;
-    if (!s || r->place < 0 || r->value->attr.body.body->nout > 1 || d->by_images) return NULL;
-    if (d->w.positions[0] * d->w.positions[1] * d->w.out > IMAGES_FLOATS) return NULL;
-    if (!d->whole && (d->view.padded || (d->w.batch < FEW_IMAGES && is_worth_sharing(&d->w)))) return NULL;
+    const eg_window *w = d->w;
+    if (!s || r->finish->place < 0 || r->value->attr.body.body->nout > 1 || d->by_images) return NULL;
+    if (w->positions[0] * w->positions[1] * w->out > IMAGES_FLOATS) return NULL;
+    if (!d->whole && (d->view.padded || (w->batch < FEW_IMAGES && is_worth_sharing(w)))) return NULL;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         int is_own = x->output || o == eg_strips_product(s);
         if (x->reg >= 0 && !is_own && (x->extent == EG_OVER_ALL || x->extent == EG_OVER_ROWS)) return NULL;
     }
     const eg_value *pooling = eg_pooling_of(run, r->value);
-    if (!pooling || eg_window_of(pooling, &p) != EG_OK) return NULL;
-    int same = p.batch == d->w.batch && p.channels * d->together == d->w.out && p.image[0] == d->w.positions[0];
-    return same && p.image[1] == d->w.positions[1] * d->together ? pooling : NULL;
+    if (!pooling || eg_window_of(pooling, p) != EG_OK) return NULL;
+    int same = p->batch == w->batch && p->channels * d->together == w->out && p->image[0] == w->positions[0];
+    return same && p->image[1] == w->positions[1] * d->together ? pooling : NULL;
 }
 
 /* Makes the last step one that pools: nothing of the result is kept. */
-static eg_status pool(eg_cpu_run *run, const eg_conv_request *r, const eg_value *pooling, conv_detail *d) {
-    eg_cpu_step *step = &run->step[run->nstep - 1];
-    int none = eg_storage_new(run, EG_IN_ARENA, 0);
-    eg_conv_request own = *r;
-    own.out = &none;
-    d->pooled = (size_t)(d->w.positions[0] * d->w.positions[1] * d->w.out + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
+static eg_status pool(eg_cpu_run *run, const eg_conv_request *r, const eg_value *pooling, const eg_window *p,
+                      conv_detail *d) {
+    eg_cpu_step *step = run->last;
+    const eg_window *w = d->w;
+    r->finish->out[r->finish->place] = eg_storage_new(run, 0);
+    d->pooled = rounded(w->positions[0] * w->positions[1] * w->out);
     step->run = run_whole;
     step->kernel = "conv + strips + pool";
-    step->items = d->w.batch;
+    step->items = w->batch;
     step->scratch += d->pooled;
-    EG_TRY(eg_conv_result_uses(run, &own, &d->result));
-    EG_TRY(eg_pooling_new(run, pooling, &d->pooling));
-    return eg_pooling_uses(run, pooling, &d->pooling);
+    return eg_pooling_new(run, pooling, p, &d->pooling);
+}
+
+/* What all products have in common, and what an item is. */
+static void set_products(conv_detail *d) {
+    const eg_window *w = d->w;
+    eg_gemm *g = &d->g;
+    d->view = eg_image_view_of(w);
+    d->inner = w->channels / w->groups, d->outer = w->out / w->groups;
+    d->panels = panels_of(d->outer);
+    choose_chunks(d);
+    g->m = w->positions[1], g->n = d->outer;
+    g->a_row = d->by_images ? d->view.size : w->stride[1] * w->channels;
+    g->a_k = 1;
+    g->b_k = w->out;
+    g->c_row = d->by_images ? w->positions[0] * w->positions[1] * w->out : w->out;
+    g->b_panel = g->c_panel = EG_PANEL;
 }
 
 static eg_status lower_products(eg_cpu_run *run, const eg_conv_request *r, const eg_window *w, int64_t together) {
-    int kernel = eg_storage_of(run, r->w), start = r->start ? eg_storage_of(run, r->start) : -1;
+    int kernel = eg_storage_of(run, r->w), start = eg_conv_start(run, r);
     if (together > 1) EG_TRY(widen(run, r, w, together, &kernel, &start));
     eg_cpu_step *step =
         eg_step_new(run, r->value, r->strips ? "conv + strips" : "conv", run_conv, sizeof(conv_detail));
     if (!step) return EG_E_MEMORY;
     conv_detail *d = step->detail;
-    eg_window wide = eg_conv_wide(w, together);
-    set_product(d, run->kernels, &wide);
-    EG_TRY(set_window_runs(run->arena, d));
-    choose_chunks(d);
-    int64_t positions = wide.positions[0] * wide.positions[1];
+    eg_window wide = eg_conv_wide(w, together), pooled;
+    d->w = w = eg_arena_copy(run->arena, &wide, sizeof wide);
+    if (!w) return EG_E_MEMORY;
+    d->kernels = run->kernels;
     d->together = together;
-    d->g.m = wide.positions[1];
-    d->g.a_k = 1;
-    d->g.a_row = d->by_images ? d->view.size : wide.stride[1] * w->channels;
-    d->g.c_row = d->by_images ? positions * wide.out : wide.out;
+    set_products(d);
+    EG_TRY(set_window_runs(run->arena, d));
     step->items = d->by_images ? (w->batch + d->chunk - 1) / d->chunk : d->whole ? w->batch : w->batch * d->chunks;
     if (d->whole) step->run = run_whole;
     step->flops = eg_value_flops(r->conv);
     step->work = step->flops / 150;
-    d->padding = (d->padding + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
     step->scratch = d->padding;
-    EG_TRY(eg_step_reads(run, r->x, &d->x));
-    EG_TRY(eg_step_uses(run, kernel, &d->kernel, (eg_use){ 0 }));
-    if (r->start) EG_TRY(eg_step_uses(run, start, &d->start, (eg_use){ 0 }));
-    const eg_value *pooling = pooling_of(run, r, d);
-    return pooling ? pool(run, r, pooling, d) : eg_conv_result_uses(run, r, &d->result);
+    const eg_value *pooling = pooling_of(run, r, d, &pooled);
+    if (pooling) EG_TRY(pool(run, r, pooling, &pooled, d));
+    return eg_conv_uses(run, r, kernel, start, &d->memory);
 }
 
-static eg_status lower_plain(eg_cpu_run *run, const eg_conv_request *r) {
+static eg_status lower_plain(eg_cpu_run *run, const eg_value *v, const eg_value *conv, eg_finish *finish) {
+    eg_conv_request r = { .value = v,
+                          .conv = conv,
+                          .x = eg_operand_of(v, conv, 0),
+                          .w = eg_operand_of(v, conv, 1),
+                          .start = eg_operand_of(v, conv, 2),
+                          .finish = finish,
+                          .strips = finish ? finish->strips : NULL };
     eg_window w;
-    EG_TRY(eg_window_of(r->conv, &w));
-    if (eg_is_depthwise(&w)) return eg_lower_depthwise(run, r, &w);
-    if (eg_overlap_is_better(&w)) return eg_lower_overlap(run, r, &w);
-    return lower_products(run, r, &w, eg_conv_together(&w));
+    EG_TRY(eg_window_of(conv, &w));
+    if (eg_is_depthwise(&w)) return eg_lower_depthwise(run, &r, &w);
+    if (eg_overlap_is_better(&w)) return eg_lower_overlap(run, &r, &w);
+    return lower_products(run, &r, &w, eg_conv_together(&w));
+}
+
+eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *v) {
+    eg_finish finish;
+    EG_TRY(eg_finish_new(run, v, &finish));
+    return lower_plain(run, v, eg_body_product(v->attr.body.body), &finish);
+}
+
+eg_status eg_lower_conv(eg_cpu_run *run, const eg_value *v) {
+    eg_window w;
+    if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || eg_count(&v->in[1]->shape) == 0)
+        return eg_lower_reference(run, v);
+    if (!v->attr.window.kernel) return lower_plain(run, v, v, NULL);
+    EG_TRY(eg_window_of(v, &w));
+    return eg_lower_conv_kernel(run, v, &w);
 }
 
 /* ---- the elementwise part ------------------------------------------------------------------------------ */
 
 /* How many rows become one, so that instructions have long strips: all of them if nothing varies over rows or
  * columns alone, some if what varies over columns can be repeated side by side. */
-static int64_t rows_of_strip(const eg_conv_result *r) {
+static int64_t rows_of_strip(const eg_conv_memory *r) {
     int by_rows = 0, by_columns = 0;
     for (int o = 0; o < r->strips->noperands; o++) {
         const eg_strip_operand *x = &r->strips->operand[o];
@@ -406,35 +434,40 @@ static int64_t rows_of_strip(const eg_conv_result *r) {
     return by_columns ? max64(1, JOINED_FLOATS / r->columns) : INT64_MAX;
 }
 
-static int is_repeated(const eg_conv_result *r, int o) {
+static int is_repeated(const eg_conv_memory *r, int o) {
     const eg_strip_operand *x = &r->strips->operand[o];
     return r->strip_rows > 1 && r->strip_rows < INT64_MAX && x->reg >= 0 && x->extent == EG_OVER_COLUMNS;
 }
 
 /* Floats of scratch that a repeated operand takes, whatever its dtype. */
-static size_t repeated_floats(const eg_conv_result *r) {
-    return (size_t)((r->strip_rows * r->columns + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK);
+static size_t repeated_floats(const eg_conv_memory *r) {
+    return rounded(r->strip_rows * r->columns);
 }
 
-eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *r, eg_conv_result *result) {
-    eg_cpu_step *step = &run->step[run->nstep - 1];
-    eg_shape shape = r->conv->shape;
-    result->columns = shape.dim[shape.rank - 1];
-    if (!r->strips) return eg_step_writes(run, r->value, &result->y);
-    int y =
-        r->place >= 0 ? r->out[r->place] : eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, &shape, EG_ROWS));
-    result->strips = r->strips;
-    result->strip_rows = rows_of_strip(result);
+int eg_conv_start(eg_cpu_run *run, const eg_conv_request *r) { return r->start ? eg_storage_of(run, r->start) : -1; }
+
+eg_status eg_conv_uses(eg_cpu_run *run, const eg_conv_request *r, int kernel, int start, eg_conv_memory *m) {
+    eg_cpu_step *step = run->last;
+    const eg_shape *shape = &r->conv->shape;
+    m->columns = shape->dim[shape->rank - 1];
+    eg_step_reads(run, r->x, &m->x);
+    eg_step_reads_at(run, kernel, &m->kernel);
+    if (r->start) eg_step_reads_at(run, start, &m->start);
+    if (!r->strips) return eg_step_writes(run, r->value, &m->y);
+    int64_t n = eg_count(shape);
+    int place = r->finish->place, y = place >= 0 ? r->finish->out[place] : eg_floats_new(run, n);
+    m->strips = r->strips;
+    m->strip_rows = rows_of_strip(m);
     step->scratch += r->strips->scratch;
     for (int o = 0; o < r->strips->noperands; o++)
-        if (is_repeated(result, o)) step->scratch += repeated_floats(result);
-    step->work += r->strips->work * (double)eg_count(&shape);
-    EG_TRY(eg_step_uses(run, y, &result->y, (eg_use){ .write = 1 }));
-    return eg_finish_uses(run, r->strips, &result->whole, r->in, r->out, y);
+        if (is_repeated(m, o)) step->scratch += repeated_floats(m);
+    step->work += r->strips->work * (double)n;
+    eg_step_writes_at(run, y, &m->y);
+    return eg_finish_uses(run, r->finish, &m->whole, y);
 }
 
 /* `count` rows from i0 on, `joined` at a time as one. */
-static void finish_rows(const eg_conv_result *r, int64_t i0, int64_t count, int64_t joined, float *scratch) {
+static void finish_rows(const eg_conv_memory *r, int64_t i0, int64_t count, int64_t joined, float *scratch) {
     const eg_strips *s = r->strips;
     float *repeated = scratch + s->scratch;
     eg_rect rect; /* large, and only what the operands need is read */
@@ -454,7 +487,7 @@ static void finish_rows(const eg_conv_result *r, int64_t i0, int64_t count, int6
     eg_strips_run(s, &rect, scratch);
 }
 
-void eg_conv_finish(const eg_conv_result *r, int64_t i0, int64_t i1, float *scratch) {
+void eg_conv_finish(const eg_conv_memory *r, int64_t i0, int64_t i1, float *scratch) {
     if (!r->strips) return;
     float *repeated = scratch + r->strips->scratch;
     int64_t joined = min64(r->strip_rows, i1 - i0), whole = (i1 - i0) / joined * joined;
@@ -466,35 +499,4 @@ void eg_conv_finish(const eg_conv_result *r, int64_t i0, int64_t i1, float *scra
     }
     finish_rows(r, i0, whole, joined, scratch);
     if (i0 + whole < i1) finish_rows(r, i0 + whole, i1 - i0 - whole, i1 - i0 - whole, scratch);
-}
-
-eg_status eg_lower_conv_group(eg_cpu_run *run, const eg_value *v) {
-    const eg_body *body = v->attr.body.body;
-    const eg_value *conv = eg_body_product(body);
-    int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS];
-    eg_conv_request r = { .value = v,
-                          .conv = conv,
-                          .x = eg_outer_of(v, conv->in[0]),
-                          .w = eg_outer_of(v, conv->in[1]),
-                          .start = conv->nin > 2 ? eg_outer_of(v, conv->in[2]) : NULL,
-                          .in = in,
-                          .out = out };
-    EG_TRY(eg_fused_storages(run, v, in, out));
-    EG_TRY(eg_finish_strips(run, v, &r.strips));
-    r.place = eg_finish_place(body, conv, r.strips);
-    return lower_plain(run, &r);
-}
-
-/* ---- all convs ---------------------------------------------------------------------------------------------------
- */
-
-eg_status eg_lower_conv(eg_cpu_run *run, const eg_value *v) {
-    eg_window w;
-    EG_TRY(eg_window_of(v, &w));
-    if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || eg_count(&v->in[1]->shape) == 0)
-        return eg_lower_reference(run, v);
-    if (v->attr.window.kernel) return eg_lower_conv_kernel(run, v, &w);
-    return lower_plain(
-        run, &(eg_conv_request){
-                 .value = v, .conv = v, .x = v->in[0], .w = v->in[1], .start = v->nin > 2 ? v->in[2] : NULL });
 }

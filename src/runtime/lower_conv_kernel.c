@@ -20,20 +20,20 @@ static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t panels_of(int64_t n) { return (n + EG_PANEL - 1) / EG_PANEL; }
 
 typedef struct kernel_detail {
-    const eg_kernels *kernels;
-    eg_window w;
-    eg_image_view view;
-    eg_gemm g;
-    int64_t inner, outer;
     const float *x, *dy;
     float *out;
-    eg_partial_sums sums;
+    const eg_kernels *kernels;
+    const eg_window *w;
+    int64_t inner, outer;
     int64_t images;        /* at a time */
     int64_t blocks;        /* items of one partial sum: kernel rows times pieces of its columns */
     int64_t pieces, piece; /* of the columns */
     int whole_rows;        /* a kernel row is one product */
     int64_t row_floats;    /* of the result, for each kernel row */
     int64_t together;      /* positions that share B's lanes */
+    eg_partial_sums sums;
+    eg_image_view view;
+    eg_gemm g;
 } kernel_detail;
 
 enum {
@@ -48,7 +48,7 @@ enum {
 /* The products of kernel row k0, columns [j0, j1) of each group, over `count` images; `a` is the first of them. */
 static void kernel_row(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j0, int64_t j1, const float *a,
                        const float *dy, float *out) {
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     g->n = j1 - j0;
     for (int64_t k1 = 0; k1 < (d->whole_rows ? 1 : w->taps[1]); k1++)
         for (int64_t j = 0; j < w->groups; j++) {
@@ -61,7 +61,7 @@ static void kernel_row(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j
 
 /* One partial sum, or one block of it: images in order, as many at a time as make a good product. */
 static void sum_kernel(const kernel_detail *d, int64_t split, int64_t block, float *scratch) {
-    const eg_window *w = &d->w;
+    const eg_window *w = d->w;
     int64_t begin = split * w->batch / d->sums.splits, end = (split + 1) * w->batch / d->sums.splits;
     int64_t row = block / d->pieces, j0 = block % d->pieces * d->piece, j1 = min64(d->g.n, j0 + d->piece);
     int64_t first = d->blocks == 1 ? 0 : row, last = d->blocks == 1 ? w->taps[0] : row + 1;
@@ -87,15 +87,14 @@ static void run_kernel(const eg_cpu_step *step, int64_t from, int64_t to, float 
 }
 
 static void choose_blocks(kernel_detail *d) {
-    const eg_window *w = &d->w;
-    int64_t positions = w->positions[0] * w->positions[1], columns = d->g.n;
-    d->images = max64(1, K_AT_ONCE / positions);
-    if (d->view.padded) d->images = max64(1, min64(d->images, IMAGES_FLOATS / d->view.size));
-    d->images = min64(d->images, w->batch);
+    const eg_window *w = d->w;
+    int64_t images = K_AT_ONCE / (w->positions[0] * w->positions[1]), columns = d->g.n;
+    if (d->view.padded) images = min64(images, IMAGES_FLOATS / d->view.size);
+    d->images = max64(1, min64(images, w->batch));
     d->piece = columns;
     d->blocks = d->pieces = 1;
     if (d->sums.splits >= 8) return;
-    d->piece = w->groups > 1 ? columns : min64(columns, PIECE);
+    if (w->groups == 1) d->piece = min64(columns, PIECE);
     d->pieces = (columns + d->piece - 1) / d->piece;
     d->blocks = w->taps[0] * d->pieces;
 }
@@ -119,61 +118,64 @@ static int64_t choose_together(const eg_window *w) {
 typedef struct fold_detail {
     float *out;
     const float *in;
-    eg_window w;
+    const eg_window *w;
     int64_t together, row_floats;
 } fold_detail;
 
 /* Items are kernel rows. */
 static void run_fold(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const fold_detail *d = step->detail;
-    int64_t c = d->w.channels, o = d->w.out;
+    const eg_window *w = d->w;
+    int64_t c = w->channels, o = w->out;
     (void)scratch;
-    for (int64_t i = from * d->w.taps[1] * c; i < to * d->w.taps[1] * c; i++) {
-        int64_t row = i / c / d->w.taps[1], tap = i / c % d->w.taps[1];
-        for (int64_t j = 0; j < o; j++) {
+    for (int64_t i = from * w->taps[1] * c; i < to * w->taps[1] * c; i++) {
+        const float *row = d->in + i / c / w->taps[1] * d->row_floats;
+        for (int64_t j = 0, tap = i / c % w->taps[1]; j < o; j++) {
             float sum = 0;
             for (int64_t g = 0; g < d->together; g++)
-                sum +=
-                    d->in[row * d->row_floats + (((g * d->w.stride[1] + tap) * c + i % c) * d->together + g) * o + j];
+                sum += row[(((g * w->stride[1] + tap) * c + i % c) * d->together + g) * o + j];
             d->out[i * o + j] = sum;
         }
     }
 }
 
-static eg_status fold(eg_cpu_run *run, const eg_value *v, const eg_window *w, int64_t together, int64_t row_floats,
-                      int from) {
+static eg_status fold(eg_cpu_run *run, const eg_value *v, const kernel_detail *k) {
     eg_cpu_step *step = eg_step_new(run, v, "fold", run_fold, sizeof(fold_detail));
     if (!step) return EG_E_MEMORY;
     fold_detail *d = step->detail;
-    *d = (fold_detail){ .w = *w, .together = together, .row_floats = row_floats };
-    step->items = w->taps[0];
-    step->work = 2 * (double)eg_count(&v->shape) * (double)together;
-    EG_TRY(eg_step_uses(run, from, &d->in, (eg_use){ 0 }));
+    d->w = k->w;
+    d->together = k->together;
+    d->row_floats = k->row_floats;
+    step->items = d->w->taps[0];
+    step->work = 2 * (double)(eg_count(&v->shape) * d->together);
+    eg_step_reads_at(run, k->sums.target, &d->in);
     return eg_step_writes(run, v, &d->out);
 }
 
 /* Where the position rows of the images that are summed at a time begin. */
 static int64_t *position_rows(eg_arena *arena, const kernel_detail *d) {
-    int64_t rows = d->w.positions[0], *runs = EG_ARENA_ARRAY(arena, int64_t, d->images * rows);
-    for (int64_t i = 0; runs && i < d->images * rows; i++)
-        runs[i] = i / rows * d->view.size + i % rows * d->w.stride[0] * d->view.pitch;
+    int64_t rows = d->w->positions[0], n = d->images * rows, *runs = EG_ARENA_ARRAY(arena, int64_t, n);
+    for (int64_t i = 0; runs && i < n; i++)
+        runs[i] = i / rows * d->view.size + i % rows * d->w->stride[0] * d->view.pitch;
     return runs;
 }
 
 /* What all products have in common. */
-static void set_products(kernel_detail *d, int64_t together) {
-    const eg_window *w = &d->w;
-    int64_t taps = (together - 1) * w->stride[1] + w->taps[1];
-    d->g = (eg_gemm){ .m = d->whole_rows ? taps * w->channels : d->inner,
-                      .n = d->outer * together,
-                      .a_row = 1,
-                      .a_k = together * w->stride[1] * w->channels,
-                      .run = w->positions[1] / together,
-                      .b_k = together * w->out,
-                      .b_panel = EG_PANEL,
-                      .c_row = together * w->out,
-                      .c_panel = EG_PANEL };
-    d->row_floats = taps * (d->whole_rows ? w->channels : d->inner) * d->g.c_row;
+static void set_products(kernel_detail *d) {
+    const eg_window *w = d->w;
+    eg_gemm *g = &d->g;
+    int64_t together = d->together = choose_together(w), taps = (together - 1) * w->stride[1] + w->taps[1];
+    d->inner = w->channels / w->groups, d->outer = w->out / w->groups;
+    d->whole_rows = eg_has_row_runs(w);
+    d->view = eg_image_view_of(w);
+    g->m = d->whole_rows ? taps * w->channels : d->inner;
+    g->n = d->outer * together;
+    g->a_row = 1;
+    g->a_k = together * w->stride[1] * w->channels;
+    g->run = w->positions[1] / together;
+    g->b_k = g->c_row = together * w->out;
+    g->b_panel = g->c_panel = EG_PANEL;
+    d->row_floats = taps * (d->whole_rows ? w->channels : d->inner) * g->c_row;
 }
 
 eg_status eg_lower_conv_kernel(eg_cpu_run *run, const eg_value *v, const eg_window *w) {
@@ -181,19 +183,13 @@ eg_status eg_lower_conv_kernel(eg_cpu_run *run, const eg_value *v, const eg_wind
     eg_cpu_step *step = eg_step_new(run, v, "conv kernel", run_kernel, sizeof(kernel_detail));
     if (!step) return EG_E_MEMORY;
     kernel_detail *d = step->detail;
-    *d = (kernel_detail){ .kernels = run->kernels,
-                          .w = *w,
-                          .view = eg_image_view_of(w),
-                          .inner = w->channels / w->groups,
-                          .outer = w->out / w->groups,
-                          .whole_rows = eg_has_row_runs(w) };
-    d->together = choose_together(w);
-    set_products(d, d->together);
+    d->kernels = run->kernels;
+    d->w = eg_arena_copy(run->arena, w, sizeof *w);
+    if (!d->w) return EG_E_MEMORY;
+    set_products(d);
     int64_t n = w->taps[0] * d->row_floats;
-    int target =
-        d->together > 1 ? eg_storage_new(run, EG_IN_ARENA, (size_t)n * sizeof(float)) : eg_storage_of(run, v);
-    if (target < 0) return EG_E_MEMORY;
-    EG_TRY(eg_partial_sums_new(run, w, n, target, &d->sums));
+    int target = d->together > 1 ? eg_floats_new(run, n) : eg_storage_of(run, v);
+    eg_partial_sums_new(run, w, n, target, &d->sums);
     choose_blocks(d);
     d->g.a_runs = position_rows(run->arena, d);
     if (!d->g.a_runs) return EG_E_MEMORY;
@@ -201,30 +197,27 @@ eg_status eg_lower_conv_kernel(eg_cpu_run *run, const eg_value *v, const eg_wind
     step->flops = eg_value_flops(v);
     step->work = step->flops / 150;
     step->scratch = d->view.padded ? (size_t)(d->images * d->view.size) : 0;
-    eg_partial_sums sums = d->sums;
-    EG_TRY(eg_step_reads(run, v->in[0], &d->x));
-    EG_TRY(eg_step_reads(run, v->in[1], &d->dy));
-    EG_TRY(eg_step_uses(run, sums.storage, &d->out, (eg_use){ .write = 1 }));
-    EG_TRY(eg_partial_sums_add(run, v, &sums));
-    return d->together > 1 ? fold(run, v, w, d->together, d->row_floats, target) : EG_OK;
+    eg_step_reads(run, v->in[0], &d->x);
+    eg_step_reads(run, v->in[1], &d->dy);
+    eg_step_writes_at(run, d->sums.storage, &d->out);
+    EG_TRY(eg_partial_sums_add(run, v, &d->sums));
+    return d->together > 1 ? fold(run, v, d) : EG_OK;
 }
 
 /* ---- partial sums -------------------------------------------------------------------------------------- */
 
-eg_status eg_partial_sums_new(eg_cpu_run *run, const eg_window *w, int64_t n, int target, eg_partial_sums *out) {
+void eg_partial_sums_new(eg_cpu_run *run, const eg_window *w, int64_t n, int target, eg_partial_sums *out) {
     int64_t size = (n + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
     int64_t splits = w->batch * w->positions[0] * w->positions[1] / CHAIN;
     splits = min64(min64(splits, MOST_SPLITS), min64(w->batch, PARTIAL_FLOATS / size));
     *out = (eg_partial_sums){ .splits = max64(1, splits), .n = n, .size = size, .storage = target, .target = target };
-    if (out->splits > 1)
-        out->storage = eg_storage_new(run, EG_IN_ARENA, (size_t)(out->splits * size) * sizeof(float));
-    return out->storage < 0 ? EG_E_MEMORY : EG_OK;
+    if (splits > 1) out->storage = eg_floats_new(run, splits * size);
 }
 
 typedef struct add_detail {
     eg_strip_fn add;
     float *out, *parts;
-    int64_t splits, size, n;
+    const eg_partial_sums *sums;
 } add_detail;
 
 enum { ADD_FLOATS = 1024 };
@@ -234,26 +227,26 @@ enum { ADD_FLOATS = 1024 };
 static void run_add(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const add_detail *d = step->detail;
     (void)scratch;
+    int64_t splits = d->sums->splits, size = d->sums->size;
     for (int64_t i = from; i < to; i++) {
-        int64_t at = i * ADD_FLOATS, n = min64(ADD_FLOATS, d->n - at);
-        float *p = d->parts + at;
-        for (int64_t gap = 1; gap < d->splits; gap *= 2)
-            for (int64_t s = 0; s + gap < d->splits; s += 2 * gap)
-                d->add(n, 2 * gap >= d->splits ? d->out + at : p + s * d->size, p + s * d->size,
-                       p + (s + gap) * d->size, NULL, 0);
+        int64_t at = i * ADD_FLOATS, n = min64(ADD_FLOATS, d->sums->n - at);
+        for (int64_t gap = 1; gap < splits; gap *= 2)
+            for (int64_t s = 0; s + gap < splits; s += 2 * gap) {
+                float *p = d->parts + at + s * size;
+                d->add(n, 2 * gap >= splits ? d->out + at : p, p, p + gap * size, NULL, 0);
+            }
     }
 }
 
 eg_status eg_partial_sums_add(eg_cpu_run *run, const eg_value *v, const eg_partial_sums *sums) {
-    if (sums->splits == 1) return EG_OK;
+    if (sums->splits == 1) return run->status;
     eg_cpu_step *step = eg_step_new(run, v, "add parts", run_add, sizeof(add_detail));
     if (!step) return EG_E_MEMORY;
     add_detail *d = step->detail;
-    *d = (add_detail){
-        .add = run->kernels->strip[EG_STRIP_ADD], .splits = sums->splits, .size = sums->size, .n = sums->n
-    };
-    step->items = (d->n + ADD_FLOATS - 1) / ADD_FLOATS;
-    step->work = .05 * (double)(d->n * sums->splits);
-    EG_TRY(eg_step_uses(run, sums->storage, &d->parts, (eg_use){ .write = 1 }));
-    return eg_step_uses(run, sums->target, &d->out, (eg_use){ .write = 1 });
+    d->add = run->kernels->strip[EG_STRIP_ADD];
+    d->sums = sums;
+    step->items = (sums->n + ADD_FLOATS - 1) / ADD_FLOATS;
+    step->work = .05 * (double)(sums->n * sums->splits);
+    eg_step_writes_at(run, sums->storage, &d->parts);
+    return eg_step_writes_at(run, sums->target, &d->out);
 }

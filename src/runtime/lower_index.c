@@ -18,11 +18,17 @@ typedef struct index_detail {
     size_t size; /* bytes of an element */
 } index_detail;
 
-static void set_blocks(index_detail *d, eg_shape shape, int axis) {
-    d->before = d->after = 1;
-    d->along = shape.dim[axis];
-    for (int i = 0; i < axis; i++) d->before *= shape.dim[i];
-    for (int i = axis + 1; i < shape.rank; i++) d->after *= shape.dim[i];
+/* A step that looks up along an axis of the array `shape`; NULL without memory. */
+static index_detail *new_step(eg_cpu_run *run, const eg_value *v, const char *name, eg_step_fn fn,
+                              const eg_shape *shape, int64_t axis) {
+    eg_cpu_step *step = eg_step_new(run, v, name, fn, sizeof(index_detail));
+    if (!step) return NULL;
+    index_detail *d = step->detail;
+    int64_t size[3] = { 1, 1, 1 };
+    for (int i = 0; i < shape->rank; i++) size[i < axis ? 0 : i == axis ? 1 : 2] *= shape->dim[i];
+    d->before = size[0], d->along = size[1], d->after = size[2];
+    d->n = eg_count(&v->in[1]->shape);
+    return d;
 }
 
 static int is_inside(int64_t at, int64_t along) { return at >= 0 && at < along; }
@@ -43,17 +49,12 @@ static void run_gather(const eg_cpu_step *step, int64_t from, int64_t to, float 
 }
 
 eg_status eg_lower_gather(eg_cpu_run *run, const eg_value *v) {
-    eg_cpu_step *step = eg_step_new(run, v, "gather", run_gather, sizeof(index_detail));
-    if (!step) return EG_E_MEMORY;
-    index_detail *d = step->detail;
-    set_blocks(d, v->in[0]->shape, (int)v->attr.axis.axis);
-    d->n = eg_count(&v->in[1]->shape);
+    index_detail *d = new_step(run, v, "gather", run_gather, &v->in[0]->shape, v->attr.axis.axis);
+    if (!d) return EG_E_MEMORY;
     d->size = eg_dtype_size(v->dtype);
-    step->items = d->before * d->n;
-    step->work = .2 * (double)eg_count(&v->shape);
-    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
-    EG_TRY(eg_step_reads(run, v->in[1], &d->index));
-    return eg_step_writes(run, v, &d->out);
+    run->last->items = d->before * d->n;
+    run->last->work = .2 * (double)eg_count(&v->shape);
+    return eg_step_computes(run, &d->out);
 }
 
 /* ---- scatter-add ----------------------------------------------------------------------------------------- */
@@ -80,48 +81,48 @@ static void run_scatter(const eg_cpu_step *step, int64_t from, int64_t to, float
 
 eg_status eg_lower_scatter_add(eg_cpu_run *run, const eg_value *v) {
     if (v->dtype != EG_F32) return eg_lower_reference(run, v);
-    eg_cpu_step *step = eg_step_new(run, v, "scatter add", run_scatter, sizeof(index_detail));
-    if (!step) return EG_E_MEMORY;
-    index_detail *d = step->detail;
-    set_blocks(d, v->shape, (int)v->attr.scatter.axis);
-    d->n = eg_count(&v->in[1]->shape);
-    step->items = (d->after + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE;
-    step->work = .3 * (double)(eg_count(&v->shape) + eg_count(&v->in[0]->shape));
-    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
-    EG_TRY(eg_step_reads(run, v->in[1], &d->index));
-    return eg_step_writes(run, v, &d->out);
+    index_detail *d = new_step(run, v, "scatter add", run_scatter, &v->shape, v->attr.scatter.axis);
+    if (!d) return EG_E_MEMORY;
+    run->last->items = (d->after + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE;
+    run->last->work = .3 * (double)(eg_count(&v->shape) + eg_count(&v->in[0]->shape));
+    return eg_step_computes(run, &d->out);
 }
 
 /* ---- one-hot --------------------------------------------------------------------------------------------- */
 
+typedef struct one_hot_detail {
+    float *out;
+    const int32_t *index;
+    int64_t depth;
+} one_hot_detail;
+
 static void run_one_hot(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     (void)scratch;
-    const index_detail *d = step->detail;
-    float *out = (float *)(void *)d->out;
-    memset(out + from * d->along, 0, (size_t)((to - from) * d->along) * sizeof *out);
-    for (int64_t i = from; i < to; i++)
-        if (is_inside(d->index[i], d->along)) out[i * d->along + d->index[i]] = 1;
+    const one_hot_detail *d = step->detail;
+    float *out = d->out + from * d->depth;
+    memset(out, 0, (size_t)((to - from) * d->depth) * sizeof *out);
+    for (int64_t i = from; i < to; i++, out += d->depth)
+        if (is_inside(d->index[i], d->depth)) out[d->index[i]] = 1;
 }
 
 eg_status eg_lower_one_hot(eg_cpu_run *run, const eg_value *v) {
     if (v->dtype != EG_F32) return eg_lower_reference(run, v);
-    eg_cpu_step *step = eg_step_new(run, v, "one hot", run_one_hot, sizeof(index_detail));
+    eg_cpu_step *step = eg_step_new(run, v, "one hot", run_one_hot, sizeof(one_hot_detail));
     if (!step) return EG_E_MEMORY;
-    index_detail *d = step->detail;
-    d->along = v->attr.one_hot.depth;
+    one_hot_detail *d = step->detail;
+    d->depth = v->attr.one_hot.depth;
     step->items = eg_count(&v->in[0]->shape);
     step->work = .1 * (double)eg_count(&v->shape);
-    EG_TRY(eg_step_reads(run, v->in[0], &d->index));
-    return eg_step_writes(run, v, &d->out);
+    return eg_step_computes(run, &d->out);
 }
 
 /* ---- random numbers -------------------------------------------------------------------------------------- */
 
 typedef struct random_detail {
-    void (*draw)(int64_t n, float *d, eg_rng_key key, uint64_t first);
-    const eg_program *program; /* for the seed of the moment */
     float *out;
     const int32_t *step;
+    void (*draw)(int64_t n, float *d, eg_rng_key key, uint64_t first);
+    const eg_program *program; /* for the seed of the moment */
     uint32_t site;
     int64_t n;
 } random_detail;
@@ -148,6 +149,5 @@ eg_status eg_lower_random(eg_cpu_run *run, const eg_value *v) {
     step->items = (d->n + DRAWS_AT_ONCE - 1) / DRAWS_AT_ONCE;
     step->work = (double)d->n;
     step->flops = eg_value_flops(v);
-    EG_TRY(eg_step_reads(run, v->in[0], &d->step));
-    return eg_step_writes(run, v, &d->out);
+    return eg_step_computes(run, &d->out);
 }

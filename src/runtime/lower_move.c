@@ -24,10 +24,7 @@ static void run_move(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     const move_detail *d = step->detail;
     if (d->clear) memset(d->out, 0, d->clear);
     int64_t dim[EG_MAX_RANK];
-    for (int i = 0; i < d->rank; i++) {
-        dim[i] = d->dim[i];
-        if (dim[i] == 0) return;
-    }
+    memcpy(dim, d->dim, sizeof dim);
     int64_t out = d->out_start, in = d->in_start;
     if (d->rank > 0 && !d->clear) {
         dim[0] = to - from;
@@ -53,8 +50,9 @@ static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value 
     eg_cpu_step *step = eg_step_new(run, v, "move", run_move, sizeof(move_detail));
     if (!step) return NULL;
     move_detail *d = step->detail;
-    *d = (move_detail){ .rank = shape->rank, .size = (int)eg_dtype_size(in->dtype) };
-    for (int i = 0; i < shape->rank; i++) d->dim[i] = shape->dim[i];
+    d->rank = shape->rank;
+    d->size = (int)eg_dtype_size(in->dtype);
+    memcpy(d->dim, shape->dim, sizeof d->dim);
     eg_shape_strides(shape, d->out_stride);
     eg_shape_strides(&in->shape, d->in_stride);
     step->items = shape->rank > 0 ? shape->dim[0] : 1;
@@ -63,25 +61,20 @@ static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value 
     return d;
 }
 
-static eg_status move(eg_cpu_run *run, const eg_value *v, const eg_value *in, move_detail *d) {
-    EG_TRY(eg_step_reads(run, in, &d->in));
-    return eg_step_writes(run, v, &d->out);
-}
-
-eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, eg_shape shape, int *storage) {
-    move_detail *d = new_move(run, value, value, &shape);
+eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, const eg_shape *shape, int *storage) {
+    move_detail *d = new_move(run, value, value, shape);
     if (!d) return EG_E_MEMORY;
-    eg_broadcast_strides(&value->shape, &shape, d->in_stride);
-    *storage = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(value->dtype, &shape, EG_ROWS));
-    EG_TRY(eg_step_reads(run, value, &d->in));
-    return eg_step_uses(run, *storage, &d->out, (eg_use){ .write = 1 });
+    eg_broadcast_strides(&value->shape, shape, d->in_stride);
+    *storage = eg_storage_new(run, eg_stored_bytes(value->dtype, shape, EG_ROWS));
+    eg_step_reads(run, value, &d->in);
+    return eg_step_writes_at(run, *storage, &d->out);
 }
 
 eg_status eg_lower_expand(eg_cpu_run *run, const eg_value *v) {
     move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     eg_broadcast_strides(&v->in[0]->shape, &v->shape, d->in_stride);
-    return move(run, v, v->in[0], d);
+    return eg_step_computes(run, &d->out);
 }
 
 eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
@@ -90,7 +83,7 @@ eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
     int64_t stride[EG_MAX_RANK];
     eg_shape_strides(&v->in[0]->shape, stride);
     for (int i = 0; i < d->rank; i++) d->in_stride[i] = stride[v->attr.permute.axis[i]];
-    return move(run, v, v->in[0], d);
+    return eg_step_computes(run, &d->out);
 }
 
 eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *v) {
@@ -100,7 +93,7 @@ eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *v) {
         d->in_start += v->attr.slice.start[i] * d->in_stride[i];
         d->in_stride[i] *= v->attr.slice.step[i];
     }
-    return move(run, v, v->in[0], d);
+    return eg_step_computes(run, &d->out);
 }
 
 eg_status eg_lower_flip(eg_cpu_run *run, const eg_value *v) {
@@ -111,7 +104,7 @@ eg_status eg_lower_flip(eg_cpu_run *run, const eg_value *v) {
         d->in_start += (d->dim[i] - 1) * d->in_stride[i];
         d->in_stride[i] = -d->in_stride[i];
     }
-    return move(run, v, v->in[0], d);
+    return eg_step_computes(run, &d->out);
 }
 
 /* Element i of the input goes to low + i (interior + 1), if that is inside. */
@@ -131,8 +124,8 @@ eg_status eg_lower_pad(eg_cpu_run *run, const eg_value *v) {
     for (int i = 0; i < d->rank; i++)
         pad_axis(d, i, v->attr.pad.low[i], v->attr.pad.interior[i], v->in[0]->shape.dim[i], v->shape.dim[i]);
     d->clear = eg_stored_bytes(v->dtype, &v->shape, EG_ROWS);
-    run->step[run->nstep - 1].items = 1;
-    return move(run, v, v->in[0], d);
+    run->last->items = 1;
+    return eg_step_computes(run, &d->out);
 }
 
 eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *v) {
@@ -146,7 +139,8 @@ eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *v) {
         eg_shape_strides(&v->shape, d->out_stride);
         d->out_start = at * d->out_stride[axis];
         at += in->shape.dim[axis];
-        EG_TRY(move(run, v, in, d));
+        eg_step_reads(run, in, &d->in);
+        eg_step_writes(run, v, &d->out);
     }
-    return EG_OK;
+    return run->status;
 }

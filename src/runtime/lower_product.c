@@ -22,37 +22,23 @@ static int64_t panels_of(int64_t n) { return (n + EG_PANEL - 1) / EG_PANEL; }
 
 static int64_t axis(const eg_value *v, int from_end) { return v->shape.dim[v->shape.rank - from_end]; }
 
-/* m, n, k and how A and C lie. */
-static eg_status set_sizes(eg_cpu_run *run, eg_product *d, const eg_value *a, const eg_value *b, int ta, int tb,
-                           eg_layout c_layout) {
+/* How A and C lie. */
+static eg_status set_rows(eg_arena *arena, eg_product *d, const eg_value *a, int ta, eg_layout c_layout) {
     eg_gemm *g = &d->g;
-    d->kernels = run->kernels;
-    d->batch = 1;
-    g->m = axis(a, ta ? 1 : 2);
-    g->k = axis(a, ta ? 2 : 1);
-    g->n = axis(b, tb ? 2 : 1);
     g->a_row = ta ? 1 : g->k;
     g->a_k = ta ? g->m : 1;
     if (a->layout == EG_PANELS) {
-        int64_t runs = panels_of(g->k), *at = EG_ARENA_ARRAY(run->arena, int64_t, runs);
+        int64_t runs = panels_of(g->k), *at = EG_ARENA_ARRAY(arena, int64_t, runs);
         if (!at) return EG_E_MEMORY;
         for (int64_t i = 0; i < runs; i++) at[i] = i * g->m * EG_PANEL;
         g->a_runs = at;
-        g->run = EG_PANEL;
-        g->a_row = EG_PANEL;
+        g->run = g->a_row = EG_PANEL;
         g->a_k = 1;
     }
-    d->panels = panels_of(g->n);
     d->in_panels = g->c_padded = c_layout == EG_PANELS;
     g->c_row = d->in_panels ? EG_PANEL : g->n;
     g->c_panel = d->in_panels ? EG_PANEL * g->m : EG_PANEL;
-    d->c_size = g->m * g->n;
     return EG_OK;
-}
-
-static void set_b(eg_gemm *g, eg_layout layout) {
-    g->b_k = layout == EG_PANELS ? EG_PANEL : g->n;
-    g->b_panel = layout == EG_PANELS ? EG_PANEL * g->k : EG_PANEL;
 }
 
 /* Enough panels for everybody: cut along them, so that each thread reads its own part of B; else along the rows. */
@@ -92,9 +78,9 @@ static int product_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t row
 /* ---- packing --------------------------------------------------------------------------------------------- */
 
 typedef struct pack_detail {
-    const eg_kernels *kernels;
     float *out;
     const float *in;
+    const eg_kernels *kernels;
     int64_t k, n, b_k, b_n;  /* of the result; where (q, j) lies in `in` */
     int64_t in_size, out_size; /* from one matrix of a batch to the next */
     int64_t panels;            /* of one matrix */
@@ -124,19 +110,28 @@ static void run_repack(const eg_cpu_step *step, int64_t from, int64_t to, float 
     }
 }
 
+/* Of `count` matrices [k,n], one after the other, which may be `transposed`. */
+static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, eg_step_fn fn, int transposed, int64_t k, int64_t n,
+                             int64_t count) {
+    eg_cpu_step *step = eg_step_new(run, v, "pack", fn, sizeof(pack_detail));
+    if (!step) return NULL;
+    pack_detail *d = step->detail;
+    d->kernels = run->kernels;
+    d->k = k, d->n = n;
+    d->b_k = transposed ? 1 : n, d->b_n = transposed ? k : 1;
+    d->panels = panels_of(n);
+    d->in_size = k * n, d->out_size = d->panels * EG_PANEL * k;
+    step->items = d->panels * count;
+    step->work = .15 * (double)(d->in_size * count);
+    return d;
+}
+
 eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *v) {
     int transpose = v->attr.pack.transpose != 0, from_panels = v->in[0]->layout == EG_PANELS;
-    eg_cpu_step *step = eg_step_new(run, v, "pack", from_panels ? run_repack : run_pack, sizeof(pack_detail));
-    if (!step) return EG_E_MEMORY;
     if (from_panels && !transpose) return eg_fail(EG_E_INTERNAL, "pack: panels are packed already");
-    pack_detail *d = step->detail;
-    int64_t k = v->shape.dim[0], n = v->shape.dim[1];
-    *d = (pack_detail){ .kernels = run->kernels, .k = k, .n = n, .b_k = transpose ? 1 : n, .b_n = transpose ? k : 1,
-                        .panels = panels_of(n) };
-    step->items = d->panels;
-    step->work = .15 * (double)(k * n);
-    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
-    return eg_step_writes(run, v, &d->out);
+    eg_step_fn fn = from_panels ? run_repack : run_pack;
+    pack_detail *d = new_pack(run, v, fn, transpose, v->shape.dim[0], v->shape.dim[1], 1);
+    return d ? eg_step_computes(run, &d->out) : EG_E_MEMORY;
 }
 
 typedef struct unpack_detail {
@@ -156,16 +151,16 @@ eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *v, int to, int fro
     eg_cpu_step *step = eg_step_new(run, v, "unpack", run_unpack, sizeof(unpack_detail));
     if (!step) return EG_E_MEMORY;
     unpack_detail *d = step->detail;
-    *d = (unpack_detail){ .kernels = run->kernels, .k = v->shape.dim[0], .n = v->shape.dim[1] };
+    d->kernels = run->kernels;
+    d->k = v->shape.dim[0], d->n = v->shape.dim[1];
     step->items = panels_of(d->n);
     step->work = .1 * (double)(d->k * d->n);
-    EG_TRY(eg_step_uses(run, from, &d->in, (eg_use){ 0 }));
-    return eg_step_uses(run, to, &d->out, (eg_use){ .write = 1 });
+    eg_step_reads_at(run, from, &d->in);
+    return eg_step_writes_at(run, to, &d->out);
 }
 
 eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *v) {
-    int to = eg_storage_of(run, v), from = eg_storage_of(run, v->in[0]);
-    return to < 0 || from < 0 ? EG_E_MEMORY : eg_lower_unpack_to(run, v, to, from);
+    return eg_lower_unpack_to(run, v, eg_storage_of(run, v), eg_storage_of(run, v->in[0]));
 }
 
 /* Whole pages from row to row, all rows of a panel compete for a few lines of each cache, and every one of a large B
@@ -175,67 +170,102 @@ static int lies_badly(int64_t m, int64_t k, int64_t n) {
     return m >= MANY && k >= DEEP && (n % PAGE == 0 || k * n >= LARGE);
 }
 
-/* B, which may be `transposed`, becomes panels in memory of its own; `count` matrices one after the other. */
-static eg_status pack_b(eg_cpu_run *run, const eg_value *v, const eg_value *b, int transposed, int64_t k, int64_t n,
-                        int64_t count, int *storage) {
-    eg_cpu_step *step = eg_step_new(run, v, "pack", run_pack, sizeof(pack_detail));
-    if (!step) return EG_E_MEMORY;
-    pack_detail *d = step->detail;
-    *d = (pack_detail){ .kernels = run->kernels, .k = k, .n = n, .b_k = transposed ? 1 : n,
-                        .b_n = transposed ? k : 1, .in_size = k * n, .out_size = panels_of(n) * EG_PANEL * k,
-                        .panels = panels_of(n) };
-    step->items = d->panels * count;
-    step->work = .15 * (double)(k * n * count);
-    *storage = eg_storage_new(run, EG_IN_ARENA, (size_t)(d->out_size * count) * sizeof(float));
-    EG_TRY(eg_step_reads(run, b, &d->in));
-    return eg_step_uses(run, *storage, &d->out, (eg_use){ .write = 1 });
-}
-
 /* ---- one product ----------------------------------------------------------------------------------------- */
 
-typedef struct product_request {
-    const eg_value *value, *a, *b, *start; /* start may be NULL */
-    int ta, tb;
-    eg_layout c_layout;
-} product_request;
+const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, int q) {
+    const eg_value *operand = q < product->nin ? product->in[q] : NULL;
+    if (value == product) return operand;
+    const eg_body *body = value->attr.body.body;
+    for (int i = 0; i < body->nin; i++)
+        if (body->param[i] == operand) return value->in[i];
+    return NULL;
+}
+
+/* Where each product of a batch begins in an operand of leading axes `shape`, whose matrices have `size` floats. */
+static int64_t *batch_starts(eg_cpu_run *run, const eg_shape *operand, const eg_shape *result, int64_t size) {
+    eg_shape leading = *operand, to = *result;
+    leading.rank -= 2;
+    to.rank -= 2;
+    int64_t count = eg_count(&to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
+    if (!start) return NULL;
+    eg_broadcast_strides(&leading, &to, stride);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t rest = i;
+        for (int ax = to.rank - 1; ax >= 0; ax--) {
+            start[i] += rest % to.dim[ax] * stride[ax] * size;
+            rest /= to.dim[ax];
+        }
+    }
+    return start;
+}
+
+static int64_t matrices_of(const eg_value *v) {
+    eg_shape leading = v->shape;
+    leading.rank -= 2;
+    return eg_count(&leading);
+}
+
+static eg_status make_batch(eg_cpu_run *run, const eg_value *a, const eg_value *b, eg_layout b_layout) {
+    eg_cpu_step *step = run->last;
+    eg_product *d = step->detail;
+    int64_t k = d->g.k, b_size = k * (b_layout == EG_PANELS ? d->panels * EG_PANEL : d->g.n);
+    int64_t batch = step->items = matrices_of(step->value);
+    step->work *= (double)batch;
+    step->flops *= (double)batch;
+    d->a_at = batch_starts(run, &a->shape, &step->value->shape, d->g.m * k);
+    d->b_at = batch_starts(run, &b->shape, &step->value->shape, b_size);
+    return d->a_at && d->b_at ? EG_OK : EG_E_MEMORY;
+}
 
 /* Appends the step, with A, B and the start value in use; C is the caller's. */
-static eg_status new_product(eg_cpu_run *run, const product_request *r, eg_product **out) {
-    int b = eg_storage_of(run, r->b);
-    eg_layout b_layout = r->b->layout;
-    int64_t m = axis(r->a, r->ta ? 1 : 2), k = axis(r->b, r->tb ? 1 : 2), n = axis(r->b, r->tb ? 2 : 1);
-    if (r->tb || (b_layout == EG_ROWS && lies_badly(m, k, n))) {
-        EG_TRY(pack_b(run, r->value, r->b, r->tb, k, n, 1, &b));
+static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value *product, eg_product **out) {
+    const eg_value *a = eg_operand_of(v, product, 0), *b = eg_operand_of(v, product, 1);
+    const eg_value *start = eg_operand_of(v, product, 2);
+    int ta = product->attr.matmul.ta, tb = product->attr.matmul.tb, is_batch = product->shape.rank > 2;
+    int64_t m = axis(a, ta ? 1 : 2), k = axis(a, ta ? 2 : 1), n = axis(b, tb ? 2 : 1);
+    int b_at = eg_storage_of(run, b);
+    eg_layout b_layout = b->layout;
+    if (tb || (b_layout == EG_ROWS && !is_batch && lies_badly(m, k, n))) {
+        int64_t count = matrices_of(b);
+        pack_detail *p = new_pack(run, v, run_pack, tb, k, n, count);
+        if (!p) return EG_E_MEMORY;
+        b_at = eg_floats_new(run, p->out_size * count);
         b_layout = EG_PANELS;
+        eg_step_reads(run, b, &p->in);
+        eg_step_writes_at(run, b_at, &p->out);
     }
-    eg_cpu_step *step = eg_step_new(run, r->value, "gemm", eg_product_run, sizeof(eg_product));
+    eg_cpu_step *step = eg_step_new(run, v, is_batch ? "gemm batch" : "gemm",
+                                    is_batch ? eg_product_run_batch : eg_product_run, sizeof(eg_product));
     if (!step) return EG_E_MEMORY;
     eg_product *d = *out = step->detail;
-    EG_TRY(set_sizes(run, d, r->a, r->b, r->ta, r->tb, r->c_layout));
-    set_b(&d->g, b_layout);
+    d->kernels = run->kernels;
+    d->g.m = m, d->g.n = n, d->g.k = k;
+    d->panels = panels_of(n);
+    EG_TRY(set_rows(run->arena, d, a, ta, product->layout));
+    d->g.b_k = b_layout == EG_PANELS ? EG_PANEL : n;
+    d->g.b_panel = b_layout == EG_PANELS ? EG_PANEL * k : EG_PANEL;
     set_items(step, d);
-    step->by_rows = product_by_rows;
-    EG_TRY(eg_step_reads(run, r->a, &d->g.a));
-    EG_TRY(eg_step_uses(run, b, &d->g.b, (eg_use){ 0 }));
-    return r->start ? eg_step_reads(run, r->start, &d->g.bias) : EG_OK;
+    if (is_batch) EG_TRY(make_batch(run, a, b, b_layout));
+    else step->by_rows = product_by_rows;
+    eg_step_reads(run, a, &d->g.a);
+    eg_step_reads_at(run, b_at, &d->g.b);
+    return start ? eg_step_reads(run, start, &d->g.bias) : run->status;
+}
+
+eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *v) {
+    if (v->dtype != EG_F32 || v->in[0]->shape.rank < 2 || v->in[1]->shape.rank < 2) return eg_lower_reference(run, v);
+    eg_product *d = NULL;
+    EG_TRY(new_product(run, v, v, &d));
+    return eg_step_writes(run, v, &d->g.c);
 }
 
 /* ---- product groups -------------------------------------------------------------------------------------- */
 
-const eg_value *eg_outer_of(const eg_value *fused, const eg_value *param) {
-    const eg_body *body = fused->attr.body.body;
-    for (int i = 0; i < body->nin; i++)
-        if (body->param[i] == param) return fused->in[i];
-    return NULL;
-}
-
-/* The output whose memory the product itself uses: the product, if it is one; else one that may be made in
- * place. */
-int eg_finish_place(const eg_body *body, const eg_value *product, const eg_strips *s) {
-    if (!s) return 0;
+/* The product, if it is an output; else one that may be made in place. */
+static int place_of(const eg_body *body, const eg_value *product, const eg_strips *s) {
     for (int i = 0; i < body->nout; i++)
         if (body->out[i] == product) return i;
-    int c = eg_strips_product(s);
+    int c = s ? eg_strips_product(s) : -1;
     for (int i = 0; c >= 0 && i < body->nout; i++)
         if (s->over[s->nparams + i] >> c & 1) return i;
     return -1;
@@ -254,26 +284,32 @@ static int may_run_over_padding(const eg_strips *s) {
     return s->keeps_zero;
 }
 
-eg_status eg_finish_uses(eg_cpu_run *run, const eg_strips *s, eg_rect *whole, const int *in, const int *out, int c) {
+eg_status eg_finish_uses(eg_cpu_run *run, const eg_finish *f, eg_rect *whole, int c) {
+    const eg_strips *s = f->strips;
     int product = eg_strips_product(s);
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0) continue;
         whole->base[o] = (void *)(uintptr_t)x->table;
         if (x->table) continue;
-        int storage = o == product ? c : x->output ? out[o - s->nparams] : in[o];
-        EG_TRY(eg_step_uses(run, storage, &whole->base[o], (eg_use){ .write = x->output || o == product }));
+        int storage = o == product ? c : x->output ? f->out[o - s->nparams] : f->in[o];
+        eg_step_uses(run, storage, &whole->base[o], (eg_use){ .write = x->output || o == product });
     }
-    return EG_OK;
+    return run->status;
 }
 
-eg_status eg_finish_strips(eg_cpu_run *run, const eg_value *v, const eg_strips **out) {
+eg_status eg_finish_new(eg_cpu_run *run, const eg_value *v, eg_finish *out) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
-    *out = NULL;
-    if (!has_elementwise(body, product)) return EG_OK;
-    *out = eg_strips_for(run, &(eg_strips_request){ .body = body, .outer = v->in, .product = product, .by_row = 1 });
-    return *out ? EG_OK : eg_error_status();
+    EG_TRY(eg_fused_storages(run, v, out->in, out->out));
+    out->strips = NULL;
+    if (has_elementwise(body, product)) {
+        eg_strips_request request = { .body = body, .outer = v->in, .product = product, .by_row = 1 };
+        out->strips = eg_strips_for(run, &request);
+        if (!out->strips) return eg_error_status();
+    }
+    out->place = place_of(body, product, out->strips);
+    return EG_OK;
 }
 
 /* How operands in rows go on; the bases are filled in where they are used. */
@@ -289,92 +325,25 @@ static void set_whole(eg_product *d) {
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
-    int in[EG_GROUP_OPERANDS], out[EG_GROUP_OPERANDS], c = -1;
-    EG_TRY(eg_fused_storages(run, v, in, out));
-    const eg_strips *s;
-    EG_TRY(eg_finish_strips(run, v, &s));
-    product_request request = { .value = v,
-                                .a = eg_outer_of(v, product->in[0]),
-                                .b = eg_outer_of(v, product->in[1]),
-                                .start = product->nin > 2 ? eg_outer_of(v, product->in[2]) : NULL,
-                                .ta = product->attr.matmul.ta,
-                                .tb = product->attr.matmul.tb,
-                                .c_layout = product->layout };
+    eg_finish f;
     eg_product *d = NULL;
-    EG_TRY(new_product(run, &request, &d));
-    int own = eg_finish_place(body, product, s);
+    EG_TRY(eg_finish_new(run, v, &f));
+    EG_TRY(new_product(run, v, product, &d));
+    eg_cpu_step *step = run->last;
     for (int i = 0; i < body->nout; i++) {
-        if (body->out[i] == product || i == own) c = out[i];
         if (body->out[i]->op != EG_OP_SUM) continue;
-        run->step[run->nstep - 1].by_rows = NULL;
-        EG_TRY(eg_step_uses(run, out[i], &d->g.column_sums, (eg_use){ .write = 1 }));
+        step->by_rows = NULL;
+        eg_step_writes_at(run, f.out[i], &d->g.column_sums);
     }
-    if (c < 0) c = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(EG_F32, &product->shape, product->layout));
-    EG_TRY(eg_step_uses(run, c, &d->g.c, (eg_use){ .write = 1 }));
-    if (!s) return EG_OK;
-    d->finish = s;
-    d->over_padding = d->in_panels && may_run_over_padding(s);
-    run->step[run->nstep - 1].kernel = "gemm + strips";
-    run->step[run->nstep - 1].scratch = s->scratch;
-    run->step[run->nstep - 1].work += s->work * (double)d->c_size;
+    int c = f.place >= 0 ? f.out[f.place]
+                         : eg_storage_new(run, eg_stored_bytes(EG_F32, &product->shape, product->layout));
+    eg_step_writes_at(run, c, &d->g.c);
+    if (!f.strips) return run->status;
+    d->finish = f.strips;
+    d->over_padding = d->in_panels && may_run_over_padding(d->finish);
+    step->kernel = "gemm + strips";
+    step->scratch = d->finish->scratch;
+    step->work += d->finish->work * (double)(d->g.m * d->g.n);
     set_whole(d);
-    return eg_finish_uses(run, s, &d->whole, in, out, c);
-}
-
-/* ---- products that stand alone --------------------------------------------------------------------------- */
-
-/* Where each product of a batch begins in an operand of leading axes `shape`, whose matrices have `size` floats. */
-static int64_t *batch_starts(eg_cpu_run *run, const eg_shape *operand, const eg_shape *result, int64_t size) {
-    eg_shape leading = *operand, to = *result;
-    leading.rank = operand->rank - 2;
-    to.rank = result->rank - 2;
-    int64_t count = eg_count(&to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
-    if (!start) return NULL;
-    eg_broadcast_strides(&leading, &to, stride);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i;
-        for (int ax = to.rank - 1; ax >= 0; ax--) {
-            start[i] += rest % to.dim[ax] * stride[ax] * size;
-            rest /= to.dim[ax];
-        }
-    }
-    return start;
-}
-
-static int64_t leading_size(eg_shape shape) {
-    shape.rank -= 2;
-    return eg_count(&shape);
-}
-
-static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {
-    const eg_value *a = v->in[0], *b = v->in[1];
-    int ta = v->attr.matmul.ta, tb = v->attr.matmul.tb, b_storage = eg_storage_of(run, b);
-    int64_t k = axis(b, tb ? 1 : 2), n = axis(b, tb ? 2 : 1), b_size = tb ? panels_of(n) * EG_PANEL * k : k * n;
-    if (tb) EG_TRY(pack_b(run, v, b, 1, k, n, leading_size(b->shape), &b_storage));
-    eg_cpu_step *step = eg_step_new(run, v, "gemm batch", eg_product_run_batch, sizeof(eg_product));
-    if (!step) return EG_E_MEMORY;
-    eg_product *d = step->detail;
-    EG_TRY(set_sizes(run, d, a, b, ta, tb, EG_ROWS));
-    set_b(&d->g, tb ? EG_PANELS : EG_ROWS);
-    set_items(step, d);
-    step->items = d->batch = leading_size(v->shape);
-    step->work *= (double)d->batch;
-    step->flops *= (double)d->batch;
-    d->a_at = batch_starts(run, &a->shape, &v->shape, d->g.m * d->g.k);
-    d->b_at = batch_starts(run, &b->shape, &v->shape, b_size);
-    if (!d->a_at || !d->b_at) return EG_E_MEMORY;
-    EG_TRY(eg_step_reads(run, a, &d->g.a));
-    EG_TRY(eg_step_uses(run, b_storage, &d->g.b, (eg_use){ 0 }));
-    return eg_step_writes(run, v, &d->g.c);
-}
-
-eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *v) {
-    const eg_value *a = v->in[0], *b = v->in[1];
-    if (v->dtype != EG_F32 || a->shape.rank < 2 || b->shape.rank < 2) return eg_lower_reference(run, v);
-    if (v->shape.rank > 2) return lower_batch(run, v);
-    product_request request = { .value = v, .a = a, .b = b, .start = v->nin > 2 ? v->in[2] : NULL,
-                                .ta = v->attr.matmul.ta, .tb = v->attr.matmul.tb, .c_layout = v->layout };
-    eg_product *d = NULL;
-    EG_TRY(new_product(run, &request, &d));
-    return eg_step_writes(run, v, &d->g.c);
+    return eg_finish_uses(run, &f, &d->whole, c);
 }

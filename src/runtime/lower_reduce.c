@@ -33,9 +33,9 @@ static int blocks_of(const eg_shape *shape, uint32_t mask, blocks *out) {
 
 /* ---- trailing axes --------------------------------------------------------------------------------------- */
 
-static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, int64_t rows, int64_t columns, int in, int out) {
+static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, const blocks *size, int in, int out) {
     eg_body *body = eg_body_new(run->program->unit.graph, 1);
-    eg_value *param = eg_body_param(body, 0, EG_F32, &EG_SHAPE(rows, columns));
+    eg_value *param = eg_body_param(body, 0, EG_F32, &EG_SHAPE(size->before, size->along));
     if (!body) return EG_E_MEMORY;
     eg_attr attr = { .reduce = { .mask = 2, .keep = 1 } };
     eg_value *node = eg_node(body->graph, v->op, &param, 1, &attr);
@@ -70,31 +70,33 @@ static void run_columns(const eg_cpu_step *step, int64_t from, int64_t to, float
     }
 }
 
-static eg_status lower_columns(eg_cpu_run *run, const eg_value *v, blocks size, eg_reduction kind, int in, int out) {
+static eg_status lower_columns(eg_cpu_run *run, const eg_value *v, const blocks *size, eg_reduction kind, int in,
+                               int out) {
     eg_cpu_step *step = eg_step_new(run, v, "column reduce", run_columns, sizeof(columns_detail));
     if (!step) return EG_E_MEMORY;
     columns_detail *d = step->detail;
     d->reduce = run->kernels->column_reduce[kind];
-    d->size = size;
-    step->items = size.before * pieces_of(size.after);
-    step->work = .15 * (double)(size.before * size.along * size.after);
-    step->flops = (double)(size.before * size.along * size.after);
-    EG_TRY(eg_step_uses(run, in, &d->in, (eg_use){ 0 }));
-    return eg_step_uses(run, out, &d->out, (eg_use){ .write = 1 });
+    d->size = *size;
+    step->items = size->before * pieces_of(size->after);
+    step->flops = (double)(size->before * size->along * size->after);
+    step->work = .15 * step->flops;
+    eg_step_reads_at(run, in, &d->in);
+    return eg_step_writes_at(run, out, &d->out);
 }
 
 /* ---- any axes -------------------------------------------------------------------------------------------- */
 
-static eg_status lower_blocks(eg_cpu_run *run, const eg_value *v, blocks size, eg_reduction kind, int in, int out) {
-    if (size.after == 1) return lower_rows(run, v, size.before, size.along, in, out);
-    return lower_columns(run, v, size, kind, in, out);
+static eg_status lower_blocks(eg_cpu_run *run, const eg_value *v, const blocks *size, eg_reduction kind, int in,
+                              int out) {
+    if (in < 0 || out < 0) return EG_E_MEMORY;
+    return size->after == 1 ? lower_rows(run, v, size, in, out) : lower_columns(run, v, size, kind, in, out);
 }
 
 /* The last of the reduced axes and those of them that are its neighbours. */
-static uint32_t last_neighbours(eg_shape shape, uint32_t mask) {
+static uint32_t last_neighbours(const eg_shape *shape, uint32_t mask) {
     uint32_t last = 0;
-    for (int axis = shape.rank - 1; axis >= 0; axis--) {
-        if (shape.dim[axis] == 1) continue;
+    for (int axis = shape->rank - 1; axis >= 0; axis--) {
+        if (shape->dim[axis] == 1) continue;
         if (mask >> axis & 1)
             last |= 1u << axis;
         else if (last)
@@ -109,19 +111,17 @@ static eg_status lower_in_turn(eg_cpu_run *run, const eg_value *v, eg_reduction 
     uint32_t mask = v->attr.reduce.mask;
     int in = eg_storage_of(run, v->in[0]);
     blocks size;
-    while (in >= 0 && !blocks_of(&shape, mask, &size)) {
-        uint32_t part = last_neighbours(shape, mask);
+    while (!blocks_of(&shape, mask, &size)) {
+        uint32_t part = last_neighbours(&shape, mask);
         blocks_of(&shape, part, &size);
-        int out = eg_storage_new(run, EG_IN_ARENA, (size_t)(size.before * size.after) * sizeof(float));
-        if (out < 0) return EG_E_MEMORY;
-        EG_TRY(lower_blocks(run, v, size, kind, in, out));
+        int out = eg_floats_new(run, size.before * size.after);
+        EG_TRY(lower_blocks(run, v, &size, kind, in, out));
         for (int axis = 0; axis < shape.rank; axis++)
             if (part >> axis & 1) shape.dim[axis] = 1;
         mask &= ~part;
         in = out;
     }
-    int out = eg_storage_of(run, v);
-    return in < 0 || out < 0 ? EG_E_MEMORY : lower_blocks(run, v, size, kind, in, out);
+    return lower_blocks(run, v, &size, kind, in, eg_storage_of(run, v));
 }
 
 eg_status eg_lower_reduce(eg_cpu_run *run, const eg_value *v) {
@@ -156,14 +156,14 @@ static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float 
 }
 
 eg_status eg_lower_argmax(eg_cpu_run *run, const eg_value *v) {
-    eg_shape shape = v->in[0]->shape;
-    if (v->in[0]->dtype != EG_F32 || v->attr.axis.axis != shape.rank - 1) return eg_lower_reference(run, v);
+    const eg_shape *shape = &v->in[0]->shape;
+    int last = shape->rank - 1;
+    if (v->in[0]->dtype != EG_F32 || v->attr.axis.axis != last) return eg_lower_reference(run, v);
     eg_cpu_step *step = eg_step_new(run, v, "argmax", run_argmax, sizeof(argmax_detail));
     if (!step) return EG_E_MEMORY;
     argmax_detail *d = step->detail;
-    d->columns = shape.dim[shape.rank - 1];
+    d->columns = shape->dim[last];
     step->items = eg_count(&v->shape);
-    step->work = (double)eg_count(&shape);
-    EG_TRY(eg_step_reads(run, v->in[0], &d->in));
-    return eg_step_writes(run, v, &d->out);
+    step->work = (double)eg_count(shape);
+    return eg_step_computes(run, &d->out);
 }

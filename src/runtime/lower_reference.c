@@ -12,9 +12,8 @@
 typedef struct reference_detail {
     const eg_program *program; /* for the seed of the moment */
     const eg_value *value;
-    const void **in;           /* [nin] */
-    void *out;
-    double *doubles;           /* all inputs, then the result */
+    void **at;                 /* [1 + nin]: the result, the operands */
+    double *doubles;           /* all operands, then the result */
     const double **operand;    /* [nin]: into doubles */
 } reference_detail;
 
@@ -25,12 +24,12 @@ static void run_reference(const eg_cpu_step *step, int64_t from, int64_t to, flo
     double *next = d->doubles;
     for (int i = 0; i < v->nin; i++) {
         int64_t n = eg_count(&v->in[i]->shape);
-        eg_convert(EG_F64, next, v->in[i]->dtype, d->in[i], n);
+        eg_convert(EG_F64, next, v->in[i]->dtype, d->at[1 + i], n);
         d->operand[i] = next;
         next += n;
     }
     eg_ref_run(&(eg_ref_call){ .value = v, .in = d->operand, .out = next, .seed = eg_state_seed(d->program->state) });
-    eg_convert(v->dtype, d->out, EG_F64, next, eg_count(&v->shape));
+    eg_convert(v->dtype, d->at[0], EG_F64, next, eg_count(&v->shape));
 }
 
 eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *v) {
@@ -40,15 +39,14 @@ eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *v) {
     reference_detail *d = step->detail;
     d->program = run->program;
     d->value = v;
-    d->in = EG_ARENA_ARRAY(run->arena, const void *, v->nin);
+    d->at = EG_ARENA_ARRAY(run->arena, void *, 1 + v->nin);
     d->operand = EG_ARENA_ARRAY(run->arena, const double *, v->nin);
-    if (!d->in || !d->operand) return EG_E_MEMORY;
+    if (!d->at || !d->operand) return EG_E_MEMORY;
     int64_t doubles = eg_count(&v->shape);
     for (int i = 0; i < v->nin; i++) doubles += eg_count(&v->in[i]->shape);
     step->work = 10 * (double)doubles;
     step->flops = eg_value_flops(v);
-    for (int i = 0; i < v->nin; i++) EG_TRY(eg_step_reads(run, v->in[i], &d->in[i]));
-    EG_TRY(eg_step_writes(run, v, &d->out));
-    int temporary = eg_storage_new(run, EG_IN_ARENA, (size_t)doubles * sizeof(double));
-    return eg_step_uses(run, temporary, &d->doubles, (eg_use){ .write = 1 });
+    eg_step_computes(run, d->at);
+    int temporary = eg_storage_new(run, (size_t)doubles * sizeof(double));
+    return eg_step_writes_at(run, temporary, &d->doubles);
 }

@@ -143,7 +143,7 @@ static eg_status make_buffers(lowering *l) {
         int64_t n = k < l->carries ? slots(l, k) : l->steps;
         l->buffer[k] = -1;
         if (k >= l->carries && carry_behind(l, k) >= 0) continue;
-        l->buffer[k] = eg_storage_new(l->run, EG_IN_ARENA, (size_t)n * bytes_of(l->body->out[k]));
+        l->buffer[k] = eg_storage_new(l->run, (size_t)n * bytes_of(l->body->out[k]));
         if (l->buffer[k] < 0) return EG_E_MEMORY;
     }
     return EG_OK;
@@ -179,16 +179,17 @@ static eg_status place_results(lowering *l) {
 /* A new port and the storage of the body that lies there. The outer step, which is the last one, uses `buffer`; the
  * ports of all copies of the body are the same. */
 static int new_port(lowering *l, const eg_value *inner, int buffer, port p) {
-    int index = l->loop->nports++, storage = eg_storage_new(l->loop, EG_IN_LOOP, bytes_of(inner));
+    int index = l->loop->nports++, storage = eg_storage_new(l->loop, bytes_of(inner));
     if (storage < 0 || buffer < 0) return -1;
-    if (inner->layout == EG_PANELS)
-        l->loop->storage[storage].bytes = eg_stored_bytes(inner->dtype, &inner->shape, EG_PANELS);
-    l->loop->storage[storage].input = index;
-    l->loop->storage[storage].fixed = !p.step && !p.in_turn;
+    eg_storage *s = &l->loop->storage[storage];
+    s->kind = EG_IN_LOOP;
+    s->bytes = eg_stored_bytes(inner->dtype, &inner->shape, inner->layout);
+    s->input = index;
+    s->fixed = !p.step && !p.in_turn;
     if (l->loop != l->detail->loop[0]) return storage;
     p.bytes = bytes_of(inner);
     l->detail->port[index] = p;
-    if (eg_step_uses(l->run, buffer, &l->detail->port[index].base, (eg_use){ 0 }) != EG_OK) return -1;
+    if (eg_step_reads_at(l->run, buffer, &l->detail->port[index].base) != EG_OK) return -1;
     return storage;
 }
 
@@ -247,9 +248,7 @@ static eg_status copy_outputs(lowering *l) {
     for (int k = 0; k < l->nout; k++) {
         if (l->copied[k] < 0) continue;
         const eg_value *out = l->body->out[k];
-        int from = eg_storage_of(l->loop, out);
-        if (from < 0) return EG_E_MEMORY;
-        EG_TRY(eg_lower_copy(l->loop, out, l->copied[k], from, bytes_of(out)));
+        EG_TRY(eg_lower_copy(l->loop, out, l->copied[k], eg_storage_of(l->loop, out)));
     }
     return EG_OK;
 }
@@ -262,12 +261,12 @@ static eg_status place_carries(lowering *l) {
         first_value *carry = &l->detail->carry[i];
         carry->bytes = bytes_of(l->body->out[i]);
         carry->at = (size_t)first_slot(l, i) * carry->bytes;
-        EG_TRY(eg_step_reads(l->run, l->scan->in[i], &carry->from));
-        EG_TRY(eg_step_uses(l->run, l->buffer[i], &carry->to, (eg_use){ .write = 1 }));
+        eg_step_reads(l->run, l->scan->in[i], &carry->from);
+        eg_step_writes_at(l->run, l->buffer[i], &carry->to);
     }
     for (int k = l->carries; k < l->nout; k++)
-        if (l->buffer[k] >= 0) EG_TRY(eg_step_uses(l->run, l->buffer[k], NULL, (eg_use){ .write = 1 }));
-    return EG_OK;
+        if (l->buffer[k] >= 0) eg_step_writes_at(l->run, l->buffer[k], NULL);
+    return l->run->status;
 }
 
 static eg_cpu_run *new_loop(eg_cpu_run *run, const eg_body *body, int threads) {
@@ -301,8 +300,8 @@ static eg_status lower_body(lowering *l, int64_t copy, int threads) {
 static eg_status plan_body(lowering *l, eg_cpu_run *loop) {
     EG_TRY(eg_strip_steps_finish(loop));
     EG_TRY(eg_cpu_plan_loop(loop));
-    int memory = eg_storage_new(l->run, EG_IN_ARENA, loop->memory_bytes);
-    return eg_step_uses(l->run, memory, &loop->memory, (eg_use){ .write = 1 });
+    int memory = eg_storage_new(l->run, loop->memory_bytes);
+    return eg_step_writes_at(l->run, memory, &loop->memory);
 }
 
 static void add_up(eg_cpu_step *step, const eg_cpu_run *loop, int64_t steps) {

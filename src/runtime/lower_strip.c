@@ -216,7 +216,7 @@ static int same_place(const eg_cpu_run *run, int a, int b) {
 
 /* May the group be one more segment of the last step: the same program, the same scalars, flat, independent? */
 static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *seg) {
-    const eg_cpu_step *step = run->nstep ? &run->step[run->nstep - 1] : NULL;
+    const eg_cpu_step *step = run->last;
     if (!step || step->run != run_strips || !s->flat) return 0;
     const strip_detail *d = step->detail;
     if (d->nsegments == MOST_SEGMENTS || !eg_strips_equal(d->strips, s)) return 0;
@@ -238,22 +238,22 @@ static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *se
 /* Tells the plan what the segment reads and writes, and where the addresses belong. Params come first, so bit i
  * of `over` must become the number of the use of param i. */
 static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg) {
-    int use_of[EG_STRIP_OPERANDS], base = run->step[run->nstep - 1].nuse, next = base;
+    int use_of[EG_STRIP_OPERANDS], base = run->last->nuse, next = base;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         use_of[o] = -1;
         if (x->reg < 0 || seg->storage[o] < 0 || x->output) continue;
         use_of[o] = next++;
-        EG_TRY(eg_step_uses(run, seg->storage[o], &seg->rect.base[o], (eg_use){ 0 }));
+        eg_step_reads_at(run, seg->storage[o], &seg->rect.base[o]);
     }
     for (int o = 0; o < s->noperands; o++) {
         if (!s->operand[o].output || s->operand[o].reg < 0) continue;
         eg_use use = { .write = 1, .over_from = base };
         for (int i = 0; i < s->nparams; i++)
             if (use_of[i] >= 0 && s->over[o] >> i & 1) use.over |= 1u << (use_of[i] - base);
-        EG_TRY(eg_step_uses(run, seg->storage[o], &seg->rect.base[o], use));
+        eg_step_uses(run, seg->storage[o], &seg->rect.base[o], use);
     }
-    return EG_OK;
+    return run->status;
 }
 
 static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request, const eg_strips *s) {
@@ -313,7 +313,7 @@ eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request) {
     segment *seg = s ? new_segment(run, request, s) : NULL;
     if (!seg) return eg_error_status();
     if (!can_join(run, s, seg)) EG_TRY(new_strip_step(run, request, s));
-    eg_cpu_step *step = &run->step[run->nstep - 1];
+    eg_cpu_step *step = run->last;
     strip_detail *d = step->detail;
     d->segment[d->nsegments++] = seg;
     step->work += s->work * (double)(seg->rect.rows * seg->rect.columns);
@@ -341,7 +341,7 @@ eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *v, int *in, int *ou
     }
     for (int i = 0; i < body->nout; i++) {
         const eg_value *o = body->out[i];
-        if (out[i] < 0) out[i] = eg_storage_new(run, EG_IN_ARENA, eg_stored_bytes(o->dtype, &o->shape, o->layout));
+        if (out[i] < 0) out[i] = eg_storage_new(run, eg_stored_bytes(o->dtype, &o->shape, o->layout));
         if (out[i] < 0) return EG_E_MEMORY;
     }
     return EG_OK;
@@ -426,7 +426,7 @@ eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
         EG_TRY(operand_storage(run, v->in[q], &in[q]));
         if (in_panels) shape = v->in[q]->layout == EG_PANELS ? shape : EG_SHAPE(1, 1);
         else if (in[q] >= 0 && !shape_in(&sp, q, rows, columns, &shape))
-            EG_TRY(eg_lower_expand_to(run, v->in[q], v->shape, &in[q]));
+            EG_TRY(eg_lower_expand_to(run, v->in[q], &v->shape, &in[q]));
         param[q] = eg_body_param(body, q, v->in[q]->dtype, &shape);
     }
     if (out < 0 || !body) return EG_E_MEMORY;

@@ -17,41 +17,46 @@
 /* ---- lists --------------------------------------------------------------------------------------------- */
 
 typedef struct window_detail {
-    const eg_kernels *kernels;
-    eg_window w;
-    eg_axis_list axis[EG_SPATIAL];
-    const float *x, *dy, *kernel, *start;
-    const int32_t *place;
     float *out;
-    eg_conv_result result;
+    const float *x; /* the images; or what goes back to them */
+    const int32_t *place;
+    const float *dy;
+    const eg_kernels *kernels;
+    eg_window_lists lists;
     eg_partial_sums sums;
+    eg_conv_memory conv;
 } window_detail;
 
-eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int d, int64_t pixel, int64_t tap,
-                           eg_axis_list *out) {
-    int64_t positions = w->positions[d], n = 0;
-    out->first = EG_ARENA_ARRAY(arena, int32_t, positions + 1);
-    out->at = EG_ARENA_ARRAY(arena, int32_t, positions * w->taps[d] + 1);
-    out->tap = EG_ARENA_ARRAY(arena, int32_t, positions * w->taps[d] + 1);
-    if (!out->first || !out->at || !out->tap) return EG_E_MEMORY;
+/* Elements are `pixel` pixels apart, taps `tap` taps. */
+static eg_status list_axis(eg_arena *arena, const eg_window *w, int d, int64_t pixel, int64_t tap, eg_axis_list *out) {
+    int64_t positions = w->positions[d], most = positions * w->taps[d], n = 0;
+    out->first = EG_ARENA_ARRAY(arena, int32_t, positions + 1 + 2 * most);
+    if (!out->first) return EG_E_MEMORY;
+    out->at = out->first + positions + 1;
+    out->tap = out->at + most;
     for (int64_t p = 0; p < positions; p++) {
-        out->first[p] = (int32_t)n;
         for (int64_t k = 0; k < w->taps[d]; k++) {
             int64_t at = eg_window_at(w, d, p, k);
             if (at < 0) continue;
             out->at[n] = (int32_t)(at * pixel);
             out->tap[n++] = (int32_t)(k * tap);
         }
+        int32_t sees = (int32_t)n - out->first[p];
+        out->first[p + 1] = (int32_t)n;
+        if (p == 0) out->each = sees;
+        if (out->each != sees) out->each = 0;
     }
-    out->first[positions] = (int32_t)n;
-    out->each = positions > 0 ? out->first[1] : 0;
-    for (int64_t p = 1; p < positions; p++)
-        if (out->first[p + 1] - out->first[p] != out->each) out->each = 0;
     return EG_OK;
 }
 
-/* All numbers in the lists must fit 32 bits, and the lists some memory. */
-static int lists_fit(const eg_window *w) {
+eg_status eg_window_lists_new(eg_arena *arena, const eg_window *w, eg_window_lists *out) {
+    out->w = eg_arena_copy(arena, w, sizeof *w);
+    if (!out->w) return EG_E_MEMORY;
+    EG_TRY(list_axis(arena, w, 0, w->image[1], w->taps[1], &out->axis[0]));
+    return list_axis(arena, w, 1, 1, 1, &out->axis[1]);
+}
+
+int eg_lists_fit(const eg_window *w) {
     enum { MOST = 1 << 24 };
     if (w->image[0] * w->image[1] > INT32_MAX) return 0;
     for (int d = 0; d < EG_SPATIAL; d++)
@@ -59,9 +64,10 @@ static int lists_fit(const eg_window *w) {
     return w->taps[0] * w->taps[1] < INT32_MAX;
 }
 
-static eg_status set_lists(eg_cpu_run *run, const eg_window *w, eg_axis_list *axis) {
-    EG_TRY(eg_axis_list_new(run->arena, w, 0, w->image[1], w->taps[1], &axis[0]));
-    return eg_axis_list_new(run->arena, w, 1, 1, 1, &axis[1]);
+/* The windows of a value, if lists are the way to go through them. */
+static int has_lists(const eg_value *v, eg_window *w) {
+    const eg_value *x = v->in[0];
+    return x->dtype == EG_F32 && eg_count(&x->shape) > 0 && eg_window_of(v, w) == EG_OK && eg_lists_fit(w);
 }
 
 static double work_of(const eg_window *w) {
@@ -75,30 +81,31 @@ static window_detail *new_step(eg_cpu_run *run, const eg_value *v, const eg_wind
     if (!step) return NULL;
     window_detail *d = step->detail;
     d->kernels = run->kernels;
-    d->w = *w;
-    if (set_lists(run, w, d->axis) != EG_OK) return NULL;
     step->items = w->batch * w->positions[0];
     step->work = work_of(w);
     step->flops = eg_value_flops(v);
-    return d;
+    return eg_window_lists_new(run->arena, w, &d->lists) == EG_OK ? d : NULL;
 }
 
-/* The row of windows number p0. */
-static eg_windows windows_of(const eg_window *w, const eg_axis_list *axis, int64_t p0) {
-    const eg_axis_list *a = &axis[0], *b = &axis[1];
+/* Row `row` of the windows, counted over all images. */
+static eg_windows windows_of(const eg_window_lists *lists, int64_t row) {
+    const eg_window *w = lists->w;
+    const eg_axis_list *a = &lists->axis[0], *b = &lists->axis[1];
+    const int32_t *first = a->first + row % w->positions[0];
     return (eg_windows){ .channels = w->channels,
                          .positions = w->positions[1],
-                         .rows = a->first[p0 + 1] - a->first[p0],
+                         .rows = first[1] - first[0],
                          .columns = b->each,
-                         .row_pixel = a->at + a->first[p0],
-                         .row_tap = a->tap + a->first[p0],
+                         .row_pixel = a->at + *first,
+                         .row_tap = a->tap + *first,
                          .first = b->first,
                          .pixel = b->at,
                          .tap = b->tap };
 }
 
-static int64_t image_floats(const window_detail *d) { return eg_image_floats(&d->w); }
-static int64_t row_floats(const window_detail *d) { return d->w.positions[1] * d->w.channels; }
+/* Floats to the image of that row, and to the row of the result. */
+static int64_t image_at(const eg_window *w, int64_t row) { return row / w->positions[0] * eg_image_floats(w); }
+static int64_t row_at(const eg_window *w, int64_t row) { return row * w->positions[1] * w->channels; }
 
 /* ---- sums ---------------------------------------------------------------------------------------------- */
 
@@ -106,19 +113,16 @@ static void run_sum(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
     const window_detail *d = step->detail;
     (void)scratch;
     for (int64_t i = from; i < to; i++) {
-        eg_windows w = windows_of(&d->w, d->axis, i % d->w.positions[0]);
-        d->kernels->window_sum(&w, d->out + i * row_floats(d), d->x + i / d->w.positions[0] * image_floats(d));
+        eg_windows w = windows_of(&d->lists, i);
+        d->kernels->window_sum(&w, d->out + row_at(d->lists.w, i), d->x + image_at(d->lists.w, i));
     }
 }
 
 eg_status eg_lower_window_sum(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
-    EG_TRY(eg_window_of(v, &w));
-    if (v->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || !lists_fit(&w)) return eg_lower_reference(run, v);
+    if (!has_lists(v, &w)) return eg_lower_reference(run, v);
     window_detail *d = new_step(run, v, &w, "window sum", run_sum);
-    if (!d) return EG_E_MEMORY;
-    EG_TRY(eg_step_reads(run, v->in[0], &d->x));
-    return eg_step_writes(run, v, &d->out);
+    return d ? eg_step_computes(run, &d->out) : EG_E_MEMORY;
 }
 
 /* ---- largest elements ---------------------------------------------------------------------------------- */
@@ -128,24 +132,22 @@ static const eg_value *behind_views(const eg_value *v) {
     return v;
 }
 
-/* The window_argmax at whose places `v` (take_along, put_along) looks into images of the same size; NULL if it is
- * no such look-up. */
-static const eg_value *places_of(const eg_value *v, int64_t axis, const eg_shape *whole) {
+/* The window_argmax at whose places `v` (take_along, put_along) looks into images of the same size, and its windows;
+ * NULL if it is no such look-up. */
+static const eg_value *places_of(const eg_value *v, int64_t axis, const eg_shape *whole, eg_window *w) {
     const eg_value *places = behind_views(v->in[1]);
-    eg_window w;
-    if (places->op != EG_OP_WINDOW_ARGMAX || places->in[0]->dtype != EG_F32 || v->dtype != EG_F32 || axis != 1)
-        return NULL;
-    if (eg_window_of(places, &w) != EG_OK || !lists_fit(&w) || eg_count(&places->in[0]->shape) == 0) return NULL;
-    return eg_same_shape(whole, &EG_SHAPE(w.batch, w.image[0] * w.image[1], w.channels)) ? places : NULL;
+    if (places->op != EG_OP_WINDOW_ARGMAX || v->dtype != EG_F32 || axis != 1 || !has_lists(places, w)) return NULL;
+    return eg_same_shape(whole, &EG_SHAPE(w->batch, w->image[0] * w->image[1], w->channels)) ? places : NULL;
 }
 
 /* The value that takes the largest elements themselves at these places. */
 static const eg_value *largest_at(const eg_cpu_run *run, const eg_value *places) {
+    eg_window w;
     for (int id = places->id + 1; id < run->graph->n; id++) {
         const eg_value *v = run->graph->values[id];
         if (v->op != EG_OP_TAKE_ALONG || !run->needed[id] || behind_views(v->in[0]) != behind_views(places->in[0]))
             continue;
-        if (places_of(v, v->attr.axis.axis, &v->in[0]->shape) == places) return v;
+        if (places_of(v, v->attr.axis.axis, &v->in[0]->shape, &w) == places) return v;
     }
     return NULL;
 }
@@ -166,34 +168,29 @@ static int is_read(const eg_cpu_run *run, const eg_value *v, const eg_value *one
 }
 
 const eg_value *eg_pooling_of(const eg_cpu_run *run, const eg_value *v) {
-    eg_window w;
     for (int id = v->id + 1; id < run->graph->n; id++) {
         const eg_value *u = run->graph->values[id], *largest;
         if (u->op != EG_OP_WINDOW_ARGMAX || !run->needed[id] || behind_views(u->in[0]) != v) continue;
         largest = largest_at(run, u);
-        int fits = largest && eg_window_of(u, &w) == EG_OK && lists_fit(&w);
-        return fits && !is_read(run, v, u, largest) ? u : NULL;
+        return largest && !is_read(run, v, u, largest) ? u : NULL;
     }
     return NULL;
 }
 
-eg_status eg_pooling_new(eg_cpu_run *run, const eg_value *argmax, eg_pooling *out) {
-    *out = (eg_pooling){ .kernels = run->kernels };
-    EG_TRY(eg_window_of(argmax, &out->w));
-    return set_lists(run, &out->w, out->axis);
-}
-
-eg_status eg_pooling_uses(eg_cpu_run *run, const eg_value *argmax, eg_pooling *p) {
+eg_status eg_pooling_new(eg_cpu_run *run, const eg_value *argmax, const eg_window *w, eg_pooling *out) {
     const eg_value *largest = largest_at(run, argmax);
-    run->step[run->nstep - 1].work += work_of(&p->w);
-    run->step[run->nstep - 1].flops += eg_value_flops(argmax);
-    if (largest) EG_TRY(eg_step_writes(run, largest, &p->largest));
-    return largest && !is_read(run, argmax, largest, NULL) ? EG_OK : eg_step_writes(run, argmax, &p->place);
+    out->kernels = run->kernels;
+    EG_TRY(eg_window_lists_new(run->arena, w, &out->lists));
+    run->last->work += work_of(w);
+    run->last->flops += eg_value_flops(argmax);
+    if (largest) eg_step_writes(run, largest, &out->largest);
+    if (!largest || is_read(run, argmax, largest, NULL)) eg_step_writes(run, argmax, &out->place);
+    return run->status;
 }
 
 void eg_pooling_row(const eg_pooling *p, int64_t row, const float *image) {
-    eg_windows w = windows_of(&p->w, p->axis, row % p->w.positions[0]);
-    int64_t at = row * w.positions * w.channels;
+    eg_windows w = windows_of(&p->lists, row);
+    int64_t at = row_at(p->lists.w, row);
     p->kernels->window_argmax(&w, p->place ? p->place + at : NULL, p->largest ? p->largest + at : NULL, image);
 }
 
@@ -204,35 +201,30 @@ typedef struct argmax_detail {
 
 static void run_argmax(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const argmax_detail *d = step->detail;
-    const eg_window *w = &d->pooling.w;
     (void)scratch;
-    for (int64_t i = from; i < to; i++)
-        eg_pooling_row(&d->pooling, i, d->x + i / w->positions[0] * eg_image_floats(w));
+    for (int64_t i = from; i < to; i++) eg_pooling_row(&d->pooling, i, d->x + image_at(d->pooling.lists.w, i));
 }
 
 eg_status eg_lower_window_argmax(eg_cpu_run *run, const eg_value *v) {
     eg_window w;
-    EG_TRY(eg_window_of(v, &w));
-    if (v->in[0]->dtype != EG_F32 || eg_count(&v->in[0]->shape) == 0 || !lists_fit(&w))
-        return eg_lower_reference(run, v);
+    if (!has_lists(v, &w)) return eg_lower_reference(run, v);
     const eg_value *largest = largest_at(run, v);
     int s = largest ? run->storage_of[largest->id] : -1;
     if (s >= 0 && run->storage[s].first >= 0) return EG_OK; /* by the conv whose result it is */
     eg_cpu_step *step = eg_step_new(run, v, "window argmax", run_argmax, sizeof(argmax_detail));
     if (!step) return EG_E_MEMORY;
     argmax_detail *d = step->detail;
-    EG_TRY(eg_pooling_new(run, v, &d->pooling));
     step->items = w.batch * w.positions[0];
-    EG_TRY(eg_step_reads(run, v->in[0], &d->x));
-    return eg_pooling_uses(run, v, &d->pooling);
+    eg_step_reads(run, v->in[0], &d->x);
+    return eg_pooling_new(run, v, &w, &d->pooling);
 }
 
 /* ---- one index for each element ------------------------------------------------------------------------ */
 
 typedef struct along_detail {
+    float *out;
     const float *x;
     const int32_t *index;
-    float *out;
     int64_t whole, count, after; /* the array is [before, whole, after], the index [before, count, after] */
 } along_detail;
 
@@ -262,115 +254,106 @@ static void run_put(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
     }
 }
 
-static eg_status lower_along(eg_cpu_run *run, const eg_value *v, eg_shape whole, int axis, eg_step_fn fn) {
-    const eg_value *x = v->in[0], *index = v->in[1];
-    if (v->dtype != EG_F32 || eg_count(&index->shape) == 0) return eg_lower_reference(run, v);
+static eg_status lower_along(eg_cpu_run *run, const eg_value *v, const eg_shape *whole, int64_t axis, eg_step_fn fn) {
+    const eg_shape *index = &v->in[1]->shape;
+    int64_t n = eg_count(index);
+    if (v->dtype != EG_F32 || n == 0) return eg_lower_reference(run, v);
     eg_cpu_step *step = eg_step_new(run, v, fn == run_put ? "put along" : "take along", fn, sizeof(along_detail));
     if (!step) return EG_E_MEMORY;
     along_detail *d = step->detail;
-    *d = (along_detail){ .whole = whole.dim[axis], .count = index->shape.dim[axis], .after = 1 };
-    for (int i = axis + 1; i < whole.rank; i++) d->after *= whole.dim[i];
-    step->items = eg_count(&index->shape) / (d->count * d->after);
-    step->work = 1.5 * (double)eg_count(&index->shape);
-    EG_TRY(eg_step_reads(run, x, &d->x));
-    EG_TRY(eg_step_reads(run, index, &d->index));
-    return eg_step_writes(run, v, &d->out);
+    d->whole = whole->dim[axis], d->count = index->dim[axis], d->after = 1;
+    for (int64_t i = axis + 1; i < whole->rank; i++) d->after *= whole->dim[i];
+    step->items = n / (d->count * d->after);
+    step->work = 1.5 * (double)n;
+    return eg_step_computes(run, &d->out);
 }
 
 eg_status eg_lower_take_along(eg_cpu_run *run, const eg_value *v) {
-    int axis = (int)v->attr.axis.axis;
-    const eg_value *places = places_of(v, axis, &v->in[0]->shape);
+    eg_window w;
+    int64_t axis = v->attr.axis.axis;
+    const eg_value *places = places_of(v, axis, &v->in[0]->shape, &w);
     if (places && largest_at(run, places) == v) return EG_OK; /* written with the places */
-    return lower_along(run, v, v->in[0]->shape, axis, run_take);
+    return lower_along(run, v, &v->in[0]->shape, axis, run_take);
 }
 
 /* Items are rows of the images. */
 static void run_window_put(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const window_detail *d = step->detail;
+    const eg_window *w = d->lists.w;
     (void)scratch;
     for (int64_t i = from; i < to; i++) {
-        int64_t row = i % d->w.positions[0], windows = i / d->w.positions[0] * image_floats(d);
-        eg_windows w = windows_of(&d->w, d->axis, row);
-        d->kernels->window_put(&w, d->out + i * row_floats(d), (int32_t)(row * d->w.positions[1]), d->place + windows,
-                               d->dy + windows);
+        int64_t windows = image_at(w, i);
+        eg_windows row = windows_of(&d->lists, i);
+        d->kernels->window_put(&row, d->out + row_at(w, i), (int32_t)(i % w->positions[0] * w->positions[1]),
+                               d->place + windows, d->x + windows);
     }
 }
 
 /* The windows that cover a pixel: positions and pixels change places, as in the derivative of a window sum. */
-static eg_window turned(const eg_window *w) {
-    eg_window t = *w;
+static void turn(eg_window *w) {
     for (int d = 0; d < EG_SPATIAL; d++) {
-        t.image[d] = w->positions[d], t.positions[d] = w->image[d];
-        t.stride[d] = w->spread[d], t.spread[d] = w->stride[d];
-        t.low[d] = eg_window_extent(w->taps[d], w->dilation[d]) - 1 - w->low[d];
+        int64_t image = w->image[d], spread = w->spread[d];
+        w->image[d] = w->positions[d], w->positions[d] = image;
+        w->spread[d] = w->stride[d], w->stride[d] = spread;
+        w->low[d] = eg_window_extent(w->taps[d], w->dilation[d]) - 1 - w->low[d];
     }
-    return t;
 }
 
 eg_status eg_lower_put_along(eg_cpu_run *run, const eg_value *v) {
-    int axis = (int)v->attr.scatter.axis;
-    const eg_value *places = places_of(v, axis, &v->shape);
+    int64_t axis = v->attr.scatter.axis;
     eg_window w;
-    if (!places || eg_window_of(places, &w) != EG_OK) return lower_along(run, v, v->shape, axis, run_put);
-    eg_window t = turned(&w);
-    if (!lists_fit(&t)) return lower_along(run, v, v->shape, axis, run_put);
-    window_detail *d = new_step(run, v, &t, "window put", run_window_put);
-    if (!d) return EG_E_MEMORY;
-    EG_TRY(eg_step_reads(run, v->in[0], &d->dy));
-    EG_TRY(eg_step_reads(run, v->in[1], &d->place));
-    return eg_step_writes(run, v, &d->out);
+    int has_places = places_of(v, axis, &v->shape, &w) != NULL;
+    if (has_places) turn(&w);
+    if (!has_places || !eg_lists_fit(&w)) return lower_along(run, v, &v->shape, axis, run_put);
+    window_detail *d = new_step(run, v, &w, "window put", run_window_put);
+    return d ? eg_step_computes(run, &d->out) : EG_E_MEMORY;
 }
 
 /* ---- depthwise convolution ----------------------------------------------------------------------------- */
 
 static void run_depthwise(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const window_detail *d = step->detail;
+    const eg_conv_memory *m = &d->conv;
     for (int64_t i = from; i < to; i++) {
-        eg_windows w = windows_of(&d->w, d->axis, i % d->w.positions[0]);
-        d->kernels->depthwise(&w, d->result.y + i * row_floats(d), d->x + i / d->w.positions[0] * image_floats(d),
-                              d->kernel, d->start);
-        eg_conv_finish(&d->result, i * w.positions, (i + 1) * w.positions, scratch);
+        eg_windows w = windows_of(&d->lists, i);
+        d->kernels->depthwise(&w, m->y + row_at(d->lists.w, i), m->x + image_at(d->lists.w, i), m->kernel, m->start);
+        eg_conv_finish(m, i * w.positions, (i + 1) * w.positions, scratch);
     }
 }
 
 /* Items are partial sums, each over its share of the images. */
 static void run_depthwise_kernel(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const window_detail *d = step->detail;
-    int64_t size = d->w.taps[0] * d->w.taps[1] * d->w.channels;
+    const eg_window *w = d->lists.w;
     (void)scratch;
     for (int64_t s = from; s < to; s++) {
         float *kernel = d->out + s * d->sums.size;
-        memset(kernel, 0, (size_t)size * sizeof *kernel);
-        for (int64_t n = s * d->w.batch / d->sums.splits; n < (s + 1) * d->w.batch / d->sums.splits; n++)
-            for (int64_t p = 0; p < d->w.positions[0]; p++) {
-                eg_windows w = windows_of(&d->w, d->axis, p);
-                d->kernels->depthwise_kernel(&w, kernel, d->x + n * image_floats(d),
-                                             d->dy + (n * d->w.positions[0] + p) * row_floats(d));
-            }
+        int64_t rows = w->positions[0], i = s * w->batch / d->sums.splits * rows;
+        memset(kernel, 0, (size_t)d->sums.n * sizeof *kernel);
+        for (int64_t end = (s + 1) * w->batch / d->sums.splits * rows; i < end; i++) {
+            eg_windows row = windows_of(&d->lists, i);
+            d->kernels->depthwise_kernel(&row, kernel, d->x + image_at(w, i), d->dy + row_at(w, i));
+        }
     }
 }
 
 int eg_is_depthwise(const eg_window *w) {
-    return w->groups > 1 && w->groups == w->channels && w->out == w->channels && lists_fit(w);
+    return w->groups > 1 && w->groups == w->channels && w->out == w->channels && eg_lists_fit(w);
 }
 
 eg_status eg_lower_depthwise(eg_cpu_run *run, const eg_conv_request *r, const eg_window *w) {
     window_detail *d = new_step(run, r->value, w, "depthwise", run_depthwise);
     if (!d) return EG_E_MEMORY;
-    EG_TRY(eg_step_reads(run, r->x, &d->x));
-    EG_TRY(eg_step_reads(run, r->w, &d->kernel));
-    if (r->start) EG_TRY(eg_step_reads(run, r->start, &d->start));
-    return eg_conv_result_uses(run, r, &d->result);
+    return eg_conv_uses(run, r, eg_storage_of(run, r->w), eg_conv_start(run, r), &d->conv);
 }
 
 eg_status eg_lower_depthwise_kernel(eg_cpu_run *run, const eg_value *v, const eg_window *w) {
     window_detail *d = new_step(run, v, w, "depthwise kernel", run_depthwise_kernel);
     if (!d) return EG_E_MEMORY;
-    EG_TRY(eg_partial_sums_new(run, w, eg_count(&v->shape), eg_storage_of(run, v), &d->sums));
-    run->step[run->nstep - 1].items = d->sums.splits;
-    EG_TRY(eg_step_reads(run, v->in[0], &d->x));
-    EG_TRY(eg_step_reads(run, v->in[1], &d->dy));
-    eg_partial_sums sums = d->sums;
-    EG_TRY(eg_step_uses(run, sums.storage, &d->out, (eg_use){ .write = 1 }));
-    return eg_partial_sums_add(run, v, &sums);
+    eg_partial_sums_new(run, w, eg_count(&v->shape), eg_storage_of(run, v), &d->sums);
+    run->last->items = d->sums.splits;
+    eg_step_reads(run, v->in[0], &d->x);
+    eg_step_reads(run, v->in[1], &d->dy);
+    eg_step_writes_at(run, d->sums.storage, &d->out);
+    return eg_partial_sums_add(run, v, &d->sums);
 }

@@ -6,32 +6,33 @@
 #define EG_RUNTIME_LOWER_WINDOW_H
 
 #include "ops/window.h"
-#include "runtime/cpu.h"
-#include "runtime/strip.h"
+#include "runtime/lower.h"
 
 /* A plain conv that is to be lowered: alone, or with the elementwise part of its group. */
 typedef struct eg_conv_request {
     const eg_value *value;         /* whom the step is for: the conv, or its FUSED value */
     const eg_value *conv;          /* its attributes and result; operands outside: */
     const eg_value *x, *w, *start; /* start may be NULL */
-    const eg_strips *strips;       /* NULL: alone */
-    const int *in, *out;           /* storages of the group's params and outputs */
-    int place;                     /* eg_finish_place */
+    eg_finish *finish;             /* NULL: alone */
+    const eg_strips *strips;       /* those of the finish */
 } eg_conv_request;
 
-/* Where the result goes and what is done with it: a matrix with a row for each position. */
-typedef struct eg_conv_result {
+/* What is read; where the result goes and what is done with it: a matrix with a row for each position. */
+typedef struct eg_conv_memory {
+    const float *x, *kernel, *start;
     float *y;
     const eg_strips *strips;
     int64_t columns;
     int64_t strip_rows; /* so many rows are one to the strips */
     eg_rect whole;
-} eg_conv_result;
+} eg_conv_memory;
 
-/* The last step writes the result. */
-eg_status eg_conv_result_uses(eg_cpu_run *run, const eg_conv_request *request, eg_conv_result *result);
+/* The last step uses it: the images, the kernel and the start value, if there is one, in these storages. */
+eg_status eg_conv_uses(eg_cpu_run *run, const eg_conv_request *request, int kernel, int start, eg_conv_memory *memory);
+/* The storage of the start value; -1: there is none. */
+int eg_conv_start(eg_cpu_run *run, const eg_conv_request *request);
 /* Rows [i0, i1) are computed: does the elementwise part on them. */
-void eg_conv_finish(const eg_conv_result *result, int64_t i0, int64_t i1, float *scratch);
+void eg_conv_finish(const eg_conv_memory *memory, int64_t i0, int64_t i1, float *scratch);
 
 /* How images are read: in place, or as copies with everything around and between their elements written out. */
 typedef struct eg_image_view {
@@ -51,28 +52,32 @@ static inline int eg_has_row_runs(const eg_window *w) { return w->dilation[1] ==
 /* Position rows that are computed before their elementwise part is done. */
 int64_t eg_conv_chunk(const eg_window *w);
 
-/* Along one axis: position p sees elements at[first[p]] .. at[first[p + 1] - 1] (times `pixel`), the taps being
- * tap[...] (times `tap`). */
+/* Along one axis: position p sees elements at[first[p]] .. at[first[p + 1] - 1], the taps being tap[...]. */
 typedef struct eg_axis_list {
     int32_t *first, *at, *tap;
     int64_t each; /* how many every position sees; 0: that varies */
 } eg_axis_list;
-eg_status eg_axis_list_new(eg_arena *arena, const eg_window *w, int axis, int64_t pixel, int64_t tap,
-                           eg_axis_list *out);
+
+/* Along both; what is listed of the first one are pixels and taps, whole rows of them. */
+typedef struct eg_window_lists {
+    const eg_window *w;
+    eg_axis_list axis[EG_SPATIAL];
+} eg_window_lists;
+/* All numbers in the lists must fit 32 bits, and the lists some memory. */
+int eg_lists_fit(const eg_window *w);
+eg_status eg_window_lists_new(eg_arena *arena, const eg_window *w, eg_window_lists *out);
 
 /* The largest elements of windows and the places where they are. */
 typedef struct eg_pooling {
     const eg_kernels *kernels;
-    eg_window w;
-    eg_axis_list axis[EG_SPATIAL];
+    eg_window_lists lists;
     float *largest; /* NULL: nobody reads them; */
     int32_t *place; /* only training does these */
 } eg_pooling;
 /* The WINDOW_ARGMAX that, with the look-up of its largest elements, is all that reads v; NULL if there is more. */
 const eg_value *eg_pooling_of(const eg_cpu_run *run, const eg_value *v);
-eg_status eg_pooling_new(eg_cpu_run *run, const eg_value *argmax, eg_pooling *out);
-/* The last step writes its results. */
-eg_status eg_pooling_uses(eg_cpu_run *run, const eg_value *argmax, eg_pooling *pooling);
+/* A pooling by the windows w, whose results the last step writes. */
+eg_status eg_pooling_new(eg_cpu_run *run, const eg_value *argmax, const eg_window *w, eg_pooling *out);
 /* Row `row` of the windows, counted over all images; `image` is the one it looks at. */
 void eg_pooling_row(const eg_pooling *pooling, int64_t row, const float *image);
 
@@ -102,8 +107,8 @@ typedef struct eg_partial_sums {
     int64_t splits, n, size; /* n floats each, and the way from one to the next */
     int storage, target;     /* of all partial sums; of their sum */
 } eg_partial_sums;
-eg_status eg_partial_sums_new(eg_cpu_run *run, const eg_window *w, int64_t n, int target, eg_partial_sums *out);
-/* Appends the step that adds them. */
+void eg_partial_sums_new(eg_cpu_run *run, const eg_window *w, int64_t n, int target, eg_partial_sums *out);
+/* Appends the step that adds them; the last step writes them, and *sums stays. */
 eg_status eg_partial_sums_add(eg_cpu_run *run, const eg_value *v, const eg_partial_sums *sums);
 
 #endif

@@ -13,9 +13,7 @@ typedef struct eg_product {
     const eg_kernels *kernels;
     int by_rows;            /* items are rows of C, else panels of 32 columns */
     int64_t panels;         /* of C */
-    int64_t batch;          /* products; 1 unless the ranks are above 2 */
-    const int64_t *a_at, *b_at; /* [batch]: where their operands begin, in floats; NULL: one product */
-    int64_t c_size;         /* floats of one result */
+    const int64_t *a_at, *b_at; /* where the operands of a batch begin, in floats; NULL: one product */
     const eg_strips *finish; /* NULL: nothing to do on the blocks */
     int in_panels;          /* full operands are in panels */
     int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */
