@@ -167,6 +167,12 @@ eg_data *eg_data_from(const eg_tensor *x, const eg_tensor *y, int classes) {
 
 eg_status eg_data_status(const eg_data *data) { return data ? data->status : EG_E_MEMORY; }
 const char *eg_data_error(const eg_data *data) { return data ? data->error : "no memory for a data set"; }
+
+eg_status eg_data_check(const eg_data *data) {
+    eg_status status = eg_data_status(data);
+    return status == EG_OK ? EG_OK : eg_fail(status, "%s", eg_data_error(data));
+}
+
 int64_t eg_data_rows(const eg_data *data) { return data && data->x ? eg_tensor_shape(data->x).dim[0] : 0; }
 
 eg_shape eg_data_sample_shape(const eg_data *data) {
@@ -346,7 +352,7 @@ static int64_t deal_rows(const int64_t *order, int64_t n, const int32_t *labels,
 
 eg_status eg_data_split(const eg_data *data, double share, uint64_t seed, eg_data **first, eg_data **second) {
     *first = *second = NULL;
-    if (eg_data_status(data) != EG_OK) return eg_fail(eg_data_status(data), "%s", eg_data_error(data));
+    EG_TRY(eg_data_check(data));
     int64_t n = eg_data_rows(data);
     if (!(share > 0 && share < 1))
         return eg_fail(EG_E_ARGUMENT, "a split by %g: the share is between 0 and 1", share);

@@ -25,7 +25,7 @@ static int64_t deal(const int64_t *order, int64_t n, const int32_t *labels, int6
 
 eg_status eg_data_fold(const eg_data *data, int folds, int fold, uint64_t seed, eg_data **train, eg_data **held_out) {
     *train = *held_out = NULL;
-    if (eg_data_status(data) != EG_OK) return eg_fail(eg_data_status(data), "%s", eg_data_error(data));
+    EG_TRY(eg_data_check(data));
     int64_t n = eg_data_rows(data);
     if (folds < 2 || folds > n || fold < 0 || fold >= folds)
         return eg_fail(EG_E_ARGUMENT, "fold %d of %d over %lld rows", fold, folds, (long long)n);

@@ -137,7 +137,7 @@ static eg_status fit_bytes(const eg_data *data, float *shift, float *scale) {
 }
 
 eg_status eg_scaling_resolve(eg_scaling kind, const eg_data *data, eg_scaling *out) {
-    if (eg_data_status(data) != EG_OK) return eg_fail(eg_data_status(data), "%s", eg_data_error(data));
+    EG_TRY(eg_data_check(data));
     if ((unsigned)kind >= EG_SCALING_KINDS) return eg_fail(EG_E_ARGUMENT, "%d is no scaling", (int)kind);
     *out = kind;
     if (kind == EG_SCALING_AUTO && eg_tensor_dtype(eg_data_x(data)) == EG_U8)

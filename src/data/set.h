@@ -39,6 +39,8 @@ int64_t eg_data_sample_size(const eg_data *data); /* numbers of one x */
 eg_data *eg_data_new(void); /* an empty set; NULL without memory */
 /* Poisons the set with the thread's error if `status` is a failure; returns the set. */
 eg_data *eg_data_finish(eg_data *data, eg_status status);
+/* eg_data_status, and the set's error as the thread's. */
+eg_status eg_data_check(const eg_data *data);
 /* The first row with an infinity, or a NaN that is no gap; -1 if there is none. */
 int64_t eg_data_bad_row(const eg_data *data);
 /* The first row with a NaN in x, -1 if there is none. */

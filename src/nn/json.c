@@ -83,11 +83,8 @@ eg_status eg_model_write_json(const eg_model *model, eg_json_writer *w, const ch
 char *eg_model_json(const eg_model *model) {
     eg_text out = { 0 };
     eg_json_writer w = { .text = &out };
-    eg_status status = eg_model_status(model);
-    if (status != EG_OK)
-        eg_fail(status, "%s", eg_model_error(model));
-    else
-        status = eg_model_write_json(model, &w, NULL);
+    eg_status status = eg_model_check(model);
+    if (status == EG_OK) status = eg_model_write_json(model, &w, NULL);
     if (status == EG_OK && out.failed) status = eg_fail(EG_E_MEMORY, "no memory for the model's JSON");
     if (status == EG_OK) return out.data;
     eg_text_free(&out);

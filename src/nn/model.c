@@ -61,6 +61,11 @@ const char *eg_model_error(const eg_model *model) {
     return model->error;
 }
 
+eg_status eg_model_check(const eg_model *model) {
+    eg_status status = eg_model_status(model);
+    return status == EG_OK ? EG_OK : eg_fail(status, "%s", eg_model_error(model));
+}
+
 int64_t eg_model_error_position(const eg_model *model) { return model ? model->error_at : -1; }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -349,7 +354,7 @@ eg_status eg_model_build_in(eg_model *model, eg_building *b, eg_value *x, eg_val
 
 eg_status eg_model_build(eg_model *model, eg_value *x, eg_value *step, eg_value **y, eg_value **logits,
                          eg_value **penalty) {
-    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    EG_TRY(eg_model_check(model));
     eg_value *output;
     eg_building b = { .graph = eg_value_graph(x), .step = step, .prefix = "", .dtype = model->dtype };
     model->changes = NULL;

@@ -192,6 +192,8 @@ eg_status eg_model_freeze_layer(eg_model *model, const char *layer, int frozen);
 /* Makes the named layer the last one: whatever comes after it is gone. Only before the parameters have values. */
 eg_status eg_model_cut(eg_model *model, const char *layer);
 
+/* eg_model_status, and the model's error as the thread's. */
+eg_status eg_model_check(const eg_model *model);
 /* Remembers the thread's current error if it is the model's first one; returns that status. */
 eg_status eg_model_poison(eg_model *model);
 /* A parameter as a variable of a graph, with the layout that every graph of this model gives it. */

@@ -236,7 +236,7 @@ static void write_layer(const eg_layer *layer, eg_text *out) {
 }
 
 static eg_status check_text_form(const eg_model *model) {
-    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    EG_TRY(eg_model_check(model));
     if (!eg_model_is_chain(model))
         return eg_fail(EG_E_UNSUPPORTED, "the model is no chain of layers: it has no text form");
     for (const eg_layer *layer = model->first; layer; layer = layer->next)

@@ -22,7 +22,7 @@ static eg_layer *find_layer(const eg_model *model, const char *name) {
 }
 
 eg_status eg_model_wire_of(const eg_model *model, const char *layer, eg_wire **out) {
-    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    EG_TRY(eg_model_check(model));
     const eg_layer *found = find_layer(model, layer);
     if (!found) return eg_error_status();
     *out = NULL;

@@ -145,7 +145,7 @@ void eg_model_set_init(eg_model *model, eg_init init) {
 }
 
 eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
-    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    EG_TRY(eg_model_check(model));
     EG_TRY(add_variables(model));
     double *buffer, *values = new_buffers(model, &buffer);
     if (!values) return EG_E_MEMORY;

@@ -116,13 +116,13 @@ static eg_status same(const eg_variable *have, const eg_value *want) {
     return EG_OK;
 }
 
-static eg_status add(eg_state *state, const char *name, eg_dtype dtype, eg_shape shape, eg_layout layout) {
+eg_status eg_state_make(eg_state *state, const char *name, eg_dtype dtype, const eg_shape *shape, eg_layout layout) {
     EG_TRY(grow(state, 1));
     const char *copy = eg_arena_strdup(&state->names, name);
-    size_t bytes = eg_stored_bytes(dtype, &shape, layout);
+    size_t bytes = eg_stored_bytes(dtype, shape, layout);
     void *data = copy ? room(state, rounded(bytes)) : NULL;
     if (!data) return EG_E_MEMORY;
-    state->variable[state->n++] = (eg_variable){ copy, dtype, layout, shape, bytes, data };
+    state->variable[state->n++] = (eg_variable){ copy, dtype, layout, *shape, bytes, data };
     return EG_OK;
 }
 
@@ -149,14 +149,14 @@ eg_status eg_state_add(eg_state *state, const eg_value *var) {
     if (eg_value_is_poisoned(var)) return eg_fail(EG_E_ARGUMENT, "state: the variable's graph holds an error");
     if (var->op != EG_OP_VAR) return eg_fail(EG_E_ARGUMENT, "state: %s is no variable", eg_value_op(var));
     const eg_variable *have = eg_state_get(state, var->name);
-    return have ? same(have, var) : add(state, var->name, var->dtype, var->shape, var->layout);
+    return have ? same(have, var) : eg_state_make(state, var->name, var->dtype, &var->shape, var->layout);
 }
 
 eg_state *eg_state_clone(const eg_state *state) {
     eg_state *copy = eg_state_new(state->seed);
     for (int i = 0; copy && i < state->n; i++) {
         const eg_variable *v = &state->variable[i];
-        if (add(copy, v->name, v->dtype, v->shape, v->layout) == EG_OK) {
+        if (eg_state_make(copy, v->name, v->dtype, &v->shape, v->layout) == EG_OK) {
             memcpy(copy->variable[i].data, v->data, v->bytes);
         } else {
             eg_state_free(copy);

@@ -30,6 +30,8 @@ struct eg_state {
 
 /* The variable by name, NULL if absent. Valid until the next variable is added. */
 const eg_variable *eg_state_get(const eg_state *state, const char *name);
+/* Makes one new variable exist, of zeros. */
+eg_status eg_state_make(eg_state *state, const char *name, eg_dtype dtype, const eg_shape *shape, eg_layout layout);
 /* Makes n new variables exist, in the order of `var`; their memory lies side by side in the order
  * var[memory_order[0]], ..., if they are small, so that updates of neighbours run as one step. */
 eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const int *memory_order, int n);

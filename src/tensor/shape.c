@@ -78,6 +78,12 @@ eg_status eg_shape_broadcast(eg_shape a, eg_shape b, eg_shape *out) {
     return EG_OK;
 }
 
+eg_shape eg_batch_shape(int64_t batch, const eg_shape *sample) {
+    eg_shape shape = { .rank = sample->rank + 1, .dim = { batch } };
+    for (int i = 0; i < sample->rank; i++) shape.dim[i + 1] = sample->dim[i];
+    return shape;
+}
+
 void eg_shape_strides(const eg_shape *shape, int64_t strides[EG_MAX_RANK]) {
     int64_t step = 1;
     for (int i = shape->rank - 1; i >= 0; i--) {

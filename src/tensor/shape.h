@@ -16,6 +16,8 @@ enum { EG_SHAPES_IN_WORDS = 8 };
 /* eg_tensor_new for the inside. */
 eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape);
 
+/* [batch, sample...] */
+eg_shape eg_batch_shape(int64_t batch, const eg_shape *sample);
 /* Row-major strides in elements. */
 void eg_shape_strides(const eg_shape *shape, int64_t strides[EG_MAX_RANK]);
 /* Strides with which an operand of shape `from` is read at the indices of the broadcast shape `to` (0 where

@@ -68,6 +68,12 @@ void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, i
     }
 }
 
+eg_status eg_batch_bind(const eg_batch *batch, eg_program *program, int64_t n, int weighted) {
+    EG_TRY(eg_bind(program, "x", batch->x, (size_t)n * batch->x_row));
+    EG_TRY(eg_bind(program, "y", batch->y, (size_t)n * batch->y_row));
+    return weighted ? eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)) : EG_OK;
+}
+
 void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n, eg_augment augment,
                       uint64_t seed, int epoch) {
     for (int64_t i = 0; i < n; i++)

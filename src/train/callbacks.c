@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * callbacks.c: the usual callbacks, on nothing but the public interface of training (and the event writer).
+ * callbacks.c: the usual callbacks, on nothing but the public interface of training (and the names of its scores).
  */
 #include <elegans/callbacks.h>
 
@@ -11,59 +11,38 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "formats/events.h"
+#include "nn/words.h"
+#include "train/trainer.h"
 
 /* ---- scores by name ------------------------------------------------------------------------------------------ */
 
-typedef struct score_name {
-    const char *name;
-    size_t offset;
-    int larger_is_better;
-} score_name;
-
-/* In alphabetical order: the columns of a log. */
-static const score_name scores[] = {
-    { "accuracy", offsetof(eg_scores, accuracy), 1 },
-    { "loss", offsetof(eg_scores, loss), 0 },
-    { "mae", offsetof(eg_scores, mae), 0 },
-    { "mse", offsetof(eg_scores, mse), 0 },
-    { "r2", offsetof(eg_scores, r2), 1 },
-    { "top_k", offsetof(eg_scores, top_k), 1 },
-};
-enum { SCORES = sizeof scores / sizeof *scores };
-
-static double value_of(const eg_scores *from, const score_name *name) {
-    return *(const double *)(const void *)((const char *)from + name->offset);
-}
+/* By their numbers in eg_score_names: what is better where it is larger, and the columns of a log, by name. */
+enum { LARGER_IS_BETTER = 1 << 1 | 1 << 2 | 1 << 5 };
+static const unsigned char alphabetical[EG_SCORES] = { 1, 0, 4, 3, 5, 2 };
 
 /* The score that a callback watches. */
 typedef struct monitor {
-    const score_name *score;
+    int score;      /* its number */
     int validation; /* 1: val_, 0: training, -1: val_ where there is validation */
 } monitor;
 
 static eg_status parse_monitor(const char *text, monitor *out) {
-    *out = (monitor){ &scores[1], -1 };
+    *out = (monitor){ 0, -1 };
     if (!text) return EG_OK;
-    int validation = strncmp(text, "val_", 4) == 0;
-    const char *names[SCORES], *word = text + (validation ? 4 : 0);
-    for (int i = 0; i < SCORES; i++) {
-        names[i] = scores[i].name;
-        if (strcmp(word, names[i]) != 0) continue;
-        *out = (monitor){ &scores[i], validation };
-        return EG_OK;
-    }
-    return eg_fail_unknown("score", word, names, SCORES);
+    out->validation = strncmp(text, "val_", 4) == 0;
+    return eg_word_index("score", text + 4 * out->validation, eg_score_names, EG_SCORES, NULL, 0, &out->score);
 }
 
 /* The watched score, turned so that smaller is better. */
 static eg_status watch(const monitor *m, const eg_progress_info *info, double *out) {
     const eg_scores *from =
         m->validation == 0 || (m->validation < 0 && !info->validation) ? &info->train : info->validation;
-    if (!from) return eg_fail(EG_E_ARGUMENT, "val_%s is watched, but there is no validation", m->score->name);
-    double value = value_of(from, m->score);
+    const char *name = eg_score_names[m->score];
+    if (!from) return eg_fail(EG_E_ARGUMENT, "val_%s is watched, but there is no validation", name);
+    double value = eg_score(from, m->score);
     if (isnan(value))
-        return eg_fail(EG_E_ARGUMENT, "%s is watched, but it is not computed: add it to the metrics", m->score->name);
-    *out = m->score->larger_is_better ? -value : value;
+        return eg_fail(EG_E_ARGUMENT, "%s is watched, but it is not computed: add it to the metrics", name);
+    *out = LARGER_IS_BETTER >> m->score & 1 ? -value : value;
     return EG_OK;
 }
 
@@ -266,10 +245,10 @@ static eg_status each_score(const eg_progress_info *info, eg_status (*put)(void 
     char name[32];
     for (int validation = 0; validation < 2; validation++) {
         const eg_scores *from = validation ? info->validation : &info->train;
-        for (int i = 0; from && i < SCORES; i++) {
-            double value = value_of(from, &scores[i]);
+        for (int i = 0; from && i < EG_SCORES; i++) {
+            double value = eg_score(from, alphabetical[i]);
             if (isnan(value)) continue;
-            snprintf(name, sizeof name, "%s%s", validation ? "val_" : "", scores[i].name);
+            snprintf(name, sizeof name, "%s%s", validation ? "val_" : "", eg_score_names[alphabetical[i]]);
             EG_TRY(put(to, name, value));
         }
     }

@@ -31,14 +31,11 @@ eg_status eg_model_fail(eg_model *model, eg_status status) {
 
 static eg_status evaluate_batch(eg_model *model, const eg_data *data, int64_t first, int64_t n, eg_totals *totals) {
     eg_trainer *trainer = model->train;
-    eg_batch *batch = &trainer->batch;
     int weighted = eg_data_weights(data) != NULL;
     eg_program *program;
     EG_TRY(eg_step_program_get(model, EG_PROGRAM_EVALUATE, n, data, weighted, &program));
-    eg_batch_fill(batch, data, NULL, first, n, NULL);
-    EG_TRY(eg_bind(program, "x", batch->x, (size_t)n * batch->x_row));
-    EG_TRY(eg_bind(program, "y", batch->y, (size_t)n * batch->y_row));
-    if (weighted) EG_TRY(eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)));
+    eg_batch_fill(&trainer->batch, data, NULL, first, n, NULL);
+    EG_TRY(eg_batch_bind(&trainer->batch, program, n, weighted));
     EG_TRY(eg_run(program));
     eg_step_collect(trainer, program, n, totals);
     return EG_OK;
@@ -56,14 +53,14 @@ static eg_status evaluate(eg_model *model, const eg_data *data, eg_scores *score
     eg_totals totals = { 0 };
     for (int64_t first = 0; first < rows; first += batch)
         EG_TRY(evaluate_batch(model, data, first, rows - first < batch ? rows - first : batch, &totals));
-    *scores = eg_scores_from(trainer, &totals, eg_model_output_shape(model));
+    eg_scores_from(model, &totals, scores);
     return eg_model_reset_states(model);
 }
 
 eg_scores eg_model_evaluate(eg_model *model, const eg_data *data) {
-    eg_scores scores = eg_scores_none();
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    if (!trainer || !trainer->compiled)
+    eg_scores scores;
+    eg_scores_clear(&scores);
+    if (!eg_trainer_peek(model)->compiled)
         eg_model_fail(model, eg_fail(EG_E_ARGUMENT, "evaluate: the model is not compiled"));
     else
         eg_model_fail(model, evaluate(model, data, &scores));
@@ -72,37 +69,35 @@ eg_scores eg_model_evaluate(eg_model *model, const eg_data *data) {
 
 /* ---- predict --------------------------------------------------------------------------------------------- */
 
-static eg_status check_x(eg_model *model, const eg_tensor *x) {
+static eg_status check_x(const eg_model *model, const eg_tensor *x) {
     EG_TRY(eg_model_status(model));
     if (!x) return eg_fail(EG_E_ARGUMENT, "predict: no samples");
-    eg_shape have = eg_tensor_shape(x), want = eg_prepare_shape(model);
+    eg_shape have = eg_tensor_shape(x);
+    const eg_shape *want = eg_prepare_shape(model);
     if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
         return eg_fail(EG_E_DTYPE, "predict: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
-    if (have.rank > 0 && eg_tensor_size(x) == have.dim[0] * eg_count(&want))
+    if (have.rank > 0 && eg_count(&have) == have.dim[0] * eg_count(want))
         return eg_check_stateful(model, have.dim[0]);
     return eg_fail(EG_E_SHAPE, "predict: the model takes samples of shape %s, got %s for all of them",
-                   eg_shape_words(&want), eg_shape_words(&have));
+                   eg_shape_words(want), eg_shape_words(&have));
 }
 
-static eg_status predict_rows(eg_model *model, const eg_tensor *x, int64_t rows, float *out) {
-    int64_t width = eg_model_output_size(model), sample = eg_prepare_size(model);
-    size_t row_bytes = (size_t)sample * eg_dtype_size(eg_tensor_dtype(x));
-    int64_t batch = batch_rows(model, rows);
-    double *wide = eg_alloc((size_t)(batch * width) * sizeof *wide + 1);
-    eg_status status = wide ? EG_OK : EG_E_MEMORY;
-    for (int64_t first = 0; status == EG_OK && first < rows; first += batch) {
+/* x and out contiguous. */
+static eg_status predict_rows(eg_model *model, const eg_tensor *x, eg_tensor *out) {
+    int64_t rows = eg_tensor_shape(x).dim[0], batch = batch_rows(model, rows), width = eg_model_output_size(model);
+    eg_dtype dtype = eg_tensor_dtype(x);
+    size_t row_bytes = (size_t)eg_count(eg_prepare_shape(model)) * eg_dtype_size(dtype);
+    const char *from = eg_tensor_data(x);
+    float *to = eg_tensor_data(out);
+    for (int64_t first = 0; first < rows; first += batch) {
         int64_t n = rows - first < batch ? rows - first : batch;
         eg_program *program;
-        status = eg_predict_program_get(model, n, eg_tensor_dtype(x), &program);
-        if (status == EG_OK)
-            status = eg_set(program, "x", (const char *)eg_tensor_data(x) + (size_t)first * row_bytes,
-                            (size_t)n * row_bytes);
-        if (status == EG_OK) status = eg_run(program);
-        if (status == EG_OK) status = eg_fetch(program, 0, wide, n * width);
-        for (int64_t i = 0; status == EG_OK && i < n * width; i++) out[first * width + i] = (float)wide[i];
+        EG_TRY(eg_predict_program_get(model, n, dtype, &program));
+        EG_TRY(eg_set(program, "x", from + (size_t)first * row_bytes, (size_t)n * row_bytes));
+        EG_TRY(eg_run(program));
+        eg_convert(EG_F32, to + first * width, model->dtype, eg_get_data(program, 0), n * width);
     }
-    eg_free(wide);
-    return status;
+    return EG_OK;
 }
 
 static eg_status predict(eg_model *model, const eg_tensor *x, eg_tensor **out) {
@@ -110,13 +105,10 @@ static eg_status predict(eg_model *model, const eg_tensor *x, eg_tensor **out) {
     eg_trainer *trainer = eg_trainer_of(model);
     if (!trainer) return EG_E_MEMORY;
     if (!trainer->recipe.dtype) trainer->recipe.dtype = EG_F32;
-    eg_shape shape = eg_model_output_shape(model);
-    for (int i = shape.rank++; i > 0; i--) shape.dim[i] = shape.dim[i - 1];
-    shape.dim[0] = eg_tensor_shape(x).dim[0];
+    eg_shape shape = eg_batch_shape(eg_tensor_shape(x).dim[0], &model->output->shape);
     eg_tensor *dense = eg_tensor_is_contiguous(x) ? NULL : eg_tensor_copy(x, eg_tensor_dtype(x));
     *out = eg_tensor_shaped(EG_F32, &shape);
-    eg_status status =
-        *out ? predict_rows(model, dense ? dense : x, shape.dim[0], eg_tensor_data(*out)) : EG_E_MEMORY;
+    eg_status status = *out ? predict_rows(model, dense ? dense : x, *out) : EG_E_MEMORY;
     eg_tensor_free(dense);
     if (status == EG_OK) return EG_OK;
     eg_tensor_free(*out);

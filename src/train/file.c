@@ -25,125 +25,117 @@ static const char FORMAT[] = "elegans 1";
 
 /* ---- numbers by name: one table for writing and reading -------------------------------------------------- */
 
-typedef enum field_type { INT, I64, U64, NUMBER } field_type;
+typedef enum field_type { INT, WIDE, NUMBER } field_type; /* int or an enumeration; 64 bits; double */
 
 typedef struct field {
-    const char *name;
-    field_type type;
-    size_t offset;
+    char name[17];
+    unsigned char type, choices; /* of an enumeration: it is less than that, and not negative; else 0 */
+    unsigned short offset;
 } field;
 
-#define OF(struct_, member, type)                                                                                    \
-    { #member, type, offsetof(struct_, member) }
+#define OF(struct_, member, type, choices) \
+    { #member, type, choices, offsetof(struct_, member) }
 
-static const field optimizer_fields[] = { OF(eg_optimizer_opt, lr, NUMBER),
-                                          OF(eg_optimizer_opt, momentum, NUMBER),
-                                          OF(eg_optimizer_opt, dampening, NUMBER),
-                                          OF(eg_optimizer_opt, rho, NUMBER),
-                                          OF(eg_optimizer_opt, beta1, NUMBER),
-                                          OF(eg_optimizer_opt, beta2, NUMBER),
-                                          OF(eg_optimizer_opt, epsilon, NUMBER),
-                                          OF(eg_optimizer_opt, initial, NUMBER),
-                                          OF(eg_optimizer_opt, lr_decay, NUMBER),
-                                          OF(eg_optimizer_opt, weight_decay, NUMBER),
-                                          OF(eg_optimizer_opt, clip_value, NUMBER),
-                                          OF(eg_optimizer_opt, clip_norm, NUMBER),
-                                          OF(eg_optimizer_opt, clip_global_norm, NUMBER),
-                                          OF(eg_optimizer_opt, nesterov, INT),
-                                          OF(eg_optimizer_opt, centered, INT),
-                                          OF(eg_optimizer_opt, amsgrad, INT),
-                                          OF(eg_optimizer_opt, dialect, INT),
-                                          { 0 } };
+static const field optimizer_fields[] = { OF(eg_optimizer_opt, lr, NUMBER, 0),
+                                          OF(eg_optimizer_opt, momentum, NUMBER, 0),
+                                          OF(eg_optimizer_opt, dampening, NUMBER, 0),
+                                          OF(eg_optimizer_opt, rho, NUMBER, 0),
+                                          OF(eg_optimizer_opt, beta1, NUMBER, 0),
+                                          OF(eg_optimizer_opt, beta2, NUMBER, 0),
+                                          OF(eg_optimizer_opt, epsilon, NUMBER, 0),
+                                          OF(eg_optimizer_opt, initial, NUMBER, 0),
+                                          OF(eg_optimizer_opt, lr_decay, NUMBER, 0),
+                                          OF(eg_optimizer_opt, weight_decay, NUMBER, 0),
+                                          OF(eg_optimizer_opt, clip_value, NUMBER, 0),
+                                          OF(eg_optimizer_opt, clip_norm, NUMBER, 0),
+                                          OF(eg_optimizer_opt, clip_global_norm, NUMBER, 0),
+                                          OF(eg_optimizer_opt, nesterov, INT, 0),
+                                          OF(eg_optimizer_opt, centered, INT, 0),
+                                          OF(eg_optimizer_opt, amsgrad, INT, 0),
+                                          OF(eg_optimizer_opt, dialect, INT, EG_KERAS2 + 1),
+                                          { "", 0, 0, 0 } };
 
-static const field recipe_fields[] = { OF(eg_recipe, reduction, INT), OF(eg_recipe, huber_delta, NUMBER),
-                                       OF(eg_recipe, l1, NUMBER),     OF(eg_recipe, l2, NUMBER),
-                                       OF(eg_recipe, top_k, INT),     OF(eg_recipe, dialect, INT),
-                                       OF(eg_recipe, maximize, INT),  OF(eg_recipe, dtype, INT),
-                                       OF(eg_recipe, seed, U64),      { 0 } };
+static const field recipe_fields[] = { OF(eg_recipe, reduction, INT, EG_REDUCTION_NONE),
+                                       OF(eg_recipe, huber_delta, NUMBER, 0),
+                                       OF(eg_recipe, l1, NUMBER, 0),
+                                       OF(eg_recipe, l2, NUMBER, 0),
+                                       OF(eg_recipe, top_k, INT, 0),
+                                       OF(eg_recipe, dialect, INT, EG_KERAS2 + 1),
+                                       OF(eg_recipe, maximize, INT, 0),
+                                       OF(eg_recipe, dtype, INT, 0),
+                                       OF(eg_recipe, seed, WIDE, 0),
+                                       { "", 0, 0, 0 } };
 
-static const field position_fields[] = { OF(eg_position, step, I64),
-                                         OF(eg_position, epoch, INT),
-                                         OF(eg_position, first_epoch, INT),
-                                         OF(eg_position, batch, I64),
-                                         OF(eg_position, last_loss, NUMBER),
-                                         { "totals.loss", NUMBER, offsetof(eg_position, totals.loss) },
-                                         { "totals.penalty", NUMBER, offsetof(eg_position, totals.penalty) },
-                                         { "totals.n", I64, offsetof(eg_position, totals.n) },
-                                         { "totals.batches", I64, offsetof(eg_position, totals.batches) },
-                                         { 0 } };
+static const field data_fields[] = { OF(eg_trainer, task, INT, EG_TASK_REGRESSION + 1), { "", 0, 0, 0 } };
+
+static const field position_fields[] = { OF(eg_position, step, WIDE, 0),
+                                         OF(eg_position, epoch, INT, 0),
+                                         OF(eg_position, first_epoch, INT, 0),
+                                         OF(eg_position, batch, WIDE, 0),
+                                         OF(eg_position, last_loss, NUMBER, 0),
+                                         OF(eg_position, totals.loss, NUMBER, 0),
+                                         OF(eg_position, totals.penalty, NUMBER, 0),
+                                         OF(eg_position, totals.n, WIDE, 0),
+                                         OF(eg_position, totals.batches, WIDE, 0),
+                                         { "", 0, 0, 0 } };
 
 static void write_fields(eg_json_writer *w, const field *fields, const void *from) {
-    for (const field *f = fields; f->name; f++) {
+    for (const field *f = fields; *f->name; f++) {
         const void *at = (const char *)from + f->offset;
-        switch (f->type) {
-        case INT:
-            eg_json_put_int(w, f->name, *(const int *)at);
-            break;
-        case I64:
-            eg_json_put_int(w, f->name, *(const int64_t *)at);
-            break;
-        case U64:
-            eg_json_put_int(w, f->name, (int64_t) * (const uint64_t *)at);
-            break;
-        case NUMBER:
+        if (f->type == NUMBER)
             eg_json_put_number(w, f->name, *(const double *)at);
-            break;
-        }
+        else
+            eg_json_put_int(w, f->name, f->type == INT ? *(const int *)at : *(const int64_t *)at);
     }
 }
 
-static void read_fields(const eg_json *json, const field *fields, void *to) {
-    for (const field *f = fields; f->name; f++) {
+/* Enumerations come from a file: they must be in range. */
+static eg_status check_range(const char *what, int64_t value, int first, int end) {
+    if (value >= first && value < end) return EG_OK;
+    return eg_fail(EG_E_DATA, "recipe: %s %lld is not known", what, (long long)value);
+}
+
+/* What is absent stays as it is. */
+static eg_status read_fields(const eg_json *json, const field *fields, void *to) {
+    for (const field *f = fields; *f->name; f++) {
         void *at = (char *)to + f->offset;
-        switch (f->type) {
-        case INT:
-            *(int *)at = (int)eg_json_int(json, f->name, *(int *)at);
-            break;
-        case I64:
-            *(int64_t *)at = eg_json_int(json, f->name, *(int64_t *)at);
-            break;
-        case U64:
-            *(uint64_t *)at = (uint64_t)eg_json_int(json, f->name, (int64_t) * (uint64_t *)at);
-            break;
-        case NUMBER:
+        if (f->type == NUMBER) {
             *(double *)at = eg_json_number(json, f->name, *(double *)at);
-            break;
+            continue;
         }
+        int64_t value = eg_json_int(json, f->name, f->type == INT ? *(int *)at : *(int64_t *)at);
+        if (f->choices) EG_TRY(check_range(f->name, value, 0, f->choices));
+        if (f->type == INT)
+            *(int *)at = (int)value;
+        else
+            *(int64_t *)at = value;
     }
+    return EG_OK;
 }
 
 /* ---- metadata: writing ----------------------------------------------------------------------------------- */
 
-static char *take(eg_text *text) {
-    if (text->failed) eg_text_free(text);
-    return text->data; /* owned by the caller; NULL without memory */
-}
+typedef void write_fn(eg_json_writer *w, const eg_trainer *trainer);
 
-static char *recipe_json(const eg_trainer *trainer) {
-    eg_text text = { 0 };
-    eg_json_writer w = { .text = &text };
+static void write_recipe(eg_json_writer *w, const eg_trainer *trainer) {
     const eg_recipe *recipe = &trainer->recipe;
-    eg_json_begin(&w, NULL, '{');
-    eg_json_put_string(&w, "loss", eg_loss_name(trainer->loss));
-    write_fields(&w, recipe_fields, recipe);
-    eg_json_put_string(&w, "scaling", eg_scaling_name(trainer->scaling));
-    eg_json_begin(&w, "metrics", '[');
-    for (int i = 0; i < EG_MAX_METRICS && recipe->metrics[i]; i++) eg_json_put_int(&w, NULL, recipe->metrics[i]);
-    eg_json_end(&w, ']');
-    if (recipe->optimizer) {
-        eg_optimizer_opt options = eg_optimizer_options(recipe->optimizer);
-        eg_json_begin(&w, "optimizer", '{');
-        eg_json_put_string(&w, "name", eg_optimizer_name(recipe->optimizer));
-        write_fields(&w, optimizer_fields, &options);
-        eg_json_end(&w, '}');
-    }
-    eg_json_end(&w, '}');
-    return take(&text);
+    eg_json_put_string(w, "loss", eg_loss_name(trainer->loss));
+    write_fields(w, recipe_fields, recipe);
+    eg_json_put_string(w, "scaling", eg_scaling_name(trainer->scaling));
+    eg_json_begin(w, "metrics", '[');
+    for (int i = 0; i < EG_MAX_METRICS && recipe->metrics[i]; i++) eg_json_put_int(w, NULL, recipe->metrics[i]);
+    eg_json_end(w, ']');
+    if (!recipe->optimizer) return;
+    eg_optimizer_opt options = eg_optimizer_options(recipe->optimizer);
+    eg_json_begin(w, "optimizer", '{');
+    eg_json_put_string(w, "name", eg_optimizer_name(recipe->optimizer));
+    write_fields(w, optimizer_fields, &options);
+    eg_json_end(w, '}');
 }
 
-static void write_names(eg_json_writer *w, const char *key, char *const *names, int n) {
+static void write_names(eg_json_writer *w, const char *key, const eg_names *names) {
     eg_json_begin(w, key, '[');
-    for (int i = 0; i < n; i++) eg_json_put_string(w, NULL, names[i]);
+    for (int i = 0; i < names->n; i++) eg_json_put_string(w, NULL, names->name[i]);
     eg_json_end(w, ']');
 }
 
@@ -158,35 +150,23 @@ static void write_vocabulary(eg_json_writer *w, const eg_vocabulary *v) {
     eg_json_end(w, '}');
 }
 
-static char *data_json(const eg_trainer *trainer) {
-    eg_text text = { 0 };
-    eg_json_writer w = { .text = &text };
-    eg_json_begin(&w, NULL, '{');
-    eg_json_put_int(&w, "task", trainer->task);
-    eg_json_put_string(&w, "target", trainer->target_name);
-    if (trainer->missing) eg_json_put_string(&w, "missing", eg_missing_name(trainer->missing));
-    write_names(&w, "classes", trainer->class_names, trainer->n_classes);
-    write_names(&w, "columns", trainer->column_names, trainer->n_columns);
-    if (trainer->vocabulary) write_vocabulary(&w, trainer->vocabulary);
-    eg_json_end(&w, '}');
-    return take(&text);
+static void write_data(eg_json_writer *w, const eg_trainer *trainer) {
+    write_fields(w, data_fields, trainer);
+    eg_json_put_string(w, "target", trainer->target_name);
+    if (trainer->missing) eg_json_put_string(w, "missing", eg_missing_name(trainer->missing));
+    write_names(w, "classes", &trainer->classes);
+    write_names(w, "columns", &trainer->columns);
+    if (trainer->vocabulary) write_vocabulary(w, trainer->vocabulary);
 }
 
-static char *run_json(const eg_trainer *trainer) {
-    eg_text text = { 0 };
-    eg_json_writer w = { .text = &text };
-    eg_json_begin(&w, NULL, '{');
-    write_fields(&w, position_fields, &trainer->position);
-    eg_json_begin(&w, "sums", '[');
-    for (int i = 0; i < EG_SUM_KINDS; i++) eg_json_put_number(&w, NULL, trainer->position.totals.sum[i]);
-    eg_json_end(&w, ']');
-    eg_json_end(&w, '}');
-    return take(&text);
+static void write_run(eg_json_writer *w, const eg_trainer *trainer) {
+    write_fields(w, position_fields, &trainer->position);
+    eg_json_begin(w, "sums", '[');
+    for (int i = 0; i < EG_SUM_KINDS; i++) eg_json_put_number(w, NULL, trainer->position.totals.sum[i]);
+    eg_json_end(w, ']');
 }
 
-/* ---- saving
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- saving ---------------------------------------------------------------------------------------------- */
 
 enum { MAX_STRINGS = 5 };
 
@@ -210,9 +190,8 @@ static int is_slot(const char *name) { return strncmp(name, "optimizer/", 10) ==
 static eg_tensor *variable_tensor(const eg_state *state, const eg_variable *variable) {
     eg_tensor *tensor = eg_tensor_shaped(variable->dtype, &variable->shape);
     size_t bytes = (size_t)eg_count(&variable->shape) * eg_dtype_size(variable->dtype);
-    if (!tensor || eg_state_read(state, variable->name, eg_tensor_data(tensor), bytes) == EG_OK) return tensor;
-    eg_tensor_free(tensor);
-    return NULL;
+    if (tensor) eg_state_read(state, variable->name, eg_tensor_data(tensor), bytes);
+    return tensor;
 }
 
 static eg_status add_tensors(const eg_state *state, int with_slots, content *c) {
@@ -222,30 +201,38 @@ static eg_status add_tensors(const eg_state *state, int with_slots, content *c) 
         const eg_variable *variable = &state->variable[i];
         if (is_slot(variable->name) && !with_slots) continue;
         eg_tensor *tensor = variable_tensor(state, variable);
-        if (!tensor) return eg_error_status();
+        if (!tensor) return EG_E_MEMORY;
         c->item[c->items++] = (eg_safetensors_item){ variable->name, tensor };
     }
     return EG_OK;
 }
 
 static eg_status add_text(content *c, const char *key, char *text) {
-    if (!text) return EG_E_MEMORY;
     c->string[c->strings++] = (eg_safetensors_string){ key, text };
-    return EG_OK;
+    return text ? EG_OK : EG_E_MEMORY;
+}
+
+static eg_status add_json(content *c, const char *key, write_fn *write, const eg_trainer *trainer) {
+    eg_text text = { 0 };
+    eg_json_writer w = { .text = &text };
+    eg_json_begin(&w, NULL, '{');
+    write(&w, trainer);
+    eg_json_end(&w, '}');
+    if (text.failed) eg_text_free(&text);
+    return add_text(c, key, text.data);
 }
 
 static eg_status add_metadata(const eg_model *model, int with_run, content *c) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
     EG_TRY(add_text(c, "format", eg_strdup(FORMAT)));
     EG_TRY(add_text(c, "model", eg_model_json(model)));
-    if (!trainer) return EG_OK;
-    EG_TRY(add_text(c, "recipe", recipe_json(trainer)));
-    EG_TRY(add_text(c, "data", data_json(trainer)));
-    return with_run ? add_text(c, "run", run_json(trainer)) : EG_OK;
+    if (!model->train) return EG_OK;
+    EG_TRY(add_json(c, "recipe", write_recipe, model->train));
+    EG_TRY(add_json(c, "data", write_data, model->train));
+    return with_run ? add_json(c, "run", write_run, model->train) : EG_OK;
 }
 
 static eg_status save(const eg_model *model, const char *path, int with_run) {
-    if (eg_model_status(model) != EG_OK) return eg_fail(eg_model_status(model), "%s", eg_model_error(model));
+    EG_TRY(eg_model_check(model));
     content c = { 0 };
     eg_status status = add_metadata(model, with_run, &c);
     if (status == EG_OK) status = add_tensors(model->state, with_run, &c);
@@ -277,23 +264,24 @@ eg_status eg_model_sha256(const eg_model *model, char out[65]) {
     return EG_OK;
 }
 
-/* ---- loading
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------------------- */
 
 typedef struct loader {
     eg_safetensors *file;
     eg_arena arena;
     eg_model *model;
-    const eg_json *recipe, *data, *run; /* NULL where absent */
 } loader;
 
-static eg_status parse_metadata(loader *l, const char *key, const eg_json **out) {
+/* A text of the metadata, *out NULL where it is absent. */
+static eg_status parse_metadata(const loader *l, const char *key, eg_arena *arena, const eg_json **out) {
     const char *text = eg_safetensors_metadata(l->file, key);
-    *out = NULL;
-    if (!text) return EG_OK;
-    *out = eg_json_parse(&l->arena, text, strlen(text));
-    return *out ? EG_OK : eg_context("metadata '%s'", key);
+    *out = text ? eg_json_parse(arena, text, strlen(text)) : NULL;
+    return *out || !text ? EG_OK : eg_context("metadata '%s'", key);
+}
+
+/* The error of a moment ago is one of the file, if it is not a lack of memory. */
+static eg_status invalid(const char *where) {
+    return eg_error_status() == EG_E_MEMORY ? EG_E_MEMORY : eg_fail(EG_E_DATA, "%s: %s", where, eg_error());
 }
 
 static eg_status load_description(loader *l) {
@@ -302,33 +290,21 @@ static eg_status load_description(loader *l) {
     if (!format || !description) return eg_fail(EG_E_DATA, "not a model of elegans: its metadata has no description");
     if (strcmp(format, FORMAT) != 0)
         return eg_fail(EG_E_DATA, "model format '%s' is not known (this version reads '%s')", format, FORMAT);
-    EG_TRY(parse_metadata(l, "recipe", &l->recipe));
-    EG_TRY(parse_metadata(l, "data", &l->data));
-    EG_TRY(parse_metadata(l, "run", &l->run));
     l->model = eg_model_from_json(description, strlen(description));
-    if (!l->model) return EG_E_MEMORY;
-    if (eg_model_status(l->model) != EG_OK) return eg_fail(EG_E_DATA, "description: %s", eg_model_error(l->model));
-    return EG_OK;
-}
-
-/* Enumerations come from a file: they must be in range. */
-static eg_status check_range(const char *what, int value, int first, int end) {
-    if (value >= first && value < end) return EG_OK;
-    return eg_fail(EG_E_DATA, "recipe: %s %d is not known", what, value);
+    return eg_model_check(l->model) == EG_OK ? EG_OK : invalid("description");
 }
 
 static eg_status load_optimizer(const eg_json *json, eg_optimizer **out) {
     eg_optimizer_opt options = { .size_ = sizeof options };
-    read_fields(json, optimizer_fields, &options);
-    EG_TRY(check_range("dialect", (int)options.dialect, EG_KERAS, EG_KERAS2 + 1));
+    EG_TRY(read_fields(json, optimizer_fields, &options));
     *out = eg_optimizer_new(eg_json_string(json, "name", ""), options);
-    return *out ? EG_OK : eg_fail(EG_E_DATA, "recipe: %s", eg_error());
+    return *out ? EG_OK : invalid("recipe");
 }
 
 static eg_status load_metrics(const eg_json *list, eg_metric *metrics) {
     int n = 0;
     for (const eg_json *item = list ? list->first : NULL; item && n < EG_MAX_METRICS; item = item->next) {
-        EG_TRY(check_range("metric", (int)item->integer, EG_METRIC_ACCURACY, EG_METRIC_KINDS));
+        EG_TRY(check_range("metric", item->integer, EG_METRIC_ACCURACY, EG_METRIC_KINDS));
         metrics[n++] = (eg_metric)item->integer;
     }
     return EG_OK;
@@ -337,15 +313,15 @@ static eg_status load_metrics(const eg_json *list, eg_metric *metrics) {
 static eg_status load_recipe(loader *l) {
     eg_recipe recipe = { .size_ = sizeof recipe };
     eg_scaling scaling = EG_SCALING_NONE;
-    if (l->recipe) {
-        read_fields(l->recipe, recipe_fields, &recipe);
-        EG_TRY(check_range("reduction", (int)recipe.reduction, EG_REDUCTION_MEAN, EG_REDUCTION_NONE));
-        EG_TRY(check_range("dialect", (int)recipe.dialect, EG_KERAS, EG_KERAS2 + 1));
-        EG_TRY(load_metrics(eg_json_get(l->recipe, "metrics"), recipe.metrics));
-        if (eg_loss_named(eg_json_string(l->recipe, "loss", "auto"), &recipe.loss) != EG_OK ||
-            eg_scaling_named(eg_json_string(l->recipe, "scaling", "none"), &scaling) != EG_OK)
-            return eg_fail(EG_E_DATA, "recipe: %s", eg_error());
-        const eg_json *optimizer = eg_json_get(l->recipe, "optimizer");
+    const eg_json *json;
+    EG_TRY(parse_metadata(l, "recipe", &l->arena, &json));
+    if (json) {
+        EG_TRY(read_fields(json, recipe_fields, &recipe));
+        EG_TRY(load_metrics(eg_json_get(json, "metrics"), recipe.metrics));
+        if (eg_loss_named(eg_json_string(json, "loss", "auto"), &recipe.loss) != EG_OK ||
+            eg_scaling_named(eg_json_string(json, "scaling", "none"), &scaling) != EG_OK)
+            return invalid("recipe");
+        const eg_json *optimizer = eg_json_get(json, "optimizer");
         if (optimizer) EG_TRY(load_optimizer(optimizer, &recipe.optimizer));
     }
     EG_TRY(eg_model_compile_(l->model, recipe));
@@ -355,47 +331,39 @@ static eg_status load_recipe(loader *l) {
     return EG_OK;
 }
 
-static eg_status load_names(const eg_json *list, char ***names, int *count) {
-    if (!list || list->type != EG_JSON_ARRAY || list->length == 0) return EG_OK;
-    *names = eg_calloc(list->length, sizeof **names);
-    if (!*names) return EG_E_MEMORY;
-    *count = (int)list->length;
-    int i = 0;
-    for (const eg_json *item = list->first; item; item = item->next, i++) {
+/* The texts stay where they were parsed. */
+static eg_status load_names(eg_arena *arena, const eg_json *list, eg_names *names) {
+    if (!list || list->type != EG_JSON_ARRAY) return EG_OK;
+    names->name = EG_ARENA_ARRAY(arena, const char *, list->length);
+    if (!names->name) return EG_E_MEMORY;
+    for (const eg_json *item = list->first; item; item = item->next) {
         if (item->type != EG_JSON_STRING) return eg_fail(EG_E_DATA, "data: a name is not a text");
-        if (!((*names)[i] = eg_strdup(item->string))) return EG_E_MEMORY;
+        names->name[names->n++] = item->string;
     }
     return EG_OK;
 }
 
-static eg_status load_vocabulary(const eg_json *json, eg_vocabulary **out) {
-    char **tokens = NULL;
-    int n = 0;
+static eg_status load_vocabulary(eg_arena *arena, const eg_json *json, eg_vocabulary **out) {
+    eg_names tokens = { 0 };
     if (!json) return EG_OK;
-    eg_status status = load_names(eg_json_get(json, "tokens"), &tokens, &n);
-    if (status == EG_OK) {
-        *out = eg_vocabulary_new(eg_json_int(json, "words", 0) ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER,
-                                 (const char *const *)tokens, n, eg_json_int(json, "unknown", 0) != 0);
-        if (!*out) status = eg_error_status() == EG_E_MEMORY ? EG_E_MEMORY : eg_fail(EG_E_DATA, "data: %s", eg_error());
-    }
-    for (int i = 0; tokens && i < n; i++) eg_free(tokens[i]);
-    eg_free(tokens);
-    return status;
+    EG_TRY(load_names(arena, eg_json_get(json, "tokens"), &tokens));
+    *out = eg_vocabulary_new(eg_json_int(json, "words", 0) ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER, tokens.name,
+                             tokens.n, eg_json_int(json, "unknown", 0) != 0);
+    return *out ? EG_OK : invalid("data");
 }
 
 static eg_status load_data(loader *l) {
     eg_trainer *trainer = l->model->train;
-    if (!l->data) return EG_OK;
-    EG_TRY(load_names(eg_json_get(l->data, "classes"), &trainer->class_names, &trainer->n_classes));
-    EG_TRY(load_names(eg_json_get(l->data, "columns"), &trainer->column_names, &trainer->n_columns));
-    EG_TRY(load_vocabulary(eg_json_get(l->data, "vocabulary"), &trainer->vocabulary));
-    const char *target = eg_json_string(l->data, "target", NULL);
-    if (target && !(trainer->target_name = eg_strdup(target))) return EG_E_MEMORY;
-    int task = (int)eg_json_int(l->data, "task", EG_TASK_NONE);
-    EG_TRY(check_range("task", task, EG_TASK_NONE, EG_TASK_REGRESSION + 1));
-    trainer->task = (eg_task)task;
-    if (eg_missing_named(eg_json_string(l->data, "missing", "error"), &trainer->missing) != EG_OK)
-        return eg_fail(EG_E_DATA, "data: %s", eg_error());
+    eg_arena *arena = &trainer->arena;
+    const eg_json *json;
+    EG_TRY(parse_metadata(l, "data", arena, &json));
+    EG_TRY(read_fields(json, data_fields, trainer));
+    EG_TRY(load_names(arena, eg_json_get(json, "classes"), &trainer->classes));
+    EG_TRY(load_names(arena, eg_json_get(json, "columns"), &trainer->columns));
+    EG_TRY(load_vocabulary(arena, eg_json_get(json, "vocabulary"), &trainer->vocabulary));
+    trainer->target_name = eg_json_string(json, "target", NULL);
+    if (eg_missing_named(eg_json_string(json, "missing", "error"), &trainer->missing) != EG_OK)
+        return invalid("data");
     return EG_OK;
 }
 
@@ -412,13 +380,8 @@ static eg_status add_variable(eg_state *state, const eg_safetensors_entry *tenso
     const eg_variable *parameter = is_slot(tensor->name) ? eg_state_get(state, slot_parameter(tensor->name)) : NULL;
     if (!is_slot(tensor->name) && strncmp(tensor->name, "preprocess/", 11) != 0)
         return eg_fail(EG_E_DATA, "tensor '%s' belongs to no layer", tensor->name);
-    eg_layout layout = parameter && eg_same_shape(&parameter->shape, &tensor->shape) ? parameter->layout : EG_ROWS;
-    eg_graph *graph = eg_graph_new();
-    if (!graph) return EG_E_MEMORY;
-    eg_status status =
-        eg_state_add(state, eg_leaf(graph, EG_OP_VAR, tensor->name, tensor->dtype, &tensor->shape, layout));
-    eg_graph_free(graph);
-    return status;
+    int alike = parameter && parameter->dtype == tensor->dtype && eg_same_shape(&parameter->shape, &tensor->shape);
+    return eg_state_make(state, tensor->name, tensor->dtype, &tensor->shape, alike ? parameter->layout : EG_ROWS);
 }
 
 static eg_status load_tensor(const loader *l, const eg_safetensors_entry *tensor) {
@@ -454,10 +417,12 @@ static eg_status load_tensors(loader *l) {
 
 static eg_status load_run(loader *l) {
     eg_trainer *trainer = l->model->train;
-    if (!l->run) return EG_OK;
+    const eg_json *run;
+    EG_TRY(parse_metadata(l, "run", &l->arena, &run));
+    if (!run) return EG_OK;
     trainer->position.last_loss = (double)INFINITY; /* written as null */
-    read_fields(l->run, position_fields, &trainer->position);
-    const eg_json *sums = eg_json_get(l->run, "sums");
+    EG_TRY(read_fields(run, position_fields, &trainer->position));
+    const eg_json *sums = eg_json_get(run, "sums");
     int i = 0;
     for (const eg_json *item = sums ? sums->first : NULL; item && i < EG_SUM_KINDS; item = item->next)
         trainer->position.totals.sum[i++] = item->number;

@@ -41,7 +41,7 @@ static void update_info(fit *f) {
     f->info.epoch = at->epoch - at->first_epoch + 1;
     f->info.batch = at->batch;
     f->info.step = at->step;
-    f->info.train = eg_scores_from(f->trainer, &at->totals, eg_model_output_shape(f->model));
+    eg_scores_from(f->model, &at->totals, &f->info.train);
     f->info.validation = NULL;
     f->info.seconds = eg_clock() - f->epoch_start;
     f->info.lr = eg_fitting_lr(&f->run);
@@ -65,17 +65,16 @@ static eg_status record_epoch(fit *f) {
     int epoch = trainer->history.epochs;
     EG_TRY(reserve_history(trainer, epoch + 1));
     trainer->train_scores[epoch] = f->info.train;
-    trainer->validation_scores[epoch] = f->run.validation ? f->validation_scores : eg_scores_none();
+    if (f->run.validation)
+        trainer->validation_scores[epoch] = f->validation_scores;
+    else
+        eg_scores_clear(&trainer->validation_scores[epoch]);
     trainer->history_validated |= f->run.validation != NULL;
     trainer->history.epochs = epoch + 1;
     return EG_OK;
 }
 
-const eg_history *eg_model_history(const eg_model *model) {
-    static const eg_history none;
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? &trainer->history : &none;
-}
+const eg_history *eg_model_history(const eg_model *model) { return &eg_trainer_peek(model)->history; }
 
 void eg_model_stop(eg_model *model) {
     eg_trainer *trainer = eg_trainer_of(model);

@@ -7,6 +7,7 @@
 #include "data/image.h"
 #include "optim/optim.h"
 #include "runtime/state.h"
+#include "tensor/shape.h"
 #include "train/fitting.h"
 
 /* ---- a step ---------------------------------------------------------------------------------------------- */
@@ -39,24 +40,17 @@ int64_t eg_fitting_fill(eg_fitting *f) {
     return n;
 }
 
-static eg_status bind_data(eg_fitting *f, eg_program *program, int64_t n) {
-    const eg_batch *batch = &f->trainer->batch;
-    EG_TRY(eg_bind(program, "x", batch->x, (size_t)n * batch->x_row));
-    EG_TRY(eg_bind(program, "y", batch->y, (size_t)n * batch->y_row));
-    return f->weighted ? eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)) : EG_OK;
-}
-
 static eg_status set_step(eg_fitting *f, eg_program *program) {
     int32_t step = (int32_t)f->trainer->position.step;
+    double lr = eg_fitting_lr(f), rate; /* in the model's dtype */
+    eg_dtype dtype = f->trainer->recipe.dtype;
+    eg_convert(dtype, &rate, EG_F64, &lr, 1);
     EG_TRY(eg_set(program, "step", &step, sizeof step));
-    double lr = eg_fitting_lr(f);
-    float narrow = (float)lr;
-    int wide = f->trainer->recipe.dtype == EG_F64;
-    return eg_set(program, "lr", wide ? (const void *)&lr : &narrow, wide ? sizeof lr : sizeof narrow);
+    return eg_set(program, "lr", &rate, eg_dtype_size(dtype));
 }
 
 eg_status eg_fitting_run(eg_fitting *f, eg_program *program, int64_t n) {
-    EG_TRY(bind_data(f, program, n));
+    EG_TRY(eg_batch_bind(&f->trainer->batch, program, n, f->weighted));
     EG_TRY(set_step(f, program));
     return eg_run(program);
 }
@@ -65,7 +59,7 @@ eg_status eg_fitting_run(eg_fitting *f, eg_program *program, int64_t n) {
 static eg_status search_batch(eg_fitting *f, int64_t n, eg_program **out) {
     eg_program *program;
     EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_EVALUATE, n, f->train, f->weighted, &program));
-    EG_TRY(bind_data(f, program, n));
+    EG_TRY(eg_batch_bind(&f->trainer->batch, program, n, f->weighted));
     *out = program;
     int64_t passes = 0;
     EG_TRY(eg_coordinate_sweep(f->model, program, eg_fitting_lr(f), f->trainer->recipe.maximize ? -1 : 1, &passes));

@@ -13,48 +13,49 @@
  */
 #include <string.h>
 #include "data/preprocess.h"
+#include "graph/node.h"
 #include "runtime/state.h"
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
-enum { PREFIX = 11, MAX_PARTS = 2 }; /* strlen("preprocess/"); parts that one kind needs */
+/* What may lie in the state. */
+enum part { SHIFT, SCALE, MATRIX, QUANTILES, FILL, PARTS };
+static const char names[PARTS][21] = { "preprocess/shift", "preprocess/scale", "preprocess/matrix",
+                                       "preprocess/quantiles", "preprocess/fill" };
+enum { PREFIX = 11 }; /* strlen("preprocess/") */
 
-typedef eg_value *apply_fn(const eg_model *model, eg_value *x);
-static apply_fn apply_bytes, apply_numbers, apply_matrix, apply_quantiles, apply_normal;
-
-/* What a kind needs in the state, and its formula. */
-static const struct kind {
-    apply_fn *apply;
-    const char *part[MAX_PARTS];
-    int narrows;
-} kinds[EG_SCALING_KINDS] = {
-    [EG_SCALING_BYTES] = { apply_bytes, { NULL }, 0 },
-    [EG_SCALING_STANDARDISE] = { apply_numbers, { "preprocess/shift", "preprocess/scale" }, 0 },
-    [EG_SCALING_MIN_MAX] = { apply_numbers, { "preprocess/shift", "preprocess/scale" }, 0 },
-    [EG_SCALING_ROBUST] = { apply_numbers, { "preprocess/shift", "preprocess/scale" }, 0 },
-    [EG_SCALING_QUANTILE] = { apply_quantiles, { "preprocess/quantiles" }, 0 },
-    [EG_SCALING_QUANTILE_NORMAL] = { apply_normal, { "preprocess/quantiles" }, 0 },
-    [EG_SCALING_PCA] = { apply_matrix, { "preprocess/shift", "preprocess/matrix" }, 1 },
-    [EG_SCALING_WHITEN] = { apply_matrix, { "preprocess/shift", "preprocess/matrix" }, 1 },
-    [EG_SCALING_ZCA] = { apply_matrix, { "preprocess/shift", "preprocess/matrix" }, 0 },
+/* The parts that each kind needs: bit enum part. NARROWS: a sample may be wider than the model's input. */
+enum { HAS_NUMBERS = 1 << SHIFT | 1 << SCALE, HAS_MATRIX = 1 << SHIFT | 1 << MATRIX, NARROWS = 1 << PARTS };
+static const unsigned char parts_of[EG_SCALING_KINDS] = {
+    [EG_SCALING_STANDARDISE] = HAS_NUMBERS,
+    [EG_SCALING_MIN_MAX] = HAS_NUMBERS,
+    [EG_SCALING_ROBUST] = HAS_NUMBERS,
+    [EG_SCALING_QUANTILE] = 1 << QUANTILES,
+    [EG_SCALING_QUANTILE_NORMAL] = 1 << QUANTILES,
+    [EG_SCALING_PCA] = HAS_MATRIX | NARROWS,
+    [EG_SCALING_WHITEN] = HAS_MATRIX | NARROWS,
+    [EG_SCALING_ZCA] = HAS_MATRIX,
 };
 
-eg_shape eg_prepare_shape(const eg_model *model) {
-    const eg_variable *shift = eg_state_get(model->state, "preprocess/shift");
-    return shift ? shift->shape : eg_model_input_shape(model);
+static const eg_variable *stored(const eg_model *model, enum part part) {
+    return eg_state_get(model->state, names[part]);
 }
 
-int64_t eg_prepare_size(const eg_model *model) { return eg_shape_size(eg_prepare_shape(model)); }
+const eg_shape *eg_prepare_shape(const eg_model *model) {
+    const eg_variable *shift = stored(model, SHIFT);
+    return shift ? &shift->shape : &model->wires[0]->shape;
+}
 
-int eg_prepare_takes(const eg_model *model, eg_shape sample) {
+int eg_prepare_takes(const eg_model *model, const eg_shape *sample) {
     const eg_trainer *trainer = eg_trainer_peek(model);
-    int64_t want = eg_prepare_size(model), have = eg_count(&sample);
-    int open = trainer && !trainer->scaling_fitted && kinds[trainer->recipe.scaling].narrows;
+    int64_t want = eg_count(eg_prepare_shape(model)), have = eg_count(sample);
+    int open = !trainer->scaling_fitted && parts_of[trainer->recipe.scaling] & NARROWS;
     return want == have || (open && have > want);
 }
 
 eg_status eg_prepare_check_gaps(const eg_model *model, const eg_data *data) {
     const eg_trainer *trainer = eg_trainer_peek(model);
-    if (!trainer || !trainer->scaling_fitted || trainer->missing || !eg_data_missing(data)) return EG_OK;
+    if (!trainer->scaling_fitted || trainer->missing || !eg_data_missing(data)) return EG_OK;
     int64_t row = eg_data_first_gap(data);
     return row < 0 ? EG_OK
                    : eg_fail(EG_E_DATA, "row %lld has a gap, but the model was fitted without filling gaps",
@@ -64,43 +65,28 @@ eg_status eg_prepare_check_gaps(const eg_model *model, const eg_data *data) {
 /* ---- formulas ------------------------------------------------------------------------------------------------- */
 
 /* A part of the state as a value of x's dtype. */
-static eg_value *part(const eg_model *model, eg_value *x, const char *name) {
-    const eg_variable *variable = eg_state_get(model->state, name);
-    eg_value *value = eg_var(eg_value_graph(x), name, EG_F32, variable->shape);
-    return eg_value_dtype(x) == EG_F32 ? value : eg_cast(value, eg_value_dtype(x));
+static eg_value *part_of(const eg_model *model, eg_value *x, enum part part) {
+    eg_value *value = eg_leaf(x->graph, EG_OP_VAR, names[part], EG_F32, &stored(model, part)->shape, EG_ROWS);
+    return x->dtype == EG_F32 ? value : eg_cast(value, x->dtype);
 }
 
-static eg_value *number(eg_value *x, double value) { return eg_const(eg_value_graph(x), value); }
+static eg_value *number(eg_value *x, double value) { return eg_const(x->graph, value); }
 
-static eg_value *apply_bytes(const eg_model *model, eg_value *x) {
-    (void)model;
-    return eg_mul(x, number(x, 1.0 / 255));
-}
-
-static eg_value *apply_numbers(const eg_model *model, eg_value *x) {
-    return eg_mul(eg_sub(x, part(model, x, "preprocess/shift")), part(model, x, "preprocess/scale"));
-}
-
-static eg_value *apply_matrix(const eg_model *model, eg_value *x) {
-    int64_t d = eg_prepare_size(model), batch = eg_value_shape(x).dim[0];
-    eg_value *centred = eg_sub(x, part(model, x, "preprocess/shift"));
-    return eg_matmul(eg_reshaped(centred, &EG_SHAPE(batch, d)), part(model, x, "preprocess/matrix"));
+static eg_value *within(eg_value *x, double low, double high) {
+    return eg_minimum(eg_maximum(x, number(x, low)), number(x, high));
 }
 
 /* Mean over segments of clip((x - low) / (high - low), 0, 1). A segment without width, of tied values, is a step with
  * 1/2 at its place: its quotient is replaced by x - low times a number that dwarfs every difference, plus 1/2. */
-static eg_value *apply_quantiles(const eg_model *model, eg_value *x) {
-    eg_value *table = part(model, x, "preprocess/quantiles");
-    int64_t points = eg_value_shape(table).dim[0], d = eg_value_shape(table).dim[1];
-    int64_t batch = eg_value_shape(x).dim[0];
-    eg_value *low = eg_slice(table, 0, 0, points - 1);
-    eg_value *width = eg_sub(eg_slice(table, 0, 1, points), low), *zero = number(x, 0), *one = number(x, 1);
-    eg_value *tied = eg_equal(width, zero);
+static eg_value *share_below(const eg_model *model, eg_value *x) {
+    eg_value *table = part_of(model, x, QUANTILES), *one = number(x, 1);
+    int64_t points = table->shape.dim[0], d = table->shape.dim[1];
+    eg_value *low = eg_slice(table, 0, 0, points - 1), *width = eg_sub(eg_slice(table, 0, 1, points), low);
+    eg_value *tied = eg_equal(width, number(x, 0));
     eg_value *factor = eg_where(tied, number(x, 1e30), eg_div(one, eg_where(tied, one, width)));
-    eg_value *ramp = eg_mul(eg_sub(eg_reshaped(x, &EG_SHAPE(batch, 1, d)), low), factor);
-    ramp = eg_add(ramp, eg_mul(eg_cast(tied, eg_value_dtype(x)), number(x, .5)));
-    ramp = eg_minimum(eg_maximum(ramp, zero), one);
-    return eg_mul(eg_sum(ramp, .axes = EG_AXES(1)), number(x, 1.0 / (double)(points - 1)));
+    eg_value *ramp = eg_mul(eg_sub(eg_reshaped(x, &EG_SHAPE(x->shape.dim[0], 1, d)), low), factor);
+    ramp = eg_add(ramp, eg_mul(eg_cast(tied, x->dtype), number(x, .5)));
+    return eg_mul(eg_sum(within(ramp, 0, 1), .axes = EG_AXES(1)), number(x, 1.0 / (double)(points - 1)));
 }
 
 static eg_value *polynomial(const double *c, int n, eg_value *x) {
@@ -110,10 +96,9 @@ static eg_value *polynomial(const double *c, int n, eg_value *x) {
 }
 
 /* eg_normal_quantile of the shares. */
-static eg_value *apply_normal(const eg_model *model, eg_value *x) {
-    eg_value *u = apply_quantiles(model, x), *one = number(u, 1);
-    u = eg_minimum(eg_maximum(u, number(u, EG_NORMAL_MARGIN)), number(u, 1 - EG_NORMAL_MARGIN));
-    eg_value *q = eg_sub(u, number(u, .5)), *square = eg_square(q), *near = eg_minimum(u, eg_sub(one, u));
+static eg_value *normal_quantile(eg_value *u) {
+    u = within(u, EG_NORMAL_MARGIN, 1 - EG_NORMAL_MARGIN);
+    eg_value *q = eg_sub(u, number(u, .5)), *square = eg_square(q), *near = eg_minimum(u, eg_sub(number(u, 1), u));
     eg_value *middle =
         eg_mul(q, eg_div(polynomial(eg_normal.top, 6, square), polynomial(eg_normal.bottom, 6, square)));
     eg_value *t = eg_sqrt(eg_mul(number(u, -2), eg_log(near)));
@@ -122,63 +107,52 @@ static eg_value *apply_normal(const eg_model *model, eg_value *x) {
     return eg_where(eg_less(near, number(u, eg_normal.split)), tail, middle);
 }
 
+static eg_value *scaled(const eg_model *model, eg_scaling kind, eg_value *x) {
+    unsigned parts = parts_of[kind];
+    if (kind == EG_SCALING_BYTES) x = eg_mul(x, number(x, 1.0 / 255));
+    if (parts & 1 << SHIFT) x = eg_sub(x, part_of(model, x, SHIFT));
+    if (parts & 1 << SCALE) x = eg_mul(x, part_of(model, x, SCALE));
+    if (parts & 1 << MATRIX) x = eg_matmul(eg_reshaped(x, &EG_SHAPE(x->shape.dim[0], -1)), part_of(model, x, MATRIX));
+    if (parts & 1 << QUANTILES) x = share_below(model, x);
+    return kind == EG_SCALING_QUANTILE_NORMAL ? normal_quantile(x) : x;
+}
+
 eg_value *eg_prepare_build(const eg_model *model, eg_value *x) {
     const eg_trainer *trainer = eg_trainer_peek(model);
-    eg_value *value = eg_value_dtype(x) == trainer->recipe.dtype ? x : eg_cast(x, trainer->recipe.dtype);
+    eg_value *value = x->dtype == trainer->recipe.dtype ? x : eg_cast(x, trainer->recipe.dtype);
     if (trainer->missing) /* NaN is what differs from itself */
-        value = eg_where(eg_not_equal(value, value), part(model, value, "preprocess/fill"), value);
-    apply_fn *apply = kinds[trainer->scaling].apply;
-    if (apply) value = apply(model, value);
-    eg_shape shape = eg_model_input_shape(model);
-    for (int i = shape.rank++; i > 0; i--) shape.dim[i] = shape.dim[i - 1];
-    shape.dim[0] = eg_value_shape(x).dim[0];
-    return eg_reshaped(value, &shape);
+        value = eg_where(eg_not_equal(value, value), part_of(model, value, FILL), value);
+    eg_shape shape = eg_batch_shape(x->shape.dim[0], &model->wires[0]->shape);
+    return eg_reshaped(scaled(model, trainer->scaling, value), &shape);
 }
 
 /* ---- fitting and storing -------------------------------------------------------------------------------------- */
 
-eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape) {
-    eg_graph *graph = eg_graph_new();
-    if (!graph) return EG_E_MEMORY;
-    eg_value *variable = eg_var(graph, name, EG_F32, shape);
-    eg_status status = eg_graph_status(graph);
-    status = status == EG_OK ? eg_state_add(model->state, variable) : eg_fail(status, "%s", eg_graph_error(graph));
-    eg_graph_free(graph);
-    return status;
+/* Rows of `width` values, behind each as many zeros as the shape is wider. */
+static eg_status store(eg_model *model, enum part part, const eg_shape *shape, const float *values, int64_t rows,
+                       int64_t width) {
+    EG_TRY(eg_state_make(model->state, names[part], EG_F32, shape, EG_ROWS));
+    float *to = stored(model, part)->data;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(to + i * (eg_count(shape) / rows), values + i * width, (size_t)width * sizeof *to);
+    return EG_OK;
 }
 
-static eg_status store(eg_model *model, const char *name, eg_shape shape, const float *values) {
-    EG_TRY(eg_prepare_add(model, name, shape));
-    return eg_state_write(model->state, name, values, (size_t)eg_count(&shape) * sizeof *values);
+/* A sample as the model's input, if it has as many elements. */
+static eg_shape stored_shape(const eg_model *model, const eg_data *data) {
+    eg_shape sample = eg_data_sample_shape(data);
+    return eg_count(&sample) == eg_model_input_size(model) ? model->wires[0]->shape : sample;
 }
 
 /* A matrix with fewer columns than the model has inputs gets columns of zeros. */
-static eg_status store_matrix(eg_model *model, const char *name, const eg_tensor *matrix, int64_t columns) {
-    eg_shape shape = eg_tensor_shape(matrix);
-    int64_t d = shape.dim[0], k = shape.dim[1];
-    if (k == columns) return store(model, name, shape, eg_tensor_data(matrix));
-    eg_tensor *wide = eg_tensor_shaped(EG_F32, &EG_SHAPE(d, columns));
-    if (!wide) return EG_E_MEMORY;
-    for (int64_t i = 0; i < d; i++)
-        memcpy((float *)eg_tensor_data(wide) + i * columns, (const float *)eg_tensor_data(matrix) + i * k,
-               (size_t)k * sizeof(float));
-    eg_status status = store(model, name, eg_tensor_shape(wide), eg_tensor_data(wide));
-    eg_tensor_free(wide);
-    return status;
-}
-
-static eg_status store_parts(eg_model *model, const eg_preprocess *fitted, eg_shape sample) {
-    const struct kind *kind = &kinds[eg_preprocess_kind(fitted)];
-    eg_shape input = eg_model_input_shape(model);
-    if (eg_count(&sample) == eg_count(&input)) sample = input;
-    for (int i = 0; i < MAX_PARTS && kind->part[i]; i++) {
-        const char *name = kind->part[i];
-        const eg_tensor *tensor = eg_preprocess_part(fitted, name + PREFIX);
-        if (strcmp(name, "preprocess/matrix") == 0)
-            EG_TRY(store_matrix(model, name, tensor, eg_count(&input)));
-        else
-            EG_TRY(store(model, name, strcmp(name, "preprocess/quantiles") == 0 ? eg_tensor_shape(tensor) : sample,
-                         eg_tensor_data(tensor)));
+static eg_status store_parts(eg_model *model, const eg_preprocess *fitted, const eg_shape *sample) {
+    for (int part = 0; part < FILL; part++) {
+        if (!(parts_of[eg_preprocess_kind(fitted)] >> part & 1)) continue;
+        const eg_tensor *tensor = eg_preprocess_part(fitted, names[part] + PREFIX);
+        eg_shape shape = eg_tensor_shape(tensor);
+        int64_t rows = part == MATRIX ? shape.dim[0] : 1, width = eg_count(&shape) / rows;
+        if (part == MATRIX) shape.dim[1] = eg_model_input_size(model);
+        EG_TRY(store(model, (enum part)part, part < MATRIX ? sample : &shape, eg_tensor_data(tensor), rows, width));
     }
     return EG_OK;
 }
@@ -191,35 +165,34 @@ int eg_prepare_keeps_numbers(const eg_model *model) {
     return 0;
 }
 
-static eg_status fit_scaling(eg_model *model, const eg_data *data) {
+static eg_status fit_scaling(eg_model *model, const eg_data *data, const eg_shape *sample) {
     eg_trainer *trainer = model->train;
+    int64_t inputs = eg_model_input_size(model);
     if (eg_prepare_keeps_numbers(model)) trainer->recipe.scaling = EG_SCALING_NONE;
     eg_scaling_opt opt = trainer->recipe.scaling_opt;
-    if (kinds[trainer->recipe.scaling].narrows && !opt.components)
-        opt.components = eg_model_input_size(model);
-    if (opt.components > eg_model_input_size(model))
+    if (parts_of[trainer->recipe.scaling] & NARROWS && !opt.components) opt.components = inputs;
+    if (opt.components > inputs)
         return eg_fail(EG_E_ARGUMENT, "%s: %lld components do not fit into the model's input",
                        eg_scaling_name(trainer->recipe.scaling), (long long)opt.components);
     eg_preprocess *fitted = eg_preprocess_fit_(trainer->recipe.scaling, data, opt);
     if (!fitted) return eg_error_status();
     trainer->scaling = eg_preprocess_kind(fitted);
-    eg_status status = store_parts(model, fitted, eg_data_sample_shape(data));
+    eg_status status = store_parts(model, fitted, sample);
     eg_preprocess_free(fitted);
     return status;
 }
 
 /* Gaps are filled before anything else is fitted. */
-static eg_status fit_filled(eg_model *model, const eg_data *data) {
-    eg_shape sample = eg_data_sample_shape(data), input = eg_model_input_shape(model);
-    float *fill = eg_calloc((size_t)eg_count(&sample) + 1, sizeof *fill);
+static eg_status fit_filled(eg_model *model, const eg_data *data, const eg_shape *sample) {
+    int64_t size = eg_count(sample);
+    float *fill = eg_calloc((size_t)size + 1, sizeof *fill);
     if (!fill) return EG_E_MEMORY;
     eg_data *filled = NULL;
     eg_status status = eg_missing_fit(eg_data_missing(data), data, fill);
-    if (status == EG_OK)
-        status = store(model, "preprocess/fill", eg_count(&sample) == eg_count(&input) ? input : sample, fill);
+    if (status == EG_OK) status = store(model, FILL, sample, fill, 1, size);
     if (status == EG_OK) {
         filled = eg_data_filled(data, fill);
-        status = filled ? fit_scaling(model, filled) : EG_E_MEMORY;
+        status = filled ? fit_scaling(model, filled, sample) : EG_E_MEMORY;
     }
     if (status == EG_OK) ((eg_trainer *)model->train)->missing = eg_data_missing(data);
     eg_data_free(filled);
@@ -230,36 +203,30 @@ static eg_status fit_filled(eg_model *model, const eg_data *data) {
 eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
     eg_trainer *trainer = model->train;
     if (trainer->scaling_fitted) return EG_OK;
-    EG_TRY(eg_data_missing(data) ? fit_filled(model, data) : fit_scaling(model, data));
+    eg_shape sample = stored_shape(model, data);
+    EG_TRY(eg_data_missing(data) ? fit_filled(model, data, &sample) : fit_scaling(model, data, &sample));
     trainer->scaling_fitted = 1;
     return EG_OK;
 }
 
 /* ---- checking what came from a file --------------------------------------------------------------------------- */
 
-static eg_status check_part(const eg_model *model, const char *name) {
-    const eg_variable *v = eg_state_get(model->state, name);
-    int64_t input = eg_model_input_size(model);
-    if (!v) return eg_fail(EG_E_DATA, "tensor '%s' is missing", name);
-    int fits = v->dtype == EG_F32, matrix = strcmp(name, "preprocess/matrix") == 0;
-    if (matrix)
-        fits = fits && v->shape.rank == 2 && v->shape.dim[0] == eg_prepare_size(model) &&
-               v->shape.dim[1] == input;
-    else if (strcmp(name, "preprocess/quantiles") == 0)
-        fits = fits && v->shape.rank == 2 && v->shape.dim[0] > 1 && v->shape.dim[1] == input;
-    else if (!eg_state_get(model->state, "preprocess/matrix"))
-        fits = fits && eg_shape_equal(v->shape, eg_model_input_shape(model));
-    else
-        fits = fits && v->shape.rank < EG_MAX_RANK && eg_shape_equal(v->shape, eg_prepare_shape(model));
-    return fits ? EG_OK : eg_fail(EG_E_DATA, "tensor '%s' does not have the shape of a sample", name);
+static int fits(const eg_model *model, enum part part, const eg_variable *v) {
+    const eg_shape *shape = &v->shape, *input = &model->wires[0]->shape, *sample = eg_prepare_shape(model);
+    if (v->dtype != EG_F32) return 0;
+    if (part == MATRIX || part == QUANTILES)
+        return shape->rank == 2 && shape->dim[1] == eg_count(input) &&
+               (part == MATRIX ? shape->dim[0] == eg_count(sample) : shape->dim[0] > 1);
+    return shape->rank < EG_MAX_RANK && eg_same_shape(shape, stored(model, MATRIX) ? sample : input);
 }
 
 eg_status eg_prepare_check(const eg_model *model) {
-    const struct kind *kind = &kinds[eg_model_scaling(model)];
-    for (int i = 0; i < MAX_PARTS && kind->part[i]; i++) EG_TRY(check_part(model, kind->part[i]));
-    static const char *const always[] = { "preprocess/shift", "preprocess/scale", "preprocess/fill" };
-    if (eg_model_missing(model) != EG_MISSING_ERROR) EG_TRY(check_part(model, "preprocess/fill"));
-    for (int i = 0; i < 3; i++)
-        if (eg_state_get(model->state, always[i])) EG_TRY(check_part(model, always[i]));
+    unsigned needed = parts_of[eg_model_scaling(model)] | (eg_model_missing(model) ? 1u << FILL : 0);
+    for (int part = 0; part < PARTS; part++) {
+        const eg_variable *v = stored(model, (enum part)part);
+        if (!v && needed >> part & 1) return eg_fail(EG_E_DATA, "tensor '%s' is missing", names[part]);
+        if (v && !fits(model, (enum part)part, v))
+            return eg_fail(EG_E_DATA, "tensor '%s' does not have the shape of a sample", names[part]);
+    }
     return EG_OK;
 }

@@ -65,17 +65,9 @@ static void put_step_time(char line[LINE], double seconds) {
         put(line, " %.1fs/step", seconds);
 }
 
-static void put_score(char line[LINE], const char *prefix, const char *name, double value) {
-    if (!isnan(value)) put(line, " - %s%s: %.4f", prefix, name, value);
-}
-
 static void put_scores(char line[LINE], const char *prefix, const eg_scores *scores) {
-    put_score(line, prefix, "loss", scores->loss);
-    put_score(line, prefix, "accuracy", scores->accuracy);
-    put_score(line, prefix, "top_k", scores->top_k);
-    put_score(line, prefix, "mse", scores->mse);
-    put_score(line, prefix, "mae", scores->mae);
-    put_score(line, prefix, "r2", scores->r2);
+    for (int i = 0; i < EG_SCORES; i++)
+        if (!isnan(eg_score(scores, i))) put(line, " - %s%s: %.4f", prefix, eg_score_names[i], eg_score(scores, i));
 }
 
 static void put_bar(char line[LINE], double share, int width) {

@@ -23,13 +23,6 @@ void eg_trainer_drop_programs(eg_trainer *trainer) {
     trainer->programs = NULL;
 }
 
-static void free_names(char ***names, int *n) {
-    for (int i = 0; *names && i < *n; i++) eg_free((*names)[i]);
-    eg_free(*names);
-    *names = NULL;
-    *n = 0;
-}
-
 static void trainer_free(void *slot) {
     eg_trainer *trainer = slot;
     if (!trainer) return;
@@ -38,14 +31,15 @@ static void trainer_free(void *slot) {
     eg_optimizer_free(trainer->recipe.optimizer);
     eg_free(trainer->train_scores);
     eg_free(trainer->validation_scores);
-    free_names(&trainer->class_names, &trainer->n_classes);
-    free_names(&trainer->column_names, &trainer->n_columns);
-    eg_free(trainer->target_name);
+    eg_arena_free(&trainer->arena);
     eg_vocabulary_free(trainer->vocabulary);
     eg_free(trainer);
 }
 
-const eg_trainer *eg_trainer_peek(const eg_model *model) { return model ? model->train : NULL; }
+const eg_trainer *eg_trainer_peek(const eg_model *model) {
+    static eg_trainer none; /* not const: zeros that take no place in the file */
+    return model && model->train ? model->train : &none;
+}
 
 eg_trainer *eg_trainer_of(eg_model *model) {
     if (!model->train) {
@@ -107,10 +101,7 @@ eg_status eg_model_set_lr(eg_model *model, double lr) {
     return EG_OK;
 }
 
-double eg_model_lr(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? trainer->lr : (double)NAN;
-}
+double eg_model_lr(const eg_model *model) { return model && model->train ? eg_trainer_peek(model)->lr : (double)NAN; }
 
 /* ---- meeting the data ------------------------------------------------------------------------------------ */
 
@@ -123,14 +114,13 @@ static eg_loss_kind choose_loss(const eg_model *model, const eg_data *data) {
     return eg_model_last_activation(model) == EG_TANH ? EG_LOSS_MEAN_SQUARED_ERROR : EG_LOSS_BINARY_CROSS_ENTROPY;
 }
 
-static eg_status keep_names(char ***names, int *count, const eg_data *data, int n,
+static eg_status keep_names(eg_trainer *trainer, eg_names *names, const eg_data *data, int n,
                             const char *(*name_of)(const eg_data *, int)) {
-    if (*names || n == 0) return EG_OK;
-    *names = eg_calloc((size_t)n, sizeof **names);
-    if (!*names) return EG_E_MEMORY;
-    *count = n;
-    for (int i = 0; i < n; i++)
-        if (!((*names)[i] = eg_strdup(name_of(data, i)))) return EG_E_MEMORY;
+    if (names->n > 0 || n == 0) return EG_OK;
+    names->name = EG_ARENA_ARRAY(&trainer->arena, const char *, n);
+    if (!names->name) return EG_E_MEMORY;
+    for (; names->n < n; names->n++)
+        if (!(names->name[names->n] = eg_arena_strdup(&trainer->arena, name_of(data, names->n)))) return EG_E_MEMORY;
     return EG_OK;
 }
 
@@ -143,7 +133,6 @@ static int metrics_are_default(const eg_recipe *recipe) {
 eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
     eg_trainer *trainer = eg_trainer_of(model);
     if (!trainer) return EG_E_MEMORY;
-    EG_TRY(eg_data_status(data) == EG_OK ? EG_OK : eg_fail(eg_data_status(data), "%s", eg_data_error(data)));
     if (trainer->task == EG_TASK_NONE) trainer->task = eg_data_task(data);
     if (trainer->loss == EG_LOSS_AUTO) trainer->loss = choose_loss(model, data);
     if (!trainer->recipe.loss_fn && !eg_loss_fits(trainer->loss, eg_model_output_shape(model)))
@@ -155,21 +144,21 @@ eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
         return eg_fail(EG_E_DATA, "the data has another vocabulary than the model: open it with the model's");
     if (text && !trainer->vocabulary) trainer->vocabulary = eg_vocabulary_share(text->vocabulary);
     if (!text || text->column) /* else the vocabulary names them */
-        EG_TRY(
-            keep_names(&trainer->class_names, &trainer->n_classes, data, eg_data_classes(data), eg_data_class_name));
-    EG_TRY(keep_names(&trainer->column_names, &trainer->n_columns, data, eg_data_columns(data), eg_data_column_name));
-    if (!trainer->target_name && eg_data_target_name(data))
-        if (!(trainer->target_name = eg_strdup(eg_data_target_name(data)))) return EG_E_MEMORY;
-    return EG_OK;
+        EG_TRY(keep_names(trainer, &trainer->classes, data, eg_data_classes(data), eg_data_class_name));
+    EG_TRY(keep_names(trainer, &trainer->columns, data, eg_data_columns(data), eg_data_column_name));
+    const char *target = eg_data_target_name(data);
+    if (trainer->target_name || !target) return EG_OK;
+    trainer->target_name = eg_arena_strdup(&trainer->arena, target);
+    return trainer->target_name ? EG_OK : EG_E_MEMORY;
 }
 
 /* ---- does a data set fit the model? ---------------------------------------------------------------------- */
 
 static eg_status check_samples(const eg_model *model, const eg_data *data) {
-    eg_shape want = eg_prepare_shape(model), have = eg_data_sample_shape(data);
-    if (eg_prepare_takes(model, have)) return EG_OK;
+    eg_shape have = eg_data_sample_shape(data);
+    if (eg_prepare_takes(model, &have)) return EG_OK;
     return eg_fail(EG_E_SHAPE, "the model takes samples of shape %s, the data has %s",
-                   eg_shape_words(&want), eg_shape_words(&have));
+                   eg_shape_words(eg_prepare_shape(model)), eg_shape_words(&have));
 }
 
 static eg_status check_classes(const eg_model *model, const eg_data *data) {
@@ -197,7 +186,7 @@ static eg_status check_outputs(const eg_model *model, const eg_data *data) {
 eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targets) {
     EG_TRY(eg_model_status(model));
     if (!data) return eg_fail(EG_E_ARGUMENT, "no data set");
-    EG_TRY(eg_data_status(data) == EG_OK ? EG_OK : eg_fail(eg_data_status(data), "%s", eg_data_error(data)));
+    EG_TRY(eg_data_check(data));
     if (eg_data_rows(data) == 0) return eg_fail(EG_E_DATA, "the data set has no rows");
     EG_TRY(check_samples(model, data));
     EG_TRY(eg_prepare_check_gaps(model, data));
@@ -210,27 +199,24 @@ eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targe
 
 /* ---- what a model knows of its data ---------------------------------------------------------------------- */
 
-int eg_model_classes(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? trainer->n_classes : 0;
+static const char *name_at(const eg_names *names, int index) {
+    return index >= 0 && index < names->n ? names->name[index] : "";
 }
+
+int eg_model_classes(const eg_model *model) { return eg_trainer_peek(model)->classes.n; }
+int eg_model_columns(const eg_model *model) { return eg_trainer_peek(model)->columns.n; }
 
 const char *eg_model_class_name(const eg_model *model, int index) {
-    return index >= 0 && index < eg_model_classes(model) ? eg_trainer_peek(model)->class_names[index] : "";
-}
-
-int eg_model_columns(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? trainer->n_columns : 0;
+    return name_at(&eg_trainer_peek(model)->classes, index);
 }
 
 const char *eg_model_column_name(const eg_model *model, int index) {
-    return index >= 0 && index < eg_model_columns(model) ? eg_trainer_peek(model)->column_names[index] : "";
+    return name_at(&eg_trainer_peek(model)->columns, index);
 }
 
 const char *eg_model_target_name(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer && trainer->target_name ? trainer->target_name : "";
+    const char *name = eg_trainer_peek(model)->target_name;
+    return name ? name : "";
 }
 
 eg_status eg_model_set_vocabulary(eg_model *model, eg_vocabulary *vocabulary) {
@@ -244,17 +230,9 @@ eg_status eg_model_set_vocabulary(eg_model *model, eg_vocabulary *vocabulary) {
     return EG_OK;
 }
 
-const eg_vocabulary *eg_model_vocabulary(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? trainer->vocabulary : NULL;
-}
-
-eg_missing eg_model_missing(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? trainer->missing : EG_MISSING_ERROR;
-}
+const eg_vocabulary *eg_model_vocabulary(const eg_model *model) { return eg_trainer_peek(model)->vocabulary; }
+eg_missing eg_model_missing(const eg_model *model) { return eg_trainer_peek(model)->missing; }
 
 eg_scaling eg_model_scaling(const eg_model *model) {
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    return trainer ? trainer->scaling : EG_SCALING_NONE;
+    return model && model->train ? eg_trainer_peek(model)->scaling : EG_SCALING_NONE;
 }

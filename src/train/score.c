@@ -110,49 +110,42 @@ eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y,
 
 /* ---- totals to scores ------------------------------------------------------------------------------------ */
 
-eg_scores eg_scores_none(void) {
-    double nan = (double)NAN;
-    return (
-        eg_scores){ .loss = nan, .accuracy = nan, .top_k = nan, .mse = nan, .mae = nan, .r2 = nan, .penalty = nan };
+const char *const eg_score_names[EG_SCORES] = { "loss", "accuracy", "top_k", "mse", "mae", "r2" };
+
+void eg_scores_clear(eg_scores *scores) {
+    for (double *each = (double *)scores; each <= &scores->penalty; each++) *each = (double)NAN;
+    scores->n = 0;
 }
 
-static double r2(const eg_totals *totals, double count) {
-    double mean = totals->sum[EG_SUM_TARGET] / count;
-    double variation = totals->sum[EG_SUM_TARGET_SQUARED] - count * mean * mean;
-    return variation > 0 ? 1 - totals->sum[EG_SUM_SQUARED] / variation : (double)NAN;
+static double r2(const double *sum, double count) {
+    double mean = sum[EG_SUM_TARGET] / count;
+    double variation = sum[EG_SUM_TARGET_SQUARED] - count * mean * mean;
+    return variation > 0 ? 1 - sum[EG_SUM_SQUARED] / variation : (double)NAN;
 }
 
 /* A class for each sample, or for each step of a sequence [steps, classes], of those that are there. */
-eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, eg_shape output) {
-    eg_scores scores = eg_scores_none();
-    scores.n = totals->n;
-    if (totals->n == 0) return scores;
-    double n = (double)totals->n, all = (double)eg_count(&output);
-    double width = output.rank > 1 ? (double)output.dim[output.rank - 1] : all, choices = n * (all / width);
-    if (totals->sum[EG_SUM_STEPS] > 0) n = choices = totals->sum[EG_SUM_STEPS];
-    double elements = choices * width;
-    double divisor = trainer->recipe.reduction == EG_REDUCTION_SUM ? 1 : n;
-    scores.loss = totals->loss / divisor;
-    scores.penalty = totals->penalty / divisor;
-    for (int i = 0; i < EG_MAX_METRICS; i++) switch (trainer->recipe.metrics[i]) {
-        case EG_METRIC_ACCURACY:
-            scores.accuracy = totals->sum[EG_SUM_HITS] / choices;
-            break;
-        case EG_METRIC_TOP_K:
-            scores.top_k = totals->sum[EG_SUM_TOP_K] / choices;
-            break;
-        case EG_METRIC_MSE:
-            scores.mse = totals->sum[EG_SUM_SQUARED] / elements;
-            break;
-        case EG_METRIC_MAE:
-            scores.mae = totals->sum[EG_SUM_ABSOLUTE] / elements;
-            break;
-        case EG_METRIC_R2:
-            scores.r2 = r2(totals, elements);
-            break;
-        case EG_METRIC_NONE:
-        case EG_METRIC_KINDS:
-            break;
-        }
-    return scores;
+void eg_scores_from(const eg_model *model, const eg_totals *totals, eg_scores *out) {
+    const eg_recipe *recipe = &eg_trainer_peek(model)->recipe;
+    const eg_shape *output = &model->output->shape;
+    const double *sum = totals->sum;
+    eg_scores_clear(out);
+    out->n = totals->n;
+    if (totals->n == 0) return;
+    double n = (double)totals->n, all = (double)eg_count(output);
+    double width = output->rank > 1 ? (double)output->dim[output->rank - 1] : all, choices = n * (all / width);
+    if (sum[EG_SUM_STEPS] > 0) n = choices = sum[EG_SUM_STEPS];
+    double elements = choices * width, divisor = recipe->reduction == EG_REDUCTION_SUM ? 1 : n;
+    out->loss = totals->loss / divisor;
+    out->penalty = totals->penalty / divisor;
+    const double scores[EG_METRIC_KINDS] = {
+        [EG_METRIC_ACCURACY] = sum[EG_SUM_HITS] / choices,
+        [EG_METRIC_TOP_K] = sum[EG_SUM_TOP_K] / choices,
+        [EG_METRIC_MSE] = sum[EG_SUM_SQUARED] / elements,
+        [EG_METRIC_MAE] = sum[EG_SUM_ABSOLUTE] / elements,
+        [EG_METRIC_R2] = r2(sum, elements),
+    };
+    for (int i = 0; i < EG_MAX_METRICS; i++) {
+        eg_metric metric = recipe->metrics[i];
+        if (metric != EG_METRIC_NONE) ((double *)out)[metric] = scores[metric];
+    }
 }

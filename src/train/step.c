@@ -9,6 +9,7 @@
  */
 #include <string.h>
 #include "graph/node.h"
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 typedef eg_step_graph builder;
@@ -17,15 +18,9 @@ static void add_root(builder *b, eg_value *value) { b->root[b->roots++] = value;
 
 /* ---- inputs ---------------------------------------------------------------------------------------------- */
 
-static eg_shape with_batch(int64_t batch, eg_shape sample) {
-    eg_shape shape = { .rank = sample.rank + 1, .dim = { batch } };
-    for (int i = 0; i < sample.rank; i++) shape.dim[i + 1] = sample.dim[i];
-    return shape;
-}
-
 static void build_inputs(builder *b, eg_program_kind kind, int64_t batch, eg_dtype x_dtype, const eg_data *data,
                          int weighted) {
-    b->x = eg_input(b->graph, "x", x_dtype, with_batch(batch, eg_prepare_shape(b->model)));
+    b->x = eg_input(b->graph, "x", x_dtype, eg_batch_shape(batch, eg_prepare_shape(b->model)));
     if (data && kind != EG_PROGRAM_PREDICT) {
         eg_shape y = eg_tensor_shape(eg_data_y(data));
         y.dim[0] = batch;

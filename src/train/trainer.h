@@ -76,6 +76,11 @@ typedef struct eg_position {
     double last_loss; /* of the epoch before, for the tolerance */
 } eg_position;
 
+typedef struct eg_names {
+    const char **name;
+    int n;
+} eg_names;
+
 typedef struct eg_trainer {
     eg_recipe recipe; /* defaults filled in; the optimizer is owned */
     int compiled, slots_ready;
@@ -93,16 +98,16 @@ typedef struct eg_trainer {
     eg_scores *train_scores, *validation_scores; /* [history_capacity] */
     int history_capacity, history_validated;
     int stop; /* a callback asked for the end of the run */
-    /* What is known of the data: names owned. */
-    int n_classes, n_columns;
-    char **class_names, **column_names;
-    char *target_name;
+    /* What is known of the data. */
+    eg_arena arena; /* of the names */
+    eg_names classes, columns;
+    const char *target_name;
     eg_vocabulary *vocabulary; /* owned; NULL: none */
 } eg_trainer;
 
 /* The model's trainer, made on first use; NULL without memory. */
 eg_trainer *eg_trainer_of(eg_model *model);
-const eg_trainer *eg_trainer_peek(const eg_model *model); /* NULL if there is none */
+const eg_trainer *eg_trainer_peek(const eg_model *model); /* one without anything where there is none yet */
 /* Records the first error in the model ("sticks") and returns it. */
 eg_status eg_model_fail(eg_model *model, eg_status status);
 
@@ -117,17 +122,14 @@ void eg_trainer_drop_programs(eg_trainer *trainer);
 /* Fits the recipe's scaling to the training part and stores it in the model's state, once. */
 eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data);
 /* The shape of raw samples: the model's input, but for pca and whiten of wider ones. */
-eg_shape eg_prepare_shape(const eg_model *model);
-int64_t eg_prepare_size(const eg_model *model); /* its product */
-int eg_prepare_takes(const eg_model *model, eg_shape sample);
+const eg_shape *eg_prepare_shape(const eg_model *model);
+int eg_prepare_takes(const eg_model *model, const eg_shape *sample);
 /* Whether the model looks its input up, by embedding or one_hot: whole numbers that no scaling may change. */
 int eg_prepare_keeps_numbers(const eg_model *model);
 /* Raw samples x [batch, ...] as the model's input, in the recipe's dtype. */
 eg_value *eg_prepare_build(const eg_model *model, eg_value *x);
 /* DATA error for gaps in the data that the model was not fitted to fill. */
 eg_status eg_prepare_check_gaps(const eg_model *model, const eg_data *data);
-/* Makes a variable of the preprocessing exist in the state. */
-eg_status eg_prepare_add(eg_model *model, const char *name, eg_shape shape);
 /* DATA error if the state does not hold what the scaling needs, in the right shapes. */
 eg_status eg_prepare_check(const eg_model *model);
 
@@ -162,8 +164,12 @@ eg_value *eg_sum_build(const eg_trainer *trainer, eg_sum_kind kind, eg_value *y,
 double eg_threshold(const eg_trainer *trainer, eg_activation_kind last);
 /* Which sums the recipe's metrics need: bit eg_sum_kind. */
 unsigned eg_sums_needed(const eg_trainer *trainer);
-eg_scores eg_scores_from(const eg_trainer *trainer, const eg_totals *totals, eg_shape output);
-eg_scores eg_scores_none(void);
+void eg_scores_from(const eg_model *model, const eg_totals *totals, eg_scores *out);
+void eg_scores_clear(eg_scores *scores); /* nothing is known of any sample */
+/* The names of the scores in the order of eg_scores, of which each is a double. */
+enum { EG_SCORES = 6 };
+extern const char *const eg_score_names[EG_SCORES];
+static inline double eg_score(const eg_scores *scores, int i) { return ((const double *)scores)[i]; }
 
 /* evaluate.c */
 /* SHAPE error for rows that are not whole batches of a stateful model. */
@@ -184,6 +190,8 @@ void eg_batch_free(eg_batch *batch);
 /* Copies rows order[0..n) (or first, first+1, ... when order is NULL) into the buffers. class_weights may be NULL. */
 void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t first, int64_t n,
                    const double *class_weights);
+/* The first n rows become the program's inputs. */
+eg_status eg_batch_bind(const eg_batch *batch, eg_program *program, int64_t n, int weighted);
 /* The same rows of x once more, changed at random as epoch `epoch` of `seed` sees them. */
 void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n, eg_augment augment,
                       uint64_t seed, int epoch);

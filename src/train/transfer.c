@@ -39,7 +39,7 @@ static eg_status copy_preprocessing(eg_model *model, const eg_model *from) {
     for (int i = 0; i < from->state->n; i++) {
         const eg_variable *variable = &from->state->variable[i];
         if (strncmp(variable->name, "preprocess/", 11) != 0) continue;
-        EG_TRY(eg_prepare_add(model, variable->name, variable->shape));
+        EG_TRY(eg_state_make(model->state, variable->name, variable->dtype, &variable->shape, variable->layout));
         EG_TRY(copy_variable(model->state, variable, from->state));
     }
     return EG_OK;
@@ -49,7 +49,7 @@ static eg_status take_preprocessing(eg_model *model, const eg_model *from, int *
     const eg_trainer *source = eg_trainer_peek(from);
     eg_trainer *trainer = eg_trainer_of(model);
     if (!trainer) return EG_E_MEMORY;
-    *taken = source && source->scaling_fitted && !trainer->scaling_fitted &&
+    *taken = source->scaling_fitted && !trainer->scaling_fitted &&
              eg_shape_equal(eg_model_input_shape(model), eg_model_input_shape(from));
     if (!*taken) return EG_OK;
     EG_TRY(copy_preprocessing(model, from));
@@ -112,12 +112,10 @@ eg_status eg_model_transfer(eg_model *model, const eg_model *from, eg_transfer *
 
 eg_status eg_trainer_copy(eg_model *part, const eg_model *model) {
     eg_recipe recipe = { .scaling = EG_SCALING_NONE, .dtype = model->dtype };
-    const eg_trainer *trainer = eg_trainer_peek(model);
-    if (trainer) {
-        recipe.dialect = trainer->recipe.dialect;
-        recipe.threads = trainer->recipe.threads;
-        recipe.executor = trainer->recipe.executor;
-    }
+    const eg_recipe *own = &eg_trainer_peek(model)->recipe;
+    recipe.dialect = own->dialect;
+    recipe.threads = own->threads;
+    recipe.executor = own->executor;
     EG_TRY(eg_model_compile_(part, recipe));
     return eg_model_transfer(part, model, NULL);
 }
