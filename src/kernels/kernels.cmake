@@ -1,13 +1,15 @@
 # The numeric sources of this folder are built once per instruction set. src/kernels as a layer (see CMakeLists.txt)
 # is the portable build with table.c, copy.c and angle.c; the others come from here.
-set(EG_ISA_SOURCES gemm strip reduce convert random pack window isa)
+set(EG_ISA_SOURCES tile strip reduce convert random pack window isa)
 list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
 list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 
 # Loops are unrolled by hand where that gains, and vectors are written out: only products and windows get faster by
-# more than -Os.
+# more than -Os. gemm.c is one for all builds.
 set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-Os> -fno-asynchronous-unwind-tables)
-set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/gemm.c ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/window.c
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/gemm.c PROPERTIES
+                            COMPILE_OPTIONS "$<$<CONFIG:Release>:${EG_FAST}>")
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/tile.c ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/window.c
                             PROPERTIES COMPILE_OPTIONS
                             "$<$<AND:$<CONFIG:Release>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:NAME>,eg_kernels>>>:${EG_FAST}>")
 # The portable table is for machines without better, and for the same bits everywhere: small before fast.

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tile.c: the innermost loops of the matrix product, see gemm.c.
+ *
+ *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
+ *           of A per row. Low tiles are written out for each number of rows; one high tile asks after each row
+ * whether it was the last, which costs 3 % at most and saves two thirds of the code. short   little k would be all
+ * prologue: B's columns stay in registers and the rows of C go by. wide    few rows have too few chains in a tile;
+ * they take several panels at once. turn    few columns leave lanes empty: lanes along the rows.
+ */
+#include "kernels/isa.h"
+#include "kernels/tile.h"
+
+enum {
+    VECTORS = 2, /* of a tile */
+#if defined(__wasm__)
+    ROWS =
+        4, /* engines load all that a step of k needs before they multiply: 8 accumulators + 2 of B + 4 broadcasts */
+#else
+    ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
+#endif
+    MASKED = EG_W > 4, /* there are masked loads and stores: tiles do partial vectors themselves */
+    SHORT = EG_W > 4 ? 4 : 0,
+    PANEL_VECTORS = EG_PANEL / EG_W,
+    AHEAD = 16, /* so long before their use the largest tile fetches B and A: nobody guesses their strides */
+    WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
+    LESS_WIDE = EG_W == 16 ? 4 : 1
+};
+
+EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A tile's last vector may be partial where there are masks; elsewhere such edges go through a tile of their own. */
+EG_INLINE eg_vf load_vector(const float *p, int masked, eg_tail tail) {
+    return masked ? v_load_tail(p, tail) : v_load(p);
+}
+EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail stored) {
+    if (masked)
+        v_store_tail(p, v_keep_tail(x, tail), stored);
+    else
+        v_store(p, x);
+}
+
+/* Rows x vectors of C: `most` rows, or at least `least` of them. */
+EG_INLINE void multiply(int least, int most, int vectors, const eg_tile *t) {
+    eg_vf r[ROWS][VECTORS];
+    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
+    const float *b = t->b, *start = t->start;
+    float *c = t->c;
+    eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
+    int fetches = EG_MASKS_ARE_FREE && most == ROWS && vectors == VECTORS;
+    EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
+#define STOP_AT_LAST_ROW \
+    if (i >= least && i >= rows) break
+    EG_UNROLL for (int i = 0; i < most; i++) {
+        STOP_AT_LAST_ROW;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            r[i][v] = load_vector(start + i * start_row + v * EG_W, MASKED && v == vectors - 1, tail);
+        }
+    }
+    for (int64_t s = 0; s < t->count; s++) {
+        /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
+        const float *p[(ROWS + 2) / 3];
+        EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
+        for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
+            eg_vf bv[VECTORS];
+            EG_UNROLL for (int v = 0; v < vectors; v++) {
+                bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+                if (fetches) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
+            }
+            if (fetches) __builtin_prefetch(p[0] + AHEAD * a_k);
+            EG_UNROLL for (int i = 0; i < most; i++) {
+                STOP_AT_LAST_ROW;
+                eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
+                EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_fma(x, bv[v], r[i][v]);
+            }
+            EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] += a_k;
+            b += b_k;
+        }
+    }
+    EG_UNROLL for (int i = 0; i < most; i++) {
+        STOP_AT_LAST_ROW;
+        EG_UNROLL for (int v = 0; v < vectors; v++)
+            store_vector(c + i * c_row + v * EG_W, r[i][v], MASKED && v == vectors - 1, tail, stored);
+    }
+#undef STOP_AT_LAST_ROW
+}
+
+/* Any number of rows against a k of `least` to `most`. */
+EG_INLINE void multiply_short(int least, int most, int vectors, const eg_tile *t) {
+    eg_vf bv[SHORT + 1][VECTORS];
+    int64_t a_row = t->a_row, a_k = t->a_k, c_row = t->c_row, start_row = t->start_row, k = t->last;
+    const float *a = t->a + t->runs[0], *start = t->start;
+    float *c = t->c;
+    eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
+#define STOP_AT_LAST_K \
+    if (q >= least && q >= k) break
+    EG_UNROLL for (int q = 0; q < most; q++) { EG_UNROLL for (int v = 0; v < vectors; v++) bv[q][v] = v_set(0.f); }
+    EG_UNROLL for (int q = 0; q < most; q++) {
+        STOP_AT_LAST_K;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+        }
+    }
+    for (int64_t left = t->rows; left > 0; left--, a += a_row, start += start_row, c += c_row) {
+        eg_vf r[VECTORS];
+        const float *p = a;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            r[v] = load_vector(start + v * EG_W, MASKED && v == vectors - 1, tail);
+        }
+        EG_UNROLL for (int q = 0; q < most; q++, p += a_k) {
+            STOP_AT_LAST_K;
+            eg_vf x = v_set(*p);
+            EG_UNROLL for (int v = 0; v < vectors; v++) r[v] = v_fma(x, bv[q][v], r[v]);
+        }
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            store_vector(c + v * EG_W, r[v], MASKED && v == vectors - 1, tail, stored);
+        }
+    }
+#undef STOP_AT_LAST_K
+}
+
+/* A few rows against `panels` whole panels. */
+EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
+    eg_vf r[3][WIDE * PANEL_VECTORS];
+    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k;
+    int vectors = panels * PANEL_VECTORS;
+    const float *b[WIDE];
+    EG_UNROLL for (int p = 0; p < panels; p++) b[p] = t->b + p * t->b_panel;
+    EG_UNROLL for (int i = 0; i < rows; i++) {
+        const float *start = t->start + i * t->start_row;
+        EG_UNROLL for (int v = 0; v < vectors; v++) {
+            r[i][v] = v_load(start + v / PANEL_VECTORS * t->start_panel + v % PANEL_VECTORS * EG_W);
+        }
+    }
+    for (int64_t s = 0; s < t->count; s++) {
+        const float *a = t->a + t->runs[s];
+        for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
+            eg_vf x[3];
+            EG_UNROLL for (int i = 0; i < rows; i++) x[i] = v_set(a[i * a_row]);
+            EG_UNROLL for (int v = 0; v < vectors; v++) {
+                eg_vf bv = v_load(b[v / PANEL_VECTORS] + v % PANEL_VECTORS * EG_W);
+                EG_UNROLL for (int i = 0; i < rows; i++) r[i][v] = v_fma(x[i], bv, r[i][v]);
+            }
+            a += a_k;
+            EG_UNROLL for (int p = 0; p < panels; p++) b[p] += b_k;
+        }
+    }
+    EG_UNROLL for (int i = 0; i < rows; i++) {
+        EG_UNROLL for (int v = 0; v < vectors; v++)
+            v_store(t->c + i * t->c_row + v / PANEL_VECTORS * t->c_panel + v % PANEL_VECTORS * EG_W, r[i][v]);
+    }
+}
+
+#define TILE(m)                                                          \
+    static void tile_##m##_1(const eg_tile *t) { multiply(m, m, 1, t); } \
+    static void tile_##m##_2(const eg_tile *t) { multiply(m, m, 2, t); }
+#define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
+/* Up to LOW there is a tile for each number of rows, one for all above. */
+#if defined(EG_ISA_AVX512)
+enum { LOW = 4 };
+#define LOW_TILES(X) X(1) X(2) X(3) X(4)
+#elif defined(EG_ISA_AVX2) || !defined(__x86_64__)
+enum { LOW = 3 };
+#define LOW_TILES(X) X(1) X(2) X(3)
+#else
+enum { LOW = 1 };
+#define LOW_TILES(X) X(1)
+#endif
+LOW_TILES(TILE)
+static void tile_high_1(const eg_tile *t) { multiply(LOW + 1, ROWS, 1, t); }
+static void tile_high_2(const eg_tile *t) { multiply(LOW + 1, ROWS, 2, t); }
+
+static void short_1(const eg_tile *t) { multiply_short(1, SHORT, 1, t); }
+static void short_2(const eg_tile *t) { multiply_short(1, SHORT, 2, t); }
+static void wide_1(const eg_tile *t) { multiply_wide(1, WIDE, t); }
+static void wide_3(const eg_tile *t) { multiply_wide(3, LESS_WIDE, t); }
+
+/* columns[n rounded up to 4]: EG_W rows of C. */
+static void store_columns(const eg_gemm *g, float *c, const eg_vf *columns) {
+    for (int64_t j = 0; j < g->n; j += 4) {
+        eg_vf x[4];
+        EG_UNROLL for (int q = 0; q < 4; q++) x[q] = columns[j + q];
+        v_transpose4(x);
+        EG_UNROLL for (int q = 0; q < 4; q++)
+            v_store_quads(c + q * g->c_row + j, 4 * g->c_row, x[q], min64(g->n - j, 4));
+    }
+}
+
+/* EG_W rows of C where A's rows run along k: four columns of A at a time are turned on the way. */
+static void turning(const eg_gemm *g, const float *a, float *c) {
+    eg_vf r[EG_TURN_COLUMNS + 2], x[EG_TURN_K], columns[EG_TURN_COLUMNS + 2];
+    const float *b = g->b;
+    int64_t n = g->n, b_k = g->b_k, a_row = g->a_row;
+#define STOP_AT_LAST_COLUMN \
+    if (j >= n) break
+    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS + 2; j++) r[j] = v_set(0.f);
+    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS; j++) {
+        STOP_AT_LAST_COLUMN;
+        r[j] = v_set(g->bias ? g->bias[j] : 0.f);
+    }
+    for (int64_t left = g->k; left > 0; left -= EG_TURN_K, a += EG_TURN_K) {
+        int64_t skip = left < EG_TURN_K ? EG_TURN_K - left : 0; /* the last four overlap with those before them */
+        EG_UNROLL for (int q = 0; q < EG_TURN_K; q++) x[q] = v_load_quads(a - skip + q * a_row, 4 * a_row);
+        v_transpose4(x);
+        EG_UNROLL for (int q = 0; q < EG_TURN_K; q++) {
+            if (q < skip) continue;
+            EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS; j++) {
+                STOP_AT_LAST_COLUMN;
+                r[j] = v_fma(x[q], v_set(b[j]), r[j]);
+            }
+            b += b_k;
+        }
+    }
+#undef STOP_AT_LAST_COLUMN
+    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS + 2; j++) columns[j] = r[j];
+    store_columns(g, c, columns);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const eg_tiles tiles = {
+    .lanes = EG_W,
+    .rows = ROWS,
+    .low = LOW,
+    .tile = { LOW_TILES(TILE_ENTRY){ tile_high_1, tile_high_2 } },
+    .k_block = EG_W == 16 ? 1024 : EG_EDGE_K,
+    .short_k = SHORT,
+    .short_tile = { SHORT ? short_1 : NULL, SHORT ? short_2 : NULL },
+    .wide_1 = wide_1,
+    .panels_1 = WIDE,
+    .wide_3 = EG_W > 4 ? wide_3 : NULL,
+    .panels_3 = LESS_WIDE,
+    .turn = EG_W > 4 ? turning : NULL,
+    .whole_b = !EG_MASKS_ARE_FREE,
+    .transpose = EG_FN(transpose),
+    .column_sum = EG_LENT(column_sum),
+};
+
+void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+    eg_multiply(g, i0, i1, p0, p1, &tiles);
+}

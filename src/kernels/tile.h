@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tile.h: between gemm.c, which cuts a product into tiles once for all builds, and tile.c, one build's loops for
+ * them.
+ */
+#ifndef EG_KERNELS_TILE_H
+#define EG_KERNELS_TILE_H
+
+#include "kernels/kernels.h"
+
+enum {
+    EG_TURN_COLUMNS = 10, /* of C: the most that eg_tiles.turn does */
+    EG_TURN_K = 4,        /* the least k it needs */
+    EG_EDGE_K = 512       /* the longest k at once of builds with whole_b */
+};
+
+/* What one tile works on. Its rows of A start at `a`; k comes in runs at offsets from there. */
+typedef struct eg_tile {
+    const float *a;
+    int64_t a_row, a_k;
+    const int64_t *runs; /* offsets of `count` runs: all `run` long, but the last one */
+    int64_t count, run, last;
+    const float *b;
+    int64_t b_k, b_panel;
+    const float *start; /* first values of the accumulators */
+    int64_t start_row, start_panel;
+    float *c;
+    int64_t c_row, c_panel;
+    int64_t rows, width; /* rows at once; columns that exist */
+    int padded;          /* write zeros into the other lanes of the last vector */
+} eg_tile;
+
+typedef void (*eg_tile_fn)(const eg_tile *t);
+
+/* The loops of one build. Second index: 0 for up to `lanes` columns, 1 for up to twice that. */
+typedef struct eg_tiles {
+    int64_t lanes; /* of a vector; 4: tiles do whole vectors only */
+    int64_t rows;  /* of the highest tile */
+    int64_t low;   /* tile[q - 1] has q rows, up to here; tile[low] is for all above */
+    eg_tile_fn tile[5][2];
+    int64_t k_block; /* the longest k at once */
+    int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
+    eg_tile_fn short_tile[2];
+    eg_tile_fn wide_1, wide_3; /* one row or, unless NULL, three against so many whole panels: */
+    int64_t panels_1, panels_3;
+    /* `lanes` rows of C where A's rows run along k; or NULL. */
+    void (*turn)(const eg_gemm *g, const float *a, float *c);
+    int whole_b; /* partial vectors of B cost more than whole ones */
+    void (*transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
+                      int64_t s_rows, int64_t s_width); /* see isa.h */
+    void (*column_sum)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
+} eg_tiles;
+
+/* eg_kernels.gemm by these loops. */
+void eg_multiply(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1, const eg_tiles *by);
+
+#endif
