@@ -66,11 +66,29 @@ static int choose_loss(const check_options *o, const eg_value *logits, int64_t w
     return -1;
 }
 
+/* Numbers of all signs; but running variances are nowhere below 0: 1, as in a new model. */
+static eg_status draw_variables(problem *p) {
+    eg_value *all[2 * MAX_PARAMETERS];
+    eg_status status = eg_init_normal(p->state, p->graph, .5);
+    int n = eg_model_variables(p->model, p->graph, 0, all, 2 * MAX_PARAMETERS);
+    for (int i = 0; status == EG_OK && i < n && i < 2 * MAX_PARAMETERS; i++) {
+        if (!strstr(eg_value_name(all[i]), "/moving_variance")) continue;
+        int64_t size = eg_shape_size(eg_value_shape(all[i]));
+        float *ones = malloc((size_t)size * sizeof *ones);
+        if (!ones) return EG_E_MEMORY;
+        for (int64_t k = 0; k < size; k++) ones[k] = 1;
+        status = eg_state_write(p->state, eg_value_name(all[i]), ones, (size_t)size * sizeof *ones);
+        free(ones);
+    }
+    return status;
+}
+
 static int build(const check_options *o, eg_shape input, problem *p) {
     eg_shape batch = { .rank = input.rank + 1, .dim = { o->batch } };
     memcpy(batch.dim + 1, input.dim, (size_t)input.rank * sizeof *input.dim);
     eg_value *x = eg_input(p->graph, "x", EG_F64, batch), *output, *logits, *penalty;
-    if (eg_model_build(p->model, x, NULL, &output, &logits, &penalty) != EG_OK)
+    eg_value *step = eg_full(p->graph, EG_I32, EG_SCALAR, 1); /* as in a training: of one step, so dropout stays */
+    if (eg_model_build(p->model, x, step, &output, &logits, &penalty) != EG_OK)
         return cli_error(CLI_BAD_DATA, "%s", eg_model_error(p->model));
     eg_shape shape = eg_value_shape(output);
     int64_t width = eg_shape_size(shape) / o->batch;
@@ -91,7 +109,8 @@ static int build(const check_options *o, eg_shape input, problem *p) {
     if (!p->x || !p->y) return cli_no_memory();
     for (int64_t i = 0; i < samples; i++) p->x[i] = 2 * draw(&random);
     draw_targets(p->y, o->batch, width, &random);
-    return eg_init_normal(p->state, p->graph, .5) == EG_OK ? -1 : cli_fail(eg_error_status());
+    eg_status status = draw_variables(p);
+    return status == EG_OK ? -1 : cli_fail(status);
 }
 
 static void print_result(const check_options *o, const char *name, const eg_check_result *result) {
@@ -154,12 +173,18 @@ static int run(int argc, char **argv) {
     return code;
 }
 
+static const char *const notes[] = {
+    "The network is as in a step of training: batch_norm uses the batch, dropout drops, always the same.",
+    NULL,
+};
+
 const cli_command cli_check = {
     .name = "check",
     .summary = "compare a network's gradients with differences",
     .usage = "--net LAYERS --input SHAPE [options]",
     .options = options,
     .run = run,
+    .notes = notes,
     .examples = "  elegans check --net 'dense 8 tanh; dense 3 softmax' --input 4\n"
                 "  elegans check --net 'dense 16 gelu; dense 1' --input 28x28 --loss huber\n",
 };

@@ -9,6 +9,9 @@ run 0 check --net 'dense 8 gelu; dropout .2; dense 1 sigmoid' --input 3x3 --json
 same "$(field parameter out)" dense_1/bias
 same "$(field result out)" ok
 python3 -c "assert $(field worst_error out) < 1e-6" || fail "the error is large"
+# as in a training: batch_norm takes the batch (frozen, its running averages), dropout drops
+run 0 check --net 'conv 3 2 relu; batch_norm; spatial_dropout .3; batch_norm frozen; dense 2 softmax' --input 5x5x2
+same "$(grep -c '^ok ' out)" 6
 run 0 check --net 'dense 3 step; dense 2' --input 4
 says out 'dense/kernel .*proves nothing'
 refuse 2 'unknown loss' check --net 'dense 3' --input 4 --loss foo
