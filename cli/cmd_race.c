@@ -46,7 +46,7 @@ static const struct entrant {
     double lr[6];
     pen pen;
 } entrants[] = {
-    { "sgd", { .02, .001, .01, .0198, .003, .02 }, { .stroke = PICTURE_BLUE } },
+    { "sgd", { .02, .001, .01, 2. / 101, .003, .02 }, { .stroke = PICTURE_BLUE } },
     { "momentum", { .02, .001, .002, 4. / 121, .003, .02 }, { .stroke = PICTURE_RED } },
     { "nesterov", { .02, .001, .002, .0066, .001, .02 }, { .stroke = PICTURE_RED, .dash = "6 3" } },
     { "adagrad", { .05, .3, .3, .5, .2, .2 }, { .stroke = PICTURE_GREEN } },
@@ -60,7 +60,7 @@ static const struct entrant {
     { "random", { .05, .05, .05, .05, .05, .05 }, { .stroke = PICTURE_GREY } },
 };
 enum { ENTRANTS = sizeof entrants / sizeof *entrants, MOST = 2 * ENTRANTS };
-/* The ravine's best pair: momentum ((sqrt 100 - 1)/(sqrt 100 + 1))^2 with lr (2/(sqrt 100 + 1))^2. */
+/* The ravine's best pair: momentum ((sqrt 100 - 1)/(sqrt 100 + 1))^2 with lr (2/(sqrt 100 + 1))^2; alone 2/(100 + 1). */
 static const double ravine_momentum = 81. / 121;
 
 typedef struct racer {

@@ -58,7 +58,8 @@
     { "l2", 0, CLI_REAL, FIELD(l2), "X", .help = "penalty X/2 sum w^2 on kernels" },
 
     { "optimizer", 'o', CLI_TEXT, FIELD(optimizer), "NAME",
-      .help = "sgd, momentum, nesterov, adagrad, adadelta, rmsprop, adam, adamw, nadam or adamax",
+      .help = "sgd, momentum, nesterov, adagrad, adadelta, rmsprop, adam, adamw, nadam, adamax, or coordinate: the "
+              "naive search without gradients",
       .group = "Optimizer" },
     { "lr", 0, CLI_REAL, FIELD(lr), "X",
       .help = "learning rate (default: the optimizer's own; 3e-4 is a safe start for adam), or auto: 1, .1, .01, ... are "

@@ -4,6 +4,7 @@
  * gradient back. The relu does not saturate for positive x; below 0 it is dead, where leaky_relu and elu are not.
  *
  * Slides: 004 "Element-wise activation functions", 002 "Activation Functions", "Pros and Cons"; 000 "Nonlinearities".
+ * command: elegans picture activations --svg activations.svg
  * command: elegans explain 'sum(tanh(x))' x=-10,-1,0,1,10
  * prints: sigmoid       0.0000 0.0000    0.2689 0.1966    0.5000 0.2500    0.7311 0.1966    1.0000 0.0000
  * prints: tanh         -1.0000 0.0000   -0.7616 0.4200    0.0000 1.0000    0.7616 0.4200    1.0000 0.0000

@@ -6,7 +6,8 @@
  * learns.
  *
  * Slides: 004 "Initialization and normalization".
- * command: elegans train -d gen:moons -n 'dense 8 tanh; dense 1 sigmoid' --init he_normal -e 5
+ * command: n=$(yes 'dense 99 tanh;' | head -10); elegans train -d gen:moons -n "$n dense 1 sigmoid" --init 'normal(1)' -e 1 --plot saturated
+ * command: n=$(yes 'dense 99 relu;' | head -10); elegans train -d gen:moons -n "$n dense 1 sigmoid" --init he_normal -e 1 --plot alive
  * prints: tanh normal(.01)   0.0000
  * prints: tanh normal(.1)    0.7
  * prints: tanh normal(1)     0.98

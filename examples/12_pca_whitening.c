@@ -4,6 +4,7 @@
  * turned so that the columns do not correlate. Whitened: also of the same variance. ZCA: whitened and turned back.
  *
  * Slides: 002 "Data Pre-processing", "The first steps"; 004 "Input data should be normalized"; 003 "Preprocessing".
+ * command: elegans picture preprocessing --svg clouds.svg
  * command: elegans train -d 'gen:gauss?n=200' --scaling whiten -n 'dense 1 sigmoid' --lr .3 -e 3
  * prints: none:        covariance [4.#### 2.####; 2.#### 1.####]
  * prints: standardise: covariance [1.0000 0.9###; 0.9### 1.0000]

@@ -5,7 +5,8 @@
  * 814,100 for the MNIST net of 407,050 weights. Here P = 17.
  *
  * Slides: 003 "Update rule" (naive approach, better).
- * command: elegans race --surface ravine --optimizers coordinate,sgd --steps 500
+ * command: elegans train -d gen:xor -n 'dense 4 tanh; dense 1 sigmoid' -o coordinate --lr .05 -b all -e 60 -s 1
+ * command: elegans race --surface rosenbrock --optimizers coordinate,random,sgd
  * prints: start                            loss 0.7
  * prints: coordinate, 34 forward passes    loss 0.70
  * prints: coordinate, 2040 forward passes  loss 0.0

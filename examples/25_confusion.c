@@ -4,7 +4,7 @@
  * the guess), and with it precision, recall and F1 of every class.
  *
  * Slides: 003 "Prediction", "Evaluation", "Metrics to monitor performance".
- * command: elegans train -d 'gen:digits?n=2000' -n 'dense 64 relu; dense 10 softmax' -e 2
+ * command: elegans train -d 'gen:digits?n=2000' -n 'dense 64 relu; dense 10 softmax' -e 2 --out m; elegans evaluate m -d 'gen:digits?n=2000' --report
  * prints: precision
  * prints: the most frequent mistake:
  */

@@ -5,6 +5,7 @@
  * Summing a batch's gradients with a rate divided by its size is the same as their mean.
  *
  * Slides: 002 "Full gradient descent", "SGD", "Minibatch SGD"; 003 "SGD Variants"; 004 "Stochastic Gradient Descent".
+ * command: elegans picture descent --svg descent.svg
  * command: elegans train -d 'gen:moons?n=500,noise=.15' -n 'dense 16 tanh; dense 1 sigmoid' -o sgd --lr .1 -b 1 -e 10
  * prints: batch 512     10 steps  loss 0.
  * prints: batch 32     160 steps  loss 0.

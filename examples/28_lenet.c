@@ -5,7 +5,7 @@
  *     28_lenet mnist 5
  *
  * Slides: 002 "CNN" (LeCun et al. 1998); 001 "Convolutional neural networks", "Summary, architecture".
- * command: elegans train -d 'gen:digits?n=500' -n 'conv 6 5 relu; max_pool; conv 16 5 relu; max_pool; dense 10' -e 1
+ * command: elegans train -d 'gen:digits?n=2000' -e 2 -n 'conv 6 5 same relu; max_pool; conv 16 5 relu; max_pool; dense 120 relu; dense 84 relu; dense 10 softmax'
  * prints: LeNet-5: 61706 parameters, without padding 44426
  * prints: test accuracy: LeNet-5 0.
  * prints: LeNet-5 is better

@@ -5,7 +5,7 @@
  * they are 62,378,344. Nothing is allocated for them here.
  *
  * Slides: 002 "CNN" (Krizhevsky et al. 2012, "AlexNet").
- * command: elegans inspect --input 227x227x3 -n 'conv 96 11 4 relu; max_pool 3 2; conv 256 5 same relu groups=2'
+ * command: elegans inspect --input 227x227x3 -n 'conv 96 11 4 relu; max_pool 3 2; conv 256 5 same relu groups=2; max_pool 3 2; conv 384 3 same relu; conv 384 3 same relu groups=2; conv 256 3 same relu groups=2; max_pool 3 2; dense 4096 relu; dropout .5; dense 4096 relu; dropout .5; dense 1000 softmax'
  * prints: (batch, 55, 55, 96)
  * prints: (batch, 6, 6, 256)
  * prints: two groups: 60965224 parameters

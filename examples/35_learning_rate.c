@@ -4,7 +4,7 @@
  * gives numbers that are not finite ends in an error that names the step, so a program can do just that.
  *
  * Slides: 004 "SGD learning rate".
- * command: elegans train -d 'gen:linear?n=200,dims=5' -n 'dense 32 relu; dense 1' -o sgd --lr .01 -e 20
+ * command: elegans train -d 'gen:linear?n=200,dims=5' -n 'dense 32 relu; dense 1' -o sgd --lr auto -e 20
  * prints: lr 1: diverged
  * prints: settled on lr
  */

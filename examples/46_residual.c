@@ -6,7 +6,7 @@
  * digits; else 46_residual mnist 1
  *
  * Slides: 002 "CNN", after AlexNet. VGG: Simonyan and Zisserman 2014; residual blocks: He et al. 2015.
- * command: elegans train -d 'gen:digits?n=500' -n 'conv 8 3 same relu; max_pool; conv 16 3 same relu; dense 10' -e 1
+ * command: elegans train -d 'gen:digits?n=2000' -e 4 -n 'max_pool; conv 8 3 same relu; conv 8 3 same relu; max_pool; conv 16 3 same relu; conv 16 3 same relu; max_pool; dense 10 softmax'
  * prints: 6 convolutions, a small VGG    8722 parameters, test accuracy 0.9
  * prints: 26 convolutions               38482 parameters, test accuracy 0.
  * prints: 26 convolutions, residual     38482 parameters, test accuracy 0.

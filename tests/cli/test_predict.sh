@@ -35,6 +35,35 @@ says out 'accuracy 1.0000  (18 samples)'
 run 0 evaluate moved --data table.csv --json
 same "$(field accuracy out)" 1
 same "$(field samples out)" 18
+
+# The report: by hand from the classes and the probabilities.
+"$elegans" train --data gen:moons --net 'dense 1 sigmoid' --epochs 3 -q --out two >/dev/null 2>&1 || fail "training"
+"$elegans" train --data gen:spiral --net 'dense 3 softmax' --epochs 9 -q --out three >/dev/null 2>&1 || fail "training"
+for model in two three; do
+    source=gen:spiral
+    [ $model = two ] && source=gen:moons
+    "$elegans" predict $model --data $source --proba >proba.csv 2>err || fail "--proba"
+    run 0 evaluate $model --data $source --report
+    cp out text
+    run 0 evaluate $model --data $source --report --json
+    python3 - $model <<'PY' || fail "--report of $model"
+import json, sys
+report = json.load(open("out"))
+rows = [list(map(float, line.split(","))) for line in open("proba.csv").read().split()[1:]]
+n, k = len(rows), len(rows[0])
+assert n == report["samples"] and len(report["classes"]) == k
+c = report["confusions"]
+assert [sum(row) for row in c] == [each["support"] for each in report["classes"]] and sum(map(sum, c)) == n
+assert [sum(row[i] for row in c) for i in range(k)] == [sum(max(r) == r[i] for r in rows) for i in range(k)]
+for i, each in enumerate(report["classes"]):
+    guessed = sum(row[i] for row in c)
+    assert abs(each["recall"] - c[i][i] / each["support"]) < 1e-12 and abs(each["precision"] - c[i][i] / guessed) < 1e-12
+assert abs(report["accuracy"] - sum(c[i][i] for i in range(k)) / n) < 1e-12 and .5 < report["roc_area"] < 1
+assert "ROC area     %.4f" % report["roc_area"] in open("text").read()
+PY
+done
+run 0 train --data gen:sine --epochs 1 -q --out wave
+refuse 2 'needs a classification' evaluate wave --data gen:sine --report
 refuse 65 'draws images' predict moved --data new.csv --show 1
 run 0 inspect moved
 says out 'classes: high, low'

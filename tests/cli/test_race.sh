@@ -28,10 +28,7 @@ steps saddle "sgd .02 217 217 0" "momentum .02 50 50 0" "nesterov .02 46 46 0" "
 steps rosenbrock "sgd .001 7354 7354 0" "momentum .001 646 646 0" "nesterov .001 682 682 0" \
     "adagrad .3 4472 4472 0" "rmsprop .01 3156 3236 3" "adadelta 1 0 0 0" "adam .05 1160 1160 0" \
     "nadam .05 960 3664 4" "adamax .05 2963 2963 0"
-steps ravine "sgd .0198 709 709 4"
-run 0 race --surface ravine --optimizers sgd,momentum --dialect keras --lr sgd=0.019801980198019802 --json
-same "$(head -n 1 out | sed 's/.*"steps":\([0-9]*\).*/\1/')" 709
-same "$(field steps out)" 95
+steps ravine "sgd .019801980198019802 709 709 0" "momentum .03305785123966942 95 95 0"
 
 # Every method of the library races.
 run 0 race --optimizers adamw,coordinate,random --steps 100

@@ -42,6 +42,22 @@ static void zero_is_a_saddle_point(void **state) {
     }
 }
 
+/* From zeros the output bias alone learns, and what it learns are the class shares, here 2/5, 2/5 and 1/5: at their
+ * logarithms nothing moves any more. */
+static void the_output_bias_learns_the_class_shares(void **state) {
+    double x[BATCH * IN], y[BATCH] = { 0, 2, 1, 1, 0 }, flat[ALL] = { 0 }, g[ALL];
+    (void)state;
+    for (int i = 0; i < BATCH * IN; i++) x[i] = sin(3 * i);
+    for (int c = 0; c < CLASSES; c++) flat[ALL - CLASSES + c] = log(c == 2 ? .2 : .4);
+    eg_model *m = eg_sequential(EG_SHAPE(IN), eg_dense(HIDDEN, .act = EG_TANH), eg_dense(CLASSES, .act = EG_SOFTMAX));
+    weigh(m, flat, ALL);
+    eg_value *logits;
+    assert_int_equal(eg_model_build(m, of(EG_SHAPE(BATCH, IN), x), NULL, NULL, &logits, NULL), EG_OK);
+    gradients(m, eg_loss(EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY, of(EG_SHAPE(BATCH), y), logits, .from_logits = 1), g);
+    for (int i = 0; i < ALL; i++) NEAR(g[i], 0, 1e-16);
+    eg_model_free(m);
+}
+
 static void constant_init_makes_all_neurons_equal(void **state) {
     double g[ALL];
     (void)state;
@@ -105,6 +121,7 @@ static void he_keeps_it_through_relu(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SLIDE(zero_is_a_saddle_point),
+        SLIDE(the_output_bias_learns_the_class_shares),
         SLIDE(constant_init_makes_all_neurons_equal),
         SLIDE(small_and_large_weights_kill_the_signal),
         SLIDE(glorot_keeps_it_through_tanh),

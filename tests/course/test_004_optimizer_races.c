@@ -38,7 +38,7 @@ static const struct racer {
     { "nesterov", 0, 0, { { .02, { 46, 46 } }, { .001, { 682, 682 } } } },
     { "adagrad", 0, 0, { { .05, { 213, 188 } }, { .3, { 4472, 4472 } } } },
     { "rmsprop", 0, 3, { { .02, { 57, 14 } }, { .01, { 3156, 3236 } } } },
-    { "adadelta", 0, 0, { { 1, { 52, 42 } }, { 1, { 0, 0 } } } }, /* more than 200,000 steps down the valley */
+    { "adadelta", 0, 0, { { 1, { 52, 42 } }, { 1, { 0, 0 } } } }, /* below: late */
     { "adam", 0, 0, { { .02, { 61, 61 } }, { .05, { 1160, 1160 } } } },
     { "nadam", 0, 4, { { .02, { 60, 60 } }, { .05, { 960, 3664 } } } },
     { "adamax", 0, 0, { { .02, { 88, 88 } }, { .05, { 2963, 2963 } } } },
@@ -75,6 +75,21 @@ static void down_rosenbrocks_valley(void **state) {
     all_race(1);
 }
 
+/* Adadelta has no learning rate to speak of, and a scale that it must find by itself: more than 200,000 steps. */
+static void adadelta_is_late_in_rosenbrocks_valley(void **state) {
+    int most = getenv("EG_LONG") ? 200000 : 20000;
+    (void)state;
+    for (int dialect = EG_KERAS; dialect <= EG_TORCH; dialect++) {
+        double w[DIMS] = { -1.2, 1 };
+        descent d = descend(eg_adadelta(.lr = 1, .dialect = (eg_dialect)dialect), rosenbrock, w);
+        for (int t = 0; t < most; t++) {
+            advance(&d, t, 1, w);
+            assert_false(at_one_one(w));
+        }
+        finish(&d);
+    }
+}
+
 static void from_the_ridge_itself_nothing_leaves(void **state) {
     (void)state;
     for (int momentum = 0; momentum < 2; momentum++) {
@@ -90,6 +105,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SLIDE(around_a_saddle_point),
         SLIDE(down_rosenbrocks_valley),
+        SLIDE(adadelta_is_late_in_rosenbrocks_valley),
         SLIDE(from_the_ridge_itself_nothing_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
