@@ -166,13 +166,15 @@ static eg_shape without_last(eg_shape shape) {
     return shape;
 }
 
-static int has_last(eg_shape shape, int64_t size) { return shape.rank > 0 && shape.dim[shape.rank - 1] == size; }
+static int has_last(const eg_shape *shape, int64_t size) {
+    return shape->rank > 0 && shape->dim[shape->rank - 1] == size;
+}
 
 /* y as class numbers, [batch...], of rank one less than p; NULL if it is not that */
 static eg_value *class_numbers(eg_value *y, const eg_value *p) {
     if (p->shape.rank < 1) return NULL;
     eg_shape rows = without_last(p->shape);
-    if (y->shape.rank == p->shape.rank && has_last(y->shape, 1) && !has_last(p->shape, 1)) {
+    if (y->shape.rank == p->shape.rank && has_last(&y->shape, 1) && !has_last(&p->shape, 1)) {
         eg_shape squeezed = without_last(y->shape);
         return eg_same_shape(&squeezed, &rows) ? eg_reshaped(y, &squeezed) : NULL;
     }
@@ -188,8 +190,8 @@ static eg_value *fit_targets(eg_value *y, eg_value *p, int flags, const char *na
         if (index->dtype != EG_I32) index = eg_cast(index, EG_I32);
         return eg_one_hot(index, p->shape.dim[p->shape.rank - 1], p->dtype);
     }
-    int a_column = y->shape.rank + 1 == p->shape.rank && has_last(p->shape, 1);
-    int a_row = p->shape.rank + 1 == y->shape.rank && has_last(y->shape, 1);
+    int a_column = y->shape.rank + 1 == p->shape.rank && has_last(&p->shape, 1);
+    int a_row = p->shape.rank + 1 == y->shape.rank && has_last(&y->shape, 1);
     if ((!a_column && !a_row) || eg_count(&y->shape) != eg_count(&p->shape)) return wrong_targets(y, p, name);
     y = eg_reshaped(y, &p->shape);
     return y->dtype == p->dtype ? y : eg_cast(y, p->dtype);
@@ -216,7 +218,7 @@ eg_value *eg_loss_reduce(eg_value *each, const eg_loss_opt *opt) {
 }
 
 /* Over one class a cross-entropy is 0 and a margin empty, whatever the output: it would teach nothing. */
-int eg_loss_fits(eg_loss_kind kind, eg_shape output) {
+int eg_loss_fits(eg_loss_kind kind, const eg_shape *output) {
     return (unsigned)kind >= EG_LOSS_KINDS || !(losses[kind].flags & CLASSES) || !has_last(output, 1);
 }
 
@@ -232,7 +234,7 @@ eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt)
     if (opt.mask && !eg_mask_fits(opt.mask, p))
         return eg_poison(p->graph, EG_E_SHAPE, name, "the mask %s is not one number for each step of %s",
                          eg_shape_words(&opt.mask->shape), eg_shape_words(&p->shape));
-    if (!eg_loss_fits(kind, p->shape)) return eg_poison(p->graph, EG_E_SHAPE, name, EG_LOSS_NEEDS_CLASSES);
+    if (!eg_loss_fits(kind, &p->shape)) return eg_poison(p->graph, EG_E_SHAPE, name, EG_LOSS_NEEDS_CLASSES);
     int one_hot = (losses[kind].flags & CLASSES) && !eg_same_shape(&y->shape, &p->shape);
     terms t = { fit_targets(y, p, losses[kind].flags, name), p, one_hot, &opt };
     if (eg_value_is_poisoned(t.y)) return t.y;

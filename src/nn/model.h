@@ -205,7 +205,7 @@ eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, do
 /* What is left of a loss of each sample, or step: weighted, masked, added up as the options say. (loss.c) */
 eg_value *eg_loss_reduce(eg_value *each, const eg_loss_opt *opt);
 /* Has the output what the loss is about: at least two classes where it is over classes? (loss.c) */
-int eg_loss_fits(eg_loss_kind kind, eg_shape output);
+int eg_loss_fits(eg_loss_kind kind, const eg_shape *output);
 #define EG_LOSS_NEEDS_CLASSES "is over classes, at least 2 outputs; for one there are binary_cross_entropy and hinge"
 /* The activation that the output ends in (EG_LINEAR if none). */
 eg_activation_kind eg_model_last_activation(const eg_model *model);

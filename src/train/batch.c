@@ -74,10 +74,11 @@ eg_status eg_batch_bind(const eg_batch *batch, eg_program *program, int64_t n, i
     return weighted ? eg_bind(program, "weights", batch->weights, (size_t)n * sizeof(float)) : EG_OK;
 }
 
-void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n, eg_augment augment,
-                      uint64_t seed, int epoch) {
+void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n,
+                      const eg_augment *augment, uint64_t seed, int epoch) {
+    eg_shape sample = eg_data_sample_shape(data);
     for (int64_t i = 0; i < n; i++)
-        eg_augment_row(&augment, seed, epoch, order[i], eg_data_sample_shape(data), eg_data_x(data),
+        eg_augment_row(augment, seed, epoch, order[i], sample, eg_data_x(data),
                        (unsigned char *)batch->x + (size_t)i * batch->x_row);
 }
 

@@ -48,9 +48,37 @@ static eg_status watch(const monitor *m, const eg_progress_info *info, double *o
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
+/* What a callback keeps; each uses some of it. */
+typedef struct keeper {
+    union {
+        eg_early_stopping_opt stopping;
+        eg_reduce_on_plateau_opt plateau;
+        eg_checkpoint_opt checkpoint;
+    } opt;
+    const char *watched; /* the score's name */
+    monitor monitor;
+    double best;
+    int wait, cooldown, rows; /* epochs since the last improvement, until patience begins; epochs in all */
+    eg_state *best_state;
+    char *path;
+    FILE *file;
+    eg_events *events;
+} keeper;
+
+typedef eg_status callback_fn(void *user, const eg_progress_info *info);
+
 void eg_callback_free(eg_callback *callback) {
     if (callback->free) callback->free(callback->user);
     *callback = (eg_callback){ 0 };
+}
+
+static void free_keeper(void *user) {
+    keeper *k = user;
+    eg_state_free(k->best_state);
+    if (k->file) fclose(k->file);
+    eg_events_close(k->events);
+    eg_free(k->path);
+    eg_free(k);
 }
 
 static eg_status no_memory(void *user, const eg_progress_info *info) {
@@ -58,186 +86,125 @@ static eg_status no_memory(void *user, const eg_progress_info *info) {
     return eg_fail(EG_E_MEMORY, "no memory for a callback");
 }
 
-/* Zeroed state for a callback; without memory a callback that says so. */
-static void *new_state(size_t size, eg_callback *out) {
-    *out = (eg_callback){ .user = eg_calloc(1, size), .free = eg_free };
-    if (!out->user) *out = (eg_callback){ .train_begin = no_memory };
-    return out->user;
+/* A callback with zeroed state, which is returned too; without memory NULL, and a callback that says so. */
+static keeper *new_keeper(const char *path, callback_fn *begin, callback_fn *epoch, eg_callback *out) {
+    keeper *k = eg_calloc(1, sizeof *k);
+    if (k && path) k->path = eg_strdup(path);
+    if (k && (k->path || !path)) {
+        *out = (eg_callback){ .user = k, .train_begin = begin, .epoch_end = epoch, .free = free_keeper };
+        return k;
+    }
+    eg_free(k);
+    *out = (eg_callback){ .train_begin = no_memory };
+    return NULL;
 }
 
-/* ---- early stopping ----------------------------------------------------------------------------------------------
- */
+/* ---- watching a score ------------------------------------------------------------------------------------------ */
 
-typedef struct stopping {
-    eg_early_stopping_opt opt;
-    monitor monitor;
-    double best;
-    int wait, epochs; /* since the last improvement; since the start */
-    eg_state *best_state;
-} stopping;
-
-static void free_stopping(void *user) {
-    eg_state_free(((stopping *)user)->best_state);
-    eg_free(user);
-}
-
-static eg_status stopping_begin(void *user, const eg_progress_info *info) {
-    stopping *s = user;
+static eg_status begin_watching(void *user, const eg_progress_info *info) {
+    keeper *k = user;
     (void)info;
-    s->best = (double)INFINITY;
-    s->wait = s->epochs = 0;
-    return parse_monitor(s->opt.monitor, &s->monitor);
+    k->best = (double)INFINITY;
+    k->wait = k->cooldown = k->rows = 0;
+    return parse_monitor(k->watched, &k->monitor);
 }
 
-static eg_status keep_best(stopping *s, eg_model *model) {
-    if (!s->opt.restore_best) return EG_OK;
-    if (s->best_state) return eg_state_copy(s->best_state, eg_model_state(model));
-    s->best_state = eg_state_clone(eg_model_state(model));
-    return s->best_state ? EG_OK : EG_E_MEMORY;
+/* Whether the score has improved by more than that. */
+static eg_status look(keeper *k, const eg_progress_info *info, double min_delta, int *better) {
+    double now = 0;
+    EG_TRY(watch(&k->monitor, info, &now));
+    *better = k->best - now > min_delta;
+    if (*better) k->best = now;
+    k->wait = *better ? 0 : k->wait + 1;
+    return EG_OK;
+}
+
+/* ---- early stopping -------------------------------------------------------------------------------------------- */
+
+static eg_status keep_best(keeper *k, eg_model *model) {
+    if (!k->opt.stopping.restore_best) return EG_OK;
+    if (k->best_state) return eg_state_copy(k->best_state, eg_model_state(model));
+    k->best_state = eg_state_clone(eg_model_state(model));
+    return k->best_state ? EG_OK : EG_E_MEMORY;
 }
 
 static eg_status stopping_epoch(void *user, const eg_progress_info *info) {
-    stopping *s = user;
-    double now = 0;
-    int first = s->epochs++ == 0;
-    EG_TRY(watch(&s->monitor, info, &now));
-    s->wait++;
-    if (s->best - now > s->opt.min_delta) {
-        s->best = now;
-        s->wait = 0;
-        return keep_best(s, info->model);
-    }
-    if (s->wait >= s->opt.patience && !first) eg_model_stop(info->model);
+    keeper *k = user;
+    int better, first = k->rows++ == 0;
+    EG_TRY(look(k, info, k->opt.stopping.min_delta, &better));
+    if (better) return keep_best(k, info->model);
+    if (k->wait >= k->opt.stopping.patience && !first) eg_model_stop(info->model);
     return EG_OK;
 }
 
 static void stopping_end(void *user, const eg_progress_info *info, eg_status result) {
-    stopping *s = user;
-    if (s->best_state && result == EG_OK) eg_state_copy(eg_model_state(info->model), s->best_state);
+    keeper *k = user;
+    if (k->best_state && result == EG_OK) eg_state_copy(eg_model_state(info->model), k->best_state);
 }
 
 eg_callback eg_early_stopping_(eg_early_stopping_opt opt) {
     eg_callback callback;
-    stopping *s = new_state(sizeof *s, &callback);
-    if (!s) return callback;
-    s->opt = opt;
-    callback.free = free_stopping;
-    callback.train_begin = stopping_begin;
-    callback.epoch_end = stopping_epoch;
+    keeper *k = new_keeper(NULL, begin_watching, stopping_epoch, &callback);
+    if (!k) return callback;
+    k->opt.stopping = opt;
+    k->watched = opt.monitor;
     callback.train_end = stopping_end;
     return callback;
 }
 
-/* ---- plateau ------------------------------------------------------------------------------------------------------
- */
-
-typedef struct plateau {
-    eg_reduce_on_plateau_opt opt;
-    monitor monitor;
-    double best;
-    int wait, cooldown;
-} plateau;
+/* ---- plateau --------------------------------------------------------------------------------------------------- */
 
 static eg_status plateau_begin(void *user, const eg_progress_info *info) {
-    plateau *p = user;
-    (void)info;
-    p->best = (double)INFINITY;
-    p->wait = p->cooldown = 0;
-    if (!(p->opt.factor > 0 && p->opt.factor < 1))
-        return eg_fail(EG_E_ARGUMENT, "reduce on plateau: factor %g is not between 0 and 1", p->opt.factor);
-    return parse_monitor(p->opt.monitor, &p->monitor);
+    double factor = ((keeper *)user)->opt.plateau.factor;
+    if (!(factor > 0 && factor < 1))
+        return eg_fail(EG_E_ARGUMENT, "reduce on plateau: factor %g is not between 0 and 1", factor);
+    return begin_watching(user, info);
 }
 
 static eg_status plateau_epoch(void *user, const eg_progress_info *info) {
-    plateau *p = user;
-    double now = 0;
-    EG_TRY(watch(&p->monitor, info, &now));
-    if (p->cooldown > 0) p->cooldown--, p->wait = 0;
-    if (p->best - now > p->opt.min_delta) {
-        p->best = now;
-        p->wait = 0;
-    } else if (p->cooldown == 0 && ++p->wait >= p->opt.patience) {
-        double lr = eg_model_lr(info->model) * p->opt.factor;
-        p->cooldown = p->opt.cooldown;
-        p->wait = 0;
-        if (eg_model_lr(info->model) > p->opt.min_lr) return eg_model_set_lr(info->model, fmax(lr, p->opt.min_lr));
-    }
-    return EG_OK;
+    keeper *k = user;
+    const eg_reduce_on_plateau_opt *opt = &k->opt.plateau;
+    int better;
+    if (k->cooldown > 0) k->cooldown--, k->wait = 0;
+    EG_TRY(look(k, info, opt->min_delta, &better));
+    if (better || k->cooldown > 0 || k->wait < opt->patience) return EG_OK;
+    k->cooldown = opt->cooldown;
+    k->wait = 0;
+    double lr = eg_model_lr(info->model);
+    return lr > opt->min_lr ? eg_model_set_lr(info->model, fmax(lr * opt->factor, opt->min_lr)) : EG_OK;
 }
 
 eg_callback eg_reduce_on_plateau_(eg_reduce_on_plateau_opt opt) {
     eg_callback callback;
-    plateau *p = new_state(sizeof *p, &callback);
-    if (!p) return callback;
+    keeper *k = new_keeper(NULL, plateau_begin, plateau_epoch, &callback);
+    if (!k) return callback;
     if (opt.factor == 0) opt.factor = .1;
     if (opt.patience == 0) opt.patience = 10;
     opt.min_delta = opt.min_delta == 0 ? 1e-4 : opt.min_delta == EG_ZERO ? 0 : opt.min_delta;
-    p->opt = opt;
-    callback.train_begin = plateau_begin;
-    callback.epoch_end = plateau_epoch;
+    k->opt.plateau = opt;
+    k->watched = opt.monitor;
     return callback;
 }
 
-/* ---- checkpoint
- * ------------------------------------------------------------------------------------------------------ */
-
-typedef struct checkpoint {
-    eg_checkpoint_opt opt;
-    char *path;
-    monitor monitor;
-    double best;
-} checkpoint;
-
-static void free_checkpoint(void *user) {
-    eg_free(((checkpoint *)user)->path);
-    eg_free(user);
-}
-
-static eg_status checkpoint_begin(void *user, const eg_progress_info *info) {
-    checkpoint *c = user;
-    if (!c->path) return no_memory(user, info);
-    c->best = (double)INFINITY;
-    return parse_monitor(c->opt.monitor, &c->monitor);
-}
+/* ---- checkpoint ------------------------------------------------------------------------------------------------ */
 
 static eg_status checkpoint_epoch(void *user, const eg_progress_info *info) {
-    checkpoint *c = user;
-    double now = -(double)INFINITY;
-    if (c->opt.best_only) EG_TRY(watch(&c->monitor, info, &now));
-    if (c->opt.best_only && !(now < c->best)) return EG_OK;
-    c->best = now;
-    return eg_model_save(info->model, c->path);
+    keeper *k = user;
+    int better = 1;
+    if (k->opt.checkpoint.best_only) EG_TRY(look(k, info, 0, &better));
+    return better ? eg_model_save(info->model, k->path) : EG_OK;
 }
 
 eg_callback eg_checkpoint_(const char *path, eg_checkpoint_opt opt) {
     eg_callback callback;
-    checkpoint *c = new_state(sizeof *c, &callback);
-    if (!c) return callback;
-    c->opt = opt;
-    c->path = eg_strdup(path);
-    callback.free = free_checkpoint;
-    callback.train_begin = checkpoint_begin;
-    callback.epoch_end = checkpoint_epoch;
+    keeper *k = new_keeper(path, begin_watching, checkpoint_epoch, &callback);
+    if (!k) return callback;
+    k->opt.checkpoint = opt;
+    k->watched = opt.monitor;
     return callback;
 }
 
-/* ---- logs
- * --------------------------------------------------------------------------------------------------------------- */
-
-typedef struct log_file {
-    char *path;
-    FILE *file;
-    int rows;
-    eg_events *events;
-} log_file;
-
-static void free_log(void *user) {
-    log_file *log = user;
-    if (log->file) fclose(log->file);
-    eg_events_close(log->events);
-    eg_free(log->path);
-    eg_free(log);
-}
+/* ---- logs ------------------------------------------------------------------------------------------------------ */
 
 /* "name" or "val_name" of every score that is computed, in order, to `put`. */
 static eg_status each_score(const eg_progress_info *info, eg_status (*put)(void *to, const char *name, double value),
@@ -269,16 +236,16 @@ static eg_status put_value(void *to, const char *name, double value) {
 }
 
 static eg_status csv_begin(void *user, const eg_progress_info *info) {
-    log_file *log = user;
-    if (!log->path) return no_memory(user, info);
-    log->file = fopen(log->path, "w");
-    return log->file ? EG_OK : eg_fail_errno("%s", log->path);
+    keeper *k = user;
+    (void)info;
+    k->file = fopen(k->path, "w");
+    return k->file ? EG_OK : eg_fail_errno("%s", k->path);
 }
 
 static eg_status csv_epoch(void *user, const eg_progress_info *info) {
-    log_file *log = user;
+    keeper *k = user;
     eg_text text = { 0 };
-    if (log->rows++ == 0) {
+    if (k->rows++ == 0) {
         eg_text_add(&text, "epoch");
         each_score(info, put_name, &text);
         eg_text_add(&text, "\n");
@@ -287,31 +254,23 @@ static eg_status csv_epoch(void *user, const eg_progress_info *info) {
     each_score(info, put_value, &text);
     eg_text_add(&text, "\n");
     eg_status status = text.failed ? EG_E_MEMORY : EG_OK;
-    if (status == EG_OK && (fwrite(text.data, 1, text.length, log->file) != text.length || fflush(log->file) != 0))
-        status = eg_fail_errno("%s", log->path);
+    if (status == EG_OK && (fwrite(text.data, 1, text.length, k->file) != text.length || fflush(k->file) != 0))
+        status = eg_fail_errno("%s", k->path);
     eg_text_free(&text);
     return status;
 }
 
-static eg_callback new_log(const char *path, eg_status (*begin)(void *, const eg_progress_info *),
-                           eg_status (*epoch)(void *, const eg_progress_info *)) {
+eg_callback eg_csv_log(const char *path) {
     eg_callback callback;
-    log_file *log = new_state(sizeof *log, &callback);
-    if (!log) return callback;
-    log->path = eg_strdup(path);
-    callback.free = free_log;
-    callback.train_begin = begin;
-    callback.epoch_end = epoch;
+    new_keeper(path, csv_begin, csv_epoch, &callback);
     return callback;
 }
 
-eg_callback eg_csv_log(const char *path) { return new_log(path, csv_begin, csv_epoch); }
-
 static eg_status events_begin(void *user, const eg_progress_info *info) {
-    log_file *log = user;
-    if (!log->path) return no_memory(user, info);
-    log->events = eg_events_create(log->path);
-    return log->events ? EG_OK : eg_error_status();
+    keeper *k = user;
+    (void)info;
+    k->events = eg_events_create(k->path);
+    return k->events ? EG_OK : eg_error_status();
 }
 
 /* What one epoch's scalars are written with. */
@@ -326,9 +285,13 @@ static eg_status put_scalar(void *to, const char *name, double value) {
 }
 
 static eg_status events_epoch(void *user, const eg_progress_info *info) {
-    scalars s = { ((log_file *)user)->events, info->epoch - 1 };
+    scalars s = { ((keeper *)user)->events, info->epoch - 1 };
     EG_TRY(each_score(info, put_scalar, &s));
     return eg_events_scalar(s.events, s.step, "learning_rate", (float)info->lr);
 }
 
-eg_callback eg_tensorboard_log(const char *folder) { return new_log(folder, events_begin, events_epoch); }
+eg_callback eg_tensorboard_log(const char *folder) {
+    eg_callback callback;
+    new_keeper(folder, events_begin, events_epoch, &callback);
+    return callback;
+}

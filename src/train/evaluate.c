@@ -42,9 +42,9 @@ static eg_status evaluate_batch(eg_model *model, const eg_data *data, int64_t fi
 }
 
 static eg_status evaluate(eg_model *model, const eg_data *data, eg_scores *scores) {
-    EG_TRY(eg_trainer_check(model, data, 1));
-    EG_TRY(eg_trainer_meet(model, data));
     eg_trainer *trainer = model->train;
+    EG_TRY(eg_trainer_check(model, data));
+    EG_TRY(eg_trainer_meet(model, data));
     EG_TRY(eg_trainer_fit_scaling(model, data));
     int64_t rows = eg_data_rows(data), batch = batch_rows(model, rows);
     EG_TRY(eg_check_stateful(model, rows));

@@ -35,7 +35,7 @@ int64_t eg_fitting_fill(eg_fitting *f) {
     int64_t n = f->rows - first < f->batch ? f->rows - first : f->batch;
     eg_batch_fill(&trainer->batch, f->train, f->order + first, 0, n, f->opt->class_weights);
     if (f->augmented)
-        eg_batch_augment(&trainer->batch, f->train, f->order + first, n, f->opt->augment, trainer->recipe.seed,
+        eg_batch_augment(&trainer->batch, f->train, f->order + first, n, &f->opt->augment, trainer->recipe.seed,
                          at->epoch);
     return n;
 }
@@ -97,7 +97,7 @@ static eg_status check_options(const eg_trainer *trainer, const eg_fit_opt *opt,
     if (opt->resume && !trainer->slots_ready)
         return eg_fail(EG_E_ARGUMENT, "fit: there is no run to resume: the model was never trained, or is finished");
     EG_TRY(eg_augment_check(&opt->augment, eg_data_sample_shape(data)));
-    return eg_schedule_check(opt->schedule, opt->schedule_opt);
+    return eg_schedule_check(opt->schedule, &opt->schedule_opt);
 }
 
 static eg_status split_data(eg_fitting *f, const eg_data *data) {
@@ -125,11 +125,11 @@ static eg_status prepare_stateful(eg_fitting *f) {
 }
 
 static eg_status prepare(eg_fitting *f, const eg_data *data) {
-    EG_TRY(eg_trainer_check(f->model, data, 1));
+    EG_TRY(eg_trainer_check(f->model, data));
     EG_TRY(check_options(f->trainer, f->opt, data));
     EG_TRY(eg_trainer_meet(f->model, data));
     EG_TRY(split_data(f, data));
-    if (f->validation) EG_TRY(eg_trainer_check(f->model, f->validation, 1));
+    if (f->validation) EG_TRY(eg_trainer_check(f->model, f->validation));
     EG_TRY(eg_trainer_fit_scaling(f->model, f->train));
     f->rows = eg_data_rows(f->train);
     f->batch = f->opt->batch == EG_BATCH_ALL ? f->rows : f->opt->batch ? f->opt->batch : 32;

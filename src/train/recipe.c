@@ -131,11 +131,10 @@ static int metrics_are_default(const eg_recipe *recipe) {
 }
 
 eg_status eg_trainer_meet(eg_model *model, const eg_data *data) {
-    eg_trainer *trainer = eg_trainer_of(model);
-    if (!trainer) return EG_E_MEMORY;
+    eg_trainer *trainer = model->train;
     if (trainer->task == EG_TASK_NONE) trainer->task = eg_data_task(data);
     if (trainer->loss == EG_LOSS_AUTO) trainer->loss = choose_loss(model, data);
-    if (!trainer->recipe.loss_fn && !eg_loss_fits(trainer->loss, eg_model_output_shape(model)))
+    if (!trainer->recipe.loss_fn && !eg_loss_fits(trainer->loss, &model->output->shape))
         return eg_fail(EG_E_SHAPE, "%s " EG_LOSS_NEEDS_CLASSES, eg_loss_name(trainer->loss));
     if (metrics_are_default(&trainer->recipe))
         trainer->recipe.metrics[0] = trainer->task == EG_TASK_CLASSIFICATION ? EG_METRIC_ACCURACY : EG_METRIC_MAE;
@@ -183,7 +182,7 @@ static eg_status check_outputs(const eg_model *model, const eg_data *data) {
                    eg_data_outputs(data));
 }
 
-eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targets) {
+eg_status eg_trainer_check(eg_model *model, const eg_data *data) {
     EG_TRY(eg_model_status(model));
     if (!data) return eg_fail(EG_E_ARGUMENT, "no data set");
     EG_TRY(eg_data_check(data));
@@ -192,7 +191,6 @@ eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targe
     EG_TRY(eg_prepare_check_gaps(model, data));
     int64_t bad = eg_data_bad_row(data);
     if (bad >= 0) return eg_fail(EG_E_DATA, "row %lld holds a NaN or an infinite number", (long long)bad + 1);
-    if (!needs_targets) return EG_OK;
     if (!eg_data_y(data)) return eg_fail(EG_E_DATA, "the data set has no targets");
     return eg_tensor_dtype(eg_data_y(data)) == EG_I32 ? check_classes(model, data) : check_outputs(model, data);
 }

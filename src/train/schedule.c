@@ -4,104 +4,100 @@
  * that a resumed run sees the same rates.
  */
 #include <math.h>
-#include <string.h>
-#include "base/text.h"
+#include "nn/words.h"
 #include "train/trainer.h"
 
 static const double PI = 3.14159265358979323846;
 
-/* Where a run stands, and the options with their defaults filled in. */
-typedef struct place {
-    eg_schedule_opt opt;
-    double p, e;
-} place;
+/* What an option is where it is 0; factors in hundredths. */
+static const struct defaults {
+    unsigned char factor, every, power, grow;
+} defaults[EG_SCHEDULES] = {
+    [EG_SCHEDULE_STEP] = { .factor = 10, .every = 10 },
+    [EG_SCHEDULE_EXPONENTIAL] = { .factor = 90, .every = 1 },
+    [EG_SCHEDULE_INVERSE_TIME] = { .factor = 100, .every = 1 },
+    [EG_SCHEDULE_POLYNOMIAL] = { .power = 2 },
+    [EG_SCHEDULE_COSINE_RESTARTS] = { .factor = 100, .every = 10, .grow = 2 },
+    [EG_SCHEDULE_MULTIPLY] = { .factor = 95 },
+};
 
 static double between(double from, double to, double share) { return from + (to - from) * share; }
 /* From 1 at x = 0 to 0 at x = 1 along half a cosine. */
 static double half_cosine(double x) { return (1 + cos(PI * x)) / 2; }
 
-static double constant(const place *at) { return (void)at, 1; }
-static double linear(const place *at) { return between(at->opt.end, 1, 1 - at->p); }
-static double cosine(const place *at) { return between(at->opt.end, 1, half_cosine(at->p)); }
-static double step(const place *at) { return pow(at->opt.factor, floor(at->e / at->opt.every)); }
-static double exponential(const place *at) { return pow(at->opt.factor, at->e / at->opt.every); }
-static double inverse_time(const place *at) { return 1 / (1 + at->opt.factor * at->e / at->opt.every); }
-static double polynomial(const place *at) { return between(at->opt.end, 1, pow(1 - at->p, at->opt.power)); }
-
 /* Loshchilov and Hutter, "SGDR", 2017. */
-static double cosine_restarts(const place *at) {
-    double start = 0, period = at->opt.every, peak = 1;
-    while (at->e >= start + period) {
+static double cosine_restarts(const eg_schedule_opt *opt, double epochs) {
+    double start = 0, period = opt->every, peak = 1;
+    while (epochs >= start + period) {
         start += period;
-        period *= at->opt.grow;
-        peak *= at->opt.factor;
+        period *= opt->grow;
+        peak *= opt->factor;
     }
-    return peak * half_cosine((at->e - start) / period);
+    return peak * half_cosine((epochs - start) / period);
 }
 
 /* Smith and Topin, "Super-convergence", 2018, with PyTorch's numbers. */
-static double one_cycle(const place *at) {
+static double one_cycle(double p) {
     const double rise = .3, low = 1 / 25., end = 1 / 250000.;
-    if (at->p < rise) return between(1, low, half_cosine(at->p / rise));
-    return between(end, 1, half_cosine((at->p - rise) / (1 - rise)));
+    if (p < rise) return between(1, low, half_cosine(p / rise));
+    return between(end, 1, half_cosine((p - rise) / (1 - rise)));
 }
 
-static double multiply(const place *at) { return pow(at->opt.factor, floor(at->e)); }
+/* At the place p, 0 to 1, of the run and the epoch e. */
+static double factor_at(eg_schedule schedule, const eg_schedule_opt *opt, double p, double e) {
+    switch (schedule) {
+    case EG_SCHEDULE_LINEAR: return between(opt->end, 1, 1 - p);
+    case EG_SCHEDULE_COSINE: return between(opt->end, 1, half_cosine(p));
+    case EG_SCHEDULE_STEP: return pow(opt->factor, floor(e / opt->every));
+    case EG_SCHEDULE_EXPONENTIAL: return pow(opt->factor, e / opt->every);
+    case EG_SCHEDULE_INVERSE_TIME: return 1 / (1 + opt->factor * e / opt->every);
+    case EG_SCHEDULE_POLYNOMIAL: return between(opt->end, 1, pow(1 - p, opt->power));
+    case EG_SCHEDULE_COSINE_RESTARTS: return cosine_restarts(opt, e);
+    case EG_SCHEDULE_ONE_CYCLE: return one_cycle(p);
+    case EG_SCHEDULE_MULTIPLY: return pow(opt->factor, floor(e));
+    case EG_SCHEDULE_CONSTANT:
+    case EG_SCHEDULES: break;
+    }
+    return 1;
+}
 
-static const struct schedule {
-    const char *name;
-    double (*factor)(const place *at);
-    eg_schedule_opt defaults;
-} schedules[EG_SCHEDULES] = {
-    [EG_SCHEDULE_CONSTANT] = { "constant", constant, { 0 } },
-    [EG_SCHEDULE_LINEAR] = { "linear", linear, { 0 } },
-    [EG_SCHEDULE_COSINE] = { "cosine", cosine, { 0 } },
-    [EG_SCHEDULE_STEP] = { "step", step, { .factor = .1, .every = 10 } },
-    [EG_SCHEDULE_EXPONENTIAL] = { "exponential", exponential, { .factor = .9, .every = 1 } },
-    [EG_SCHEDULE_INVERSE_TIME] = { "inverse_time", inverse_time, { .factor = 1, .every = 1 } },
-    [EG_SCHEDULE_POLYNOMIAL] = { "polynomial", polynomial, { .power = 2 } },
-    [EG_SCHEDULE_COSINE_RESTARTS] = { "cosine_restarts", cosine_restarts, { .factor = 1, .every = 10, .grow = 2 } },
-    [EG_SCHEDULE_ONE_CYCLE] = { "one_cycle", one_cycle, { 0 } },
-    [EG_SCHEDULE_MULTIPLY] = { "multiply", multiply, { .factor = .95 } },
-};
-
-static double or_default(double value, double absent) { return value != 0 ? value : absent; }
+static void fill_in(double *option, double absent) {
+    if (*option == 0) *option = absent;
+}
 
 double eg_schedule_factor(eg_schedule schedule, eg_schedule_opt opt, double progress, double epochs) {
-    const eg_schedule_opt *defaults = &schedules[schedule].defaults;
-    place at = { .p = progress,
-                 .e = epochs,
-                 .opt = { .factor = or_default(opt.factor, defaults->factor),
-                          .every = or_default(opt.every, defaults->every),
-                          .power = or_default(opt.power, defaults->power),
-                          .grow = or_default(opt.grow, defaults->grow),
-                          .end = opt.end } };
-    double factor = schedules[schedule].factor(&at);
+    const struct defaults *absent = &defaults[schedule];
+    fill_in(&opt.factor, absent->factor / 100.0);
+    fill_in(&opt.every, absent->every);
+    fill_in(&opt.power, absent->power);
+    fill_in(&opt.grow, absent->grow);
+    double factor = factor_at(schedule, &opt, progress, epochs);
     return opt.warm_up > 0 && epochs < opt.warm_up ? factor * epochs / opt.warm_up : factor;
 }
 
-eg_status eg_schedule_check(eg_schedule schedule, eg_schedule_opt opt) {
-    if ((int)schedule < 0 || schedule >= EG_SCHEDULES)
-        return eg_fail(EG_E_ARGUMENT, "schedule %d is not known", (int)schedule);
-    if (!(opt.factor >= 0 && opt.every >= 0 && opt.power >= 0 && opt.end >= 0 && opt.warm_up >= 0) ||
-        isinf(opt.every))
-        return eg_fail(EG_E_ARGUMENT, "schedule %s: its options are numbers of 0 or more", schedules[schedule].name);
-    if (opt.grow != 0 && !(opt.grow >= 1))
-        return eg_fail(EG_E_ARGUMENT, "schedule %s: grow is 1 or more", schedules[schedule].name);
+static const char *const names[EG_SCHEDULES] = {
+#define NAME(NAME, name, formula) name,
+    EG_SCHEDULE_LIST(NAME)
+#undef NAME
+};
+
+eg_status eg_schedule_check(eg_schedule schedule, const eg_schedule_opt *opt) {
+    if ((unsigned)schedule >= EG_SCHEDULES) return eg_fail(EG_E_ARGUMENT, "schedule %d is not known", (int)schedule);
+    if (!(opt->factor >= 0 && opt->every >= 0 && opt->power >= 0 && opt->end >= 0 && opt->warm_up >= 0) ||
+        isinf(opt->every))
+        return eg_fail(EG_E_ARGUMENT, "schedule %s: its options are numbers of 0 or more", names[schedule]);
+    if (opt->grow != 0 && !(opt->grow >= 1))
+        return eg_fail(EG_E_ARGUMENT, "schedule %s: grow is 1 or more", names[schedule]);
     return EG_OK;
 }
 
 const char *eg_schedule_name(eg_schedule schedule) {
-    return (int)schedule >= 0 && schedule < EG_SCHEDULES ? schedules[schedule].name : "?";
+    return (unsigned)schedule < EG_SCHEDULES ? names[schedule] : "?";
 }
 
 eg_status eg_schedule_named(const char *name, eg_schedule *out) {
-    const char *names[EG_SCHEDULES];
-    for (int i = 0; i < EG_SCHEDULES; i++) {
-        names[i] = schedules[i].name;
-        if (strcmp(name, names[i]) != 0) continue;
-        *out = (eg_schedule)i;
-        return EG_OK;
-    }
-    return eg_fail_unknown("schedule", name, names, EG_SCHEDULES);
+    int index;
+    EG_TRY(eg_word_index("schedule", name, names, EG_SCHEDULES, NULL, 0, &index));
+    *out = (eg_schedule)index;
+    return EG_OK;
 }

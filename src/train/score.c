@@ -31,25 +31,21 @@ unsigned eg_sums_needed(const eg_trainer *trainer) {
 
 /* Class targets as numbers [n, outputs] in p's dtype: one-hot, or 0/1 for a single output. */
 static eg_value *dense_target(eg_value *y, eg_value *p) {
-    eg_shape shape = eg_value_shape(p);
-    int64_t outputs = shape.dim[shape.rank - 1];
-    if (eg_value_dtype(y) != EG_I32) return eg_reshaped(eg_cast(y, eg_value_dtype(p)), &shape);
-    if (outputs == 1) return eg_reshaped(eg_cast(y, eg_value_dtype(p)), &shape);
-    return eg_one_hot(y, outputs, eg_value_dtype(p));
+    int64_t outputs = p->shape.dim[p->shape.rank - 1];
+    if (y->dtype == EG_I32 && outputs > 1) return eg_one_hot(y, outputs, p->dtype);
+    return eg_reshaped(eg_cast(y, p->dtype), &p->shape);
 }
 
 /* [n, 1] -> class numbers [n]: whether it is above the threshold. */
 static eg_value *above(eg_value *x, double threshold) {
-    eg_shape shape = eg_value_shape(x);
+    eg_shape shape = x->shape;
     shape.rank -= shape.rank > 1;
-    return eg_cast(eg_greater(eg_reshaped(x, &shape), eg_const(eg_value_graph(x), threshold)), EG_I32);
+    return eg_cast(eg_greater(eg_reshaped(x, &shape), eg_const(x->graph, threshold)), EG_I32);
 }
 
-/* [n] class numbers of y, whether it came as numbers or as one-hot rows. */
-static eg_value *class_of(eg_value *y) {
-    if (eg_value_dtype(y) == EG_I32) return y;
-    eg_shape shape = eg_value_shape(y);
-    return shape.rank > 1 && shape.dim[shape.rank - 1] > 1 ? eg_argmax(y, -1) : above(y, .5);
+/* [n] class numbers of outputs, or of targets that came as one-hot rows. */
+static eg_value *class_of(eg_value *x, double threshold) {
+    return x->shape.rank > 1 && x->shape.dim[x->shape.rank - 1] > 1 ? eg_argmax(x, -1) : above(x, threshold);
 }
 
 double eg_threshold(const eg_trainer *trainer, eg_activation_kind last) {
@@ -59,18 +55,15 @@ double eg_threshold(const eg_trainer *trainer, eg_activation_kind last) {
 
 static eg_value *hits(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)trainer;
-    eg_shape shape = eg_value_shape(p);
-    eg_value *guess = shape.dim[shape.rank - 1] > 1 ? eg_argmax(p, -1) : above(p, threshold);
-    return eg_cast(eg_equal(guess, class_of(y)), eg_value_dtype(p));
+    return eg_cast(eg_equal(class_of(p, threshold), y->dtype == EG_I32 ? y : class_of(y, .5)), p->dtype);
 }
 
 /* The class is among the k largest: fewer than k outputs are larger than the one of the class. */
 static eg_value *top_k(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {
     (void)threshold;
-    eg_dtype dtype = eg_value_dtype(p);
     eg_value *own = eg_sum(eg_mul(dense_target(y, p), p), .axes = EG_AXES(-1), .keep = 1);
-    eg_value *larger = eg_sum(eg_cast(eg_greater(p, own), dtype), .axes = EG_AXES(-1));
-    return eg_cast(eg_less(larger, eg_const(eg_value_graph(p), trainer->recipe.top_k)), dtype);
+    eg_value *larger = eg_sum(eg_cast(eg_greater(p, own), p->dtype), .axes = EG_AXES(-1));
+    return eg_cast(eg_less(larger, eg_const(p->graph, trainer->recipe.top_k)), p->dtype);
 }
 
 static eg_value *squared(const eg_trainer *trainer, eg_value *y, eg_value *p, double threshold) {

@@ -18,18 +18,24 @@ static void add_root(builder *b, eg_value *value) { b->root[b->roots++] = value;
 
 /* ---- inputs ---------------------------------------------------------------------------------------------- */
 
-static void build_inputs(builder *b, eg_program_kind kind, int64_t batch, eg_dtype x_dtype, const eg_data *data,
-                         int weighted) {
-    b->x = eg_input(b->graph, "x", x_dtype, eg_batch_shape(batch, eg_prepare_shape(b->model)));
-    if (data && kind != EG_PROGRAM_PREDICT) {
-        eg_shape y = eg_tensor_shape(eg_data_y(data));
-        y.dim[0] = batch;
-        b->y = eg_input(b->graph, "y", eg_tensor_dtype(eg_data_y(data)), y);
-        if (weighted) b->weights = eg_input(b->graph, "weights", EG_F32, EG_SHAPE(batch));
+static eg_value *input(builder *b, const char *name, eg_dtype dtype, const eg_shape *shape) {
+    return eg_leaf(b->graph, EG_OP_INPUT, name, dtype, shape, EG_ROWS);
+}
+
+static void build_inputs(builder *b, const eg_step_program *wanted, const eg_data *data) {
+    const eg_shape none = { 0 };
+    eg_shape shape = eg_batch_shape(wanted->batch, eg_prepare_shape(b->model));
+    b->x = input(b, "x", wanted->x_dtype, &shape);
+    if (wanted->kind != EG_PROGRAM_PREDICT) {
+        shape = eg_tensor_shape(eg_data_y(data));
+        shape.dim[0] = wanted->batch;
+        b->y = input(b, "y", eg_tensor_dtype(eg_data_y(data)), &shape);
+        shape.rank = 1;
+        if (wanted->weighted) b->weights = input(b, "weights", EG_F32, &shape);
     }
-    if (kind == EG_PROGRAM_TRAIN) {
-        b->step = eg_input(b->graph, "step", EG_I32, EG_SCALAR);
-        b->lr = eg_input(b->graph, "lr", b->trainer->recipe.dtype, EG_SCALAR);
+    if (wanted->kind == EG_PROGRAM_TRAIN) {
+        b->step = input(b, "step", EG_I32, &none);
+        b->lr = input(b, "lr", b->trainer->recipe.dtype, &none);
     }
 }
 
@@ -47,21 +53,19 @@ static int takes_class_numbers(eg_loss_kind kind, int64_t outputs) {
 
 /* Targets in the form that the loss takes: class numbers as they are, or numbers shaped like p. */
 static eg_value *loss_target(const builder *b, eg_value *p) {
-    eg_shape shape = eg_value_shape(p);
-    int64_t outputs = shape.dim[shape.rank - 1];
-    eg_dtype dtype = eg_value_dtype(p);
-    int classes = eg_value_dtype(b->y) == EG_I32;
+    int64_t outputs = p->shape.dim[p->shape.rank - 1];
+    int classes = b->y->dtype == EG_I32;
     if (takes_class_numbers(b->trainer->loss, outputs)) return classes ? b->y : eg_argmax(b->y, -1);
-    if (classes && outputs > 1) return eg_one_hot(b->y, outputs, dtype);
-    return eg_reshaped(eg_value_dtype(b->y) == dtype ? b->y : eg_cast(b->y, dtype), &shape);
+    if (classes && outputs > 1) return eg_one_hot(b->y, outputs, p->dtype);
+    return eg_reshaped(b->y->dtype == p->dtype ? b->y : eg_cast(b->y, p->dtype), &p->shape);
 }
 
 /* A number for each step is masked; what is not leaves the mask to the function. */
 static eg_value *custom_loss(const builder *b) {
     const eg_recipe *recipe = &b->trainer->recipe;
     eg_value *loss = recipe->loss_fn(recipe->loss_user, b->y, b->p), *mask = eg_model_mask(b->model);
-    if (eg_value_shape(loss).rank == 0) return loss;
-    int steps = mask && eg_shape_equal(eg_value_shape(loss), eg_value_shape(mask));
+    if (loss->shape.rank == 0) return loss;
+    int steps = mask && eg_same_shape(&loss->shape, &mask->shape);
     return eg_loss_reduce(loss, &(eg_loss_opt){ .reduction = recipe->reduction, .mask = steps ? mask : NULL });
 }
 
@@ -123,7 +127,7 @@ static eg_status build_training_roots(builder *b, eg_program_kind kind) {
     const eg_recipe *recipe = &b->trainer->recipe;
     EG_TRY(eg_model_penalty(b->model, b->graph, recipe->l1, recipe->l2, &b->penalty));
     eg_value *loss = data_loss(b), *penalty = b->penalty;
-    eg_value *zero = eg_full(b->graph, eg_value_dtype(loss), EG_SCALAR, 0);
+    eg_value *zero = eg_full(b->graph, loss->dtype, EG_SCALAR, 0);
     eg_value *objective = penalty ? eg_add(loss, penalty) : loss;
     add_root(b, objective);
     add_root(b, penalty ? penalty : zero);
@@ -161,7 +165,7 @@ static eg_program *compile(builder *b) {
 eg_status eg_step_graph_new(eg_model *model, const eg_step_program *wanted, const eg_data *data, eg_step_graph *out) {
     *out = (builder){ .model = model, .trainer = model->train, .graph = eg_graph_new() };
     if (!out->graph) return EG_E_MEMORY;
-    build_inputs(out, wanted->kind, wanted->batch, wanted->x_dtype, data, wanted->weighted);
+    build_inputs(out, wanted, data);
     eg_status status = build(out, wanted->kind), mistake = eg_graph_status(out->graph);
     return mistake == EG_OK ? status : eg_fail(mistake, "%s", eg_graph_error(out->graph));
 }
@@ -188,25 +192,23 @@ static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg
     return status;
 }
 
-static eg_status get_program(eg_model *model, eg_step_program wanted, const eg_data *data, eg_program **out) {
+static eg_status get_program(eg_model *model, eg_step_program *wanted, const eg_data *data, eg_program **out) {
     eg_trainer *trainer = model->train;
-    wanted.output = model->output->index;
-    for (eg_step_program *known = trainer->programs; known; known = known->next)
-        if (known->kind == wanted.kind && known->batch == wanted.batch && known->x_dtype == wanted.x_dtype &&
-            known->weighted == wanted.weighted && known->output == wanted.output) {
-            *out = known->program;
-            return EG_OK;
+    eg_step_program *known = trainer->programs;
+    wanted->output = model->output->index;
+    while (known && memcmp(known, wanted, offsetof(eg_step_program, program)) != 0) known = known->next;
+    if (!known) {
+        EG_TRY(make_program(model, wanted, data));
+        known = eg_alloc(sizeof *known);
+        if (!known) {
+            eg_program_free(wanted->program);
+            return EG_E_MEMORY;
         }
-    EG_TRY(make_program(model, &wanted, data));
-    eg_step_program *kept = eg_alloc(sizeof *kept);
-    if (!kept) {
-        eg_program_free(wanted.program);
-        return EG_E_MEMORY;
+        *known = *wanted;
+        known->next = trainer->programs;
+        trainer->programs = known;
     }
-    *kept = wanted;
-    kept->next = trainer->programs;
-    trainer->programs = kept;
-    *out = kept->program;
+    *out = known->program;
     return EG_OK;
 }
 
@@ -215,12 +217,12 @@ eg_status eg_step_program_get(eg_model *model, eg_program_kind kind, int64_t bat
     eg_step_program wanted = {
         .kind = kind, .batch = batch, .x_dtype = eg_tensor_dtype(eg_data_x(data)), .weighted = weighted
     };
-    return get_program(model, wanted, data, out);
+    return get_program(model, &wanted, data, out);
 }
 
 eg_status eg_predict_program_get(eg_model *model, int64_t batch, eg_dtype x_dtype, eg_program **out) {
     eg_step_program wanted = { .kind = EG_PROGRAM_PREDICT, .batch = batch, .x_dtype = x_dtype };
-    return get_program(model, wanted, NULL, out);
+    return get_program(model, &wanted, NULL, out);
 }
 
 /* ---- results

@@ -48,8 +48,9 @@ typedef enum eg_program_kind { EG_PROGRAM_TRAIN, EG_PROGRAM_EVALUATE, EG_PROGRAM
 /* One compiled program: kind x batch size x dtype of the raw samples x whether samples are weighted. Its roots are:
  * predict: the outputs; evaluate and train: loss, penalty (0 if none), the sums in use, and for train the assigns. */
 typedef struct eg_step_program {
-    eg_program_kind kind;
+    /* What it is known by, compared as bytes: there are none between. */
     int64_t batch;
+    eg_program_kind kind;
     eg_dtype x_dtype;
     int weighted;
     int output; /* the wire that it computes: the model's output, or one before it */
@@ -115,7 +116,7 @@ eg_status eg_model_fail(eg_model *model, eg_status status);
 /* Fits recipe and model to a data set: loss, task, names, scaling; DATA/SHAPE errors where they do not fit. */
 eg_status eg_trainer_meet(eg_model *model, const eg_data *data);
 /* Checks one data set against what the model expects (sample shape, classes, width of y, finite numbers). */
-eg_status eg_trainer_check(eg_model *model, const eg_data *data, int needs_targets);
+eg_status eg_trainer_check(eg_model *model, const eg_data *data);
 void eg_trainer_drop_programs(eg_trainer *trainer);
 
 /* prepare.c */
@@ -193,15 +194,15 @@ void eg_batch_fill(eg_batch *batch, const eg_data *data, const int64_t *order, i
 /* The first n rows become the program's inputs. */
 eg_status eg_batch_bind(const eg_batch *batch, eg_program *program, int64_t n, int weighted);
 /* The same rows of x once more, changed at random as epoch `epoch` of `seed` sees them. */
-void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n, eg_augment augment,
-                      uint64_t seed, int epoch);
+void eg_batch_augment(eg_batch *batch, const eg_data *data, const int64_t *order, int64_t n,
+                      const eg_augment *augment, uint64_t seed, int epoch);
 /* The rows of epoch `epoch` in order: identity, a permutation, or draws with replacement; a function of seed and
  * epoch. */
 void eg_epoch_order(eg_shuffle shuffle, uint64_t seed, int epoch, int64_t *order, int64_t n);
 
 /* schedule.c */
 /* ARGUMENT error for an unknown schedule or options that make no sense. */
-eg_status eg_schedule_check(eg_schedule schedule, eg_schedule_opt opt);
+eg_status eg_schedule_check(eg_schedule schedule, const eg_schedule_opt *opt);
 
 /* progress.c */
 typedef struct eg_bar eg_bar;
