@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * attr.c: attributes. Two tables carry this file: `kinds` says of which fields each kind consists, `types` what each
- * type of field can do: copy into normal form, print, parse. A new kind is a row; nobody else needs to know it.
+ * attr.c: attributes. A table says of which fields each kind consists; normal_field, print_field and parse_field what
+ * is done with each type of field. A new kind is a few rows; nobody else needs to know it.
  */
 #include "graph/attr.h"
 
@@ -12,6 +12,7 @@
 #include "ops/op.h"
 #include "tensor/shape.h"
 
+/* In this order: those that a text has behind a key, the rest of those that are printed, the others. */
 typedef enum field_type {
     NUMBER,  /* double */
     INTEGER, /* int32 or int64 */
@@ -25,339 +26,155 @@ typedef enum field_type {
     BYTES,   /* a literal's elements */
     BODY,
     SHAPE,
-    DTYPE, /* repeat those of the result: not printed */
-    FIELD_TYPES
+    DTYPE, /* repeat those of the result */
+    PARSED = BYTES,
+    PRINTED = BODY
 } field_type;
 
-/* Small, and without addresses, because each kind has room for eight. */
+/* One field of a kind. Small, and without addresses, because there are many. */
 typedef struct field {
-    char key[10];           /* "": the number stands alone */
+    unsigned char kind;     /* eg_attr_kind */
     unsigned char type;     /* field_type */
     unsigned char optional; /* printed only if it is not optional - 1: 0 or 1 */
-    unsigned char size;
-    unsigned short offset;
+    unsigned char size;     /* of one element */
+    unsigned char offset;
+    char key[10];           /* "": the number stands alone */
 } field;
 
 #define AT(member) sizeof(((eg_attr *)0)->member), offsetof(eg_attr, member)
-enum { MOST_FIELDS = 8, ZERO = 1, ONE = 2 };
+#define EACH(member) sizeof(((eg_attr *)0)->member[0]), offsetof(eg_attr, member)
+enum { ZERO = 1, ONE = 2 };
 
-static const field kinds[EG_ATTR_KINDS][MOST_FIELDS] = {
-    [EG_ATTR_NUMBER] = { { "", NUMBER, 0, AT(number.number) },
-                         { "weak", FLAG, 1, AT(number.weak) },
-                         { "shape", SHAPE, 0, AT(number.shape) },
-                         { "dtype", DTYPE, 0, AT(number.dtype) } },
-    [EG_ATTR_DATA] = { { "", BYTES, 0, AT(data.bytes) },
-                       { "shape", SHAPE, 0, AT(data.shape) },
-                       { "dtype", DTYPE, 0, AT(data.dtype) } },
-    [EG_ATTR_AXIS] = { { "axis", AXIS, 0, AT(axis.axis) },
-                       { "shape", SHAPE, 0, AT(axis.shape) },
-                       { "dtype", DTYPE, 0, AT(axis.dtype) } },
-    [EG_ATTR_REDUCE] = { { "axes", MASK, 0, AT(reduce.mask) }, { "keep", FLAG, 1, AT(reduce.keep) } },
-    [EG_ATTR_PERMUTE] = { { "axes", LIST, 0, AT(permute.axis) } },
-    [EG_ATTR_SHAPE] = { { "shape", SHAPE, 0, AT(shape.shape) } },
-    [EG_ATTR_SLICE] = { { "start", LIST, 0, AT(slice.start) },
-                        { "stop", LIST, 0, AT(slice.stop) },
-                        { "step", LIST, 0, AT(slice.step) } },
-    [EG_ATTR_PAD] = { { "low", LIST, 0, AT(pad.low) },
-                      { "high", LIST, 0, AT(pad.high) },
-                      { "interior", LIST, 0, AT(pad.interior) } },
-    [EG_ATTR_AXES] = { { "axes", MASK, 0, AT(axes.mask) } },
-    [EG_ATTR_MATMUL] = { { "ta", FLAG, 1, AT(matmul.ta) }, { "tb", FLAG, 1, AT(matmul.tb) } },
-    [EG_ATTR_SCATTER] = { { "axis", AXIS, 0, AT(scatter.axis) }, { "size", INTEGER, 0, AT(scatter.size) } },
-    [EG_ATTR_ONE_HOT] = { { "depth", INTEGER, 0, AT(one_hot.depth) }, { "dtype", DTYPE, 0, AT(one_hot.dtype) } },
-    [EG_ATTR_DTYPE] = { { "dtype", DTYPE, 0, AT(dtype.dtype) } },
-    [EG_ATTR_RANDOM] = { { "site", WORD, 0, AT(random.site) },
-                         { "shape", SHAPE, 0, AT(random.shape) },
-                         { "dtype", DTYPE, 0, AT(random.dtype) } },
-    [EG_ATTR_LEAF] = { { "", LAYOUT, 1, AT(leaf.layout) },
-                       { "shape", SHAPE, 0, AT(leaf.shape) },
-                       { "dtype", DTYPE, 0, AT(leaf.dtype) } },
-    [EG_ATTR_BODY] = { { "", BODY, 0, AT(body.body) },
-                       { "steps", INTEGER, 1, AT(body.steps) },
-                       { "carries", INTEGER, 1, AT(body.carries) },
-                       { "stacked", INTEGER, 1, AT(body.stacked) },
-                       { "reverse", FLAG, 1, AT(body.reverse) } },
-    [EG_ATTR_INDEX] = { { "", INTEGER, 0, AT(index.index) },
-                        { "shape", SHAPE, 0, AT(index.shape) },
-                        { "dtype", DTYPE, 0, AT(index.dtype) } },
-    [EG_ATTR_PACK] = { { "transpose", FLAG, 1, AT(pack.transpose) } },
-    [EG_ATTR_CONV] = { { "stride", SPATIAL, ONE, AT(window.stride) },
-                       { "low", SPATIAL, ZERO, AT(window.low) },
-                       { "high", SPATIAL, ZERO, AT(window.high) },
-                       { "spread", SPATIAL, ONE, AT(window.spread) },
-                       { "dilation", SPATIAL, ONE, AT(window.dilation) },
-                       { "groups", INTEGER, ONE, AT(window.groups) },
-                       { "kernel", FLAG, ZERO, AT(window.kernel) },
-                       { "rows", FLAG, ZERO, AT(window.rows) } },
-    [EG_ATTR_WINDOW] = { { "size", SPATIAL, 0, AT(window.size) },
-                         { "stride", SPATIAL, ONE, AT(window.stride) },
-                         { "low", SPATIAL, ZERO, AT(window.low) },
-                         { "high", SPATIAL, ZERO, AT(window.high) },
-                         { "spread", SPATIAL, ONE, AT(window.spread) },
-                         { "dilation", SPATIAL, ONE, AT(window.dilation) } },
+/* In the order of kinds; a last row that is of none. */
+static const field fields[] = {
+    { EG_ATTR_NUMBER, NUMBER, 0, AT(number.number), "" },
+    { EG_ATTR_NUMBER, FLAG, 1, AT(number.weak), "weak" },
+    { EG_ATTR_NUMBER, SHAPE, 0, AT(number.shape), "shape" },
+    { EG_ATTR_NUMBER, DTYPE, 0, AT(number.dtype), "dtype" },
+    { EG_ATTR_DATA, BYTES, 0, AT(data.bytes), "" },
+    { EG_ATTR_DATA, SHAPE, 0, AT(data.shape), "shape" },
+    { EG_ATTR_DATA, DTYPE, 0, AT(data.dtype), "dtype" },
+    { EG_ATTR_AXIS, AXIS, 0, AT(axis.axis), "axis" },
+    { EG_ATTR_AXIS, SHAPE, 0, AT(axis.shape), "shape" },
+    { EG_ATTR_AXIS, DTYPE, 0, AT(axis.dtype), "dtype" },
+    { EG_ATTR_REDUCE, MASK, 0, AT(reduce.mask), "axes" },
+    { EG_ATTR_REDUCE, FLAG, 1, AT(reduce.keep), "keep" },
+    { EG_ATTR_PERMUTE, LIST, 0, EACH(permute.axis), "axes" },
+    { EG_ATTR_SHAPE, SHAPE, 0, AT(shape.shape), "shape" },
+    { EG_ATTR_SLICE, LIST, 0, EACH(slice.start), "start" },
+    { EG_ATTR_SLICE, LIST, 0, EACH(slice.stop), "stop" },
+    { EG_ATTR_SLICE, LIST, 0, EACH(slice.step), "step" },
+    { EG_ATTR_PAD, LIST, 0, EACH(pad.low), "low" },
+    { EG_ATTR_PAD, LIST, 0, EACH(pad.high), "high" },
+    { EG_ATTR_PAD, LIST, 0, EACH(pad.interior), "interior" },
+    { EG_ATTR_AXES, MASK, 0, AT(axes.mask), "axes" },
+    { EG_ATTR_MATMUL, FLAG, 1, AT(matmul.ta), "ta" },
+    { EG_ATTR_MATMUL, FLAG, 1, AT(matmul.tb), "tb" },
+    { EG_ATTR_SCATTER, AXIS, 0, AT(scatter.axis), "axis" },
+    { EG_ATTR_SCATTER, INTEGER, 0, AT(scatter.size), "size" },
+    { EG_ATTR_ONE_HOT, INTEGER, 0, AT(one_hot.depth), "depth" },
+    { EG_ATTR_ONE_HOT, DTYPE, 0, AT(one_hot.dtype), "dtype" },
+    { EG_ATTR_DTYPE, DTYPE, 0, AT(dtype.dtype), "dtype" },
+    { EG_ATTR_RANDOM, WORD, 0, AT(random.site), "site" },
+    { EG_ATTR_RANDOM, SHAPE, 0, AT(random.shape), "shape" },
+    { EG_ATTR_RANDOM, DTYPE, 0, AT(random.dtype), "dtype" },
+    { EG_ATTR_LEAF, LAYOUT, 1, AT(leaf.layout), "" },
+    { EG_ATTR_LEAF, SHAPE, 0, AT(leaf.shape), "shape" },
+    { EG_ATTR_LEAF, DTYPE, 0, AT(leaf.dtype), "dtype" },
+    { EG_ATTR_BODY, BODY, 0, AT(body.body), "" },
+    { EG_ATTR_BODY, INTEGER, 1, AT(body.steps), "steps" },
+    { EG_ATTR_BODY, INTEGER, 1, AT(body.carries), "carries" },
+    { EG_ATTR_BODY, INTEGER, 1, AT(body.stacked), "stacked" },
+    { EG_ATTR_BODY, FLAG, 1, AT(body.reverse), "reverse" },
+    { EG_ATTR_INDEX, INTEGER, 0, AT(index.index), "" },
+    { EG_ATTR_INDEX, SHAPE, 0, AT(index.shape), "shape" },
+    { EG_ATTR_INDEX, DTYPE, 0, AT(index.dtype), "dtype" },
+    { EG_ATTR_PACK, FLAG, 1, AT(pack.transpose), "transpose" },
+    { EG_ATTR_CONV, SPATIAL, ONE, EACH(window.stride), "stride" },
+    { EG_ATTR_CONV, SPATIAL, ZERO, EACH(window.low), "low" },
+    { EG_ATTR_CONV, SPATIAL, ZERO, EACH(window.high), "high" },
+    { EG_ATTR_CONV, SPATIAL, ONE, EACH(window.spread), "spread" },
+    { EG_ATTR_CONV, SPATIAL, ONE, EACH(window.dilation), "dilation" },
+    { EG_ATTR_CONV, INTEGER, ONE, AT(window.groups), "groups" },
+    { EG_ATTR_CONV, FLAG, ZERO, AT(window.kernel), "kernel" },
+    { EG_ATTR_CONV, FLAG, ZERO, AT(window.rows), "rows" },
+    { EG_ATTR_WINDOW, SPATIAL, 0, EACH(window.size), "size" },
+    { EG_ATTR_WINDOW, SPATIAL, ONE, EACH(window.stride), "stride" },
+    { EG_ATTR_WINDOW, SPATIAL, ZERO, EACH(window.low), "low" },
+    { EG_ATTR_WINDOW, SPATIAL, ZERO, EACH(window.high), "high" },
+    { EG_ATTR_WINDOW, SPATIAL, ONE, EACH(window.spread), "spread" },
+    { EG_ATTR_WINDOW, SPATIAL, ONE, EACH(window.dilation), "dilation" },
+    { EG_ATTR_KINDS, 0, 0, 0, 0, "" },
 };
+
+/* The fields of a kind stand side by side: the first one; up to which `kind` is another. */
+static const field *fields_of(eg_attr_kind kind) {
+    const field *f = fields;
+    while (f->kind < kind) f++;
+    return f;
+}
 
 static const char *const layouts[] = { [EG_ROWS] = "", [EG_PANELS] = "panels" };
 
-/* ---- whole numbers of 4 or 8 bytes ----------------------------------------------------------------------------- */
-
-static int64_t get_int(size_t size, const void *at) {
-    int64_t wide;
-    int32_t narrow;
-    if (size % 8 == 0) return memcpy(&wide, at, sizeof wide), wide;
-    return memcpy(&narrow, at, sizeof narrow), narrow;
-}
-
-static void put_int(size_t size, void *at, int64_t value) {
-    int32_t narrow = (int32_t)value;
-    memcpy(at, size == 8 ? (void *)&value : (void *)&narrow, size);
-}
-
-static uint64_t get_word(const field *f, const void *at) {
-    return (uint64_t)get_int(f->size, at) & (f->size == 4 ? UINT32_MAX : UINT64_MAX);
-}
-
-/* Bytes of one element of a list. */
-static size_t element(const field *f) { return f->size / (size_t)(f->type == SPATIAL ? EG_SPATIAL : EG_MAX_RANK); }
+/* ---- elements: whole numbers of 4 or 8 bytes -------------------------------------------------------------------- */
 
 /* How many there are for an operand of that rank. */
-static int list_length(const field *f, int rank) {
-    if (f->type != SPATIAL) return rank;
+static int count(const field *f, int rank) {
+    if (f->type == LIST) return rank;
+    if (f->type != SPATIAL) return 1;
     return rank < 2 ? 0 : rank - 2 < EG_SPATIAL ? rank - 2 : EG_SPATIAL;
 }
 
-static int64_t get_element(const field *f, const void *at, int i) {
-    return get_int(element(f), (const char *)at + element(f) * (size_t)i);
+static int64_t get(const field *f, const eg_attr *attr, int i) {
+    const char *at = (const char *)attr + f->offset + f->size * i;
+    int64_t wide;
+    int32_t narrow;
+    if (f->size == 8) return memcpy(&wide, at, sizeof wide), wide;
+    memcpy(&narrow, at, sizeof narrow);
+    return f->type == WORD || f->type == MASK ? (int64_t)(uint32_t)narrow : narrow;
+}
+
+static void put(const field *f, eg_attr *attr, int i, int64_t value) {
+    int32_t narrow = (int32_t)value;
+    memcpy((char *)attr + f->offset + f->size * i, f->size == 8 ? (void *)&value : (void *)&narrow, f->size);
 }
 
 /* ---- normal form ----------------------------------------------------------------------------------------------- */
 
-static eg_status normal_plain(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    memcpy(out, in, f->size);
-    return EG_OK;
+static eg_status check_range(const field *f, const eg_attr *attr, int low, int high) {
+    int64_t value = get(f, attr, 0);
+    if (value >= low && value <= high) return EG_OK;
+    return eg_fail(f->type == DTYPE ? EG_E_DTYPE : EG_E_ARGUMENT, "there is no %s %lld",
+                   f->type == LAYOUT ? "layout" : f->key, (long long)value);
 }
 
-static eg_status normal_flag(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    put_int(f->size, out, get_int(f->size, in) != 0);
-    return EG_OK;
-}
-
-static eg_status normal_axis(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    int64_t axis = get_int(f->size, in);
-    if (axis < -1 || axis >= EG_MAX_RANK) return eg_fail(EG_E_ARGUMENT, "there is no axis %lld", (long long)axis);
-    memcpy(out, in, f->size);
-    return EG_OK;
-}
-
-static eg_status normal_list(const field *f, void *out, const void *in, int rank) {
-    memcpy(out, in, element(f) * (size_t)list_length(f, rank));
-    return EG_OK;
-}
-
-static eg_status normal_layout(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    int64_t layout = get_int(f->size, in);
-    if (layout != EG_ROWS && layout != EG_PANELS) return eg_fail(EG_E_ARGUMENT, "unknown layout %d", (int)layout);
-    memcpy(out, in, f->size);
-    return EG_OK;
-}
-
-static eg_status normal_body(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    eg_body *body;
-    memcpy(&body, in, sizeof body);
+static eg_status check_body(const eg_body *body) {
     if (!body) return eg_fail(EG_E_MEMORY, "has no body");
-    if (body->nout < 1) return eg_fail(EG_E_ARGUMENT, "its body is not finished");
-    memcpy(out, in, f->size);
+    return body->nout < 1 ? eg_fail(EG_E_ARGUMENT, "its body is not finished") : EG_OK;
+}
+
+/* Dims behind the last axis, and the bytes between rank and dims, stay 0. */
+static eg_status normal_shape(eg_shape *out, const eg_shape *in) {
+    EG_TRY(eg_shape_check(in));
+    out->rank = in->rank;
+    memcpy(out->dim, in->dim, sizeof in->dim[0] * (size_t)in->rank);
     return EG_OK;
 }
 
-static eg_status normal_shape(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    (void)f;
-    eg_shape shape, kept = EG_SCALAR;
-    memcpy(&shape, in, sizeof shape);
-    EG_TRY(eg_shape_check(&shape));
-    kept.rank = shape.rank;
-    memcpy(kept.dim, shape.dim, sizeof kept.dim[0] * (size_t)shape.rank);
-    memcpy(out, &kept, sizeof kept);
-    return EG_OK;
-}
-
-static eg_status normal_dtype(const field *f, void *out, const void *in, int rank) {
-    (void)rank;
-    int64_t dtype = get_int(f->size, in);
-    if (dtype < EG_F32 || dtype > EG_U8) return eg_fail(EG_E_DTYPE, "there is no dtype %d", (int)dtype);
-    memcpy(out, in, f->size);
-    return EG_OK;
-}
-
-/* ---- printing -------------------------------------------------------------------------------------------------- */
-
-static void print_number(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    (void)f;
-    (void)value;
-    double number;
-    memcpy(&number, at, sizeof number);
-    eg_text_number(text, number);
-}
-
-static void print_integer(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    (void)value;
-    eg_text_format(text, "%lld", (long long)get_int(f->size, at));
-}
-
-static void print_word(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    (void)value;
-    eg_text_format(text, "%llu", (unsigned long long)get_word(f, at));
-}
-
-static void print_mask(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    (void)value;
-    const char *between = "[";
-    for (int axis = 0; axis < EG_MAX_RANK; axis++) {
-        if (!(get_word(f, at) >> axis & 1)) continue;
-        eg_text_format(text, "%s%d", between, axis);
-        between = ",";
-    }
-    eg_text_add(text, *between == '[' ? "[]" : "]");
-}
-
-static void print_list(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    int n = list_length(f, value->in[0]->shape.rank);
-    for (int i = 0; i < n; i++) eg_text_format(text, "%s%lld", i ? "," : "[", (long long)get_element(f, at, i));
-    eg_text_add(text, n ? "]" : "[]");
-}
-
-static void print_layout(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    (void)value;
-    eg_text_add(text, layouts[get_int(f->size, at)]);
-}
-
-/* A float by its own shortest decimal, where that comes back through a double (as the parser reads it) unchanged. */
-static void print_float(eg_text *text, float number) {
-    eg_text short_form = { 0 };
-    double back = 0;
-    eg_text_float(&short_form, number);
-    if (!short_form.failed && eg_parse_double(short_form.data, short_form.data + short_form.length, &back) &&
-        ((float)back == number || number != number))
-        eg_text_add_bytes(text, short_form.data, short_form.length);
-    else
-        eg_text_number(text, (double)number);
-    eg_text_free(&short_form);
-}
-
-static void print_bytes(const field *f, eg_text *text, const eg_value *value, const void *at) {
-    (void)f;
-    (void)at;
-    const char *bytes = value->attr.data.bytes;
-    size_t size = eg_dtype_size(value->dtype);
-    int64_t n = eg_count(&value->shape);
-    for (int64_t i = 0; i < n && !text->failed; i++, bytes += size) {
-        double number;
-        if (i) eg_text_add(text, ", ");
-        eg_convert(EG_F64, &number, value->dtype, bytes, 1);
-        if (value->dtype == EG_F32)
-            print_float(text, (float)number);
-        else
-            eg_text_number(text, number);
+static eg_status normal_field(const field *f, eg_attr *attr, const eg_attr *in, int rank) {
+    void *to = (char *)attr + f->offset;
+    const void *from = (const char *)in + f->offset;
+    if (f->type == SHAPE) return normal_shape(to, from);
+    memcpy(to, from, (size_t)(f->size * count(f, rank)));
+    switch (f->type) {
+    case FLAG: put(f, attr, 0, get(f, attr, 0) != 0); return EG_OK;
+    case AXIS: return check_range(f, attr, -1, EG_MAX_RANK - 1);
+    case LAYOUT: return check_range(f, attr, EG_ROWS, EG_PANELS);
+    case DTYPE: return check_range(f, attr, EG_F32, EG_U8);
+    case BODY: return check_body(attr->body.body);
+    default: return EG_OK;
     }
 }
-
-/* ---- parsing --------------------------------------------------------------------------------------------------- */
-
-static eg_status parse_number(const field *f, eg_lexer *lexer, void *at, int rank) {
-    (void)f;
-    (void)rank;
-    double number;
-    EG_TRY(eg_lex_number(lexer, &number));
-    memcpy(at, &number, sizeof number);
-    return EG_OK;
-}
-
-static eg_status parse_integer(const field *f, eg_lexer *lexer, void *at, int rank) {
-    (void)rank;
-    int64_t value, low = f->size == 8 ? INT64_MIN : INT32_MIN, high = f->size == 8 ? INT64_MAX : INT32_MAX;
-    EG_TRY(eg_lex_int(lexer, low, high, &value));
-    put_int(f->size, at, value);
-    return EG_OK;
-}
-
-static eg_status parse_word(const field *f, eg_lexer *lexer, void *at, int rank) {
-    (void)rank;
-    int64_t value;
-    EG_TRY(eg_lex_int(lexer, 0, UINT32_MAX, &value));
-    put_int(f->size, at, value);
-    return EG_OK;
-}
-
-static eg_status parse_mask(const field *f, eg_lexer *lexer, void *at, int rank) {
-    int64_t axes[EG_MAX_RANK], mask = 0;
-    int n;
-    EG_TRY(eg_lex_list(lexer, EG_MAX_RANK, axes, &n));
-    for (int i = 0; i < n; i++) {
-        if (axes[i] < 0 || axes[i] >= rank)
-            return eg_lex_fail(lexer, "axis %lld is outside a shape of rank %d", (long long)axes[i], rank);
-        mask |= (int64_t)1 << axes[i];
-    }
-    put_int(f->size, at, mask);
-    return EG_OK;
-}
-
-static eg_status parse_list(const field *f, eg_lexer *lexer, void *at, int rank) {
-    int64_t values[EG_MAX_RANK];
-    int n;
-    EG_TRY(eg_lex_list(lexer, EG_MAX_RANK, values, &n));
-    if (n != list_length(f, rank))
-        return eg_lex_fail(lexer, "\"%s\" has %d numbers for an operand of rank %d", f->key, n, rank);
-    for (int i = 0; i < n; i++) {
-        if (element(f) == 4 && (values[i] < INT32_MIN || values[i] > INT32_MAX))
-            return eg_lex_fail(lexer, "the number %lld is too large", (long long)values[i]);
-        put_int(element(f), (char *)at + element(f) * (size_t)i, values[i]);
-    }
-    return EG_OK;
-}
-
-static eg_status parse_layout(const field *f, eg_lexer *lexer, void *at, int rank) {
-    (void)rank;
-    EG_TRY(eg_lex_need(lexer, layouts[EG_PANELS]));
-    put_int(f->size, at, EG_PANELS);
-    return EG_OK;
-}
-
-/* ---- types ----------------------------------------------------------------------------------------------------- */
-
-static const struct {
-    eg_status (*normal)(const field *f, void *out, const void *in, int rank);
-    void (*print)(const field *f, eg_text *text, const eg_value *value, const void *at); /* NULL: not printed */
-    eg_status (*parse)(const field *f, eg_lexer *lexer, void *at, int rank);             /* NULL: not parsed here */
-} types[FIELD_TYPES] = {
-    [NUMBER] = { normal_plain, print_number, parse_number },
-    [INTEGER] = { normal_plain, print_integer, parse_integer },
-    [FLAG] = { normal_flag, print_integer, parse_integer },
-    [AXIS] = { normal_axis, print_integer, parse_integer },
-    [WORD] = { normal_plain, print_word, parse_word },
-    [MASK] = { normal_plain, print_mask, parse_mask },
-    [LIST] = { normal_list, print_list, parse_list },
-    [SPATIAL] = { normal_list, print_list, parse_list },
-    [LAYOUT] = { normal_layout, print_layout, parse_layout },
-    [BYTES] = { normal_plain, print_bytes, NULL },
-    [BODY] = { normal_body, NULL, NULL },
-    [SHAPE] = { normal_shape, NULL, NULL },
-    [DTYPE] = { normal_dtype, NULL, NULL },
-};
-
-static const field *fields_end(eg_attr_kind kind) {
-    const field *f = kinds[kind];
-    while (f < kinds[kind] + MOST_FIELDS && f->size) f++;
-    return f;
-}
-
-static void *at(const field *f, eg_attr *attr) { return (char *)attr + f->offset; }
-static const void *at_const(const field *f, const eg_attr *attr) { return (const char *)attr + f->offset; }
 
 /* AXIS and INDEX carry a shape and dtype for the leaves among their ops only. */
 static int is_used(const field *f, const eg_op_def *def) {
@@ -366,12 +183,11 @@ static int is_used(const field *f, const eg_op_def *def) {
 }
 
 eg_status eg_attr_normal(eg_attr *out, const eg_op_def *def, const eg_attr *in, int rank) {
-    eg_attr zero;
-    memset(&zero, 0, sizeof zero);
-    memset(out, 0, sizeof *out);
+    static const eg_attr zero;
+    *out = zero;
     if (!in) in = &zero;
-    for (const field *f = kinds[def->attr]; f < fields_end(def->attr); f++)
-        if (is_used(f, def)) EG_TRY(types[f->type].normal(f, at(f, out), at_const(f, in), rank));
+    for (const field *f = fields_of(def->attr); f->kind == def->attr; f++)
+        if (is_used(f, def)) EG_TRY(normal_field(f, out, in, rank));
     if (def->attr == EG_ATTR_DATA && !in->data.bytes && eg_count(&in->data.shape) > 0)
         return eg_fail(EG_E_ARGUMENT, "the literal has no elements");
     return EG_OK;
@@ -383,28 +199,19 @@ static size_t data_size(const eg_attr *attr) {
     return (size_t)eg_count(&attr->data.shape) * eg_dtype_size((eg_dtype)attr->data.dtype);
 }
 
-/* Values of two bodies: equal if all is but the graph, with inputs compared by their place. */
-static int body_value_equal(const eg_value *a, const eg_value *b) {
-    if (a->op != b->op || a->dtype != b->dtype || a->layout != b->layout || a->nin != b->nin) return 0;
-    if (!eg_same_shape(&a->shape, &b->shape) || !eg_attr_equal(a->def->attr, &a->attr, &b->attr)) return 0;
-    for (int i = 0; i < a->nin; i++)
-        if (a->in[i]->id != b->in[i]->id) return 0;
-    return 1;
-}
-
 static int body_equal(const eg_body *a, const eg_body *b) {
     if (a == b) return 1;
     if (a->nin != b->nin || a->nout != b->nout || a->graph->n != b->graph->n) return 0;
     for (int i = 0; i < a->graph->n; i++)
-        if (!body_value_equal(a->graph->values[i], b->graph->values[i])) return 0;
+        if (!eg_node_equal(a->graph->values[i], b->graph->values[i])) return 0;
     for (int i = 0; i < a->nout; i++)
         if (a->out[i]->id != b->out[i]->id) return 0;
     return 1;
 }
 
 static int same_loop(const eg_attr *a, const eg_attr *b) {
-    return a->body.steps == b->body.steps && a->body.carries == b->body.carries && a->body.stacked == b->body.stacked &&
-           a->body.reverse == b->body.reverse;
+    size_t behind = sizeof a->body.body;
+    return memcmp((const char *)a + behind, (const char *)b + behind, sizeof *a - behind) == 0;
 }
 
 int eg_attr_equal(eg_attr_kind kind, const eg_attr *a, const eg_attr *b) {
@@ -446,7 +253,7 @@ int eg_node_equal(const eg_value *a, const eg_value *b) {
     if (a->op != b->op || a->dtype != b->dtype || a->layout != b->layout || a->nin != b->nin) return 0;
     if (!eg_same_shape(&a->shape, &b->shape) || strcmp(a->name, b->name) != 0) return 0;
     for (int i = 0; i < a->nin; i++)
-        if (a->in[i] != b->in[i]) return 0;
+        if (a->in[i]->id != b->in[i]->id) return 0;
     return eg_attr_equal(a->def->attr, &a->attr, &b->attr);
 }
 
@@ -459,35 +266,124 @@ uint64_t eg_node_hash(const eg_value *value) {
     return hash;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------------------------- */
 
 /* Is it what a reader takes it for when nothing is said? */
 static int is_standard(const field *f, const eg_attr *attr, int rank) {
-    if (!f->optional) return 0;
-    if (f->type != SPATIAL) return get_int(f->size, at_const(f, attr)) == f->optional - 1;
-    for (int i = 0; i < list_length(f, rank); i++)
-        if (get_element(f, at_const(f, attr), i) != f->optional - 1) return 0;
-    return 1;
+    for (int i = 0; f->optional && i < count(f, rank); i++)
+        if (get(f, attr, i) != f->optional - 1) return 0;
+    return f->optional;
 }
 
-static void put_standard(const field *f, eg_attr *attr, int rank) {
-    int is_list = f->type == SPATIAL, n = is_list ? list_length(f, rank) : 1;
-    size_t size = is_list ? element(f) : f->size;
-    for (int i = 0; i < n; i++) put_int(size, (char *)at(f, attr) + size * (size_t)i, f->optional - 1);
+/* A float by its own shortest decimal, where that comes back through a double (as the parser reads it) unchanged. */
+static void print_float(eg_text *text, float number) {
+    eg_text short_form = { 0 };
+    double back = 0;
+    eg_text_float(&short_form, number);
+    if (!short_form.failed && eg_parse_double(short_form.data, short_form.data + short_form.length, &back) &&
+        ((float)back == number || number != number))
+        eg_text_add_bytes(text, short_form.data, short_form.length);
+    else
+        eg_text_number(text, (double)number);
+    eg_text_free(&short_form);
+}
+
+static void print_bytes(eg_text *text, const eg_value *value) {
+    const char *bytes = value->attr.data.bytes;
+    size_t size = eg_dtype_size(value->dtype);
+    int64_t n = eg_count(&value->shape);
+    for (int64_t i = 0; i < n && !text->failed; i++, bytes += size) {
+        double number;
+        if (i) eg_text_add(text, ", ");
+        eg_convert(EG_F64, &number, value->dtype, bytes, 1);
+        if (value->dtype == EG_F32)
+            print_float(text, (float)number);
+        else
+            eg_text_number(text, number);
+    }
+}
+
+/* [1,2]: the elements, or the numbers of a mask's bits. */
+static void print_list(const field *f, eg_text *text, const eg_attr *attr, int rank) {
+    int is_mask = f->type == MASK, n = is_mask ? EG_MAX_RANK : count(f, rank);
+    const char *between = "[";
+    for (int i = 0; i < n; i++) {
+        if (is_mask && !(get(f, attr, 0) >> i & 1)) continue;
+        eg_text_format(text, "%s%lld", between, is_mask ? i : (long long)get(f, attr, i));
+        between = ",";
+    }
+    eg_text_add(text, *between == '[' ? "[]" : "]");
+}
+
+static void print_field(const field *f, eg_text *text, const eg_value *value, int rank) {
+    const eg_attr *attr = &value->attr;
+    switch (f->type) {
+    case NUMBER: eg_text_number(text, attr->number.number); break;
+    case BYTES: print_bytes(text, value); break;
+    case LAYOUT: eg_text_add(text, layouts[get(f, attr, 0)]); break;
+    case MASK:
+    case LIST:
+    case SPATIAL: print_list(f, text, attr, rank); break;
+    default: eg_text_format(text, "%lld", (long long)get(f, attr, 0));
+    }
 }
 
 void eg_attr_print(eg_text *text, const eg_value *value) {
     eg_attr_kind kind = value->def->attr;
+    int rank = value->nin ? value->in[0]->shape.rank : 0;
     const char *between = " {";
-    for (const field *f = kinds[kind]; f < fields_end(kind); f++) {
-        if (!types[f->type].print || is_standard(f, &value->attr, value->nin ? value->in[0]->shape.rank : 0)) continue;
-        eg_text_add(text, between);
-        eg_text_add(text, f->key);
-        if (f->key[0]) eg_text_add(text, "=");
-        types[f->type].print(f, text, value, at_const(f, &value->attr));
+    for (const field *f = fields_of(kind); f->kind == kind; f++) {
+        if (f->type >= PRINTED || is_standard(f, &value->attr, rank)) continue;
+        eg_text_format(text, "%s%s%s", between, f->key, f->key[0] ? "=" : "");
+        print_field(f, text, value, rank);
         between = ", ";
     }
     if (*between == ',') eg_text_add(text, "}");
+}
+
+/* ---- parsing --------------------------------------------------------------------------------------------------- */
+
+static eg_status parse_mask(const field *f, eg_lexer *lexer, eg_attr *attr, int rank) {
+    int64_t axes[EG_MAX_RANK], mask = 0;
+    int n;
+    EG_TRY(eg_lex_list(lexer, EG_MAX_RANK, axes, &n));
+    for (int i = 0; i < n; i++) {
+        if (axes[i] < 0 || axes[i] >= rank)
+            return eg_lex_fail(lexer, "axis %lld is outside a shape of rank %d", (long long)axes[i], rank);
+        mask |= (int64_t)1 << axes[i];
+    }
+    put(f, attr, 0, mask);
+    return EG_OK;
+}
+
+static eg_status parse_list(const field *f, eg_lexer *lexer, eg_attr *attr, int rank) {
+    int64_t values[EG_MAX_RANK];
+    int n;
+    EG_TRY(eg_lex_list(lexer, EG_MAX_RANK, values, &n));
+    if (n != count(f, rank))
+        return eg_lex_fail(lexer, "\"%s\" has %d numbers for an operand of rank %d", f->key, n, rank);
+    for (int i = 0; i < n; i++) {
+        put(f, attr, i, values[i]);
+        if (get(f, attr, i) != values[i])
+            return eg_lex_fail(lexer, "the number %lld is too large", (long long)values[i]);
+    }
+    return EG_OK;
+}
+
+static eg_status parse_field(const field *f, eg_lexer *lexer, eg_attr *attr, int rank) {
+    int64_t value = EG_PANELS;
+    switch (f->type) {
+    case NUMBER: return eg_lex_number(lexer, &attr->number.number);
+    case MASK: return parse_mask(f, lexer, attr, rank);
+    case LIST:
+    case SPATIAL: return parse_list(f, lexer, attr, rank);
+    case LAYOUT: EG_TRY(eg_lex_need(lexer, layouts[EG_PANELS])); break;
+    case WORD: EG_TRY(eg_lex_int(lexer, 0, UINT32_MAX, &value)); break;
+    default:
+        EG_TRY(eg_lex_int(lexer, f->size == 8 ? INT64_MIN : INT32_MIN, f->size == 8 ? INT64_MAX : INT32_MAX, &value));
+    }
+    put(f, attr, 0, value);
+    return EG_OK;
 }
 
 /* A literal: numbers up to the closing brace. */
@@ -511,13 +407,13 @@ static eg_status parse_bytes(eg_lexer *lexer, eg_attr_reading *out) {
 static const field *field_next(eg_lexer *lexer, eg_attr_kind kind) {
     char word[EG_LEX_WORD];
     eg_lexer before = *lexer;
-    const field *f = kinds[kind];
+    const field *f = fields_of(kind);
     if (!eg_lex_word(lexer, word) || !eg_lex_is(lexer, "=")) {
         *lexer = before;
         word[0] = '\0';
     }
-    while (f < fields_end(kind) && (strcmp(f->key, word) != 0 || !types[f->type].parse)) f++;
-    if (f < fields_end(kind)) return f;
+    while (f->kind == kind && (strcmp(f->key, word) != 0 || f->type >= PARSED)) f++;
+    if (f->kind == kind) return f;
     eg_lex_fail(lexer, "unknown attribute \"%s\"", word);
     return NULL;
 }
@@ -526,8 +422,8 @@ static eg_status parse_fields(eg_lexer *lexer, eg_attr_kind kind, int rank, eg_a
     do {
         const field *f = field_next(lexer, kind);
         if (!f) return EG_E_DATA;
-        EG_TRY(types[f->type].parse(f, lexer, at(f, attr), rank));
-        *seen |= 1u << (f - kinds[kind]);
+        EG_TRY(parse_field(f, lexer, attr, rank));
+        *seen |= 1u << (f - fields_of(kind));
     } while (eg_lex_is(lexer, ","));
     return eg_lex_need(lexer, "}");
 }
@@ -538,18 +434,19 @@ eg_status eg_attr_parse(eg_lexer *lexer, const eg_op_def *def, int rank, eg_attr
     int braces = eg_lex_is(lexer, "{");
     if (def->attr == EG_ATTR_DATA) return braces ? parse_bytes(lexer, out) : eg_lex_need(lexer, "{");
     if (braces) EG_TRY(parse_fields(lexer, def->attr, rank, &out->attr, &seen));
-    for (const field *f = kinds[def->attr]; f < fields_end(def->attr); f++) {
-        if (!types[f->type].parse || seen >> (f - kinds[def->attr]) & 1) continue;
-        if (f->optional) put_standard(f, &out->attr, rank);
-        else return eg_lex_fail(lexer, "%s: the attribute %s is missing", def->name, f->key[0] ? f->key : "in braces");
+    for (const field *f = fields_of(def->attr); f->kind == def->attr; f++, seen >>= 1) {
+        if (f->type >= PARSED || (seen & 1)) continue;
+        if (!f->optional)
+            return eg_lex_fail(lexer, "%s: the attribute %s is missing", def->name, f->key[0] ? f->key : "in braces");
+        for (int i = 0; i < count(f, rank); i++) put(f, &out->attr, i, f->optional - 1);
     }
     return EG_OK;
 }
 
 void eg_attr_complete(eg_attr_kind kind, eg_attr *attr, eg_dtype dtype, eg_shape shape, const void *bytes) {
-    for (const field *f = kinds[kind]; f < fields_end(kind); f++) {
-        if (f->type == SHAPE) memcpy(at(f, attr), &shape, sizeof shape);
-        if (f->type == DTYPE) put_int(f->size, at(f, attr), dtype);
-        if (f->type == BYTES) memcpy(at(f, attr), &bytes, sizeof bytes);
+    for (const field *f = fields_of(kind); f->kind == kind; f++) {
+        if (f->type == SHAPE) memcpy((char *)attr + f->offset, &shape, sizeof shape);
+        if (f->type == DTYPE) put(f, attr, 0, dtype);
+        if (f->type == BYTES) attr->data.bytes = bytes;
     }
 }
