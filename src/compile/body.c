@@ -187,7 +187,7 @@ static eg_value *build_value(builder *b, const eg_value *v) {
     for (int i = 0; i < v->nin; i++) in[i] = input_of(b, v, i);
     if (v->op == EG_OP_RESHAPE) return in[0];
     if (v->op == EG_OP_ONE_HOT) return one_hot(b, in[0]);
-    if ((v->def->flags & EG_REDUCES) && !b->g->is_sums[v->id]) return reduction(b, v, in[0]);
+    if (v->def->attr == EG_ATTR_REDUCE && !b->g->is_sums[v->id]) return reduction(b, v, in[0]);
     if (v->op == EG_OP_CONV) attr.window.rows = 1;
     if (v->op == EG_OP_EXPAND) attr.shape.shape = b->g->is_row[v->id] ? b->row : b->full;
     eg_value *now = v->op == EG_OP_CAST ? as_float(b, in[0]) : eg_node(b->body->graph, v->op, in, v->nin, &attr);

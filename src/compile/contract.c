@@ -18,9 +18,7 @@ static int own_product(const eg_rewrite *r, const eg_value *old, eg_value **in, 
 
 static eg_value *negated(eg_value *x) {
     if (x->op != EG_OP_CONST) return eg_node1(EG_OP_NEG, x, NULL);
-    eg_attr attr = x->attr;
-    attr.number.number = -attr.number.number;
-    return eg_node(x->graph, EG_OP_CONST, NULL, 0, &attr);
+    return eg_fill_like(x, -x->attr.number.number);
 }
 
 static int is_one_number(const eg_value *v) { return eg_count(&v->shape) == 1; }
@@ -42,9 +40,7 @@ static eg_value *started_product(eg_rewrite *r, const eg_value *old, eg_value **
         int64_t n = product->shape.dim[product->shape.rank - 1];
         int is_row = row->shape.rank > 0 && row->shape.dim[row->shape.rank - 1] == n && eg_count(&row->shape) == n;
         if (!is_row) continue;
-        eg_attr flat = { .shape = { .shape = EG_SHAPE(n) } };
-        eg_value *start = row->shape.rank == 1 ? row : eg_node1(EG_OP_RESHAPE, row, &flat);
-        eg_value *operands[] = { product->in[0], product->in[1], start };
+        eg_value *operands[] = { product->in[0], product->in[1], eg_reshaped(row, &EG_SHAPE(n)) };
         return eg_node(r->to, product->op, operands, 3, &product->attr);
     }
     return NULL;

@@ -20,10 +20,8 @@ static eg_value *matrix_behind(eg_value *x) {
     return is_column || (matrix->shape.dim[1] == last_of(x) && x->shape.rank > 2) ? matrix : NULL;
 }
 
-static eg_value *seen_as(eg_value *x, eg_shape shape) {
-    eg_attr attr = { .shape = { shape } };
-    if (x->op == EG_OP_RESHAPE) x = x->in[0];
-    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+static eg_value *seen_as(eg_value *x, const eg_shape *shape) {
+    return eg_reshaped(x->op == EG_OP_RESHAPE ? x->in[0] : x, shape);
 }
 
 /* Is it of that shape, but for a last axis of 1? */
@@ -33,19 +31,19 @@ static int is_row_value(const eg_value *x, eg_shape full) {
 }
 
 /* Operand x of a result of shape `full` as one of a result [rows, columns]; NULL if it cannot be. */
-static eg_value *operand(eg_value *x, eg_shape full, int64_t rows, int64_t columns) {
+static eg_value *operand(eg_value *x, const eg_shape *full, int64_t rows, int64_t columns) {
     int64_t n = eg_count(&x->shape);
-    if (eg_same_shape(&x->shape, &full)) return seen_as(x, EG_SHAPE(rows, columns));
-    if (n != 1 && full.dim[full.rank - 1] != columns) return NULL;
-    if (n != 1 && is_row_value(x, full)) return seen_as(x, EG_SHAPE(rows, 1));
+    if (eg_same_shape(&x->shape, full)) return seen_as(x, &EG_SHAPE(rows, columns));
+    if (n != 1 && full->dim[full->rank - 1] != columns) return NULL;
+    if (n != 1 && is_row_value(x, *full)) return seen_as(x, &EG_SHAPE(rows, 1));
     if (n != last_of(x)) return NULL;
-    return x->shape.rank <= 1 ? x : seen_as(x, EG_SHAPE(n));
+    return x->shape.rank <= 1 ? x : seen_as(x, &EG_SHAPE(n));
 }
 
 static eg_value *flat_elementwise(eg_rewrite *r, const eg_value *old, eg_value **in, int64_t rows, int64_t columns) {
     eg_value *flat[8];
     for (int i = 0; i < old->nin; i++) {
-        flat[i] = operand(in[i], old->shape, rows, columns);
+        flat[i] = operand(in[i], &old->shape, rows, columns);
         if (!flat[i]) return NULL;
     }
     return eg_node(r->to, old->op, flat, old->nin, &old->attr);
@@ -55,22 +53,17 @@ static eg_value *flat_reduction(const eg_value *old, eg_value *matrix) {
     int rank = old->in[0]->shape.rank;
     if (matrix->shape.dim[1] != last_of(old->in[0])) return NULL;
     uint32_t mask = old->attr.reduce.mask, last = 1u << (rank - 1);
-    eg_attr attr = { .reduce = { .mask = mask == last ? 2 : 1, .keep = 1 } };
-    return mask == last || mask == last - 1 ? eg_node1(old->op, matrix, &attr) : NULL;
+    return mask == last || mask == last - 1 ? eg_reduced(old->op, matrix, mask == last ? 2 : 1, 1) : NULL;
 }
 
 static eg_value *flat_one_hot(const eg_value *old, eg_value *index) {
-    return index->shape.rank > 1 ? eg_node1(old->op, seen_as(index, EG_SHAPE(eg_count(&index->shape))), &old->attr) : NULL;
-}
-
-static int is_reduction(eg_op op) {
-    return op == EG_OP_SUM || op == EG_OP_MAX || op == EG_OP_MIN || op == EG_OP_LOGSUMEXP;
+    return index->shape.rank > 1 ? eg_node1(old->op, seen_as(index, &EG_SHAPE(eg_count(&index->shape))), &old->attr) : NULL;
 }
 
 static eg_value *flatten(eg_rewrite *r, const eg_value *old, eg_value **in) {
     eg_value *flat = NULL;
-    if (old->op == EG_OP_RESHAPE) return in[0]->op == EG_OP_RESHAPE ? seen_as(in[0], old->shape) : NULL;
-    if (is_reduction(old->op)) {
+    if (old->op == EG_OP_RESHAPE) return in[0]->op == EG_OP_RESHAPE ? seen_as(in[0], &old->shape) : NULL;
+    if (old->def->attr == EG_ATTR_REDUCE) {
         eg_value *matrix = matrix_behind(in[0]);
         if (matrix) flat = flat_reduction(old, matrix);
     } else if (old->op == EG_OP_ONE_HOT) {
@@ -81,8 +74,7 @@ static eg_value *flatten(eg_rewrite *r, const eg_value *old, eg_value **in) {
             if (matrix) flat = flat_elementwise(r, old, in, matrix->shape.dim[0], matrix->shape.dim[1]);
         }
     }
-    eg_attr attr = { .shape = { old->shape } };
-    return flat ? eg_node1(EG_OP_RESHAPE, flat, &attr) : NULL;
+    return flat ? eg_reshaped(flat, &old->shape) : NULL;
 }
 
 eg_status eg_pass_flatten(eg_unit *unit) {

@@ -39,8 +39,7 @@ static double rounded(eg_dtype dtype, double x, int *fits) {
 }
 
 static eg_value *filled(eg_rewrite *r, const eg_value *old, double number) {
-    eg_attr attr = { .number = { .number = number, .shape = old->shape, .dtype = (int32_t)old->dtype } };
-    return eg_node(r->to, EG_OP_CONST, NULL, 0, &attr);
+    return eg_filled(r->to, old->dtype, &old->shape, number);
 }
 
 /* f(filled, filled) is filled. */
@@ -48,8 +47,7 @@ static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in) 
     double x[3] = { 0, 0, 0 };
     int fits = 1;
     for (int i = 0; i < old->nin; i++) x[i] = rounded(in[i]->dtype, in[i]->attr.number.number, &fits);
-    double y = old->op == EG_OP_CAST || old->op == EG_OP_DETACH ? x[0] : old->def->scalar(x[0], x[1], x[2]);
-    y = rounded(old->dtype, y, &fits);
+    double y = rounded(old->dtype, old->def->scalar(x[0], x[1], x[2]), &fits);
     return fits ? filled(r, old, y) : NULL;
 }
 
@@ -87,7 +85,7 @@ static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in
     double *x[MAX_ARITY] = { 0 }, *y = NULL;
     eg_value *now = NULL;
     int64_t n = eg_count(&old->shape);
-    if (n > MAX_RESULT || old->nin > MAX_ARITY || !(old->def->ref || old->def->scalar)) return NULL;
+    if (n > MAX_RESULT || old->nin > MAX_ARITY || !old->def->ref) return NULL;
     for (int i = 0; i < old->nin; i++)
         if (eg_count(&in[i]->shape) > MAX_OPERAND) return NULL;
     int have = (y = eg_alloc(sizeof *y * (size_t)(n > 0 ? n : 1))) != NULL;

@@ -93,7 +93,7 @@ static const char *fault_of_node(const space *s, const eg_value *v) {
     if (!is_in_space(s, v)) return "a value outside its space";
     if (v->op == EG_OP_CONST) return v->shape.rank == 0 ? NULL : "a constant of more than one element";
     if (v->op == EG_OP_IOTA) return fault_of_ramp(s, v);
-    if (v->def->flags & EG_REDUCES) return fault_of_reduction(s, v);
+    if (v->def->attr == EG_ATTR_REDUCE) return fault_of_reduction(s, v);
     if (v->op == EG_OP_CAST || v->op == EG_OP_EXPAND || v->def->strip) return fault_of_elementwise(s, v);
     return "an op that groups do not have";
 }

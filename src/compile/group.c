@@ -141,8 +141,7 @@ static void set_up_conv(eg_group *group, const eg_value *v) {
 }
 
 static int reduces_rows(const eg_value *v) {
-    int known = v->op == EG_OP_SUM || v->op == EG_OP_MAX || v->op == EG_OP_MIN || v->op == EG_OP_LOGSUMEXP;
-    return known && v->dtype == EG_F32 && v->in[0]->dtype == EG_F32 && v->in[0]->layout == EG_ROWS;
+    return v->def->attr == EG_ATTR_REDUCE && v->dtype == EG_F32 && v->in[0]->dtype == EG_F32 && v->in[0]->layout == EG_ROWS;
 }
 
 static void set_up(eg_grouping *g, const eg_value *v) {
@@ -232,7 +231,7 @@ static int is_row(const merger *m, int id) {
 static int edge_fits(const merger *m, const eg_value *u, const eg_value *v) {
     int split = -1, row_u = is_row(m, u->id), row_v = is_row(m, v->id);
     if (eg_is_product(v) || v->op == EG_OP_ONE_HOT || m->g->is_sums[v->id] || m->g->is_sums[u->id]) return 0;
-    if (v->def->flags & EG_REDUCES) return !row_u;
+    if (v->def->attr == EG_ATTR_REDUCE) return !row_u;
     if (v->op == EG_OP_RESHAPE) return row_u == row_v;
     eg_reach reach = eg_reach_of(&u->shape, v, &split);
     if (row_v) return row_u && reach == EG_REACH_FULL;
@@ -281,7 +280,7 @@ eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i) {
     int split, is_row = g->is_row[v->id];
     if (eg_is_product(v) || g->is_sums[v->id]) return EG_REACH_NONE;
     if (eg_count(&u->shape) == 1 && u->layout == EG_ROWS) return EG_REACH_SCALAR;
-    if (v->def->flags & EG_REDUCES) return EG_REACH_FULL;
+    if (v->def->attr == EG_ATTR_REDUCE) return EG_REACH_FULL;
     if (v->op == EG_OP_ONE_HOT) return EG_REACH_ROW;
     eg_reach reach = v->op == EG_OP_RESHAPE ? EG_REACH_FULL : eg_reach_of(&u->shape, v, &split);
     return is_row && reach == EG_REACH_FULL ? EG_REACH_ROW : reach;

@@ -162,9 +162,9 @@ static eg_value *in_layout(eg_value *x, int wanted) {
 
 /* B' as B: a vector is only seen in another shape. */
 static eg_value *transposed(eg_value *b) {
-    eg_attr seen = { .shape = { EG_SHAPE(b->shape.dim[1], b->shape.dim[0]) } }, pack = { .pack = { 1 } };
+    eg_attr pack = { .pack = { 1 } };
     int is_vector = b->shape.dim[0] == 1 || b->shape.dim[1] == 1;
-    if (is_vector && b->layout == EG_ROWS) return eg_node1(EG_OP_RESHAPE, b, &seen);
+    if (is_vector && b->layout == EG_ROWS) return eg_reshaped(b, &EG_SHAPE(b->shape.dim[1], b->shape.dim[0]));
     return eg_node1(EG_OP_PACK, b, &pack);
 }
 

@@ -10,55 +10,120 @@
 #include "base/status.h"
 #include "ops/op.h"
 
-/* ---- all scans of a unit -------------------------------------------------------------------------- */
+typedef struct eg_loops {
+    eg_rewrite *rewrite;
+    eg_loop_fn fn;
+    eg_arena arena;
+    eg_value ***result;     /* [from->n]: of scans: [nout] */
+    unsigned char *is_read; /* [from->n]: somebody reads the value itself (of a scan: its first result) */
+} eg_loops;
 
-int eg_loop_is_read(const eg_loops *loops, const eg_value *scan, int k) {
-    const eg_graph *graph = loops->rewrite->from;
-    if (k == 0 && loops->is_read[scan->id]) return 1;
-    for (int id = scan->id + 1; id < graph->n; id++) {
+/* ---- the old loop ----------------------------------------------------------------------------------- */
+
+eg_role eg_role_of(const eg_loop *loop, int operand) {
+    if (operand < loop->carries) return EG_CARRY;
+    return operand < loop->carries + loop->scan->attr.body.stacked ? EG_STACKED : EG_CAPTURED;
+}
+
+int eg_loop_is_read(const eg_loop *loop, int k) {
+    const eg_graph *graph = loop->scan->graph;
+    const unsigned char *is_read = loop->loops->is_read;
+    if (k == 0 && is_read[loop->scan->id]) return 1;
+    for (int id = loop->scan->id + 1; id < graph->n; id++) {
         const eg_value *part = graph->values[id];
-        if (part->op == EG_OP_PART && part->in[0] == scan && part->attr.index.index == k && loops->is_read[id])
-            return 1;
+        if (part->op == EG_OP_PART && part->in[0] == loop->scan && part->attr.index.index == k && is_read[id]) return 1;
     }
     return 0;
 }
 
-eg_status eg_loop_keep(eg_loops *loops, const eg_value *scan, eg_value *const *in, eg_value **result) {
-    eg_value *copy = eg_rewrite_copy(loops->rewrite, scan, in);
-    for (int k = 0; k < scan->attr.body.body->nout; k++) result[k] = eg_part(copy, k);
-    return loops->rewrite->to->status;
+eg_status eg_loop_keep(eg_loop *loop) {
+    eg_value *copy = eg_rewrite_copy(loop->loops->rewrite, loop->scan, loop->in);
+    for (int k = 0; k < loop->body->nout; k++) loop->result[k] = eg_part(copy, k);
+    return loop->to->status;
 }
 
-void eg_loop_depends(const eg_value *scan, unsigned char *depends) {
-    const eg_graph *graph = scan->attr.body.body->graph;
-    for (int id = 0; id < graph->n; id++) {
-        const eg_value *v = graph->values[id];
-        depends[id] = 0;
-        if (v->op == EG_OP_PARAM && eg_role_of(scan, (int)v->attr.index.index) != EG_CAPTURED)
-            depends[id] = (unsigned char)(1u << eg_role_of(scan, (int)v->attr.index.index));
-        for (int i = 0; i < v->nin; i++) depends[id] |= depends[v->in[i]->id];
+static void find_depends(eg_loop *loop) {
+    for (int id = 0; id < loop->from->n; id++) {
+        const eg_value *v = loop->from->values[id];
+        eg_role role = v->op == EG_OP_PARAM ? eg_role_of(loop, (int)v->attr.index.index) : EG_CAPTURED;
+        if (role != EG_CAPTURED) loop->depends[id] = (unsigned char)(1u << role);
+        for (int i = 0; i < v->nin; i++) loop->depends[id] |= loop->depends[v->in[i]->id];
     }
 }
 
-/* What stands for a scan whose first result nobody reads; it dies with the next pass. */
+unsigned eg_loop_lifted(const eg_loop *loop, const eg_value *v) {
+    unsigned mask = 0;
+    for (int i = 0; i < v->nin && i < 32; i++) mask |= (unsigned)(loop->depends[v->in[i]->id] != 0) << i;
+    return mask;
+}
+
+eg_value *eg_loop_outside(eg_loop *loop, const eg_value *v) {
+    eg_value **now = &loop->outer[v->id];
+    if (*now) return *now;
+    for (int i = 0; i < v->nin; i++) eg_loop_outside(loop, v->in[i]);
+    eg_place was = eg_place_of(loop->to, v);
+    if (v->op == EG_OP_PARAM)
+        *now = loop->in[v->attr.index.index];
+    else if (loop->depends[v->id])
+        *now = eg_lift(v, loop->outer, eg_loop_lifted(loop, v), loop->steps);
+    else
+        *now = eg_node_copy_mapped(loop->to, v, loop->outer);
+    eg_place_restore(loop->to, was);
+    return *now;
+}
+
+/* ---- all scans of a unit -------------------------------------------------------------------------- */
+
+/* A loop of which nothing is known but its pieces; there is room for each value as an operand and as a stack. */
+static eg_status start(eg_loop *loop) {
+    size_t n = (size_t)loop->from->n + 1;
+    loop->operand = eg_arena_alloc(&loop->scratch, sizeof *loop->operand * (n + (size_t)loop->body->nin));
+    loop->stack = EG_ARENA_ARRAY(&loop->scratch, const eg_value *, n);
+    loop->outer = EG_ARENA_ARRAY(&loop->scratch, eg_value *, n);
+    loop->map = EG_ARENA_ARRAY(&loop->scratch, eg_value *, n);
+    loop->depends = EG_ARENA_ARRAY(&loop->scratch, unsigned char, (1 + EG_LOOP_SETS) * n);
+    if (!loop->operand || !loop->stack || !loop->outer || !loop->map || !loop->depends) return EG_E_MEMORY;
+    for (size_t i = 0; i < EG_LOOP_SETS; i++) loop->set[i] = loop->depends + (1 + i) * n;
+    find_depends(loop);
+    return EG_OK;
+}
+
+static eg_status replace_scan(eg_rewrite *r, const eg_value *scan, eg_value **in, eg_value **result) {
+    eg_loops *loops = r->user;
+    eg_loop loop = { .loops = loops,
+                     .scan = scan,
+                     .body = scan->attr.body.body,
+                     .from = scan->attr.body.body->graph,
+                     .in = in,
+                     .carries = scan->attr.body.carries,
+                     .steps = scan->attr.body.steps,
+                     .result = result,
+                     .to = r->to };
+    if (!result) return EG_E_MEMORY;
+    eg_status status = start(&loop);
+    if (status == EG_OK) status = loops->fn(&loop);
+    eg_arena_free(&loop.scratch);
+    return status;
+}
+
+/* What stands for a result that nobody reads; it dies with the next pass. */
 static eg_value *nothing_like(const eg_rewrite *r, const eg_value *old) {
-    eg_attr attr = { .number = { .shape = old->shape, .dtype = (int32_t)old->dtype } };
-    return eg_node(r->to, EG_OP_CONST, NULL, 0, &attr);
+    return eg_filled(r->to, old->dtype, &old->shape, 0);
 }
 
 static eg_value *replace(eg_rewrite *r, const eg_value *old, eg_value **in) {
     eg_loops *loops = r->user;
+    const eg_value *scan = old->op == EG_OP_PART ? old->in[0] : old;
+    if (scan->op != EG_OP_SCAN) return NULL;
     loops->rewrite = r;
-    if (old->op == EG_OP_PART && old->in[0]->op == EG_OP_SCAN) {
-        eg_value *result = loops->result[old->in[0]->id][old->attr.index.index];
-        return result ? result : nothing_like(r, old);
+    eg_value ***result = &loops->result[scan->id];
+    if (old == scan) {
+        *result = EG_ARENA_ARRAY(&loops->arena, eg_value *, scan->attr.body.body->nout);
+        eg_status status = replace_scan(r, scan, in, *result);
+        if (status != EG_OK) return eg_poison(r->to, status, "scan", "%s", eg_error());
     }
-    if (old->op != EG_OP_SCAN) return NULL;
-    eg_value **result = eg_calloc((size_t)old->attr.body.body->nout, sizeof(eg_value *));
-    loops->result[old->id] = result;
-    eg_status status = result ? loops->fn(loops, old, in, result) : EG_E_MEMORY;
-    if (status != EG_OK) return eg_poison(r->to, status, "scan", "%s", eg_error());
-    return result[0] ? result[0] : nothing_like(r, old);
+    eg_value *now = (*result)[old == scan ? 0 : old->attr.index.index];
+    return now ? now : nothing_like(r, old);
 }
 
 static int has_loops(const eg_graph *graph) {
@@ -76,61 +141,40 @@ static void mark_read(const eg_unit *unit, unsigned char *is_read) {
 }
 
 eg_status eg_rewrite_loops(eg_unit *unit, eg_loop_fn fn) {
-    size_t n = (size_t)unit->graph->n;
     if (!has_loops(unit->graph)) return EG_OK;
     eg_loops loops = { .fn = fn };
     eg_status status = EG_E_MEMORY;
-    loops.result = eg_calloc(n + 1, sizeof *loops.result);
-    loops.is_read = eg_calloc(n + 1, 1);
+    loops.result = EG_ARENA_ARRAY(&loops.arena, eg_value **, unit->graph->n);
+    loops.is_read = EG_ARENA_ARRAY(&loops.arena, unsigned char, unit->graph->n);
     if (loops.result && loops.is_read) {
         mark_read(unit, loops.is_read);
         status = eg_rewrite_unit(unit, replace, &loops);
     }
-    for (size_t id = 0; id < n && loops.result; id++) eg_free(loops.result[id]);
-    eg_free(loops.result);
-    eg_free(loops.is_read);
+    eg_arena_free(&loops.arena);
     return status;
 }
 
-/* ---- one scan ---------------------------------------------------------------------------------------- */
+/* ---- the new loop ----------------------------------------------------------------------------------- */
 
-eg_status eg_loop_start(eg_loop *loop, eg_graph *to, const eg_value *scan) {
-    const eg_body *body = scan->attr.body.body;
-    *loop = (eg_loop){ .scan = scan, .from = body->graph, .to = to };
-    loop->capacity = body->nin + body->graph->n;
-    loop->result_capacity = body->nout + body->graph->n;
-    loop->operand = eg_calloc((size_t)loop->capacity + 1, sizeof *loop->operand);
-    loop->result = eg_calloc((size_t)loop->result_capacity + 1, sizeof *loop->result);
-    loop->map = eg_calloc((size_t)body->graph->n + 1, sizeof *loop->map);
-    return loop->operand && loop->result && loop->map ? EG_OK : EG_E_MEMORY;
-}
-
-void eg_loop_end(eg_loop *loop) {
-    eg_free(loop->operand);
-    eg_free(loop->result);
-    eg_free(loop->map);
-}
-
-int eg_loop_operand(eg_loop *loop, eg_role role, eg_value *outer, const eg_value *inner, const eg_value *next) {
-    int at = loop->noperands;
-    if (at == loop->capacity) return eg_fail(EG_E_INTERNAL, "loop: more operands than values"), -1;
+void eg_loop_operand(eg_loop *loop, eg_role role, eg_value *outer, const eg_value *inner, const eg_value *next) {
+    int at = loop->noperands++;
     loop->operand[at].role = role;
     loop->operand[at].outer = outer;
     loop->operand[at].inner = inner;
     loop->operand[at].next = next;
-    loop->noperands++;
-    return role == EG_CARRY ? loop->ncarries++ : at;
+    loop->ncarries += role == EG_CARRY;
 }
 
-eg_status eg_loop_result(eg_loop *loop, const eg_value *inner) {
-    for (int k = 0; k < loop->nresults; k++)
-        if (loop->result[k] == inner) return EG_OK;
-    if (loop->nresults == loop->result_capacity) return eg_fail(EG_E_INTERNAL, "loop: more results than values");
-    loop->result[loop->nresults++] = inner;
-    return EG_OK;
+void eg_loop_same_operand(eg_loop *loop, int i) {
+    eg_role role = eg_role_of(loop, i);
+    eg_loop_operand(loop, role, loop->in[i], loop->body->param[i], role == EG_CARRY ? loop->body->out[i] : NULL);
 }
 
-/* ---- building ------------------------------------------------------------------------------------------ */
+void eg_loop_stacked(eg_loop *loop, const eg_value *inner) {
+    for (int k = 0; k < loop->nstacks; k++)
+        if (loop->stack[k] == inner) return;
+    loop->stack[loop->nstacks++] = inner;
+}
 
 /* Params by role; outer[i] is what param i stands for. An inner value that has two operands keeps the first param. */
 static void make_params(eg_loop *loop, eg_body *body, eg_value **outer, int *stacked) {
@@ -151,50 +195,45 @@ static void make_params(eg_loop *loop, eg_body *body, eg_value **outer, int *sta
             loop->map[loop->operand[i].inner->id] = loop->map[loop->operand[i].next->id];
 }
 
-static void mark(const eg_loop *loop, unsigned char *needed) {
-    for (int i = 0; i < loop->noperands; i++)
-        if (loop->operand[i].role == EG_CARRY) needed[loop->operand[i].next->id] = 1;
-    for (int k = 0; k < loop->nresults; k++) needed[loop->result[k]->id] = 1;
+/* The next carries, then what is stacked: values of the old body. */
+static const eg_value *result_of(const eg_loop *loop, int k) {
+    if (k >= loop->ncarries) return loop->stack[k - loop->ncarries];
+    int i = 0;
+    while (loop->operand[i].role != EG_CARRY || k-- > 0) i++;
+    return loop->operand[i].next;
+}
+
+/* What the results need and the params do not give. */
+static eg_status copy_values(eg_loop *loop, eg_graph *to, int nout) {
+    unsigned char *needed = EG_ARENA_ARRAY(&loop->scratch, unsigned char, loop->from->n);
+    if (!needed) return EG_E_MEMORY;
+    for (int k = 0; k < nout; k++) needed[result_of(loop, k)->id] = 1;
     for (int id = loop->from->n - 1; id >= 0; id--) {
         const eg_value *v = loop->from->values[id];
         if (loop->map[id]) needed[id] = 0;
+        if (needed[id] && v->op == EG_OP_PARAM)
+            return eg_fail(EG_E_INTERNAL, "loop: param %d is no operand", (int)v->attr.index.index);
         for (int i = 0; needed[id] && i < v->nin; i++) needed[v->in[i]->id] = 1;
     }
+    for (int id = 0; id < loop->from->n; id++)
+        if (needed[id]) loop->map[id] = eg_node_copy_mapped(to, loop->from->values[id], loop->map);
+    return to->status;
 }
 
-static eg_status copy_value(eg_loop *loop, eg_graph *to, const eg_value *v) {
-    eg_value **in = eg_alloc(sizeof *in * (size_t)(v->nin + 1));
-    if (!in) return EG_E_MEMORY;
-    for (int i = 0; i < v->nin; i++) in[i] = loop->map[v->in[i]->id];
-    loop->map[v->id] = v->op == EG_OP_PARAM ? NULL : eg_node_copy(to, v, in);
-    eg_free(in);
-    return loop->map[v->id] ? to->status
-                            : eg_fail(EG_E_INTERNAL, "loop: param %d is no operand", (int)v->attr.index.index);
-}
-
-static eg_status copy_values(eg_loop *loop, eg_graph *to) {
-    unsigned char *needed = eg_calloc((size_t)loop->from->n + 1, 1);
-    eg_status status = needed ? EG_OK : EG_E_MEMORY;
-    if (needed) mark(loop, needed);
-    for (int id = 0; id < loop->from->n && status == EG_OK; id++)
-        if (needed[id]) status = copy_value(loop, to, loop->from->values[id]);
-    eg_free(needed);
-    return status;
-}
-
-static eg_status build(eg_loop *loop, eg_value **outer, eg_value **out) {
-    int stacked = 0, nout = 0, nin = 0;
+eg_status eg_loop_build(eg_loop *loop) {
+    int stacked = 0, nin = 0, nout = loop->ncarries + loop->nstacks;
+    if (nout == 0) return EG_OK;
+    eg_value **outer = EG_ARENA_ARRAY(&loop->scratch, eg_value *, loop->noperands);
+    eg_value **out = EG_ARENA_ARRAY(&loop->scratch, eg_value *, nout);
     for (int i = 0; i < loop->noperands; i++) nin += loop->operand[i].role != EG_ALIAS;
     eg_body *body = eg_body_new(loop->to, nin);
-    if (!body) return EG_E_MEMORY;
+    if (!outer || !out || !body) return EG_E_MEMORY;
     make_params(loop, body, outer, &stacked);
-    EG_TRY(copy_values(loop, body->graph));
-    for (int i = 0; i < loop->noperands; i++)
-        if (loop->operand[i].role == EG_CARRY) out[nout++] = loop->map[loop->operand[i].next->id];
-    for (int k = 0; k < loop->nresults; k++) out[nout++] = loop->map[loop->result[k]->id];
+    EG_TRY(copy_values(loop, body->graph, nout));
+    for (int k = 0; k < nout; k++) out[k] = loop->map[result_of(loop, k)->id];
     EG_TRY(eg_body_finish(body, out, nout));
     eg_attr attr = { .body = { .body = body,
-                               .steps = loop->scan->attr.body.steps,
+                               .steps = loop->steps,
                                .carries = loop->ncarries,
                                .stacked = stacked,
                                .reverse = loop->scan->attr.body.reverse } };
@@ -202,20 +241,10 @@ static eg_status build(eg_loop *loop, eg_value **outer, eg_value **out) {
     return loop->to->status;
 }
 
-eg_status eg_loop_build(eg_loop *loop) {
-    if (loop->ncarries + loop->nresults == 0) return EG_OK;
-    eg_value **outer = eg_calloc((size_t)loop->noperands + 1, sizeof *outer);
-    eg_value **out = eg_calloc((size_t)(loop->ncarries + loop->nresults), sizeof *out);
-    eg_status status = outer && out ? build(loop, outer, out) : EG_E_MEMORY;
-    eg_free(outer);
-    eg_free(out);
-    return status;
-}
-
 eg_value *eg_loop_last(const eg_loop *loop, int carry) { return eg_part(loop->made, carry); }
 
 eg_value *eg_loop_stack(const eg_loop *loop, const eg_value *inner) {
     int k = 0;
-    while (k < loop->nresults && loop->result[k] != inner) k++;
+    while (k < loop->nstacks && loop->stack[k] != inner) k++;
     return eg_part(loop->made, loop->ncarries + k);
 }

@@ -16,19 +16,17 @@ static int is_place_of_largest(const eg_rewrite *r, const eg_value *v) {
     return v->attr.axis.axis == shape.rank - 1 && columns > 1 && columns <= EG_GROUP_ROW;
 }
 
-static eg_value *along_rows(eg_op op, eg_value *x, uint32_t keep) {
+static eg_value *along_rows(eg_op op, eg_value *x, int keep) {
     if (eg_value_is_poisoned(x)) return x; /* without memory: it has no rows */
-    eg_attr attr = { .reduce = { .mask = 1u << (x->shape.rank - 1), .keep = keep } };
-    return eg_node1(op, x, &attr);
+    return eg_reduced(op, x, 1u << (x->shape.rank - 1), keep);
 }
 
 /* argmax as f32 */
 static eg_value *place_of_largest(eg_value *x) {
     int64_t columns = x->shape.dim[x->shape.rank - 1];
     eg_attr ramp_attr = { .axis = { .shape = EG_SHAPE(columns), .dtype = EG_F32 } };
-    eg_attr none_attr = { .number = { .number = (double)columns, .dtype = EG_F32 } };
     eg_value *ramp = eg_node(x->graph, EG_OP_IOTA, NULL, 0, &ramp_attr);
-    eg_value *none = eg_node(x->graph, EG_OP_CONST, NULL, 0, &none_attr);
+    eg_value *none = eg_filled(x->graph, EG_F32, NULL, (double)columns);
     eg_value *is_largest = eg_node2(EG_OP_EQ, x, along_rows(EG_OP_MAX, x, 1), NULL);
     eg_value *first_nan = eg_node3(EG_OP_WHERE, eg_node2(EG_OP_NE, x, x, NULL), ramp, none, NULL);
     return along_rows(EG_OP_MIN, eg_node3(EG_OP_WHERE, is_largest, ramp, first_nan, NULL), 0);
@@ -36,8 +34,7 @@ static eg_value *place_of_largest(eg_value *x) {
 
 static eg_value *as_float(const eg_rewrite *r, const eg_value *old, eg_value *now) {
     if (eg_value_is_poisoned(now)) return now;
-    eg_attr to_f32 = { .dtype = { EG_F32 } };
-    return is_place_of_largest(r, old) ? place_of_largest(now->in[0]) : eg_node1(EG_OP_CAST, now, &to_f32);
+    return is_place_of_largest(r, old) ? place_of_largest(now->in[0]) : eg_cast(now, EG_F32);
 }
 
 static eg_value *lower(eg_rewrite *r, const eg_value *old, eg_value **in) {

@@ -7,98 +7,76 @@
  */
 #include "compile/loop.h"
 
-#include "base/alloc.h"
 #include "base/status.h"
 #include "ops/op.h"
 
 typedef struct pruning {
-    eg_loops *loops;
-    const eg_value *scan;
-    const eg_body *body;
-    eg_value *const *in;
-    eg_value **result;
-    eg_graph *to;
-    int carries;
-    unsigned char *needed;  /* [body's values] */
+    eg_loop *loop;
+    unsigned char *needed;  /* of the body's values */
     unsigned char *is_live; /* [nout]: carries that are carried on, stacked results that are made */
 } pruning;
 
-static int is_param(const pruning *p, const eg_value *v, eg_role role) {
-    return v->op == EG_OP_PARAM && eg_role_of(p->scan, (int)v->attr.index.index) == role;
-}
-
-static eg_value *repeated(const pruning *p, eg_value *x) {
-    eg_attr attr = { .shape = { eg_stacked_shape(&x->shape, p->scan->attr.body.steps) } };
-    return eg_node1(EG_OP_EXPAND, x, &attr);
+static int is_param(const eg_loop *loop, const eg_value *v, eg_role role) {
+    return v->op == EG_OP_PARAM && eg_role_of(loop, (int)v->attr.index.index) == role;
 }
 
 /* ---- no step, one step ---------------------------------------------------------------------------- */
 
-static eg_status no_steps(pruning *p) {
-    for (int k = 0; k < p->body->nout; k++) {
-        const eg_value *out = p->body->out[k];
-        eg_attr empty = { .number = { .shape = eg_stacked_shape(&out->shape, 0), .dtype = (int32_t)out->dtype } };
-        p->result[k] = k < p->carries ? p->in[k] : eg_node(p->to, EG_OP_CONST, NULL, 0, &empty);
+static eg_status no_steps(eg_loop *loop) {
+    for (int k = 0; k < loop->body->nout; k++) {
+        const eg_value *out = loop->body->out[k];
+        eg_shape empty = eg_stacked_shape(&out->shape, 0);
+        loop->result[k] = k < loop->carries ? loop->in[k] : eg_filled(loop->to, out->dtype, &empty, 0);
     }
-    return p->to->status;
+    return loop->to->status;
 }
 
-static eg_value *inlined(pruning *p, const eg_value *v, eg_value *const *map) {
-    if (v->op == EG_OP_PARAM) return eg_reshaped(p->in[v->attr.index.index], &v->shape);
-    eg_value **in = eg_alloc(sizeof *in * (size_t)(v->nin + 1));
-    if (!in) return eg_poison(p->to, EG_E_MEMORY, "scan", "no memory");
-    for (int i = 0; i < v->nin; i++) in[i] = map[v->in[i]->id];
-    eg_value *copy = eg_node_copy(p->to, v, in);
-    eg_free(in);
-    return copy;
-}
-
-static eg_status one_step(pruning *p) {
-    eg_value **map = eg_calloc((size_t)p->body->graph->n + 1, sizeof *map);
-    if (!map) return EG_E_MEMORY;
-    eg_mark_needed(p->body->out, p->body->nout, p->needed);
-    for (int id = 0; id < p->body->graph->n; id++)
-        if (p->needed[id]) map[id] = inlined(p, p->body->graph->values[id], map);
-    for (int k = 0; k < p->body->nout; k++) {
-        eg_value *out = map[p->body->out[k]->id];
-        p->result[k] = k < p->carries ? out : eg_reshape_to(out, eg_stacked_shape(&out->shape, 1));
+static eg_status one_step(eg_loop *loop) {
+    unsigned char *needed = loop->set[0];
+    eg_mark_needed(loop->body->out, loop->body->nout, needed);
+    for (int id = 0; id < loop->from->n; id++) {
+        const eg_value *v = loop->from->values[id];
+        if (!needed[id]) continue;
+        loop->outer[id] = v->op == EG_OP_PARAM ? eg_reshaped(loop->in[v->attr.index.index], &v->shape)
+                                               : eg_node_copy_mapped(loop->to, v, loop->outer);
     }
-    eg_free(map);
-    return p->to->status;
+    for (int k = 0; k < loop->body->nout; k++) {
+        eg_value *out = loop->outer[loop->body->out[k]->id];
+        eg_shape stacked = eg_stacked_shape(&out->shape, 1);
+        loop->result[k] = k < loop->carries ? out : eg_reshaped(out, &stacked);
+    }
+    return loop->to->status;
 }
 
 /* ---- what is alive ---------------------------------------------------------------------------------- */
 
-static int never_changes(const pruning *p, int carry) { return p->body->out[carry] == p->body->param[carry]; }
+static int never_changes(const eg_loop *loop, int carry) { return loop->body->out[carry] == loop->body->param[carry]; }
 
 /* A stacked result that needs no loop. */
-static int is_at_hand(const pruning *p, const eg_value *out) {
-    if (is_param(p, out, EG_STACKED) || is_param(p, out, EG_CAPTURED) || out->op == EG_OP_CONST) return 1;
-    return is_param(p, out, EG_CARRY) && never_changes(p, (int)out->attr.index.index);
+static int is_at_hand(const eg_loop *loop, const eg_value *out) {
+    if (is_param(loop, out, EG_CARRY)) return never_changes(loop, (int)out->attr.index.index);
+    return out->op == EG_OP_PARAM || out->op == EG_OP_CONST;
 }
 
 static void need(pruning *p, const eg_value *v) {
     p->needed[v->id] = 1;
-    for (int id = v->id; id >= 0; id--) {
-        const eg_value *u = p->body->graph->values[id];
-        for (int i = 0; p->needed[id] && i < u->nin; i++) p->needed[u->in[i]->id] = 1;
-    }
+    eg_mark_inputs(p->loop->from, p->needed, NULL);
 }
 
 static void find_living(pruning *p) {
-    int changed = 1;
-    for (int k = 0; k < p->body->nout; k++) {
-        const eg_value *out = p->body->out[k];
-        p->is_live[k] = (unsigned char)eg_loop_is_read(p->loops, p->scan, k);
-        if (k < p->carries ? never_changes(p, k) : is_at_hand(p, out)) p->is_live[k] = 0;
+    const eg_loop *loop = p->loop;
+    for (int k = 0; k < loop->body->nout; k++) {
+        const eg_value *out = loop->body->out[k];
+        int is_free = k < loop->carries ? never_changes(loop, k) : is_at_hand(loop, out);
+        p->is_live[k] = !is_free && eg_loop_is_read(loop, k);
         if (p->is_live[k]) need(p, out);
     }
-    while (changed) {
+    for (int changed = 1; changed;) {
         changed = 0;
-        for (int i = 0; i < p->carries; i++) {
-            if (p->is_live[i] || never_changes(p, i) || !p->needed[p->body->param[i]->id]) continue;
+        for (int i = 0; i < loop->carries; i++) {
+            if (p->is_live[i] || never_changes(loop, i) || !p->needed[loop->body->param[i]->id]) continue;
             p->is_live[i] = 1;
-            need(p, p->body->out[i]);
+            need(p, loop->body->out[i]);
             changed = 1;
         }
     }
@@ -108,77 +86,58 @@ static void find_living(pruning *p) {
 
 /* The earlier operand of the same role that is the same value, if both stay what they are in all steps. */
 static int same_operand(const pruning *p, int i, eg_role role) {
+    const eg_loop *loop = p->loop;
     for (int j = 0; j < i; j++)
-        if (p->in[j] == p->in[i] && eg_role_of(p->scan, j) == role && p->needed[p->body->param[j]->id]) return j;
+        if (loop->in[j] == loop->in[i] && eg_role_of(loop, j) == role && p->needed[loop->body->param[j]->id]) return j;
     return -1;
 }
 
-static int add_operand(pruning *p, eg_loop *loop, int i) {
-    const eg_value *param = p->body->param[i];
-    eg_role role = eg_role_of(p->scan, i);
-    if (role == EG_CARRY && p->is_live[i]) return eg_loop_operand(loop, role, p->in[i], param, p->body->out[i]);
-    if (!p->needed[param->id]) return 0;
-    if (role == EG_CARRY) return eg_loop_operand(loop, EG_CAPTURED, p->in[i], param, NULL);
-    int same = same_operand(p, i, role);
-    if (same >= 0) return eg_loop_operand(loop, EG_ALIAS, NULL, param, p->body->param[same]);
-    return eg_loop_operand(loop, role, p->in[i], param, NULL);
+static void add_operand(pruning *p, int i) {
+    eg_loop *loop = p->loop;
+    const eg_value *param = loop->body->param[i];
+    eg_role role = eg_role_of(loop, i);
+    int same = role == EG_CARRY ? -1 : same_operand(p, i, role);
+    if (role == EG_CARRY && p->is_live[i])
+        eg_loop_same_operand(loop, i);
+    else if (!p->needed[param->id])
+        return;
+    else if (same >= 0)
+        eg_loop_operand(loop, EG_ALIAS, NULL, param, loop->body->param[same]);
+    else
+        eg_loop_operand(loop, role == EG_CARRY ? EG_CAPTURED : role, loop->in[i], param, NULL);
 }
 
-static eg_value *at_hand(const pruning *p, const eg_value *out) {
-    if (is_param(p, out, EG_STACKED)) return p->in[out->attr.index.index];
-    return repeated(p, out->op == EG_OP_CONST ? eg_node_copy(p->to, out, NULL) : p->in[out->attr.index.index]);
+static eg_value *at_hand(eg_loop *loop, const eg_value *out) {
+    eg_value *now = eg_loop_outside(loop, out);
+    return is_param(loop, out, EG_STACKED) ? now : eg_repeated(now, loop->steps);
 }
 
-static void collect(pruning *p, const eg_loop *loop) {
+static eg_value *result(const pruning *p, int k, int *carry) {
+    eg_loop *loop = p->loop;
+    const eg_value *out = loop->body->out[k];
+    if (p->is_live[k]) return k < loop->carries ? eg_loop_last(loop, (*carry)++) : eg_loop_stack(loop, out);
+    if (!eg_loop_is_read(loop, k)) return NULL;
+    return k < loop->carries ? loop->in[k] : at_hand(loop, out);
+}
+
+static eg_status rebuild(pruning *p) {
+    eg_loop *loop = p->loop;
     int carry = 0;
-    for (int k = 0; k < p->body->nout; k++) {
-        const eg_value *out = p->body->out[k];
-        if (p->is_live[k])
-            p->result[k] = k < p->carries ? eg_loop_last(loop, carry++) : eg_loop_stack(loop, out);
-        else if (!eg_loop_is_read(p->loops, p->scan, k))
-            continue;
-        else
-            p->result[k] = k < p->carries ? p->in[k] : at_hand(p, out);
-    }
-}
-
-static eg_status rebuild(pruning *p, eg_loop *loop) {
     find_living(p);
-    for (int i = 0; i < p->body->nin; i++)
-        if (add_operand(p, loop, i) < 0) return EG_E_MEMORY;
-    if (loop->noperands == 0 && eg_loop_operand(loop, EG_CAPTURED, p->in[0], p->body->param[0], NULL) < 0)
-        return EG_E_MEMORY;
-    for (int k = p->carries; k < p->body->nout; k++)
-        if (p->is_live[k]) EG_TRY(eg_loop_result(loop, p->body->out[k]));
+    for (int i = 0; i < loop->body->nin; i++) add_operand(p, i);
+    if (loop->noperands == 0) eg_loop_operand(loop, EG_CAPTURED, loop->in[0], loop->body->param[0], NULL);
+    for (int k = loop->carries; k < loop->body->nout; k++)
+        if (p->is_live[k]) eg_loop_stacked(loop, loop->body->out[k]);
     EG_TRY(eg_loop_build(loop));
-    collect(p, loop);
-    return p->to->status;
+    for (int k = 0; k < loop->body->nout; k++) loop->result[k] = result(p, k, &carry);
+    return loop->to->status;
 }
 
-static eg_status prune(eg_loops *loops, const eg_value *scan, eg_value *const *in, eg_value **result) {
-    const eg_body *body = scan->attr.body.body;
-    pruning p = { .loops = loops,
-                  .scan = scan,
-                  .body = body,
-                  .in = in,
-                  .result = result,
-                  .to = loops->rewrite->to,
-                  .carries = scan->attr.body.carries };
-    if (scan->attr.body.steps == 0) return no_steps(&p);
-    eg_loop loop = { 0 };
-    p.needed = eg_calloc((size_t)body->graph->n + 1, 1);
-    p.is_live = eg_calloc((size_t)body->nout, 1);
-    eg_status status = p.needed && p.is_live ? EG_OK : EG_E_MEMORY;
-    if (status == EG_OK && scan->attr.body.steps == 1) {
-        status = one_step(&p);
-    } else if (status == EG_OK) {
-        status = eg_loop_start(&loop, p.to, scan);
-        if (status == EG_OK) status = rebuild(&p, &loop);
-        eg_loop_end(&loop);
-    }
-    eg_free(p.needed);
-    eg_free(p.is_live);
-    return status;
+static eg_status prune(eg_loop *loop) {
+    if (loop->steps == 0) return no_steps(loop);
+    if (loop->steps == 1) return one_step(loop);
+    pruning p = { loop, loop->set[0], EG_ARENA_ARRAY(&loop->scratch, unsigned char, loop->body->nout) };
+    return p.is_live ? rebuild(&p) : EG_E_MEMORY;
 }
 
 eg_status eg_pass_prune(eg_unit *unit) { return eg_rewrite_loops(unit, prune); }

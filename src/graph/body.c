@@ -137,11 +137,7 @@ static eg_status copy_values(eg_body *copy, const eg_body *body, eg_value **map,
         const eg_value *old = from->values[id];
         int is_param = old->op == EG_OP_PARAM && body->param[old->attr.index.index] == old;
         if (!needed[id] && !is_param) continue;
-        eg_value **in = eg_alloc(sizeof(eg_value *) * (size_t)(old->nin + 1));
-        if (!in) return EG_E_MEMORY;
-        for (int i = 0; i < old->nin; i++) in[i] = map[old->in[i]->id];
-        map[id] = eg_node_copy(copy->graph, old, in);
-        eg_free(in);
+        map[id] = eg_node_copy_mapped(copy->graph, old, map);
         if (is_param) copy->param[old->attr.index.index] = map[id];
     }
     return copy->graph->status;

@@ -36,21 +36,19 @@ typedef struct walk {
 } walk;
 
 static int is_float(const eg_value *value) { return value->dtype == EG_F32 || value->dtype == EG_F64; }
+static int has_parts_rule(const eg_value *value) { return value->def->attr == EG_ATTR_BODY && value->def->vjp_parts; }
 
 /* ---- adjoints -------------------------------------------------------------------------------------------------- */
 
-eg_value *eg_sum_to(eg_value *value, eg_shape shape) {
-    int extra = value->shape.rank - shape.rank, keeps_rank = extra == 0;
-    if (eg_value_is_poisoned(value) || eg_same_shape(&value->shape, &shape)) return value;
-    eg_attr sum = { .reduce = { .keep = (uint32_t)keeps_rank } };
+eg_value *eg_sum_to(eg_value *value, const eg_shape *shape) {
+    int extra = value->shape.rank - shape->rank;
+    uint32_t mask = 0;
     for (int i = 0; i < value->shape.rank; i++) {
-        int stretched = i < extra || (shape.dim[i - extra] == 1 && value->shape.dim[i] != 1);
-        sum.reduce.mask |= (uint32_t)stretched << i;
+        int stretched = i < extra || (shape->dim[i - extra] == 1 && value->shape.dim[i] != 1);
+        mask |= (uint32_t)stretched << i;
     }
-    if (sum.reduce.mask) value = eg_node1(EG_OP_SUM, value, &sum);
-    if (eg_value_is_poisoned(value) || eg_same_shape(&value->shape, &shape)) return value;
-    eg_attr reshape = { .shape = { shape } };
-    return eg_node1(EG_OP_RESHAPE, value, &reshape);
+    if (mask) value = eg_reduced(EG_OP_SUM, value, mask, extra == 0);
+    return eg_reshaped(value, shape);
 }
 
 /* Adds one contribution to the adjoint of `value`. A rule may also hand in less than the full shape (a scalar for all
@@ -58,11 +56,8 @@ eg_value *eg_sum_to(eg_value *value, eg_shape shape) {
 static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
     eg_value **total = &w->adjoint[value->id];
     eg_shape both;
-    if (eg_shape_broadcast(part->shape, value->shape, &both) == EG_OK && !eg_same_shape(&both, &part->shape)) {
-        eg_attr expand = { .shape = { both } };
-        part = eg_node1(EG_OP_EXPAND, part, &expand);
-    }
-    part = eg_sum_to(part, value->shape);
+    if (eg_broadcast(&part->shape, &value->shape, &both) == EG_OK) part = eg_expanded(part, &both);
+    part = eg_sum_to(part, &value->shape);
     *total = *total ? eg_node2(EG_OP_ADD, *total, part, NULL) : part;
 }
 
@@ -102,7 +97,7 @@ static void mark_depends(walk *w, eg_value *const *wrt, int n) {
     for (int i = 0; i < n; i++) w->depends[wrt[i]->id] = 1;
     for (int id = 0; id < w->n; id++) {
         const eg_value *value = w->graph->values[id];
-        int carries = (is_float(value) && (value->def->vjp || value->def->flags & EG_INTERNAL)) || value->def->vjp_parts;
+        int carries = (is_float(value) && (value->def->vjp || value->def->flags & EG_INTERNAL)) || has_parts_rule(value);
         for (int i = 0; carries && i < value->nin; i++)
             if (w->depends[value->in[i]->id]) w->depends[id] = 1;
     }
@@ -111,7 +106,7 @@ static void mark_depends(walk *w, eg_value *const *wrt, int n) {
 /* Whether the walk must go behind this value: some input wants the adjoint. */
 static int goes_on(const walk *w, const eg_value *value) {
     if (!w->depends[value->id]) return 0;
-    if (!w->adjoint[value->id] && !value->def->vjp_parts) return 0;
+    if (!w->adjoint[value->id] && !has_parts_rule(value)) return 0;
     for (int i = 0; i < value->nin; i++)
         if (w->depends[value->in[i]->id]) return 1;
     return 0;
@@ -138,11 +133,11 @@ static void apply_parts_rule(walk *w, eg_value *value) {
 }
 
 /* A part hands nothing on: its whole collects it. */
-static int is_collected(const eg_value *value) { return value->op == EG_OP_PART && value->in[0]->def->vjp_parts; }
+static int is_collected(const eg_value *value) { return value->op == EG_OP_PART && has_parts_rule(value->in[0]); }
 
 /* One value's rule; the new values keep the place and scope of the one that they are the derivative of. */
 static void step_back(walk *w, eg_value *value) {
-    if (!value->def->vjp && !value->def->vjp_parts) {
+    if (!value->def->vjp) {
         if ((value->def->flags & EG_INTERNAL) && !is_collected(value))
             eg_poison(w->graph, EG_E_UNSUPPORTED, value->def->name,
                       "has no derivative: differentiate before compiling");
@@ -150,10 +145,10 @@ static void step_back(walk *w, eg_value *value) {
     }
     eg_place was = eg_place_of(w->graph, value);
     memset(w->din, 0, sizeof(eg_value *) * (size_t)value->nin);
-    if (value->def->vjp)
-        value->def->vjp(value, w->adjoint[value->id], w->din);
-    else
+    if (has_parts_rule(value))
         apply_parts_rule(w, value);
+    else
+        value->def->vjp(value, w->adjoint[value->id], w->din);
     for (int i = 0; i < value->nin; i++)
         if (w->din[i] && w->depends[value->in[i]->id] && is_float(value->in[i]))
             add_adjoint(w, value->in[i], w->din[i]);

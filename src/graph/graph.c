@@ -43,7 +43,7 @@ static eg_graph nowhere = { .status = EG_E_ARGUMENT, .error = "no graph", .scope
 eg_graph *eg_graph_new(void) {
     eg_graph *graph = eg_calloc(1, sizeof *graph);
     if (!graph) return NULL;
-    graph->scope = "";
+    graph->scope = graph->error = "";
     graph->poison = EG_ARENA_NEW(&graph->arena, eg_value);
     if (!graph->poison) {
         eg_graph_free(graph);
@@ -141,17 +141,18 @@ static const char *base_name(const char *path) {
 }
 
 eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const char *format, ...) {
-    char text[768], place[160] = "";
+    char place[160] = "";
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    eg_failv(status, format, arguments);
     va_end(arguments);
     if (here.file) snprintf(place, sizeof place, " (%.120s:%d)", base_name(here.file), here.line);
-    eg_fail(status, "%s%s: %s%s", graph ? graph->scope : "", op, text, place);
+    eg_fail(status, "%s%s: %s%s", graph ? graph->scope : "", op, eg_error(), place);
     if (!graph) return &nothing;
     if (graph->status == EG_OK) {
         graph->status = status;
-        snprintf(graph->error, sizeof graph->error, "%s", eg_error());
+        graph->error = eg_arena_strdup(&graph->arena, eg_error());
+        if (!graph->error) graph->error = "no memory"; /* nor any for what was to be said */
     }
     return graph->poison;
 }
@@ -191,9 +192,14 @@ static int dtype_holds(eg_dtype dtype, double number) {
     return back == number;
 }
 
-static eg_value *number_node(eg_graph *graph, eg_dtype dtype, eg_shape shape, double number) {
-    eg_attr attr = { .number = { .number = number, .shape = shape, .dtype = (int32_t)dtype } };
+eg_value *eg_filled(eg_graph *graph, eg_dtype dtype, const eg_shape *shape, double number) {
+    eg_attr attr = { .number = { .number = number, .dtype = (int32_t)dtype } };
+    if (shape) attr.number.shape = *shape;
     return eg_node(graph, EG_OP_CONST, NULL, 0, &attr);
+}
+
+eg_value *eg_fill_like(const eg_value *like, double number) {
+    return eg_filled(like->graph, like->dtype, &like->shape, number);
 }
 
 /* Gives the weak constants among `in` the dtype of the others; NULL, or the poison. */
@@ -208,7 +214,7 @@ static eg_value *settle_weak(eg_graph *graph, const eg_op_def *def, eg_value **i
         if (!dtype_holds(dtype, number))
             return eg_poison(graph, EG_E_DTYPE, def->name, "the constant %g is no %s: use eg_cast", number,
                              eg_dtype_name(dtype));
-        in[i] = number_node(graph, dtype, in[i]->shape, number);
+        in[i] = eg_filled(graph, dtype, &in[i]->shape, number);
         if (in[i] == graph->poison) return in[i];
     }
     return NULL;
@@ -335,10 +341,6 @@ eg_value *eg_node3(eg_op op, eg_value *a, eg_value *b, eg_value *c, const eg_att
     return node_of(op, (eg_value *[]){ a, b, c }, 3, attr);
 }
 
-eg_value *eg_fill_like(eg_value *like, double number) {
-    return number_node(like->graph, like->dtype, like->shape, number);
-}
-
 /* ---- leaves ---------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name) {
@@ -401,6 +403,15 @@ eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in)
     return copy;
 }
 
+eg_value *eg_node_copy_mapped(eg_graph *to, const eg_value *value, eg_value *const *map) {
+    eg_value **in = eg_alloc(sizeof *in * (size_t)(value->nin + 1));
+    if (!in) return eg_poison(to, EG_E_MEMORY, "copy", "no memory");
+    for (int i = 0; i < value->nin; i++) in[i] = map[value->in[i]->id];
+    eg_value *copy = eg_node_copy(to, value, in);
+    eg_free(in);
+    return copy;
+}
+
 /* ---- what roots need ------------------------------------------------------------------------------------------- */
 
 void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed) {
@@ -408,9 +419,14 @@ void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed) {
     const eg_graph *graph = roots[0]->graph;
     memset(needed, 0, (size_t)graph->n);
     for (int i = 0; i < n; i++) needed[roots[i]->id] = 1;
+    eg_mark_inputs(graph, needed, NULL);
+}
+
+void eg_mark_inputs(const eg_graph *graph, unsigned char *needed, const unsigned char *ends) {
     for (int id = graph->n - 1; id >= 0; id--) {
         const eg_value *value = graph->values[id];
-        for (int i = 0; needed[id] && i < value->nin; i++) needed[value->in[i]->id] = 1;
+        int goes_on = needed[id] && !(ends && ends[id]);
+        for (int i = 0; goes_on && i < value->nin; i++) needed[value->in[i]->id] = 1;
     }
 }
 

@@ -6,7 +6,6 @@
 #include "graph/lex.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -14,12 +13,11 @@
 #include "base/text.h"
 
 eg_status eg_lex_fail(const eg_lexer *lexer, const char *format, ...) {
-    char text[600];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    eg_failv(EG_E_DATA, format, arguments);
     va_end(arguments);
-    return eg_fail(EG_E_DATA, "line %d: %s", lexer->line, text);
+    return eg_context("line %d", lexer->line);
 }
 
 int eg_lex_end(eg_lexer *lexer) {

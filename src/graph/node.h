@@ -87,8 +87,8 @@ struct eg_graph {
     int n, capacity;
     eg_value **leaves;   /* the named ones: inputs and variables, in building order */
     int nleaves, leaf_capacity;
-    eg_status status;    /* the first error, with its message; an array, because having no memory is an error too */
-    char error[1024];
+    eg_status status;    /* the first error, with its message */
+    const char *error;
     const char *scope;   /* "dense_1/", "" at the top */
     struct eg_scope *scopes, *scope_top;
     int scopes_lost;     /* pushes without memory: their pops do nothing */
@@ -140,6 +140,8 @@ eg_layout eg_weight_layout(eg_shape shape);
 /* A copy of `value` in another graph with these inputs; name, place and layout are kept. Bodies are shared by deep
  * copy. */
 eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in);
+/* The same with the inputs that map[id of the old input] names. */
+eg_value *eg_node_copy_mapped(eg_graph *to, const eg_value *value, eg_value *const *map);
 /* Records the first error of a graph ("op: text (file:line)") and returns its poison value. */
 eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const char *format, ...) EG_PRINTF(4, 5);
 
@@ -168,11 +170,16 @@ eg_value *eg_part(eg_value *whole, int index);
 /* The shape that a scan's input or output has for a body's param or output of shape `inner`; `stacked`: one axis more. */
 eg_shape eg_stacked_shape(const eg_shape *inner, int64_t steps);
 
-/* eg_reshape_to for the inside: see tensor/shape.h. */
+/* eg_reshape_to, eg_expand, eg_full for the inside: see tensor/shape.h. A shape that is NULL is []. */
 eg_value *eg_reshaped(eg_value *x, const eg_shape *shape);
-
+eg_value *eg_expanded(eg_value *x, const eg_shape *shape);
+eg_value *eg_filled(eg_graph *graph, eg_dtype dtype, const eg_shape *shape, double number);
 /* Filled constant of a value's dtype and shape. */
-eg_value *eg_fill_like(eg_value *like, double number);
+eg_value *eg_fill_like(const eg_value *like, double number);
+/* x stacked: the same in every step. */
+eg_value *eg_repeated(eg_value *x, int64_t steps);
+/* A reduction over the axes of `mask`; op is SUM, MAX, MIN or LOGSUMEXP. */
+eg_value *eg_reduced(eg_op op, eg_value *x, uint32_t mask, int keep);
 /* The variable by name, NULL if absent. */
 eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name);
 
@@ -181,7 +188,7 @@ static inline int eg_is_product(const eg_value *value) { return value->op == EG_
 
 /* Sums `value` over the axes that broadcasting stretched, so that it gets `shape`: the one place that un-
  * broadcasts. */
-eg_value *eg_sum_to(eg_value *value, eg_shape shape);
+eg_value *eg_sum_to(eg_value *value, const eg_shape *shape);
 
 /* Structural equality of op, attributes, dtype, shape, layout and inputs (by identity); and its hash. */
 int eg_node_equal(const eg_value *a, const eg_value *b);
@@ -201,6 +208,8 @@ void eg_place_restore(eg_graph *graph, eg_place place);
 
 /* Marks the ids that the roots need: needed[id] = 1; `needed` has graph->n bytes. */
 void eg_mark_needed(eg_value *const *roots, int n, unsigned char *needed);
+/* Marks what the values that are marked need, but not for the sake of those that `ends` (may be NULL: none) has. */
+void eg_mark_inputs(const eg_graph *graph, unsigned char *needed, const unsigned char *ends);
 /* The ids of what the roots need, inputs before what reads them, in an order that says nothing of when values were built (a C
  * compiler may evaluate the arguments of a call in any): what sums up in this order has the same bits from every
  * compiler. order, work: [values of the graph], [2 * that]; returns how many. */

@@ -115,7 +115,6 @@ eg_value *eg_dropout_mask(eg_value *step, uint32_t site, double rate, eg_dtype d
     if (!(rate >= 0 && rate < 1))
         return eg_poison(step->graph, EG_E_ARGUMENT, "dropout_mask", "rate %g is outside [0, 1)", rate);
     eg_value *u = eg_random_uniform(step, site, dtype, shape);
-    eg_value *drop = eg_less(u, eg_full(step->graph, dtype, EG_SCALAR, (double)(float)rate));
-    return eg_where(drop, eg_full(step->graph, dtype, EG_SCALAR, 0),
-                    eg_full(step->graph, dtype, EG_SCALAR, 1 / (1 - rate)));
+    eg_value *drop = eg_less(u, eg_number(u, (double)(float)rate));
+    return eg_where(drop, eg_number(u, 0), eg_number(u, 1 / (1 - rate)));
 }

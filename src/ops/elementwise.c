@@ -15,7 +15,7 @@
 
 static eg_status broadcast_inputs(const eg_value *value, eg_shape *out) {
     *out = value->in[0]->shape;
-    for (int i = 1; i < value->nin; i++) EG_TRY(eg_shape_broadcast(*out, value->in[i]->shape, out));
+    for (int i = 1; i < value->nin; i++) EG_TRY(eg_broadcast(out, &value->in[i]->shape, out));
     return EG_OK;
 }
 
@@ -207,20 +207,13 @@ static void vjp_pow(eg_value *y, eg_value *dout, eg_value **din) {
     din[1] = eg_mul(dout, eg_mul(eg_where(positive, y, zero), log_a));
 }
 
-/* All to the operand that wins, half to each at a tie. */
-static void share_by(eg_value *a_wins, eg_value *b_wins, eg_value *y, eg_value *dout, eg_value **din) {
-    eg_value *tie = eg_equal(y->in[0], y->in[1]);
-    eg_value *half = eg_where(tie, eg_mul(dout, eg_number(dout, .5)), eg_number(dout, 0));
-    din[0] = eg_where(a_wins, dout, half);
-    din[1] = eg_where(b_wins, dout, half);
-}
-
-static void vjp_maximum(eg_value *y, eg_value *dout, eg_value **din) {
-    share_by(eg_greater(y->in[0], y->in[1]), eg_less(y->in[0], y->in[1]), y, dout, din);
-}
-
-static void vjp_minimum(eg_value *y, eg_value *dout, eg_value **din) {
-    share_by(eg_less(y->in[0], y->in[1]), eg_greater(y->in[0], y->in[1]), y, dout, din);
+/* Of maximum and minimum: all to the operand that wins, half to each at a tie. */
+static void vjp_extreme(eg_value *y, eg_value *dout, eg_value **din) {
+    eg_value *a = y->in[0], *b = y->in[1], *more = eg_greater(a, b), *less = eg_less(a, b);
+    eg_value *half = eg_where(eg_equal(a, b), eg_mul(dout, eg_number(dout, .5)), eg_number(dout, 0));
+    int is_max = y->op == EG_OP_MAXIMUM;
+    din[0] = eg_where(is_max ? more : less, dout, half);
+    din[1] = eg_where(is_max ? less : more, dout, half);
 }
 
 static void vjp_where(eg_value *y, eg_value *dout, eg_value **din) {
@@ -290,10 +283,10 @@ const eg_op_def eg_op_pow = { .name = "pow", .arity = 2, .flags = EG_ELEMENTWISE
     .work = 25, .infer = infer_float, .vjp = vjp_pow, .scalar = scalar_pow,
     .draw = { EG_DRAW_POSITIVE, EG_DRAW_REAL } };
 const eg_op_def eg_op_maximum = { .name = "maximum", .arity = 2, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE,
-    .strip = EG_STRIP_MAX + 1, .work = 1, .infer = infer_number, .vjp = vjp_maximum, .scalar = scalar_maximum,
+    .strip = EG_STRIP_MAX + 1, .work = 1, .infer = infer_number, .vjp = vjp_extreme, .scalar = scalar_maximum,
     .kink = kink_at_tie, .draw = { EG_DRAW_DISTINCT, EG_DRAW_DISTINCT } };
 const eg_op_def eg_op_minimum = { .name = "minimum", .arity = 2, .flags = EG_ELEMENTWISE | EG_COMMUTATIVE,
-    .strip = EG_STRIP_MIN + 1, .work = 1, .infer = infer_number, .vjp = vjp_minimum, .scalar = scalar_minimum,
+    .strip = EG_STRIP_MIN + 1, .work = 1, .infer = infer_number, .vjp = vjp_extreme, .scalar = scalar_minimum,
     .kink = kink_at_tie, .draw = { EG_DRAW_DISTINCT, EG_DRAW_DISTINCT } };
 
 #define COMPARES .arity = 2, .work = 1, .infer = infer_compare, .kink = kink_at_tie, \

@@ -24,6 +24,10 @@ eg_status eg_need_float(const eg_value *input);
 eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role);
 /* All inputs from `first` on have one dtype. */
 eg_status eg_need_same_dtype(const eg_value *value, int first);
+/* All inputs have the types of the body's params; a stacked one has the steps in front. */
+eg_status eg_need_operands(const eg_value *value);
+/* The type of result `index` of a value with a body. */
+eg_status eg_result_type(const eg_value *whole, int64_t index, eg_inferred *out);
 /* The result has the dtype and shape of input 0. */
 eg_status eg_infer_like(const eg_value *value, eg_inferred *out);
 
@@ -34,6 +38,8 @@ eg_value *eg_firm(eg_value *value, eg_dtype dtype);
 /* Poison that carries the message of the failure that has just been recorded by a function of a lower layer. */
 eg_value *eg_poison_last(eg_graph *graph, const char *op);
 
+/* Does a reshape, expand, permute, slice, pad or flip with these attributes leave what has that shape as it is? */
+int eg_moves_nothing(eg_op op, const eg_shape *shape, const eg_attr *attr);
 /* The shape with the axes of `mask` removed, or kept with size 1. */
 eg_shape eg_reduced_shape(const eg_shape *shape, unsigned mask, int keep);
 /* logsumexp's value put back beside its rows, with 0 in place of -inf: x - guard is then never (-inf) - (-inf). */
@@ -48,17 +54,9 @@ typedef struct eg_walk {
     int64_t at;
 } eg_walk;
 
-static inline void eg_walk_next(eg_walk *walk) {
-    for (int d = walk->shape.rank - 1; d >= 0; d--) {
-        walk->at += walk->stride[d];
-        if (++walk->index[d] < walk->shape.dim[d]) return;
-        walk->at -= walk->stride[d] * walk->shape.dim[d];
-        walk->index[d] = 0;
-    }
-}
-
+void eg_walk_next(eg_walk *walk);
 /* A walk over `to` that reads an array of shape `from` as broadcasting does. */
-eg_walk eg_walk_broadcast(eg_shape from, eg_shape to);
+eg_walk eg_walk_broadcast(const eg_shape *from, const eg_shape *to);
 /* Lowers the margin of a reference call, where one is kept. */
 static inline void eg_margin(const eg_ref_call *call, double distance) {
     if (call->margin && distance < *call->margin) *call->margin = distance;

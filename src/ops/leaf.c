@@ -89,8 +89,7 @@ eg_value *eg_const(eg_graph *graph, double number) {
 }
 
 eg_value *eg_full(eg_graph *graph, eg_dtype dtype, eg_shape shape, double number) {
-    eg_attr attr = { .number = { .number = number, .shape = shape, .dtype = (int32_t)dtype } };
-    return eg_node(graph, EG_OP_CONST, NULL, 0, &attr);
+    return eg_filled(graph, dtype, &shape, number);
 }
 
 eg_value *eg_constant(eg_graph *graph, const eg_tensor *tensor) {

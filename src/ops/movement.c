@@ -10,62 +10,35 @@
 
 /* ---- references ------------------------------------------------------------------------------ */
 
-/* out[index . out_stride] = in[index . in_stride] for every index of `shape`. */
-static void copy_strided(eg_shape shape, double *out, const int64_t *out_stride, const double *in,
-                         const int64_t *in_stride) {
-    eg_walk to = { .shape = shape }, from = { .shape = shape };
-    memcpy(to.stride, out_stride, sizeof to.stride);
-    memcpy(from.stride, in_stride, sizeof from.stride);
-    for (int64_t n = eg_count(&shape); n > 0; n--, eg_walk_next(&to), eg_walk_next(&from)) out[to.at] = in[from.at];
-}
-
-/* Reads the input at `first` and by `stride` into a row-major result. */
-static void read_strided(const eg_ref_call *call, int64_t first, const int64_t *stride) {
-    int64_t rows[EG_MAX_RANK];
-    eg_shape_strides(&call->value->shape, rows);
-    copy_strided(call->value->shape, call->out, rows, call->in[0] + first, stride);
-}
-
 static void ref_reshape(const eg_ref_call *call) {
     int64_t n = eg_count(&call->value->shape);
     for (int64_t i = 0; i < n; i++) call->out[i] = call->in[0][i];
 }
 
-static void ref_permute(const eg_ref_call *call) {
+/* Permute, expand, slice, flip: the input is read from a first element on by a stride for each axis of the result. */
+static void ref_view(const eg_ref_call *call) {
     const eg_value *v = call->value;
-    int64_t old[EG_MAX_RANK], stride[EG_MAX_RANK] = { 0 };
-    eg_shape_strides(&v->in[0]->shape, old);
-    for (int d = 0; d < v->shape.rank; d++) stride[d] = old[v->attr.permute.axis[d]];
-    read_strided(call, 0, stride);
-}
-
-static void ref_expand(const eg_ref_call *call) {
-    int64_t stride[EG_MAX_RANK];
-    eg_broadcast_strides(&call->value->in[0]->shape, &call->value->shape, stride);
-    read_strided(call, 0, stride);
-}
-
-static void ref_slice(const eg_ref_call *call) {
-    const eg_value *v = call->value;
+    eg_walk from = { .shape = v->shape };
     int64_t stride[EG_MAX_RANK], first = 0;
-    eg_shape_strides(&v->in[0]->shape, stride);
+    eg_broadcast_strides(&v->in[0]->shape, &v->shape, stride);
     for (int d = 0; d < v->shape.rank; d++) {
-        first += v->attr.slice.start[d] * stride[d];
-        stride[d] *= v->attr.slice.step[d];
+        int64_t start = 0, step = 1;
+        if (v->op == EG_OP_SLICE) start = v->attr.slice.start[d], step = v->attr.slice.step[d];
+        if (v->op == EG_OP_FLIP && (v->attr.axes.mask >> d & 1)) start = v->shape.dim[d] - 1, step = -1;
+        from.stride[d] = step * stride[v->op == EG_OP_PERMUTE ? v->attr.permute.axis[d] : d];
+        first += start * stride[d];
     }
-    read_strided(call, first, stride);
+    int64_t n = eg_count(&v->shape);
+    for (int64_t i = 0; i < n; i++, eg_walk_next(&from)) call->out[i] = call->in[0][first + from.at];
 }
 
-static void ref_flip(const eg_ref_call *call) {
-    const eg_value *v = call->value;
-    int64_t stride[EG_MAX_RANK], first = 0;
-    eg_shape_strides(&v->shape, stride);
-    for (int d = 0; d < v->shape.rank; d++) {
-        if (!(v->attr.axes.mask >> d & 1)) continue;
-        first += (v->shape.dim[d] - 1) * stride[d];
-        stride[d] = -stride[d];
-    }
-    if (eg_count(&v->shape)) read_strided(call, first, stride);
+/* out[index . out_stride] = in[index . in_stride] for every index of `shape`. */
+static void copy_strided(const eg_shape *shape, double *out, const int64_t *out_stride, const double *in,
+                         const int64_t *in_stride) {
+    eg_walk to = { .shape = *shape }, from = { .shape = *shape };
+    memcpy(to.stride, out_stride, sizeof to.stride);
+    memcpy(from.stride, in_stride, sizeof from.stride);
+    for (int64_t n = eg_count(shape); n > 0; n--, eg_walk_next(&to), eg_walk_next(&from)) out[to.at] = in[from.at];
 }
 
 /* The block of the input that survives the cuts is written at its place into zeros. */
@@ -88,7 +61,7 @@ static void ref_pad(const eg_ref_call *call) {
         block.dim[d] = end > first ? end - first : 0;
     }
     for (int64_t i = 0; i < n; i++) call->out[i] = 0;
-    if (eg_count(&block)) copy_strided(block, call->out + out_first, out_stride, call->in[0] + in_first, in_stride);
+    if (eg_count(&block)) copy_strided(&block, call->out + out_first, out_stride, call->in[0] + in_first, in_stride);
 }
 
 static void ref_concat(const eg_ref_call *call) {
@@ -97,21 +70,21 @@ static void ref_concat(const eg_ref_call *call) {
     int64_t out_stride[EG_MAX_RANK], in_stride[EG_MAX_RANK], first = 0;
     eg_shape_strides(&v->shape, out_stride);
     for (int i = 0; i < v->nin; i++) {
-        eg_shape shape = v->in[i]->shape;
-        eg_shape_strides(&shape, in_stride);
+        const eg_shape *shape = &v->in[i]->shape;
+        eg_shape_strides(shape, in_stride);
         copy_strided(shape, call->out + first, out_stride, call->in[i], in_stride);
-        first += shape.dim[axis] * out_stride[axis];
+        first += shape->dim[axis] * out_stride[axis];
     }
 }
 
 /* ---- infer ----------------------------------------------------------------------------------- */
 
 static eg_status infer_reshape(const eg_value *value, eg_inferred *out) {
-    eg_shape from = value->in[0]->shape, to = value->attr.shape.shape;
-    *out = (eg_inferred){ value->in[0]->dtype, to };
-    if (eg_count(&from) == eg_count(&to)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s to %s: %lld elements are not %lld", eg_shape_words(&from), eg_shape_words(&to),
-                   (long long)eg_count(&from), (long long)eg_count(&to));
+    const eg_shape *from = &value->in[0]->shape, *to = &value->attr.shape.shape;
+    *out = (eg_inferred){ value->in[0]->dtype, *to };
+    if (eg_count(from) == eg_count(to)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "%s to %s: %lld elements are not %lld", eg_shape_words(from), eg_shape_words(to),
+                   (long long)eg_count(from), (long long)eg_count(to));
 }
 
 static eg_status infer_permute(const eg_value *value, eg_inferred *out) {
@@ -130,10 +103,10 @@ static eg_status infer_permute(const eg_value *value, eg_inferred *out) {
 }
 
 static eg_status infer_expand(const eg_value *value, eg_inferred *out) {
-    eg_shape from = value->in[0]->shape, to = value->attr.shape.shape, both;
-    *out = (eg_inferred){ value->in[0]->dtype, to };
-    if (eg_shape_broadcast(from, to, &both) == EG_OK && eg_same_shape(&both, &to)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s does not stretch to %s", eg_shape_words(&from), eg_shape_words(&to));
+    const eg_shape *from = &value->in[0]->shape, *to = &value->attr.shape.shape;
+    out->dtype = value->in[0]->dtype;
+    if (eg_broadcast(from, to, &out->shape) == EG_OK && eg_same_shape(&out->shape, to)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "%s does not stretch to %s", eg_shape_words(from), eg_shape_words(to));
 }
 
 static eg_status infer_slice(const eg_value *value, eg_inferred *out) {
@@ -204,7 +177,7 @@ static void vjp_permute(eg_value *y, eg_value *dout, eg_value **din) {
     din[0] = eg_permute(dout, inverse);
 }
 
-static void vjp_expand(eg_value *y, eg_value *dout, eg_value **din) { din[0] = eg_sum_to(dout, y->in[0]->shape); }
+static void vjp_expand(eg_value *y, eg_value *dout, eg_value **din) { din[0] = eg_sum_to(dout, &y->in[0]->shape); }
 
 /* Back to its place, zeros elsewhere. */
 static void vjp_slice(eg_value *y, eg_value *dout, eg_value **din) {
@@ -247,19 +220,36 @@ static void vjp_concat(eg_value *y, eg_value *dout, eg_value **din) {
 const eg_op_def eg_op_reshape = { .name = "reshape", .arity = 1, .attr = EG_ATTR_SHAPE, .flags = EG_VIEW,
     .infer = infer_reshape, .vjp = vjp_reshape, .ref = ref_reshape, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_permute = { .name = "permute", .arity = 1, .attr = EG_ATTR_PERMUTE, .flags = EG_VIEW,
-    .infer = infer_permute, .vjp = vjp_permute, .ref = ref_permute, .draw = { EG_DRAW_REAL } };
+    .infer = infer_permute, .vjp = vjp_permute, .ref = ref_view, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_expand = { .name = "expand", .arity = 1, .attr = EG_ATTR_SHAPE, .flags = EG_VIEW,
-    .infer = infer_expand, .vjp = vjp_expand, .ref = ref_expand, .draw = { EG_DRAW_REAL } };
+    .infer = infer_expand, .vjp = vjp_expand, .ref = ref_view, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_slice = { .name = "slice", .arity = 1, .attr = EG_ATTR_SLICE, .flags = EG_VIEW,
-    .infer = infer_slice, .vjp = vjp_slice, .ref = ref_slice, .draw = { EG_DRAW_REAL } };
+    .infer = infer_slice, .vjp = vjp_slice, .ref = ref_view, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_flip = { .name = "flip", .arity = 1, .attr = EG_ATTR_AXES, .flags = EG_VIEW,
-    .infer = infer_flip, .vjp = vjp_flip, .ref = ref_flip, .draw = { EG_DRAW_REAL } };
+    .infer = infer_flip, .vjp = vjp_flip, .ref = ref_view, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_pad = { .name = "pad", .arity = 1, .attr = EG_ATTR_PAD, .infer = infer_pad, .vjp = vjp_pad,
     .ref = ref_pad, .draw = { EG_DRAW_REAL } };
 const eg_op_def eg_op_concat = { .name = "concat", .arity = -1, .attr = EG_ATTR_AXIS, .infer = infer_concat,
     .vjp = vjp_concat, .ref = ref_concat, .draw = { EG_DRAW_REAL, EG_DRAW_REAL, EG_DRAW_REAL } };
 
 /* ---- constructors ---------------------------------------------------------------------------- */
+
+int eg_moves_nothing(eg_op op, const eg_shape *shape, const eg_attr *attr) {
+    int moves = 0;
+    if (op == EG_OP_RESHAPE || op == EG_OP_EXPAND) return eg_same_shape(shape, &attr->shape.shape);
+    for (int d = 0; d < shape->rank; d++) {
+        if (op == EG_OP_PERMUTE) moves |= attr->permute.axis[d] != d;
+        if (op == EG_OP_FLIP) moves |= (attr->axes.mask >> d & 1) && shape->dim[d] > 1;
+        if (op == EG_OP_PAD) moves |= (attr->pad.low[d] | attr->pad.high[d] | attr->pad.interior[d]) != 0;
+        if (op == EG_OP_SLICE)
+            moves |= attr->slice.start[d] != 0 || attr->slice.stop[d] != shape->dim[d] || attr->slice.step[d] != 1;
+    }
+    return !moves;
+}
+
+static eg_value *moved(eg_op op, eg_value *x, const eg_attr *attr) {
+    return eg_moves_nothing(op, &x->shape, attr) ? x : eg_node1(op, x, attr);
+}
 
 /* Fills in the one dim that is -1. */
 static eg_status resolve_shape(const eg_shape *from, const eg_shape *to, eg_shape *out) {
@@ -285,51 +275,48 @@ eg_value *eg_reshaped(eg_value *x, const eg_shape *shape) {
     eg_attr attr = { 0 };
     if (eg_value_is_poisoned(x)) return x;
     if (resolve_shape(&x->shape, shape, &attr.shape.shape) != EG_OK) return eg_poison_last(x->graph, "reshape");
-    return eg_same_shape(&x->shape, &attr.shape.shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+    return moved(EG_OP_RESHAPE, x, &attr);
 }
 
 eg_value *eg_reshape_to(eg_value *x, eg_shape shape) { return eg_reshaped(x, &shape); }
 
 eg_value *eg_permute(eg_value *x, eg_axes axes) {
     eg_attr attr = { 0 };
-    int same = 1;
     if (eg_value_is_poisoned(x)) return x;
     if (axes.n != x->shape.rank)
         return eg_poison(x->graph, EG_E_ARGUMENT, "permute", "%s: %d axes given", eg_shape_words(&x->shape), axes.n);
-    for (int d = 0; d < axes.n; d++) {
-        attr.permute.axis[d] = eg_axis_normal(axes.axis[d], axes.n);
-        same = same && attr.permute.axis[d] == d;
-    }
-    return same ? x : eg_node1(EG_OP_PERMUTE, x, &attr);
+    for (int d = 0; d < axes.n; d++) attr.permute.axis[d] = eg_axis_normal(axes.axis[d], axes.n);
+    return moved(EG_OP_PERMUTE, x, &attr);
 }
 
-eg_value *eg_expand(eg_value *x, eg_shape shape) {
-    eg_attr attr = { .shape = { .shape = shape } };
-    return eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_EXPAND, x, &attr);
+eg_value *eg_expanded(eg_value *x, const eg_shape *shape) {
+    eg_attr attr = { .shape = { .shape = *shape } };
+    return moved(EG_OP_EXPAND, x, &attr);
+}
+
+eg_value *eg_expand(eg_value *x, eg_shape shape) { return eg_expanded(x, &shape); }
+
+eg_value *eg_repeated(eg_value *x, int64_t steps) {
+    eg_shape shape = eg_stacked_shape(&x->shape, steps);
+    return eg_expanded(x, &shape);
+}
+
+/* Slice and pad have three lists each, at the same places of the attributes. */
+static eg_value *moved_by_lists(eg_op op, eg_value *x, const int64_t *a, const int64_t *b, const int64_t *c) {
+    eg_attr attr = { 0 };
+    size_t size = sizeof *a * (size_t)x->shape.rank;
+    memcpy(attr.slice.start, a, size);
+    memcpy(attr.slice.stop, b, size);
+    memcpy(attr.slice.step, c, size);
+    return moved(op, x, &attr);
 }
 
 eg_value *eg_slice_all(eg_value *x, const int64_t *start, const int64_t *stop, const int64_t *step) {
-    eg_attr attr = { 0 };
-    int same = 1;
-    for (int d = 0; d < x->shape.rank; d++) {
-        attr.slice.start[d] = start[d];
-        attr.slice.stop[d] = stop[d];
-        attr.slice.step[d] = step[d];
-        same = same && start[d] == 0 && stop[d] == x->shape.dim[d] && step[d] == 1;
-    }
-    return same ? x : eg_node1(EG_OP_SLICE, x, &attr);
+    return moved_by_lists(EG_OP_SLICE, x, start, stop, step);
 }
 
 eg_value *eg_pad(eg_value *x, const int64_t *low, const int64_t *high, const int64_t *interior) {
-    eg_attr attr = { 0 };
-    int same = 1;
-    for (int d = 0; d < x->shape.rank; d++) {
-        attr.pad.low[d] = low[d];
-        attr.pad.high[d] = high[d];
-        attr.pad.interior[d] = interior[d];
-        same = same && low[d] == 0 && high[d] == 0 && interior[d] == 0;
-    }
-    return same ? x : eg_node1(EG_OP_PAD, x, &attr);
+    return moved_by_lists(EG_OP_PAD, x, low, high, interior);
 }
 
 eg_value *eg_flip(eg_value *x, eg_axes axes) {
@@ -338,7 +325,7 @@ eg_value *eg_flip(eg_value *x, eg_axes axes) {
     if (eg_value_is_poisoned(x)) return x;
     if (eg_axes_mask(axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "flip");
     attr.axes.mask = mask;
-    return mask ? eg_node1(EG_OP_FLIP, x, &attr) : x;
+    return moved(EG_OP_FLIP, x, &attr);
 }
 
 eg_value *eg_concat(eg_value *const *values, int n, int axis) {

@@ -13,11 +13,10 @@ enum eg_op_flags {
     EG_COMMUTATIVE = 2,  /* the first two inputs may be swapped */
     EG_COMPARE = 4,      /* gives u8 0/1 */
     EG_VIEW = 8,         /* each element is one of the input's: reshape, permute, expand, slice, flip */
-    EG_REDUCES = 16,     /* attr.reduce */
-    EG_LEAF = 32,        /* data from outside: input, var, param; const, data, iota are none, they have `ref` */
-    EG_EFFECT = 64,      /* a root by nature: assign */
-    EG_INTERNAL = 128,   /* only passes make it */
-    EG_CONDITION = 256   /* the first input is a u8 condition: weak constants take the dtype of the others (where) */
+    EG_LEAF = 16,        /* data from outside: input, var, param; const, data, iota are none, they have `ref` */
+    EG_EFFECT = 32,      /* a root by nature: assign */
+    EG_INTERNAL = 64,    /* only passes make it */
+    EG_CONDITION = 128   /* the first input is a u8 condition: weak constants take the dtype of the others (where) */
 };
 
 /* What infer decides. It reports a mistake with eg_fail(EG_E_SHAPE or EG_E_DTYPE, "text with both shapes"),
@@ -47,26 +46,34 @@ typedef enum eg_draw {
     EG_DRAW_DISTINCT         /* -2..2 with gaps >= .01 between any two: no ties for max, min, floor */
 } eg_draw;
 
+/* Small, because there are many: what one kind of ops has and another has not shares a place with what that one has. */
 typedef struct eg_op_def {
     const char *name;        /* "matmul", as in graph text */
     signed char arity;       /* number of inputs, or -(minimum) where it may be more */
     unsigned char attr;      /* eg_attr_kind */
     unsigned char strip;     /* 1 + eg_strip_op of kernels.h for elementwise f32; 0: none. cast has none in general,
                                 because a strip holds floats: a cast to f32 is COPY, one to integers must truncate */
+    unsigned char work;      /* multiply-adds or cheap operations per output element (if there is no `flops`) */
+    unsigned char flags;     /* eg_op_flags */
     unsigned char draw[3];   /* eg_draw */
-    unsigned short flags;
-    float work;              /* multiply-adds or cheap operations per output element (flops == NULL) */
     /* dtype and shape of the result from value->in and value->attr (value->dtype and ->shape are not set yet). */
     eg_status (*infer)(const eg_value *value, eg_inferred *out);
-    /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays so where there is no
-     * gradient. The shapes may still be broadcast ones: eg_vjp sums them to the inputs'. NULL: no gradient. */
-    void (*vjp)(eg_value *value, eg_value *dout, eg_value **din);
-    /* The same for an op of several results: dout[k] is the adjoint of result k, or NULL; what nobody wants may be left. */
-    void (*vjp_parts)(eg_value *value, eg_value *const *dout, const unsigned char *wanted, eg_value **din);
-    double (*scalar)(double a, double b, double c); /* ELEMENTWISE only */
-    double (*kink)(double a, double b);             /* its distance to the nearest jump or bend; NULL: smooth */
-    void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED, SCAN, PART */
-    double (*flops)(const eg_value *value);         /* NULL: work x elements */
+    union {
+        /* adjoint of the result -> adjoints of the inputs; din[i] is NULL on entry and stays so where there is no
+         * gradient. The shapes may still be broadcast ones: eg_vjp sums them to the inputs'. NULL: no gradient. */
+        void (*vjp)(eg_value *value, eg_value *dout, eg_value **din);
+        /* The same for an op with a body, which has several results: dout[k] is the adjoint of result k, or NULL; what
+         * nobody wants may be left. */
+        void (*vjp_parts)(eg_value *value, eg_value *const *dout, const unsigned char *wanted, eg_value **din);
+    };
+    union {
+        double (*scalar)(double a, double b, double c); /* ELEMENTWISE */
+        void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED, SCAN, PART */
+    };
+    union {
+        double (*kink)(double a, double b);             /* ELEMENTWISE: distance to the nearest jump or bend; NULL: smooth */
+        double (*flops)(const eg_value *value);         /* all others; NULL: work x elements */
+    };
 } eg_op_def;
 
 extern const eg_op_def *const eg_op_table[EG_OP_COUNT];
@@ -74,9 +81,10 @@ extern const eg_op_def *const eg_op_table[EG_OP_COUNT];
 const eg_op_def *eg_op_named(const char *name); /* NULL if unknown */
 
 /* The value computed for all steps of a loop at once: of the inputs, those of the mask `lifted` (bit i; at least one)
- * are stacks with `steps` as an axis more in front, and so is the result. Built where the inputs are. */
+ * are stacks with `steps` as an axis more in front, and so is the result. Built where the inputs are, which
+ * map[id of the old input] names. */
 int eg_can_lift(const eg_value *value, unsigned lifted);
-eg_value *eg_lift(const eg_value *value, eg_value *const *in, unsigned lifted, int64_t steps);
+eg_value *eg_lift(const eg_value *value, eg_value *const *map, unsigned lifted, int64_t steps);
 
 /* Runs the reference of one value (elementwise ops by `scalar` with broadcasting, others by `ref`). */
 void eg_ref_run(const eg_ref_call *call);

@@ -45,7 +45,8 @@ static eg_status read_product(const eg_value *value, product *p) {
                  (long long)matrix_dim(b, tb, 0));
         return fail_shapes(value, why);
     }
-    if (eg_shape_broadcast(leading(&a->shape), leading(&b->shape), &p->batch) != EG_OK)
+    eg_shape stack_a = leading(&a->shape), stack_b = leading(&b->shape);
+    if (eg_broadcast(&stack_a, &stack_b, &p->batch) != EG_OK)
         return fail_shapes(value, "leading axes do not broadcast");
     return EG_OK;
 }
@@ -85,10 +86,11 @@ static void multiply(const product *p, double *out, const double *a, const int64
 }
 
 /* A walk over the leading axes (offsets in elements of x) and the strides of x's matrix as it is read. */
-static eg_walk walk_matrices(const eg_value *x, int swapped, eg_shape batch, int64_t matrix[2]) {
+static eg_walk walk_matrices(const eg_value *x, int swapped, const eg_shape *batch, int64_t matrix[2]) {
     int64_t columns = x->shape.dim[x->shape.rank - 1], size = columns * x->shape.dim[x->shape.rank - 2];
-    eg_walk walk = eg_walk_broadcast(leading(&x->shape), batch);
-    for (int d = 0; d < batch.rank; d++) walk.stride[d] *= size;
+    eg_shape stack = leading(&x->shape);
+    eg_walk walk = eg_walk_broadcast(&stack, batch);
+    for (int d = 0; d < batch->rank; d++) walk.stride[d] *= size;
     matrix[0] = swapped ? 1 : columns;
     matrix[1] = swapped ? columns : 1;
     return walk;
@@ -99,8 +101,8 @@ static void ref_matmul(const eg_ref_call *call) {
     product p;
     int64_t sa[2], sb[2];
     if (read_product(v, &p) != EG_OK) return;
-    eg_walk a = walk_matrices(v->in[0], v->attr.matmul.ta, p.batch, sa);
-    eg_walk b = walk_matrices(v->in[1], v->attr.matmul.tb, p.batch, sb);
+    eg_walk a = walk_matrices(v->in[0], v->attr.matmul.ta, &p.batch, sa);
+    eg_walk b = walk_matrices(v->in[1], v->attr.matmul.tb, &p.batch, sb);
     const double *start = v->nin == 3 ? call->in[2] : NULL;
     double *out = call->out;
     for (int64_t i = eg_count(&p.batch); i > 0; i--, out += p.m * p.n, eg_walk_next(&a), eg_walk_next(&b))

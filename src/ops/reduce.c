@@ -133,19 +133,19 @@ static double flops_reduce(const eg_value *value) {
 
 /* A value of the reduced shape with its axes put back as 1, so that it broadcasts against the input. */
 static eg_value *put_back(const eg_value *y, eg_value *reduced) {
-    return eg_reshape_to(reduced, eg_reduced_shape(&y->in[0]->shape, y->attr.reduce.mask, 1));
+    eg_shape shape = eg_reduced_shape(&y->in[0]->shape, y->attr.reduce.mask, 1);
+    return eg_reshaped(reduced, &shape);
 }
 
 static void vjp_sum(eg_value *y, eg_value *dout, eg_value **din) {
-    if (eg_is_float(y->dtype)) din[0] = eg_expand(put_back(y, dout), y->in[0]->shape);
+    if (eg_is_float(y->dtype)) din[0] = eg_expanded(put_back(y, dout), &y->in[0]->shape);
 }
 
 /* Equal shares to all elements that are the extreme. */
 static void vjp_extreme(eg_value *y, eg_value *dout, eg_value **din) {
     eg_value *x = y->in[0], *zero = eg_number(y, 0), *one = eg_number(y, 1);
     eg_value *winner = eg_equal(x, put_back(y, y));
-    eg_attr attr = { .reduce = { .mask = y->attr.reduce.mask, .keep = 1 } };
-    eg_value *count = eg_node1(EG_OP_SUM, eg_where(winner, one, zero), &attr);
+    eg_value *count = eg_reduced(EG_OP_SUM, eg_where(winner, one, zero), y->attr.reduce.mask, 1);
     din[0] = eg_where(winner, eg_div(put_back(y, dout), count), zero);
 }
 
@@ -162,7 +162,7 @@ static void vjp_logsumexp(eg_value *y, eg_value *dout, eg_value **din) {
 
 /* ---- the ops --------------------------------------------------------------------------------- */
 
-#define REDUCES .arity = 1, .attr = EG_ATTR_REDUCE, .flags = EG_REDUCES, .flops = flops_reduce
+#define REDUCES .arity = 1, .attr = EG_ATTR_REDUCE, .flops = flops_reduce
 
 const eg_op_def eg_op_sum = { .name = "sum", REDUCES, .work = 1, .infer = infer_sum, .vjp = vjp_sum,
     .ref = ref_sum, .draw = { EG_DRAW_REAL } };
@@ -177,14 +177,17 @@ const eg_op_def eg_op_argmax = { .name = "argmax", .arity = 1, .attr = EG_ATTR_A
 
 /* ---- constructors ---------------------------------------------------------------------------- */
 
+eg_value *eg_reduced(eg_op op, eg_value *x, uint32_t mask, int keep) {
+    eg_attr attr = { .reduce = { .mask = mask, .keep = keep != 0 } };
+    return eg_node1(op, x, &attr);
+}
+
 static eg_value *reduce(eg_op op, eg_value *x, eg_reduce_opt opt) {
-    eg_attr attr = { .reduce = { .keep = opt.keep != 0 } };
     unsigned mask;
     if (eg_value_is_poisoned(x)) return x;
     if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK)
         return eg_poison_last(x->graph, eg_op_table[op]->name);
-    attr.reduce.mask = mask;
-    return eg_node1(op, x, &attr);
+    return eg_reduced(op, x, mask, opt.keep);
 }
 
 eg_value *eg_sum_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_SUM, x, opt); }

@@ -16,34 +16,15 @@
 
 /* ---- type ------------------------------------------------------------------------------------ */
 
-enum { CARRY, STACKED, CAPTURED };
-static const char *const roles[] = { "carry", "stacked operand", "captured value" };
-
-static int role_of(const eg_value *value, int i) {
-    if (i < value->attr.body.carries) return CARRY;
-    return i < value->attr.body.carries + value->attr.body.stacked ? STACKED : CAPTURED;
-}
-
 static eg_status check_counts(const eg_value *value) {
     const eg_body *body = value->attr.body.body;
     int64_t carries = value->attr.body.carries, stacked = value->attr.body.stacked;
-    if (value->nin != body->nin)
-        return eg_fail(EG_E_ARGUMENT, "%d operands for a body of %d parameters", value->nin, body->nin);
     if (carries < 0 || stacked < 0 || carries + stacked > body->nin || carries > body->nout)
         return eg_fail(EG_E_ARGUMENT,
                        "%lld carries and %lld stacked operands do not fit a body of %d parameters and %d results",
                        (long long)carries, (long long)stacked, body->nin, body->nout);
     if (value->attr.body.steps < 0) return eg_fail(EG_E_ARGUMENT, "fewer than 0 steps");
     return EG_OK;
-}
-
-static eg_status check_operand(const eg_value *value, int i) {
-    const eg_value *in = value->in[i], *param = value->attr.body.body->param[i];
-    int role = role_of(value, i);
-    eg_shape shape = role == STACKED ? eg_stacked_shape(&param->shape, value->attr.body.steps) : param->shape;
-    if (in->dtype == param->dtype && eg_same_shape(&in->shape, &shape)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "%s %d is %s%s, its parameter needs %s%s", roles[role], i, eg_dtype_name(in->dtype),
-                   eg_shape_words(&in->shape), eg_dtype_name(param->dtype), eg_shape_words(&shape));
 }
 
 static eg_status check_carry(const eg_value *value, int i) {
@@ -64,14 +45,11 @@ static eg_status check_values(const eg_body *body) {
 }
 
 static eg_status infer_scan(const eg_value *value, eg_inferred *out) {
-    const eg_body *body = value->attr.body.body;
     EG_TRY(check_counts(value));
-    EG_TRY(check_values(body));
-    for (int i = 0; i < value->nin; i++) EG_TRY(check_operand(value, i));
+    EG_TRY(check_values(value->attr.body.body));
+    EG_TRY(eg_need_operands(value));
     for (int i = 0; i < value->attr.body.carries; i++) EG_TRY(check_carry(value, i));
-    *out = (eg_inferred){ body->out[0]->dtype, body->out[0]->shape };
-    if (value->attr.body.carries == 0) out->shape = eg_stacked_shape(&out->shape, value->attr.body.steps);
-    return EG_OK;
+    return eg_result_type(value, 0, out);
 }
 
 static double flops_scan(const eg_value *value) {

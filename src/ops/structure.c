@@ -22,26 +22,31 @@ static eg_status infer_assign(const eg_value *value, eg_inferred *out) {
                    eg_shape_words(&now->shape));
 }
 
-/* ---- fused groups ---------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
-static eg_status infer_fused(const eg_value *value, eg_inferred *out) {
+static const char *role_of(const eg_value *value, int i) {
+    if (i < value->attr.body.carries) return "carry";
+    return i < value->attr.body.carries + value->attr.body.stacked ? "stacked operand" : "operand";
+}
+
+eg_status eg_need_operands(const eg_value *value) {
     const eg_body *body = value->attr.body.body;
+    int carries = value->attr.body.carries, stacked = value->attr.body.stacked;
     if (value->nin != body->nin)
-        return eg_fail(EG_E_INTERNAL, "%d inputs for a body of %d parameters", value->nin, body->nin);
+        return eg_fail(EG_E_ARGUMENT, "%d operands for a body of %d parameters", value->nin, body->nin);
     for (int i = 0; i < body->nin; i++) {
         const eg_value *in = value->in[i], *param = body->param[i];
-        if (in->dtype != param->dtype || !eg_same_shape(&in->shape, &param->shape))
-            return eg_fail(EG_E_INTERNAL, "input %d is %s%s, the parameter %s%s", i, eg_dtype_name(in->dtype),
-                           eg_shape_words(&in->shape), eg_dtype_name(param->dtype), eg_shape_words(&param->shape));
+        eg_shape shape = param->shape;
+        if (i >= carries && i < carries + stacked) shape = eg_stacked_shape(&shape, value->attr.body.steps);
+        if (in->dtype != param->dtype || !eg_same_shape(&in->shape, &shape))
+            return eg_fail(EG_E_SHAPE, "%s %d is %s%s, its parameter needs %s%s", role_of(value, i), i,
+                           eg_dtype_name(in->dtype), eg_shape_words(&in->shape), eg_dtype_name(param->dtype),
+                           eg_shape_words(&shape));
     }
-    *out = (eg_inferred){ body->out[0]->dtype, body->out[0]->shape };
     return EG_OK;
 }
 
-static eg_status infer_part(const eg_value *value, eg_inferred *out) {
-    const eg_value *whole = value->in[0];
-    int64_t index = value->attr.index.index;
-    if (whole->def->attr != EG_ATTR_BODY) return eg_fail(EG_E_INTERNAL, "%s has one result only", whole->def->name);
+eg_status eg_result_type(const eg_value *whole, int64_t index, eg_inferred *out) {
     const eg_body *body = whole->attr.body.body;
     if (index < 0 || index >= body->nout)
         return eg_fail(EG_E_INTERNAL, "result %lld of a body that has %d", (long long)index, body->nout);
@@ -49,6 +54,17 @@ static eg_status infer_part(const eg_value *value, eg_inferred *out) {
     if (whole->op == EG_OP_SCAN && index >= whole->attr.body.carries)
         out->shape = eg_stacked_shape(&out->shape, whole->attr.body.steps);
     return EG_OK;
+}
+
+static eg_status infer_fused(const eg_value *value, eg_inferred *out) {
+    EG_TRY(eg_need_operands(value));
+    return eg_result_type(value, 0, out);
+}
+
+static eg_status infer_part(const eg_value *value, eg_inferred *out) {
+    const eg_value *whole = value->in[0];
+    if (whole->def->attr != EG_ATTR_BODY) return eg_fail(EG_E_INTERNAL, "%s has one result only", whole->def->name);
+    return eg_result_type(whole, value->attr.index.index, out);
 }
 
 static double flops_fused(const eg_value *value) {

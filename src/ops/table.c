@@ -8,7 +8,6 @@
  * into i32 or u8 is truncated and clamped, never wrapped, and NaN becomes 0.
  */
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include "ops/family.h"
 
@@ -26,7 +25,8 @@ const eg_op_def *eg_op_named(const char *name) {
 
 double eg_value_flops(const eg_value *value) {
     const eg_op_def *def = value->def;
-    return def->flops ? def->flops(value) : def->work * (double)eg_count(&value->shape);
+    int counts = !(def->flags & EG_ELEMENTWISE) && def->flops;
+    return counts ? def->flops(value) : def->work * (double)eg_count(&value->shape);
 }
 
 /* ---- infer rules that many ops share --------------------------------------------------------- */
@@ -62,25 +62,32 @@ eg_status eg_infer_like(const eg_value *value, eg_inferred *out) {
 
 /* ---- builders that many rules share ---------------------------------------------------------- */
 
-eg_value *eg_number(eg_value *like, double number) { return eg_full(like->graph, like->dtype, EG_SCALAR, number); }
+eg_value *eg_number(eg_value *like, double number) { return eg_filled(like->graph, like->dtype, NULL, number); }
 
 eg_value *eg_firm(eg_value *value, eg_dtype dtype) {
     if (!value->weak) return value;
-    return eg_full(value->graph, dtype, value->shape, value->attr.number.number);
+    return eg_filled(value->graph, dtype, &value->shape, value->attr.number.number);
 }
 
 eg_value *eg_poison_last(eg_graph *graph, const char *op) {
-    char text[512]; /* a copy: recording the new message overwrites the old one */
-    snprintf(text, sizeof text, "%s", eg_error());
-    return eg_poison(graph, eg_error_status(), op, "%s", text);
+    return eg_poison(graph, eg_error_status(), op, "%s", eg_error());
 }
 
 /* ---- the float64 reference ------------------------------------------------------------------- */
 
-eg_walk eg_walk_broadcast(eg_shape from, eg_shape to) {
-    eg_walk walk = { .shape = to };
-    eg_broadcast_strides(&from, &to, walk.stride);
+eg_walk eg_walk_broadcast(const eg_shape *from, const eg_shape *to) {
+    eg_walk walk = { .shape = *to };
+    eg_broadcast_strides(from, to, walk.stride);
     return walk;
+}
+
+void eg_walk_next(eg_walk *walk) {
+    for (int d = walk->shape.rank - 1; d >= 0; d--) {
+        walk->at += walk->stride[d];
+        if (++walk->index[d] < walk->shape.dim[d]) return;
+        walk->at -= walk->stride[d] * walk->shape.dim[d];
+        walk->index[d] = 0;
+    }
 }
 
 static double clamp_whole(double x, double low, double high) {
@@ -99,7 +106,7 @@ static void ref_elementwise(const eg_ref_call *call) {
     eg_walk walk[3] = { { .at = 0 } };
     const double zero = 0, *in[3] = { &zero, &zero, &zero }; /* absent operands read 0 */
     for (int q = 0; q < v->nin; q++) {
-        walk[q] = eg_walk_broadcast(v->in[q]->shape, v->shape);
+        walk[q] = eg_walk_broadcast(&v->in[q]->shape, &v->shape);
         in[q] = call->in[q];
     }
     double (*kink)(double, double) = call->margin && eg_is_float(v->in[0]->dtype) ? v->def->kink : NULL;

@@ -33,7 +33,7 @@ static void run_reference(const eg_cpu_step *step, int64_t from, int64_t to, flo
 }
 
 eg_status eg_lower_reference(eg_cpu_run *run, const eg_value *v) {
-    if (!v->def->ref && !v->def->scalar) return eg_fail(EG_E_INTERNAL, "no step for %s", eg_value_op(v));
+    if (!v->def->ref) return eg_fail(EG_E_INTERNAL, "no step for %s", eg_value_op(v));
     eg_cpu_step *step = eg_step_new(run, v, "reference", run_reference, sizeof(reference_detail));
     if (!step) return EG_E_MEMORY;
     reference_detail *d = step->detail;

@@ -66,17 +66,19 @@ static int64_t dim_from_end(const eg_shape *shape, int from_end) {
     return from_end < shape->rank ? shape->dim[shape->rank - 1 - from_end] : 1;
 }
 
-eg_status eg_shape_broadcast(eg_shape a, eg_shape b, eg_shape *out) {
-    eg_shape result = { a.rank > b.rank ? a.rank : b.rank, { 0 } };
+eg_status eg_broadcast(const eg_shape *a, const eg_shape *b, eg_shape *out) {
+    eg_shape result = { a->rank > b->rank ? a->rank : b->rank, { 0 } };
     for (int i = 0; i < result.rank; i++) {
-        int64_t m = dim_from_end(&a, i), n = dim_from_end(&b, i);
+        int64_t m = dim_from_end(a, i), n = dim_from_end(b, i);
         if (m != n && m != 1 && n != 1)
-            return eg_fail(EG_E_SHAPE, "%s and %s do not broadcast", eg_shape_words(&a), eg_shape_words(&b));
+            return eg_fail(EG_E_SHAPE, "%s and %s do not broadcast", eg_shape_words(a), eg_shape_words(b));
         result.dim[result.rank - 1 - i] = m == 1 ? n : m;
     }
     *out = result;
     return EG_OK;
 }
+
+eg_status eg_shape_broadcast(eg_shape a, eg_shape b, eg_shape *out) { return eg_broadcast(&a, &b, out); }
 
 eg_shape eg_batch_shape(int64_t batch, const eg_shape *sample) {
     eg_shape shape = { .rank = sample->rank + 1, .dim = { batch } };

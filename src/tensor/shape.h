@@ -7,10 +7,12 @@
 
 #include <elegans/tensor.h>
 
-/* eg_shape_size, eg_shape_equal and eg_shape_text for the inside: a shape has 72 bytes, and to copy it takes more
- * code than the call. Words are this thread's, and stay as they are until the eighth next. */
+/* eg_shape_size, eg_shape_equal, eg_shape_broadcast and eg_shape_text for the inside: a shape has 72 bytes, and to copy
+ * it takes more code than the call. `out` may be a or b. Words are this thread's, and stay as they are until the eighth
+ * next. */
 int64_t eg_count(const eg_shape *shape);
 int eg_same_shape(const eg_shape *a, const eg_shape *b);
+eg_status eg_broadcast(const eg_shape *a, const eg_shape *b, eg_shape *out);
 const char *eg_shape_words(const eg_shape *shape);
 enum { EG_SHAPES_IN_WORDS = 8 };
 /* eg_tensor_new for the inside. */

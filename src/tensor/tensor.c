@@ -241,7 +241,7 @@ eg_tensor *eg_tensor_slice(const eg_tensor *tensor, int axis, int64_t start, int
 eg_tensor *eg_tensor_expand(const eg_tensor *tensor, eg_shape shape) {
     eg_shape joint;
     if (eg_shape_check(&shape) != EG_OK) return NULL;
-    if (eg_shape_broadcast(tensor->shape, shape, &joint) != EG_OK || !eg_same_shape(&joint, &shape)) {
+    if (eg_broadcast(&tensor->shape, &shape, &joint) != EG_OK || !eg_same_shape(&joint, &shape)) {
         eg_fail(EG_E_SHAPE, "expand: %s does not stretch to %s", eg_shape_words(&tensor->shape),
                 eg_shape_words(&shape));
         return NULL;

@@ -100,11 +100,11 @@ static void sum_to_shapes(void **state) {
                             EG_SHAPE(5, 1, 4), EG_SHAPE(1, 4), EG_SHAPE(1, 1, 1), EG_SHAPE(3, 1) };
     eg_value *ones = eg_full(g, EG_F64, from, 1);
     for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
-        eg_value *sum = eg_sum_to(ones, to[i]);
+        eg_value *sum = eg_sum_to(ones, &to[i]);
         assert_true(eg_shape_equal(sum->shape, to[i]));
         assert_near(scalar(g, ones, 1, sum), 60. / (double)eg_shape_size(to[i]), 0);
     }
-    eg_value *empty = eg_full(g, EG_F64, EG_SHAPE(0, 4), 1), *sum = eg_sum_to(empty, EG_SHAPE(1, 4));
+    eg_value *empty = eg_full(g, EG_F64, EG_SHAPE(0, 4), 1), *sum = eg_sum_to(empty, &EG_SHAPE(1, 4));
     assert_true(eg_shape_equal(sum->shape, EG_SHAPE(1, 4)));
     assert_near(scalar(g, empty, 1, sum), 0, 0);
     eg_graph_free(g);

@@ -171,7 +171,7 @@ static void errors_name_the_line(void **state) {
         { "%0 = poison : f32[]\nreturn %0", "line 1: poison: cannot be built" },
         { "%0 = const {1} : f32[]\nreturn %0\nreturn %0", "line 3: there is more behind the return" },
         { "%0 = const {1} : f32[]\n%1 = fused %0 {\n%0 = param {0} : f32[2]\nreturn %0\n} : f32[2]\nreturn %1",
-          "line 5: fused: input 0 is f32[], the parameter f32[2]" },
+          "line 5: fused: operand 0 is f32[], its parameter needs f32[2]" },
         { "%0 = const {1} : f32[]\n%1 = fused %0 {\n%0 = const {0} : f32[]\nreturn %0\n} : f32[]\nreturn %1",
           "line 4: body: a parameter was never made" },
         { "%0 = var \"w\" {panels} : f32[2,2]\nreturn %0",
