@@ -6,6 +6,7 @@
 #include <string.h>
 #include "compile/group.h"
 #include "base/status.h"
+#include "graph/attr.h"
 #include "ops/op.h"
 
 typedef struct builder {
@@ -19,23 +20,23 @@ typedef struct builder {
     const eg_value *in_old[EG_GROUP_OPERANDS];
     int nin;
     eg_body *body;
-    eg_shape full, row, column;
+    eg_shape shape[EG_REACH_FULL + 1]; /* of what is reached in that way */
 } builder;
 
 /* ---- shapes -------------------------------------------------------------------------------------------------- */
 
-static int64_t product_of_dims(eg_shape shape, int from, int to) {
+static int64_t product_of_dims(const eg_shape *shape, int from, int to) {
     int64_t n = 1;
-    for (int i = from; i < to; i++) n *= shape.dim[i];
+    for (int i = from; i < to; i++) n *= shape->dim[i];
     return n;
 }
 
 /* [R,C] is [C] where there is one row, [] where there is one element; products and panels keep their matrix. */
 static void choose_shapes(builder *b) {
     const eg_group *group = b->group;
-    eg_shape space = group->space;
-    int split = group->split >= 0 ? group->split : space.rank > 1 ? space.rank - 1 : 0;
-    int64_t rows = product_of_dims(space, 0, split), columns = product_of_dims(space, split, space.rank);
+    const eg_shape *space = &group->space;
+    int split = group->split >= 0 ? group->split : space->rank > 1 ? space->rank - 1 : 0;
+    int64_t rows = product_of_dims(space, 0, split), columns = product_of_dims(space, split, space->rank);
     int is_flat = split == 0;
     for (int i = 0; i < b->nmembers; i++) {
         const eg_value *v = b->member[i];
@@ -45,17 +46,9 @@ static void choose_shapes(builder *b) {
         is_flat = 0;
         break;
     }
-    b->full = !is_flat ? EG_SHAPE(rows, columns) : columns == 1 ? EG_SCALAR : EG_SHAPE(columns);
-    b->row = is_flat ? EG_SHAPE(1) : EG_SHAPE(rows, 1);
-    b->column = EG_SHAPE(columns);
-}
-
-static eg_shape shape_of(const builder *b, eg_reach reach) {
-    const eg_shape shapes[] = {
-        [EG_REACH_NONE] = EG_SCALAR,      [EG_REACH_SCALAR] = EG_SCALAR, [EG_REACH_COLUMN] = b->column,
-        [EG_REACH_ROW] = b->row,          [EG_REACH_FULL] = b->full,
-    };
-    return shapes[reach];
+    b->shape[EG_REACH_COLUMN] = EG_SHAPE(columns);
+    b->shape[EG_REACH_ROW] = is_flat ? EG_SHAPE(1) : EG_SHAPE(rows, 1);
+    b->shape[EG_REACH_FULL] = !is_flat ? EG_SHAPE(rows, columns) : columns == 1 ? EG_SCALAR : EG_SHAPE(columns);
 }
 
 /* ---- operands ------------------------------------------------------------------------------------------------ */
@@ -69,51 +62,57 @@ static void list_members(builder *b) {
     }
 }
 
-static eg_value *number(builder *b, const eg_value *constant) {
-    eg_attr attr = { .number = { .number = constant->attr.number.number, .dtype = (int32_t)constant->dtype } };
+/* The node of the body with that op, input (or NULL) and attributes: made once for all its readers. */
+static eg_value *once(builder *b, eg_op op, eg_value *x, const eg_attr *attr) {
+    eg_attr normal;
+    const eg_op_def *def = eg_op_table[op];
+    if (eg_attr_normal(&normal, def, attr, 0) != EG_OK) return b->body->graph->poison;
     for (int i = b->nin; i < b->body->graph->n; i++) {
         eg_value *v = b->body->graph->values[i];
-        int same = v->op == EG_OP_CONST && v->dtype == constant->dtype;
-        if (same && memcmp(&v->attr.number.number, &attr.number.number, sizeof(double)) == 0) return v;
+        if (v->op == op && (!x || v->in[0] == x) && eg_attr_equal(def->attr, &v->attr, &normal)) return v;
     }
-    return eg_node(b->body->graph, EG_OP_CONST, NULL, 0, &attr);
+    return eg_node(b->body->graph, op, &x, x != NULL, attr);
 }
 
-static int find_operand(const builder *b, const eg_value *u, eg_shape shape) {
-    for (int i = 0; i < b->nin; i++)
-        if (b->in_old[i] == u && eg_same_shape(&b->in[i]->shape, &shape)) return i;
-    return -1;
+static eg_value *number(builder *b, const eg_value *constant) {
+    eg_attr attr = { .number = { .number = constant->attr.number.number, .dtype = (int32_t)constant->dtype } };
+    return once(b, EG_OP_CONST, NULL, &attr);
 }
 
 /* The numbers of the columns, f32. */
-static eg_value *ramp(builder *b, eg_shape shape) {
-    eg_attr attr = { .axis = { .shape = shape, .dtype = EG_F32 } };
-    for (int i = b->nin; i < b->body->graph->n; i++) {
-        eg_value *v = b->body->graph->values[i];
-        if (v->op == EG_OP_IOTA && eg_same_shape(&v->shape, &shape)) return v;
-    }
-    return eg_node(b->body->graph, EG_OP_IOTA, NULL, 0, &attr);
+static eg_value *ramp(builder *b, const eg_shape *shape) {
+    eg_attr attr = { .axis = { .shape = *shape, .dtype = EG_F32 } };
+    return once(b, EG_OP_IOTA, NULL, &attr);
+}
+
+/* A whole number as a float. */
+static eg_value *as_float(builder *b, eg_value *x) {
+    eg_attr to_f32 = { .dtype = { EG_F32 } };
+    return once(b, EG_OP_CAST, x, &to_f32);
+}
+
+static int find_operand(const builder *b, const eg_value *u, const eg_shape *shape) {
+    for (int i = 0; i < b->nin; i++)
+        if (b->in_old[i] == u && eg_same_shape(&b->in[i]->shape, shape)) return i;
+    return -1;
 }
 
 /* The outside value u as a param of that shape (the values are made before the body, which is told their number). */
-static void list_operand(builder *b, const eg_value *u, eg_shape shape) {
+static void list_operand(builder *b, const eg_value *u, const eg_shape *shape) {
     if (find_operand(b, u, shape) >= 0) return;
-    eg_value *x = b->r->map[u->id];
-    eg_attr attr = { .shape = { shape } };
     if (b->nin == EG_GROUP_OPERANDS) {
         eg_poison(b->r->to, EG_E_INTERNAL, "fuse", "a group of more than %d operands", EG_GROUP_OPERANDS);
         return;
     }
     b->in_old[b->nin] = u;
-    b->in[b->nin++] = eg_same_shape(&x->shape, &shape) ? x : eg_node1(EG_OP_RESHAPE, x, &attr);
+    b->in[b->nin++] = eg_reshaped(b->r->map[u->id], shape);
 }
 
 /* The shape in which member v reads its input i from outside. */
-static eg_shape operand_shape(const builder *b, const eg_value *v, int i) {
-    eg_shape own = v->in[i]->shape;
+static const eg_shape *operand_shape(const builder *b, const eg_value *v, int i) {
+    const eg_shape *own = &v->in[i]->shape;
     eg_reach reach = eg_operand_reach(b->g, v, i);
-    if (reach == EG_REACH_NONE || (reach == EG_REACH_SCALAR && own.rank <= 1)) return own;
-    return shape_of(b, reach);
+    return reach == EG_REACH_NONE || (reach == EG_REACH_SCALAR && own->rank <= 1) ? own : &b->shape[reach];
 }
 
 static int is_member(const builder *b, const eg_value *v) {
@@ -127,7 +126,7 @@ static void list_operands(builder *b) {
             const eg_value *u = v->in[i];
             if (is_member(b, u)) continue;
             if (!eg_is_inline(u, v)) list_operand(b, u, operand_shape(b, v, i));
-            else if (u->nin > 0) list_operand(b, u->in[0], u->shape);
+            else if (u->nin > 0) list_operand(b, u->in[0], &u->shape);
         }
     }
 }
@@ -155,30 +154,14 @@ static eg_value *input_of(builder *b, const eg_value *v, int i) {
     if (is_member(b, u)) return inner_of(b, u);
     if (!eg_is_inline(u, v)) return b->body->param[find_operand(b, u, operand_shape(b, v, i))];
     if (u->op == EG_OP_CONST) return number(b, u);
-    if (u->op == EG_OP_IOTA) return ramp(b, u->shape);
-    return eg_node1(u->op, b->body->param[find_operand(b, u->in[0], u->shape)], NULL);
-}
-
-/* A whole number as a float, converted once for all its readers. */
-static eg_value *as_float(builder *b, eg_value *x) {
-    eg_attr to_f32 = { .dtype = { EG_F32 } };
-    for (int i = b->nin; i < b->body->graph->n; i++) {
-        eg_value *v = b->body->graph->values[i];
-        if (v->op == EG_OP_CAST && v->in[0] == x) return v;
-    }
-    return eg_node1(EG_OP_CAST, x, &to_f32);
+    if (u->op == EG_OP_IOTA) return ramp(b, &u->shape);
+    return eg_node1(u->op, b->body->param[find_operand(b, u->in[0], &u->shape)], NULL);
 }
 
 /* one_hot(index) = (ramp == index) as numbers; an index that a float cannot hold is far outside. */
 static eg_value *one_hot(builder *b, eg_value *index) {
-    eg_value *columns = ramp(b, b->column), *own = as_float(b, index);
+    eg_value *columns = ramp(b, &b->shape[EG_REACH_COLUMN]), *own = as_float(b, index);
     return as_float(b, eg_node2(EG_OP_EQ, columns, own, NULL));
-}
-
-static eg_value *reduction(builder *b, const eg_value *v, eg_value *x) {
-    int last = b->full.rank - 1;
-    eg_attr attr = { .reduce = { .mask = 1u << last, .keep = 1 } };
-    return eg_node1(v->op, x, &attr);
 }
 
 static eg_value *build_value(builder *b, const eg_value *v) {
@@ -187,9 +170,10 @@ static eg_value *build_value(builder *b, const eg_value *v) {
     for (int i = 0; i < v->nin; i++) in[i] = input_of(b, v, i);
     if (v->op == EG_OP_RESHAPE) return in[0];
     if (v->op == EG_OP_ONE_HOT) return one_hot(b, in[0]);
-    if (v->def->attr == EG_ATTR_REDUCE && !b->g->is_sums[v->id]) return reduction(b, v, in[0]);
+    if (v->def->attr == EG_ATTR_REDUCE && !b->g->is_sums[v->id])
+        return eg_reduced(v->op, in[0], 1u << (b->shape[EG_REACH_FULL].rank - 1), 1);
     if (v->op == EG_OP_CONV) attr.window.rows = 1;
-    if (v->op == EG_OP_EXPAND) attr.shape.shape = b->g->is_row[v->id] ? b->row : b->full;
+    if (v->op == EG_OP_EXPAND) attr.shape.shape = b->shape[b->g->is_row[v->id] ? EG_REACH_ROW : EG_REACH_FULL];
     eg_value *now = v->op == EG_OP_CAST ? as_float(b, in[0]) : eg_node(b->body->graph, v->op, in, v->nin, &attr);
     if (!eg_value_is_poisoned(now)) now->layout = v->layout;
     return now;
@@ -214,8 +198,7 @@ static int add_out(eg_value **outs, int *nouts, eg_value *value) {
 
 /* Result i of the fused node. */
 static eg_value *result(eg_value *fused, eg_value *const *outs, int i) {
-    eg_attr attr = { .index = { .index = i } };
-    eg_value *value = i ? eg_node1(EG_OP_PART, fused, &attr) : fused;
+    eg_value *value = eg_part(fused, i);
     if (!eg_value_is_poisoned(value)) value->layout = outs[i]->layout;
     return value;
 }
@@ -231,10 +214,7 @@ static eg_status make_results(builder *b) {
     for (int i = 0; i < nouts; i++) part[i] = result(fused, outs, i);
     for (int m = 0; m < b->nmembers; m++) {
         const eg_value *old = b->member[m];
-        if (place[m] < 0) continue;
-        eg_value *now = part[place[m]];
-        eg_attr view = { .shape = { old->shape } };
-        b->r->map[old->id] = eg_same_shape(&now->shape, &old->shape) ? now : eg_node1(EG_OP_RESHAPE, now, &view);
+        if (place[m] >= 0) b->r->map[old->id] = eg_reshaped(part[place[m]], &old->shape);
     }
     return EG_OK;
 }

@@ -26,6 +26,7 @@ typedef struct call {
     eg_value *const *in;
     int nin;
     const eg_attr *attr;
+    eg_shape shape; /* of an elementwise result */
 } call;
 
 typedef eg_value *(*rule)(const call *c);
@@ -43,20 +44,17 @@ static eg_value *make2(const call *c, eg_op op, eg_value *a, eg_value *b) {
     return make(c->graph, op, in, 2, NULL);
 }
 
-static eg_value *number(const call *c, eg_dtype dtype, double x) {
-    eg_attr attr = { .number = { .number = x, .dtype = (int32_t)dtype } };
-    return eg_node(c->graph, EG_OP_CONST, NULL, 0, &attr);
-}
+static eg_value *number(const call *c, eg_dtype dtype, double x) { return eg_filled(c->graph, dtype, NULL, x); }
 
-static eg_value *to_shape(const call *c, eg_op op, eg_value *x, eg_shape shape) {
-    eg_attr attr = { .shape = { .shape = shape } };
+static eg_value *to_shape(const call *c, eg_op op, eg_value *x, const eg_shape *shape) {
+    eg_attr attr = { .shape = { .shape = *shape } };
     return make(c->graph, op, &x, 1, &attr);
 }
 
 /* x seen in a shape that it broadcasts to, or has the elements of. */
-static eg_value *stretched(const call *c, eg_value *x, eg_shape shape) {
-    if (eg_same_shape(&x->shape, &shape)) return x;
-    int same_size = eg_count(&x->shape) == eg_count(&shape);
+static eg_value *stretched(const call *c, eg_value *x, const eg_shape *shape) {
+    if (eg_same_shape(&x->shape, shape)) return x;
+    int same_size = eg_count(&x->shape) == eg_count(shape);
     return to_shape(c, same_size ? EG_OP_RESHAPE : EG_OP_EXPAND, x, shape);
 }
 
@@ -81,17 +79,9 @@ static int is_power_of_two(double x) {
     return fabs(frexp(x, &exponent)) == 0.5 && exponent > -120 && exponent < 120;
 }
 
-/* The shape of an elementwise result. */
-static eg_shape result_shape(const call *c) {
-    eg_shape shape = c->in[0]->shape;
-    for (int i = 1; i < c->nin; i++)
-        if (eg_shape_broadcast(shape, c->in[i]->shape, &shape) != EG_OK) return c->in[0]->shape;
-    return shape;
-}
-
 /* Input i alone, in the result's shape. */
 static eg_value *only(const call *c, int i) {
-    return stretched(c, c->in[i], result_shape(c));
+    return stretched(c, c->in[i], &c->shape);
 }
 
 static int other(int i) {
@@ -140,7 +130,7 @@ static eg_value *narrow_inputs(const call *c) {
     }
     if (!changed) return NULL;
     eg_value *now = make(c->graph, c->op, in, c->nin, c->attr);
-    return stretched(c, now, result_shape(c));
+    return stretched(c, now, &c->shape);
 }
 
 /* ---- arithmetic ---------------------------------------------------------------------------------------------- */
@@ -164,7 +154,7 @@ static eg_value *subtract_zero(const call *c) {
 static eg_value *subtract_negated(const call *c) /* a - -b = a + b, -a - b = -(a + b) */
 {
     if (c->in[1]->op == EG_OP_NEG) return make2(c, EG_OP_ADD, c->in[0], c->in[1]->in[0]);
-    if (c->in[0]->op != EG_OP_NEG || !eg_shape_equal(c->in[0]->shape, result_shape(c))) return NULL;
+    if (c->in[0]->op != EG_OP_NEG || !eg_same_shape(&c->in[0]->shape, &c->shape)) return NULL;
     return make1(c, EG_OP_NEG, make2(c, EG_OP_ADD, c->in[0]->in[0], c->in[1]));
 }
 
@@ -183,9 +173,9 @@ static eg_value *signed_factor(const call *c) {
     eg_value *mate = in[other(i)];
     if (mate->op == EG_OP_NEG) in[other(i)] = mate->in[0];
     else if (mate->op == EG_OP_CONST) in[other(i)] = number(c, mate->dtype, -mate->attr.number.number);
-    else if (eg_shape_equal(in[i]->shape, result_shape(c))) return make1(c, EG_OP_NEG, make2(c, c->op, in[0], in[1]));
+    else if (eg_same_shape(&in[i]->shape, &c->shape)) return make1(c, EG_OP_NEG, make2(c, c->op, in[0], in[1]));
     else return NULL;
-    return stretched(c, make2(c, c->op, in[0], in[1]), result_shape(c));
+    return stretched(c, make2(c, c->op, in[0], in[1]), &c->shape);
 }
 
 /* (x * p) * q = x * (p q) when that is exact. */
@@ -245,7 +235,7 @@ static eg_value *decided_before(const call *c) {
     for (int i = 1; i < 3; i++)
         if (in[i]->op == EG_OP_WHERE && in[i]->in[0] == in[0]) in[i] = in[i]->in[i];
     if (in[1] == c->in[1] && in[2] == c->in[2]) return NULL;
-    return stretched(c, make(c->graph, EG_OP_WHERE, in, 3, NULL), result_shape(c));
+    return stretched(c, make(c->graph, EG_OP_WHERE, in, 3, NULL), &c->shape);
 }
 
 /* Does every value of `narrow` survive in `wide`? */
@@ -268,18 +258,18 @@ static eg_value *same_value(const call *c) /* detach: gradients are built by now
 
 /* ---- movement ------------------------------------------------------------------------------------------------ */
 
-static eg_value *same_shape(const call *c) {
-    return eg_same_shape(&c->in[0]->shape, &c->attr->shape.shape) ? c->in[0] : NULL;
+static eg_value *moves_nothing(const call *c) {
+    return eg_moves_nothing(c->op, &c->in[0]->shape, c->attr) ? c->in[0] : NULL;
 }
 
 /* reshape of reshape, expand of expand. */
 static eg_value *movement_twice(const call *c) {
-    return c->in[0]->op == c->op ? to_shape(c, c->op, c->in[0]->in[0], c->attr->shape.shape) : NULL;
+    return c->in[0]->op == c->op ? to_shape(c, c->op, c->in[0]->in[0], &c->attr->shape.shape) : NULL;
 }
 
 static eg_value *expand_nothing(const call *c) {
     if (eg_count(&c->in[0]->shape) != eg_count(&c->attr->shape.shape)) return NULL;
-    return to_shape(c, EG_OP_RESHAPE, c->in[0], c->attr->shape.shape);
+    return to_shape(c, EG_OP_RESHAPE, c->in[0], &c->attr->shape.shape);
 }
 
 /* A permutation that keeps the order of all axes longer than 1 moves nothing. */
@@ -293,7 +283,7 @@ static eg_value *permute_nothing(const call *c) {
         if (axis < last) return NULL;
         last = axis;
     }
-    return stretched(c, c->in[0], shape);
+    return stretched(c, c->in[0], &shape);
 }
 
 static eg_value *permute_twice(const call *c) {
@@ -302,21 +292,6 @@ static eg_value *permute_twice(const call *c) {
     eg_attr attr = *c->attr;
     for (int i = 0; i < x->shape.rank; i++) attr.permute.axis[i] = x->attr.permute.axis[c->attr->permute.axis[i]];
     return make(c->graph, EG_OP_PERMUTE, x->in, 1, &attr);
-}
-
-static eg_value *slice_nothing(const call *c) {
-    eg_shape shape = c->in[0]->shape;
-    for (int i = 0; i < shape.rank; i++) {
-        if (c->attr->slice.start[i] != 0 || c->attr->slice.stop[i] != shape.dim[i]) return NULL;
-        if (c->attr->slice.step[i] != 1) return NULL;
-    }
-    return c->in[0];
-}
-
-static eg_value *pad_nothing(const call *c) {
-    for (int i = 0; i < c->in[0]->shape.rank; i++)
-        if (c->attr->pad.low[i] != 0 || c->attr->pad.high[i] != 0 || c->attr->pad.interior[i] != 0) return NULL;
-    return c->in[0];
 }
 
 /* The one axis along which x is padded with zeros behind its ends, else -1. */
@@ -355,7 +330,7 @@ static eg_value *join_beyond(const call *c) {
         const eg_value *sum = c->in[i];
         for (int k = 0; sum->op == EG_OP_ADD && k < 2; k++) {
             eg_value *pair[2] = { sum->in[k], c->in[other(i)] };
-            eg_value *joined = join_neighbours(&(call){ c->graph, EG_OP_ADD, pair, 2, c->attr });
+            eg_value *joined = join_neighbours(&(call){ .graph = c->graph, .op = EG_OP_ADD, .in = pair, .nin = 2 });
             if (joined) return make2(c, EG_OP_ADD, sum->in[other(k)], joined);
         }
     }
@@ -377,12 +352,6 @@ static eg_value *concat_flat(const call *c) {
     return flattened ? make(c->graph, EG_OP_CONCAT, in, n, c->attr) : NULL;
 }
 
-static eg_value *flip_nothing(const call *c) {
-    for (int i = 0; i < c->in[0]->shape.rank; i++)
-        if ((c->attr->axes.mask >> i & 1) && c->in[0]->shape.dim[i] > 1) return NULL;
-    return c->in[0];
-}
-
 static eg_value *concat_one(const call *c) {
     return c->nin == 1 ? c->in[0] : NULL;
 }
@@ -393,9 +362,10 @@ static int reduces(const call *c, int axis) {
     return c->attr->reduce.mask >> axis & 1;
 }
 
-/* The reduction's shape when its operand's is `shape`. */
-static eg_shape reduced_shape(const call *c, const eg_shape *shape) {
-    return eg_reduced_shape(shape, c->attr->reduce.mask, (int)c->attr->reduce.keep);
+/* x in the shape of the reduction of an operand of that shape. */
+static eg_value *as_reduced(const call *c, eg_value *x, const eg_shape *shape) {
+    eg_shape reduced = eg_reduced_shape(shape, c->attr->reduce.mask, (int)c->attr->reduce.keep);
+    return stretched(c, x, &reduced);
 }
 
 /* Over axes of length 1 there is nothing to reduce (logsumexp too: x + ln 1). */
@@ -403,7 +373,7 @@ static eg_value *reduce_nothing(const call *c) {
     eg_shape shape = c->in[0]->shape;
     for (int i = 0; i < shape.rank; i++)
         if (reduces(c, i) && shape.dim[i] != 1) return NULL;
-    return stretched(c, c->in[0], reduced_shape(c, &shape));
+    return as_reduced(c, c->in[0], &shape);
 }
 
 /* Axes of length 1 leave the mask, so that what is left is easier to recognise. */
@@ -413,7 +383,7 @@ static eg_value *reduce_less(const call *c) {
     for (int i = 0; i < shape.rank; i++)
         if (shape.dim[i] == 1) attr.reduce.mask &= ~(1u << i);
     if (attr.reduce.mask == c->attr->reduce.mask) return NULL;
-    return stretched(c, make(c->graph, c->op, c->in, 1, &attr), reduced_shape(c, &shape));
+    return as_reduced(c, make(c->graph, c->op, c->in, 1, &attr), &shape);
 }
 
 static eg_value *sum_of_negated(const call *c) {
@@ -437,7 +407,7 @@ static eg_value *sum_of_copies(const call *c) {
     }
     if (copies == 0) return NULL; /* an empty sum is 0 whatever x is */
     eg_value *scaled = make2(c, EG_OP_MUL, x, number(c, x->dtype, copies));
-    return stretched(c, stretched(c, scaled, reduced_shape(c, &shape)), reduced_shape(c, &wide->shape));
+    return as_reduced(c, as_reduced(c, scaled, &shape), &wide->shape);
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------ */
@@ -450,8 +420,8 @@ static eg_value *matmul_rows(const call *c) {
     int64_t k = shape.dim[shape.rank - 1], m = 1;
     for (int i = 0; i < shape.rank - 1; i++) m *= shape.dim[i];
     shape.dim[shape.rank - 1] = b->shape.dim[c->attr->matmul.tb ? 0 : 1];
-    eg_value *in[2] = { to_shape(c, EG_OP_RESHAPE, a, EG_SHAPE(m, k)), b };
-    return to_shape(c, EG_OP_RESHAPE, make(c->graph, EG_OP_MATMUL, in, 2, c->attr), shape);
+    eg_value *in[2] = { to_shape(c, EG_OP_RESHAPE, a, &EG_SHAPE(m, k)), b };
+    return to_shape(c, EG_OP_RESHAPE, make(c->graph, EG_OP_MATMUL, in, 2, c->attr), &shape);
 }
 
 /* ---- pooling ------------------------------------------------------------------------------------------------- */
@@ -462,12 +432,12 @@ static eg_value *mask_before_put(const call *c) {
     if (put->op != EG_OP_PUT_ALONG || mask->op != EG_OP_GT || mask->in[1]->op != EG_OP_CONST) return NULL;
     if (!is_number(c->in[2], 0) || !eg_same_shape(&mask->in[0]->shape, &y->shape)) return NULL;
     if (2 * eg_count(&put->in[0]->shape) > eg_count(&put->shape)) return NULL;
-    eg_value *places = put->in[1], *take[2] = { stretched(c, mask->in[0], put->shape), places };
+    eg_value *places = put->in[1], *take[2] = { stretched(c, mask->in[0], &put->shape), places };
     eg_attr along = { .axis = { .axis = put->attr.scatter.axis } };
     eg_value *taken = make(c->graph, EG_OP_TAKE_ALONG, take, 2, &along);
     eg_value *where[3] = { make2(c, EG_OP_GT, taken, mask->in[1]), put->in[0], c->in[2] };
     eg_value *masked[2] = { make(c->graph, EG_OP_WHERE, where, 3, NULL), places };
-    return stretched(c, make(c->graph, EG_OP_PUT_ALONG, masked, 2, &put->attr), y->shape);
+    return stretched(c, make(c->graph, EG_OP_PUT_ALONG, masked, 2, &put->attr), &y->shape);
 }
 
 static int is_padded(const eg_value *window) {
@@ -487,58 +457,68 @@ static eg_value *sum_of_put(const call *c) {
     for (int i = 0; i < last; i++)
         if (!reduces(c, i) && y->shape.dim[i] != 1) return NULL;
     eg_attr all = { .reduce = { .mask = (1u << channels) - 1 } };
-    return stretched(c, make(c->graph, EG_OP_SUM, put->in, 1, &all), reduced_shape(c, &y->shape));
+    return as_reduced(c, make(c->graph, EG_OP_SUM, put->in, 1, &all), &y->shape);
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------- */
 
-#define RULES(...) (const rule[]) { __VA_ARGS__, NULL }
+/* The rules of each op, in the order in which they are tried. */
+#define RULES(RULE) \
+    RULE(ADD, add_zero) RULE(ADD, add_negated) RULE(ADD, join_neighbours) RULE(ADD, join_beyond) \
+    RULE(SUB, subtract_zero) RULE(SUB, subtract_negated) \
+    RULE(MUL, multiply_one) RULE(MUL, signed_factor) RULE(MUL, merge_factors) \
+    RULE(DIV, divide_by_constant) RULE(DIV, signed_factor) \
+    RULE(NEG, negate) \
+    RULE(POW, raise_to_constant) \
+    RULE(ABS, applied_twice) RULE(ABS, magnitude_of_negated) \
+    RULE(RELU, applied_twice) \
+    RULE(FLOOR, applied_twice) \
+    RULE(MAXIMUM, same_operands) \
+    RULE(MINIMUM, same_operands) \
+    RULE(WHERE, decided) RULE(WHERE, decided_before) RULE(WHERE, mask_before_put) \
+    RULE(CAST, convert) \
+    RULE(DETACH, same_value) \
+    RULE(RESHAPE, moves_nothing) RULE(RESHAPE, movement_twice) \
+    RULE(EXPAND, moves_nothing) RULE(EXPAND, movement_twice) RULE(EXPAND, expand_nothing) \
+    RULE(PERMUTE, permute_nothing) RULE(PERMUTE, permute_twice) \
+    RULE(SLICE, moves_nothing) \
+    RULE(PAD, moves_nothing) \
+    RULE(FLIP, moves_nothing) \
+    RULE(CONCAT, concat_one) RULE(CONCAT, concat_flat) \
+    RULE(SUM, reduce_nothing) RULE(SUM, reduce_less) RULE(SUM, sum_of_negated) RULE(SUM, sum_of_copies) \
+    RULE(SUM, sum_of_put) \
+    RULE(MAX, reduce_nothing) RULE(MAX, reduce_less) \
+    RULE(MIN, reduce_nothing) RULE(MIN, reduce_less) \
+    RULE(LOGSUMEXP, reduce_nothing) RULE(LOGSUMEXP, reduce_less) \
+    RULE(MATMUL, matmul_rows)
 
-static const rule *const rules[EG_OP_COUNT] = {
-    [EG_OP_ADD] = RULES(add_zero, add_negated, join_neighbours, join_beyond),
-    [EG_OP_SUB] = RULES(subtract_zero, subtract_negated),
-    [EG_OP_MUL] = RULES(multiply_one, signed_factor, merge_factors),
-    [EG_OP_DIV] = RULES(divide_by_constant, signed_factor),
-    [EG_OP_NEG] = RULES(negate),
-    [EG_OP_POW] = RULES(raise_to_constant),
-    [EG_OP_ABS] = RULES(applied_twice, magnitude_of_negated),
-    [EG_OP_RELU] = RULES(applied_twice),
-    [EG_OP_FLOOR] = RULES(applied_twice),
-    [EG_OP_MAXIMUM] = RULES(same_operands),
-    [EG_OP_MINIMUM] = RULES(same_operands),
-    [EG_OP_WHERE] = RULES(decided, decided_before, mask_before_put),
-    [EG_OP_CAST] = RULES(convert),
-    [EG_OP_DETACH] = RULES(same_value),
-    [EG_OP_RESHAPE] = RULES(same_shape, movement_twice),
-    [EG_OP_EXPAND] = RULES(same_shape, movement_twice, expand_nothing),
-    [EG_OP_PERMUTE] = RULES(permute_nothing, permute_twice),
-    [EG_OP_SLICE] = RULES(slice_nothing),
-    [EG_OP_PAD] = RULES(pad_nothing),
-    [EG_OP_FLIP] = RULES(flip_nothing),
-    [EG_OP_CONCAT] = RULES(concat_one, concat_flat),
-    [EG_OP_SUM] = RULES(reduce_nothing, reduce_less, sum_of_negated, sum_of_copies, sum_of_put),
-    [EG_OP_MAX] = RULES(reduce_nothing, reduce_less),
-    [EG_OP_MIN] = RULES(reduce_nothing, reduce_less),
-    [EG_OP_LOGSUMEXP] = RULES(reduce_nothing, reduce_less),
-    [EG_OP_MATMUL] = RULES(matmul_rows),
-};
+#define OP(op, rule) EG_OP_##op,
+#define FUNCTION(op, rule) rule,
+static const unsigned char rule_op[] = { RULES(OP) };
+static const rule rules[] = { RULES(FUNCTION) };
 
 /* The simpler value, or NULL where no rule applies. */
-static eg_value *simpler(const call *c) {
+static eg_value *simpler(call *c) {
+    eg_value *now = NULL;
     if (c->graph->status != EG_OK) return c->graph->poison;
-    eg_value *now = eg_op_table[c->op]->flags & EG_ELEMENTWISE ? narrow_inputs(c) : NULL;
-    for (const rule *r = rules[c->op]; !now && r && *r; r++) now = (*r)(c);
+    if (eg_op_table[c->op]->flags & EG_ELEMENTWISE) {
+        c->shape = c->in[0]->shape; /* where operands do not broadcast, the node itself says so */
+        for (int i = 1; i < c->nin; i++) eg_broadcast(&c->shape, &c->in[i]->shape, &c->shape);
+        now = narrow_inputs(c);
+    }
+    for (size_t i = 0; i < sizeof rule_op && !now; i++)
+        if (rule_op[i] == c->op) now = rules[i](c);
     return now;
 }
 
 static eg_value *make(eg_graph *graph, eg_op op, eg_value *const *in, int nin, const eg_attr *attr) {
-    call c = { graph, op, in, nin, attr };
+    call c = { .graph = graph, .op = op, .in = in, .nin = nin, .attr = attr };
     eg_value *now = simpler(&c);
     return now ? now : eg_node(graph, op, in, nin, attr);
 }
 
 static eg_value *simplify(eg_rewrite *r, const eg_value *old, eg_value **in) {
-    return simpler(&(call){ r->to, old->op, in, old->nin, &old->attr });
+    return simpler(&(call){ .graph = r->to, .op = old->op, .in = in, .nin = old->nin, .attr = &old->attr });
 }
 
 eg_status eg_pass_simplify(eg_unit *unit) {
