@@ -136,7 +136,7 @@ static eg_status make_params(builder *b) {
     if (!b->body) return EG_E_MEMORY;
     for (int i = 0; i < b->nin; i++) {
         eg_value *param = eg_body_param(b->body, i, b->in[i]->dtype, &b->in[i]->shape);
-        if (!eg_value_is_poisoned(param)) param->layout = b->in[i]->layout;
+        if (!eg_is_poison(param)) param->layout = b->in[i]->layout;
     }
     return EG_OK;
 }
@@ -175,7 +175,7 @@ static eg_value *build_value(builder *b, const eg_value *v) {
     if (v->op == EG_OP_CONV) attr.window.rows = 1;
     if (v->op == EG_OP_EXPAND) attr.shape.shape = b->shape[b->g->is_row[v->id] ? EG_REACH_ROW : EG_REACH_FULL];
     eg_value *now = v->op == EG_OP_CAST ? as_float(b, in[0]) : eg_node(b->body->graph, v->op, in, v->nin, &attr);
-    if (!eg_value_is_poisoned(now)) now->layout = v->layout;
+    if (!eg_is_poison(now)) now->layout = v->layout;
     return now;
 }
 
@@ -199,7 +199,7 @@ static int add_out(eg_value **outs, int *nouts, eg_value *value) {
 /* Result i of the fused node. */
 static eg_value *result(eg_value *fused, eg_value *const *outs, int i) {
     eg_value *value = eg_part(fused, i);
-    if (!eg_value_is_poisoned(value)) value->layout = outs[i]->layout;
+    if (!eg_is_poison(value)) value->layout = outs[i]->layout;
     return value;
 }
 
@@ -227,6 +227,6 @@ eg_status eg_group_build(eg_rewrite *r, const eg_grouping *g, int leader) {
     if (r->to->status != EG_OK) return r->to->status;
     EG_TRY(make_params(&b));
     for (int m = 0; m < b.nmembers; m++) b.inner[m] = build_value(&b, b.member[m]);
-    if (b.body->graph->status == EG_OK) return make_results(&b);
-    return eg_fail(b.body->graph->status, "%s", eg_graph_error(b.body->graph));
+    EG_TRY(eg_graph_settle(b.body->graph));
+    return make_results(&b);
 }

@@ -181,7 +181,7 @@ static eg_value *lay_out(eg_rewrite *r, const eg_value *old, eg_value **in) {
     } else {
         now = eg_rewrite_copy(r, old, in);
     }
-    if (eg_value_is_poisoned(now)) return now;
+    if (eg_is_poison(now)) return now;
     if (p->panels[old->id]) now->layout = EG_PANELS;
     if (old->op == EG_OP_ASSIGN) now->layout = in[0]->layout;
     return now;
@@ -191,7 +191,7 @@ static eg_value *lay_out(eg_rewrite *r, const eg_value *old, eg_value **in) {
 static eg_status unpack_roots(eg_unit *unit) {
     for (int i = 0; i < unit->nroots; i++)
         if (unit->root[i]->op != EG_OP_ASSIGN) unit->root[i] = in_layout(unit->root[i], EG_ROWS);
-    return unit->graph->status == EG_OK ? EG_OK : eg_fail(unit->graph->status, "%s", eg_graph_error(unit->graph));
+    return eg_graph_settle(unit->graph);
 }
 
 /* All decisions; without unit->layout none but those of the variables. */

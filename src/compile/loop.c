@@ -185,7 +185,7 @@ static void make_params(eg_loop *loop, eg_body *body, eg_value **outer, int *sta
             if (loop->operand[i].role != role) continue;
             outer[n] = loop->operand[i].outer;
             eg_value *param = eg_body_param(body, n++, inner->dtype, &inner->shape);
-            if (role == EG_CAPTURED && !eg_value_is_poisoned(param)) param->layout = outer[n - 1]->layout;
+            if (role == EG_CAPTURED && !eg_is_poison(param)) param->layout = outer[n - 1]->layout;
             if (!loop->map[inner->id]) loop->map[inner->id] = param;
             *stacked += role == EG_STACKED;
         }

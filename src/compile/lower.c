@@ -17,7 +17,7 @@ static int is_place_of_largest(const eg_rewrite *r, const eg_value *v) {
 }
 
 static eg_value *along_rows(eg_op op, eg_value *x, int keep) {
-    if (eg_value_is_poisoned(x)) return x; /* without memory: it has no rows */
+    if (eg_is_poison(x)) return x; /* without memory: it has no rows */
     return eg_reduced(op, x, 1u << (x->shape.rank - 1), keep);
 }
 
@@ -33,7 +33,7 @@ static eg_value *place_of_largest(eg_value *x) {
 }
 
 static eg_value *as_float(const eg_rewrite *r, const eg_value *old, eg_value *now) {
-    if (eg_value_is_poisoned(now)) return now;
+    if (eg_is_poison(now)) return now;
     return is_place_of_largest(r, old) ? place_of_largest(now->in[0]) : eg_cast(now, EG_F32);
 }
 

@@ -23,8 +23,8 @@ static void count_uses(eg_rewrite *r, const unsigned char *needed) {
 
 /* A replacement must be a value of the new graph that means the same: same dtype, same shape. */
 static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, const eg_value *now) {
-    if (r->to->status != EG_OK) return eg_fail(r->to->status, "%s", eg_graph_error(r->to));
-    if (!now || now->graph != r->to || eg_value_is_poisoned(now))
+    EG_TRY(eg_graph_settle(r->to));
+    if (!now || now->graph != r->to || eg_is_poison(now))
         return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) was replaced by nothing", old->id, old->def->name);
     if (now->dtype != old->dtype || !eg_same_shape(&now->shape, &old->shape)) {
         return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) changed from %s%s to %s%s", old->id, old->def->name,
@@ -40,7 +40,7 @@ eg_value *eg_rewrite_copy(eg_rewrite *r, const eg_value *old, eg_value *const *i
     attr.body.body = eg_body_move(r->to, old->attr.body.body);
     if (!attr.body.body) return eg_poison(r->to, EG_E_MEMORY, old->def->name, "no memory");
     eg_value *now = eg_node(r->to, old->op, in, old->nin, &attr);
-    if (!eg_value_is_poisoned(now)) now->layout = old->layout;
+    if (!eg_is_poison(now)) now->layout = old->layout;
     return now;
 }
 

@@ -34,7 +34,7 @@ static eg_value *copy_assigned(eg_rewrite *r, const eg_value *old, eg_value **in
     if (old->op != EG_OP_ASSIGN || seen_through(old->in[1])->op != EG_OP_VAR) return NULL;
     eg_layout layout = in[1]->layout;
     eg_value *copied[2] = { in[0], eg_node1(EG_OP_DETACH, in[1], NULL) };
-    if (!eg_value_is_poisoned(copied[1])) copied[1]->layout = layout;
+    if (!eg_is_poison(copied[1])) copied[1]->layout = layout;
     return eg_node_copy(r->to, old, copied);
 }
 
@@ -45,7 +45,7 @@ static eg_status copy_fetched(eg_unit *unit) {
         if (root->op == EG_OP_ASSIGN || !is_assigned(unit, seen_through(root))) continue;
         unit->root[i] = eg_node1(EG_OP_DETACH, root, NULL);
     }
-    return unit->graph->status == EG_OK ? EG_OK : eg_fail(unit->graph->status, "%s", eg_graph_error(unit->graph));
+    return eg_graph_settle(unit->graph);
 }
 
 /* ---- edges --------------------------------------------------------------------------------------------------- */

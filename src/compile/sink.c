@@ -115,7 +115,7 @@ static eg_value *all_rows(sinking *s, const eg_value *v, int turned) {
     eg_value *x = after(s, v);
     eg_attr swap = { .permute = { { 0, 2, 1 } } };
     if (turned) x = eg_node1(EG_OP_PERMUTE, x, &swap);
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     return eg_reshaped(x, &EG_SHAPE(s->loop->steps * x->shape.dim[1], x->shape.dim[2]));
 }
 

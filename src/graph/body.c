@@ -115,7 +115,7 @@ int eg_is_around(const eg_graph *graph, const eg_graph *inner) {
 eg_value *eg_capture(eg_graph *inner, eg_value *outer) {
     eg_body *body = inner->body;
     if (outer->graph != body->outer) outer = eg_capture(body->outer, outer);
-    if (eg_value_is_poisoned(outer))
+    if (eg_is_poison(outer))
         return eg_poison(inner, outer->graph->status, "capture", "%s", outer->graph->error);
     if (outer->op == EG_OP_CONST) return eg_node_copy(inner, outer, NULL);
     for (int i = 0; i < body->nin; i++)
@@ -123,7 +123,7 @@ eg_value *eg_capture(eg_graph *inner, eg_value *outer) {
     if (reserve(body, body->nin + 1) != EG_OK) return eg_poison(inner, EG_E_MEMORY, "capture", "no memory");
     int index = body->nin++;
     eg_value *param = eg_body_param(body, index, outer->dtype, &outer->shape);
-    if (!eg_value_is_poisoned(param)) param->layout = outer->layout;
+    if (!eg_is_poison(param)) param->layout = outer->layout;
     body->in[index] = outer;
     return param;
 }
@@ -197,7 +197,7 @@ void eg_bodies_return(eg_graph *outer) {
 
 eg_value *eg_part(eg_value *whole, int index) {
     eg_attr attr = { .index = { .index = index } };
-    return index && !eg_value_is_poisoned(whole) ? eg_node1(EG_OP_PART, whole, &attr) : whole;
+    return index && !eg_is_poison(whole) ? eg_node1(EG_OP_PART, whole, &attr) : whole;
 }
 
 eg_shape eg_stacked_shape(const eg_shape *inner, int64_t steps) {

@@ -171,7 +171,7 @@ static void walk_back(walk *w, eg_value *const *y, eg_value *const *seeds, int m
 static int is_fit(eg_graph *graph, const eg_value *value, const char *what, int i) {
     if (!value || value->graph != graph)
         eg_poison(graph, EG_E_ARGUMENT, "grad", "%s %d is %s", what, i, value ? "a value of another graph" : "NULL");
-    else if (!is_float(value) && !eg_value_is_poisoned(value))
+    else if (!is_float(value) && !eg_is_poison(value))
         eg_poison(graph, EG_E_DTYPE, "grad", "%s %d is %s: only f32 and f64 have gradients", what, i,
                   eg_dtype_name(value->dtype));
     return graph->status == EG_OK;
@@ -219,6 +219,6 @@ eg_status eg_grad(eg_value *loss, eg_value *const *wrt, int n, eg_value **out) {
     if (loss && loss->graph->status == EG_OK && loss->shape.rank != 0)
         eg_poison(loss->graph, EG_E_SHAPE, "grad", "the loss has shape %s: take eg_sum or eg_mean of it first",
                   eg_shape_words(&loss->shape));
-    eg_value *seed = loss && is_float(loss) && !eg_value_is_poisoned(loss) ? eg_fill_like(loss, 1) : loss;
+    eg_value *seed = loss && is_float(loss) && !eg_is_poison(loss) ? eg_fill_like(loss, 1) : loss;
     return eg_vjp(&loss, &seed, 1, wrt, n, out);
 }

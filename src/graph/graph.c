@@ -66,6 +66,10 @@ void eg_graph_free(eg_graph *graph) {
 eg_status eg_graph_status(const eg_graph *graph) { return graph ? graph->status : nowhere.status; }
 const char *eg_graph_error(const eg_graph *graph) { return graph ? graph->error : nowhere.error; }
 
+eg_status eg_graph_settle(const eg_graph *graph) {
+    return graph->status == EG_OK ? EG_OK : eg_fail(graph->status, "%s", graph->error);
+}
+
 /* ---- where we are: the caller's line, the scope ---------------------------------------------------------------- */
 
 static _Thread_local struct {
@@ -372,7 +376,7 @@ eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, c
     if (!name || name[0] == '\0') return eg_poison(graph, EG_E_NAME, op_name, "needs a name");
     if (graph->is_open) { /* a loop has no leaves of its own */
         eg_value *outer = eg_leaf(graph->body->outer, op, name, dtype, shape, layout);
-        return eg_value_is_poisoned(outer) ? eg_poison(graph, outer->graph->status, op_name, "%s", outer->graph->error)
+        return eg_is_poison(outer) ? eg_poison(graph, outer->graph->status, op_name, "%s", outer->graph->error)
                                            : eg_capture(graph, outer);
     }
     eg_value *leaf = eg_graph_find(graph, op, name);
@@ -392,7 +396,7 @@ eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, c
 /* ---- copies ---------------------------------------------------------------------------------------------------- */
 
 eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in) {
-    if (eg_value_is_poisoned(value))
+    if (eg_is_poison(value))
         return eg_poison(to, eg_graph_status(value->graph), "copy", "%s", eg_graph_error(value->graph));
     eg_place was = eg_place_of(to, value);
     eg_value *copy = value->def->attr == EG_ATTR_LEAF
@@ -458,8 +462,7 @@ eg_status eg_roots_check(eg_value *const *roots, int n) {
     if (n < 1) return eg_fail(EG_E_ARGUMENT, "roots: there are none");
     for (int i = 0; i < n; i++) {
         if (!roots[i]) return eg_fail(EG_E_ARGUMENT, "roots: value %d is NULL", i);
-        if (eg_value_is_poisoned(roots[i]))
-            return eg_fail(eg_graph_status(roots[i]->graph), "%s", eg_graph_error(roots[i]->graph));
+        if (eg_is_poison(roots[i])) return eg_graph_settle(roots[i]->graph);
         if (roots[i]->graph != roots[0]->graph)
             return eg_fail(EG_E_ARGUMENT, "roots: value %d belongs to another graph than the first", i);
         if (roots[i]->op == EG_OP_ASSIGN && assigned_before(roots, i))
@@ -474,5 +477,5 @@ eg_shape eg_value_shape(const eg_value *value) { return value->shape; }
 eg_dtype eg_value_dtype(const eg_value *value) { return value->dtype; }
 const char *eg_value_op(const eg_value *value) { return eg_op_table[value->op]->name; }
 const char *eg_value_name(const eg_value *value) { return value->name; }
-int eg_value_is_poisoned(const eg_value *value) { return value->op == EG_OP_POISON; }
+int eg_value_is_poisoned(const eg_value *value) { return eg_is_poison(value); }
 eg_graph *eg_value_graph(const eg_value *value) { return value->graph; }

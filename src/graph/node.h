@@ -145,6 +145,9 @@ eg_value *eg_node_copy_mapped(eg_graph *to, const eg_value *value, eg_value *con
 /* Records the first error of a graph ("op: text (file:line)") and returns its poison value. */
 eg_value *eg_poison(eg_graph *graph, eg_status status, const char *op, const char *format, ...) EG_PRINTF(4, 5);
 
+/* A graph's first error as this thread's last one; OK if it has none. */
+eg_status eg_graph_settle(const eg_graph *graph);
+
 /* A body: built in its own graph (params first), then given to one node of the outer graph as attr.body. NULL
  * without memory, which the other two accept. A mistake inside the body poisons the outer graph when the body is
  * finished. */
@@ -183,6 +186,8 @@ eg_value *eg_reduced(eg_op op, eg_value *x, uint32_t mask, int keep);
 /* The variable by name, NULL if absent. */
 eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name);
 
+/* eg_value_is_poisoned for the inside. */
+static inline int eg_is_poison(const eg_value *value) { return value->op == EG_OP_POISON; }
 /* A product of matrices or of images with a kernel: what groups are built around. */
 static inline int eg_is_product(const eg_value *value) { return value->op == EG_OP_MATMUL || value->op == EG_OP_CONV; }
 

@@ -199,7 +199,7 @@ static eg_status build_statement(reader *r, statement *s) {
     eg_attr_complete(s->def->attr, &s->attr.attr, s->dtype, s->shape, bytes);
     eg_value *value = build(r, s);
     eg_free(bytes);
-    if (r->graph->status != EG_OK) return at_line(r, eg_fail(r->graph->status, "%s", r->graph->error));
+    EG_TRY(at_line(r, eg_graph_settle(r->graph)));
     r->numbered.at[s->number] = value;
     return check_type(r, s, value);
 }

@@ -107,7 +107,7 @@ static eg_status verify_value(const eg_value *value) {
 }
 
 eg_status eg_graph_verify(const eg_graph *graph) {
-    if (eg_graph_status(graph) != EG_OK) return eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+    EG_TRY(eg_graph_settle(graph));
     for (int id = 0; id < graph->n; id++) {
         const eg_value *value = graph->values[id];
         if (!value || value->id != id || value->graph != graph)

@@ -8,12 +8,12 @@
 eg_value *eg_square(eg_value *x) { return eg_mul(x, x); }
 
 eg_value *eg_step(eg_value *x) {
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     return eg_where(eg_greater(x, eg_number(x, 0)), eg_number(x, 1), eg_number(x, 0));
 }
 
 eg_value *eg_sign(eg_value *x) {
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     eg_value *zero = eg_number(x, 0);
     return eg_where(eg_greater(x, zero), eg_number(x, 1), eg_where(eg_less(x, zero), eg_number(x, -1), zero));
 }
@@ -24,7 +24,7 @@ eg_value *eg_sign(eg_value *x) {
 eg_value *eg_mean_(eg_value *x, eg_reduce_opt opt) {
     unsigned mask;
     double count = 1;
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (eg_need_float(x) != EG_OK || eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK)
         return eg_poison_last(x->graph, "mean");
     for (int d = 0; d < x->shape.rank; d++)
@@ -35,7 +35,7 @@ eg_value *eg_mean_(eg_value *x, eg_reduce_opt opt) {
 /* The axes go last and become one. */
 eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
     unsigned mask;
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "argmax");
     eg_shape rows = eg_reduced_shape(&x->shape, mask, 0);
     eg_axes order = { 0 };
@@ -51,7 +51,7 @@ eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
 
 eg_value *eg_log_softmax(eg_value *x, int axis) {
     eg_reduce_opt opt = { .size_ = sizeof opt, .axes = EG_AXES(axis), .keep = 1 };
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     return eg_sub(x, eg_guard_rows(eg_logsumexp_(x, opt)));
 }
 
@@ -62,7 +62,7 @@ eg_value *eg_softmax(eg_value *x, int axis) { return eg_exp(eg_log_softmax(x, ax
 eg_value *eg_transpose(eg_value *x) {
     int rank = x->shape.rank;
     eg_axes axes = { .n = rank };
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (rank < 2)
         return eg_poison(x->graph, EG_E_SHAPE, "transpose", "%s has no last two axes", eg_shape_words(&x->shape));
     for (int d = 0; d < rank; d++) axes.axis[d] = d;
@@ -80,7 +80,7 @@ static int64_t clip_index(int64_t index, int64_t dim) {
 eg_value *eg_slice(eg_value *x, int axis, int64_t start, int64_t stop) {
     int at = eg_axis_normal(axis, x->shape.rank);
     int64_t first[EG_MAX_RANK] = { 0 }, end[EG_MAX_RANK], step[EG_MAX_RANK];
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (at < 0)
         return eg_poison(x->graph, EG_E_ARGUMENT, "slice", "%s has no axis %d", eg_shape_words(&x->shape), axis);
     for (int d = 0; d < x->shape.rank; d++) end[d] = x->shape.dim[d], step[d] = 1;
@@ -92,7 +92,7 @@ eg_value *eg_slice(eg_value *x, int axis, int64_t start, int64_t stop) {
 
 eg_value *eg_at_(eg_value *x, int n, const int64_t *index) {
     int64_t start[EG_MAX_RANK], stop[EG_MAX_RANK], step[EG_MAX_RANK];
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (n != x->shape.rank)
         return eg_poison(x->graph, EG_E_ARGUMENT, "at", "%s: %d indices given", eg_shape_words(&x->shape), n);
     for (int d = 0; d < n; d++) {
@@ -111,7 +111,7 @@ eg_value *eg_at_(eg_value *x, int n, const int64_t *index) {
 
 /* The rate is rounded to a float first, so that f32 and f64 executors decide each u < rate alike. */
 eg_value *eg_dropout_mask(eg_value *step, uint32_t site, double rate, eg_dtype dtype, eg_shape shape) {
-    if (eg_value_is_poisoned(step)) return step;
+    if (eg_is_poison(step)) return step;
     if (!(rate >= 0 && rate < 1))
         return eg_poison(step->graph, EG_E_ARGUMENT, "dropout_mask", "rate %g is outside [0, 1)", rate);
     eg_value *u = eg_random_uniform(step, site, dtype, shape);

@@ -193,8 +193,8 @@ void eg_window_attr(const eg_value *x, const int64_t *taps, eg_window_opt opt, e
 
 eg_value *eg_conv_(eg_value *x, eg_value *w, eg_window_opt opt) {
     eg_attr attr;
-    if (eg_value_is_poisoned(x)) return x;
-    if (eg_value_is_poisoned(w)) return w;
+    if (eg_is_poison(x)) return x;
+    if (eg_is_poison(w)) return w;
     eg_window_attr(x, w->shape.dim, opt, &attr);
     for (int a = 0; a < EG_SPATIAL; a++) attr.window.size[a] = 0;
     return eg_node2(EG_OP_CONV, x, w, &attr);
@@ -231,8 +231,8 @@ static eg_status read_transposed(const eg_value *x, const eg_value *w, eg_window
 
 eg_value *eg_conv_transpose_(eg_value *x, eg_value *w, eg_window_opt opt) {
     eg_window g;
-    if (eg_value_is_poisoned(x)) return x;
-    if (eg_value_is_poisoned(w)) return w;
+    if (eg_is_poison(x)) return x;
+    if (eg_is_poison(w)) return w;
     if (read_transposed(x, w, opt, &g) != EG_OK) return eg_poison_last(x->graph, "conv_transpose");
     return by_image(x, w, &g);
 }

@@ -273,7 +273,7 @@ static eg_status resolve_shape(const eg_shape *from, const eg_shape *to, eg_shap
 
 eg_value *eg_reshaped(eg_value *x, const eg_shape *shape) {
     eg_attr attr = { 0 };
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (resolve_shape(&x->shape, shape, &attr.shape.shape) != EG_OK) return eg_poison_last(x->graph, "reshape");
     return moved(EG_OP_RESHAPE, x, &attr);
 }
@@ -282,7 +282,7 @@ eg_value *eg_reshape_to(eg_value *x, eg_shape shape) { return eg_reshaped(x, &sh
 
 eg_value *eg_permute(eg_value *x, eg_axes axes) {
     eg_attr attr = { 0 };
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (axes.n != x->shape.rank)
         return eg_poison(x->graph, EG_E_ARGUMENT, "permute", "%s: %d axes given", eg_shape_words(&x->shape), axes.n);
     for (int d = 0; d < axes.n; d++) attr.permute.axis[d] = eg_axis_normal(axes.axis[d], axes.n);
@@ -322,7 +322,7 @@ eg_value *eg_pad(eg_value *x, const int64_t *low, const int64_t *high, const int
 eg_value *eg_flip(eg_value *x, eg_axes axes) {
     eg_attr attr = { 0 };
     unsigned mask;
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (eg_axes_mask(axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "flip");
     attr.axes.mask = mask;
     return moved(EG_OP_FLIP, x, &attr);

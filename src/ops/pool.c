@@ -29,9 +29,9 @@ static eg_value *flat_image(eg_value *x) {
 }
 
 eg_value *eg_max_pool_(eg_value *x, eg_window_opt opt) {
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     eg_value *place = window_node(EG_OP_WINDOW_ARGMAX, x, opt);
-    if (eg_value_is_poisoned(place)) return place;
+    if (eg_is_poison(place)) return place;
     return eg_reshaped(eg_take_along(flat_image(x), flat_image(place), 1), &place->shape);
 }
 
@@ -68,9 +68,9 @@ static eg_value *inverse_counts(const eg_value *sum) {
 
 eg_value *eg_avg_pool_(eg_value *x, eg_window_opt opt) {
     eg_window w;
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     eg_value *sum = window_node(EG_OP_WINDOW_SUM, x, opt);
-    if (eg_value_is_poisoned(sum) || eg_window_of(sum, &w) != EG_OK) return sum;
+    if (eg_is_poison(sum) || eg_window_of(sum, &w) != EG_OK) return sum;
     int is_padded = w.low[0] || w.low[1] || w.high[0] || w.high[1];
     if (is_padded && !opt.count_padding) return eg_mul(sum, inverse_counts(sum));
     return eg_mul(sum, eg_number(sum, 1 / (double)(w.taps[0] * w.taps[1])));
@@ -83,7 +83,7 @@ static eg_status need_image(const eg_value *x) {
 }
 
 eg_value *eg_global_avg_pool(eg_value *x) {
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (need_image(x) != EG_OK) return eg_poison_last(x->graph, "global_avg_pool");
     eg_reduce_opt opt = { .size_ = sizeof opt, .axes = { .n = x->shape.rank - 2, .axis = { 1, 2 } } };
     return eg_mean_(x, opt);
@@ -92,7 +92,7 @@ eg_value *eg_global_avg_pool(eg_value *x) {
 /* A window as large as the image, so that a tie is settled as in all other windows. */
 eg_value *eg_global_max_pool(eg_value *x) {
     eg_window_opt opt = { .size_ = sizeof opt };
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (need_image(x) != EG_OK) return eg_poison_last(x->graph, "global_max_pool");
     for (int a = 0; a < x->shape.rank - 2; a++) opt.size[a] = x->shape.dim[1 + a];
     eg_value *y = eg_max_pool_(x, opt);
@@ -101,7 +101,7 @@ eg_value *eg_global_max_pool(eg_value *x) {
 
 eg_value *eg_zero_pad(eg_value *x, const int64_t *low, const int64_t *high) {
     int64_t before[EG_MAX_RANK] = { 0 }, after[EG_MAX_RANK] = { 0 }, none[EG_MAX_RANK] = { 0 };
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (need_image(x) != EG_OK) return eg_poison_last(x->graph, "zero_pad");
     for (int a = 0; a < x->shape.rank - 2; a++) before[1 + a] = low[a], after[1 + a] = high[a];
     return eg_pad(x, before, after, none);
@@ -110,7 +110,7 @@ eg_value *eg_zero_pad(eg_value *x, const int64_t *low, const int64_t *high) {
 /* Every element becomes a block: an axis of length 1 behind each spatial axis is stretched, and joined with it. */
 eg_value *eg_upsample(eg_value *x, const int64_t *times) {
     eg_shape thin = { 0 }, thick, joined;
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (need_image(x) != EG_OK) return eg_poison_last(x->graph, "upsample");
     int rank = x->shape.rank;
     joined = x->shape;

@@ -149,8 +149,8 @@ static eg_value *matrices(eg_value *a, eg_value *b) {
 static eg_shape without_axis(eg_shape shape, int axis) { return eg_reduced_shape(&shape, 1u << axis, 0); }
 
 eg_value *eg_matmul(eg_value *a, eg_value *b) {
-    if (eg_value_is_poisoned(a)) return a;
-    if (eg_value_is_poisoned(b)) return b;
+    if (eg_is_poison(a)) return a;
+    if (eg_is_poison(b)) return b;
     int row = a->shape.rank == 1, column = b->shape.rank == 1;
     int64_t inner_a = a->shape.rank ? a->shape.dim[a->shape.rank - 1] : -1;
     int64_t inner_b = b->shape.rank ? b->shape.dim[b->shape.rank - (column ? 1 : 2)] : -1;
@@ -163,7 +163,7 @@ eg_value *eg_matmul(eg_value *a, eg_value *b) {
                          (long long)inner_b);
     eg_value *c = matrices(row ? eg_reshaped(a, &EG_SHAPE(1, inner_a)) : a,
                            column ? eg_reshaped(b, &EG_SHAPE(inner_b, 1)) : b);
-    if (eg_value_is_poisoned(c)) return c;
+    if (eg_is_poison(c)) return c;
     eg_shape shape = c->shape;
     if (column) shape = without_axis(shape, shape.rank - 1);
     if (row) shape = without_axis(shape, shape.rank - (column ? 1 : 2));

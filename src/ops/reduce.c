@@ -184,7 +184,7 @@ eg_value *eg_reduced(eg_op op, eg_value *x, uint32_t mask, int keep) {
 
 static eg_value *reduce(eg_op op, eg_value *x, eg_reduce_opt opt) {
     unsigned mask;
-    if (eg_value_is_poisoned(x)) return x;
+    if (eg_is_poison(x)) return x;
     if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK)
         return eg_poison_last(x->graph, eg_op_table[op]->name);
     return eg_reduced(op, x, mask, opt.keep);

@@ -98,7 +98,7 @@ static eg_value *take_operands(call *c) {
     for (int i = 0; i < c->opt.ncarry + c->opt.nx; i++) {
         eg_value *v = i < c->opt.ncarry ? c->opt.carry[i] : c->opt.x[i - c->opt.ncarry];
         if (!v) return fail(c, "an operand is NULL");
-        if (eg_value_is_poisoned(v)) return eg_poison(c->graph, v->graph->status, "scan", "%s", v->graph->error);
+        if (eg_is_poison(v)) return eg_poison(c->graph, v->graph->status, "scan", "%s", v->graph->error);
         if (v->graph != c->graph && c->graph->is_open && eg_is_around(v->graph, c->graph))
             v = eg_capture(c->graph, v);
         if (v->graph != c->graph) return fail(c, "an operand belongs to another graph");
@@ -137,7 +137,7 @@ static eg_status make_params(call *c) {
 static eg_value *adopt(call *c, int i) {
     eg_value *v = c->out[i];
     if (!v) return eg_poison(c->body->graph, EG_E_ARGUMENT, "scan", "result %d of the body was not given", i);
-    if (eg_value_is_poisoned(v)) return eg_poison(c->body->graph, v->graph->status, "scan", "%s", v->graph->error);
+    if (eg_is_poison(v)) return eg_poison(c->body->graph, v->graph->status, "scan", "%s", v->graph->error);
     if (v->graph != c->body->graph && eg_is_around(v->graph, c->body->graph)) v = eg_capture(c->body->graph, v);
     return eg_firm(v, i < c->opt.ncarry ? c->first[i]->dtype : v->dtype);
 }

@@ -15,7 +15,7 @@
  * Non-goals: trading more recomputation for less memory.
  */
 #include <string.h>
-#include "base/alloc.h"
+#include "base/arena.h"
 #include "ops/family.h"
 
 enum { CHEAP_WORK = 4 }; /* of an elementwise op that is rather computed than kept */
@@ -29,27 +29,24 @@ typedef struct backward {
     eg_graph *inner;
     int carries, stacked, nin, nout;
     eg_value *const *dout;     /* [nout] */
+    eg_arena scratch;          /* of all that follows */
     eg_value **seed;           /* [nout]: params of `inner`; NULL where no adjoint arrives */
     eg_value **found;          /* [nin]: adjoints of the params; NULL: not wanted, or none */
     int n;                     /* values of `inner`, once it is differentiated */
-    unsigned char *is_after;   /* [n]: depends on a seed */
+    unsigned char *is_before;  /* [n]: depends on no seed: a forward value */
     unsigned char *is_varying; /* [n]: depends on a carry or a stacked operand */
     unsigned char *fate;       /* [n] */
-    unsigned char *needed;     /* [n]: of the derivative's body */
+    unsigned char *needed;     /* [n]: by the derivative; of forward values: read by what is none */
     int *mark, stamp;          /* [n]: visited by the current walk */
     eg_value **map;            /* [n]: in the derivative's body */
-    eg_value **operand;        /* of the new scan */
     eg_body *made;
+    eg_value **operand;        /* of the new scan */
+    eg_value **out;            /* its results */
+    int *of, nresults;         /* which param of the forward body each is the adjoint of */
 } backward;
-
-static int is_wanted(const backward *b, int i) { return b->found[i] != NULL; }
 
 static int is_param(const backward *b, const eg_value *v) {
     return v->op == EG_OP_PARAM && v->attr.index.index < b->nin && b->body->param[v->attr.index.index] == v;
-}
-
-static int is_carry(const backward *b, const eg_value *v) {
-    return is_param(b, v) && v->attr.index.index < b->carries;
 }
 
 /* ---- differentiating ------------------------------------------------------------------------- */
@@ -68,10 +65,12 @@ static void make_seeds(backward *b) {
 static int is_nothing(const eg_value *v) { return v->op == EG_OP_CONST && v->attr.number.number == 0; }
 
 static eg_status differentiate(backward *b, const unsigned char *wanted) {
-    eg_value **y = eg_calloc((size_t)(2 * b->nout + 2 * b->nin) + 1, sizeof *y);
-    if (!y) return EG_E_MEMORY;
-    eg_value **dy = y + b->nout, **wrt = dy + b->nout, **found = wrt + b->nin;
     int m = 0, n = 0;
+    b->seed = EG_ARENA_ARRAY(&b->scratch, eg_value *, b->nout);
+    b->found = EG_ARENA_ARRAY(&b->scratch, eg_value *, b->nin);
+    eg_value **y = EG_ARENA_ARRAY(&b->scratch, eg_value *, 2 * (b->nout + b->nin));
+    if (!b->seed || !b->found || !y) return EG_E_MEMORY;
+    eg_value **dy = y + b->nout, **wrt = dy + b->nout, **found = wrt + b->nin;
     make_seeds(b);
     for (int k = 0; k < b->nout; k++) {
         if (!b->seed[k]) continue;
@@ -80,25 +79,26 @@ static eg_status differentiate(backward *b, const unsigned char *wanted) {
     }
     for (int i = 0; i < b->nin; i++)
         if (i < b->carries ? eg_is_float(b->body->param[i]->dtype) : wanted[i]) wrt[n++] = b->body->param[i];
-    eg_status status = m > 0 && n > 0 ? eg_vjp(y, dy, m, wrt, n, found) : EG_OK;
-    for (int i = 0; i < n && m > 0 && status == EG_OK; i++) {
-        int index = (int)wrt[i]->attr.index.index;
+    if (m == 0 || n == 0) return EG_OK;
+    EG_TRY(eg_vjp(y, dy, m, wrt, n, found));
+    for (int i = 0; i < n; i++) {
+        int64_t index = wrt[i]->attr.index.index;
         if (index < b->carries || !is_nothing(found[i])) b->found[index] = found[i];
     }
-    eg_free(y);
-    return status;
+    return EG_OK;
 }
 
 /* ---- kept or computed again ------------------------------------------------------------------- */
 
 static void classify(backward *b) {
+    memset(b->is_before, 1, (size_t)b->n);
     for (int k = 0; k < b->nout; k++)
-        if (b->seed[k]) b->is_after[b->seed[k]->id] = 1;
+        if (b->seed[k]) b->is_before[b->seed[k]->id] = 0;
     for (int id = 0; id < b->n; id++) {
         const eg_value *v = b->inner->values[id];
-        if (is_param(b, v) && v->attr.index.index < b->carries + b->stacked) b->is_varying[id] = 1;
+        b->is_varying[id] = is_param(b, v) && v->attr.index.index < b->carries + b->stacked;
         for (int i = 0; i < v->nin; i++) {
-            b->is_after[id] |= b->is_after[v->in[i]->id];
+            b->is_before[id] &= b->is_before[v->in[i]->id];
             b->is_varying[id] |= b->is_varying[v->in[i]->id];
         }
     }
@@ -106,9 +106,8 @@ static void classify(backward *b) {
 
 /* A forward value that must not be computed a second time. */
 static int is_dear(const backward *b, const eg_value *v) {
-    if (is_carry(b, v)) return 1;
-    if (!b->is_varying[v->id] || v->op == EG_OP_PARAM) return 0;
-    if (v->def->flags & EG_VIEW) return 0;
+    if (v->op == EG_OP_PARAM) return is_param(b, v) && v->attr.index.index < b->carries;
+    if (!b->is_varying[v->id] || (v->def->flags & EG_VIEW)) return 0;
     return !(v->def->flags & EG_ELEMENTWISE) || v->def->work > CHEAP_WORK;
 }
 
@@ -131,26 +130,14 @@ static void compute_again(backward *b, const eg_value *v) {
     for (int i = 0; i < v->nin && b->fate[v->id] == AGAIN; i++) compute_again(b, v->in[i]);
 }
 
-/* The forward values that the derivative reads: of what comes after, and of what is a derivative itself. */
-static void mark_read(backward *b, unsigned char *read) {
-    for (int id = b->n - 1; id >= 0; id--) {
-        const eg_value *v = b->inner->values[id];
-        if (!b->needed[id]) continue;
-        if (!b->is_after[id]) {
-            read[id] = 1;
-            b->needed[id] = 0;
-            continue;
-        }
-        for (int i = 0; i < v->nin; i++) b->needed[v->in[i]->id] = 1;
-    }
-}
+static int is_read(const backward *b, int id) { return b->needed[id] && b->is_before[id]; }
 
-static void decide(backward *b, const unsigned char *read) {
+static void decide(backward *b) {
     for (int id = 0; id < b->n; id++)
-        if (read[id] && is_dear(b, b->inner->values[id])) b->fate[id] = KEPT;
+        if (is_read(b, id) && is_dear(b, b->inner->values[id])) b->fate[id] = KEPT;
     for (int id = 0; id < b->n; id++) {
         const eg_value *v = b->inner->values[id];
-        if (!read[id] || b->fate[id] != UNKNOWN) continue;
+        if (!is_read(b, id) || b->fate[id] != UNKNOWN) continue;
         b->stamp++;
         if (missing(b, v) <= bytes_of(v))
             compute_again(b, v);
@@ -159,34 +146,35 @@ static void decide(backward *b, const unsigned char *read) {
     }
 }
 
+/* The derivative reads the forward values that it meets on its way back, and nothing of what these need. */
 static eg_status choose(backward *b) {
-    unsigned char *read = eg_calloc((size_t)b->n + 1, 1);
-    if (!read) return EG_E_MEMORY;
+    size_t n = (size_t)(b->n = b->inner->n);
+    b->is_before = EG_ARENA_ARRAY(&b->scratch, unsigned char, 4 * n);
+    b->map = EG_ARENA_ARRAY(&b->scratch, eg_value *, n);
+    b->mark = EG_ARENA_ARRAY(&b->scratch, int, n);
+    if (!b->is_before || !b->map || !b->mark) return EG_E_MEMORY;
+    b->is_varying = b->is_before + n;
+    b->fate = b->is_varying + n;
+    b->needed = b->fate + n;
     classify(b);
     for (int i = 0; i < b->nin; i++)
         if (b->found[i]) b->needed[b->found[i]->id] = 1;
-    mark_read(b, read);
-    decide(b, read);
-    eg_free(read);
+    eg_mark_inputs(b->inner, b->needed, b->is_before);
+    decide(b);
     return EG_OK;
 }
 
 /* ---- the new scan's operands, which are its body's params --------------------------------------- */
 
 static eg_value *add_operand(backward *b, eg_value *outer, const eg_shape *inner) {
-    int index = b->made->nin;
-    if (index == b->made->capacity) {
-        eg_poison(b->scan->graph, EG_E_INTERNAL, "scan", "more operands than were counted");
-        return b->made->graph->poison;
-    }
-    b->made->nin++;
+    int index = b->made->nin++;
     b->operand[index] = outer;
     return eg_body_param(b->made, index, outer->dtype, inner);
 }
 
-/* The adjoint of result k as it is before the loop: zeros where none arrives. */
-static eg_value *first_adjoint(const backward *b, int k) {
-    return b->dout[k] ? b->dout[k] : eg_fill_like(b->scan->in[k], 0);
+/* An operand that stands for value v of the forward body. */
+static void add_for(backward *b, const eg_value *v, eg_value *outer) {
+    b->map[v->id] = add_operand(b, outer, &v->shape);
 }
 
 /* A forward value as a stacked result of the forward scan. */
@@ -197,154 +185,114 @@ static eg_value *residual(const backward *b, eg_value *v) {
     return eg_part(b->scan, k);
 }
 
-static void add_residual(backward *b, eg_value *v) { b->map[v->id] = add_operand(b, residual(b, v), &v->shape); }
-
 static void add_stacked(backward *b) {
     for (int k = b->carries; k < b->nout; k++)
-        if (b->seed[k]) b->map[b->seed[k]->id] = add_operand(b, b->dout[k], &b->seed[k]->shape);
+        if (b->seed[k]) add_for(b, b->seed[k], b->dout[k]);
     for (int i = b->carries; i < b->carries + b->stacked; i++) {
         const eg_value *param = b->body->param[i];
-        if (b->fate[param->id] == AGAIN) b->map[param->id] = add_operand(b, b->scan->in[i], &param->shape);
+        if (b->fate[param->id] == AGAIN) add_for(b, param, b->scan->in[i]);
     }
     for (int id = 0; id < b->n; id++)
-        if (b->fate[id] == KEPT) add_residual(b, b->inner->values[id]);
+        if (b->fate[id] == KEPT) add_for(b, b->inner->values[id], residual(b, b->inner->values[id]));
 }
 
 static void add_captured(backward *b) {
     for (int i = b->carries + b->stacked; i < b->nin; i++) {
         const eg_value *param = b->body->param[i];
         if (b->fate[param->id] != AGAIN) continue;
-        eg_value *captured = b->map[param->id] = add_operand(b, b->scan->in[i], &param->shape);
-        if (!eg_value_is_poisoned(captured)) captured->layout = param->layout;
+        add_for(b, param, b->scan->in[i]);
+        if (!eg_is_poison(b->map[param->id])) b->map[param->id]->layout = param->layout;
     }
 }
 
 /* ---- the new scan ------------------------------------------------------------------------------- */
 
-static eg_value *copy_in(backward *b, const eg_value *v) {
-    eg_value *in[64], **list = v->nin <= 64 ? in : eg_alloc(sizeof *list * (size_t)v->nin);
-    if (!list) return eg_poison(b->made->graph, EG_E_MEMORY, "scan", "no memory");
-    for (int i = 0; i < v->nin; i++) list[i] = b->map[v->in[i]->id];
-    eg_value *copy = eg_node_copy(b->made->graph, v, list);
-    if (list != in) eg_free(list);
-    return copy;
-}
-
 static void copy_values(backward *b) {
     for (int id = 0; id < b->n; id++) {
-        int is_new = b->needed[id] || b->fate[id] == AGAIN;
-        if (is_new && !b->map[id]) b->map[id] = copy_in(b, b->inner->values[id]);
+        int is_new = b->fate[id] == AGAIN || (b->needed[id] && !b->is_before[id]);
+        if (is_new && !b->map[id]) b->map[id] = eg_node_copy_mapped(b->made->graph, b->inner->values[id], b->map);
     }
 }
 
-/* One place among the results: which param of the forward body the adjoint is for. */
-typedef struct results {
-    eg_value **out;
-    int *of, n, carries;
-} results;
-
-static void add_result(results *r, eg_value *value, int of) {
-    r->of[r->n] = of;
-    r->out[r->n++] = value;
+static void add_result(backward *b, eg_value *value, int of) {
+    b->of[b->nresults] = of;
+    b->out[b->nresults++] = value;
 }
 
-static void add_carries(backward *b, results *r) {
+/* The adjoints of the carries as they are before the loop, zeros where none arrives; and the sums, from zero on. */
+static void add_carries(backward *b) {
     for (int i = 0; i < b->carries; i++) {
         if (!b->seed[i]) continue;
-        b->map[b->seed[i]->id] = add_operand(b, first_adjoint(b, i), &b->seed[i]->shape);
-        add_result(r, NULL, i);
+        add_for(b, b->seed[i], b->dout[i] ? b->dout[i] : eg_fill_like(b->scan->in[i], 0));
+        add_result(b, NULL, i);
     }
     for (int i = b->carries + b->stacked; i < b->nin; i++) {
-        if (!is_wanted(b, i)) continue;
-        add_result(r, add_operand(b, eg_fill_like(b->scan->in[i], 0), &b->scan->in[i]->shape), i);
+        const eg_value *in = b->scan->in[i];
+        if (b->found[i]) add_result(b, add_operand(b, eg_fill_like(in, 0), &in->shape), i);
     }
-    r->carries = r->n;
 }
 
 /* Now that all is there: the next adjoints, the grown sums, the slices. */
-static void complete(backward *b, results *r) {
-    for (int k = 0; k < r->n; k++) {
-        eg_value *found = b->map[b->found[r->of[k]]->id];
-        r->out[k] = r->out[k] ? eg_add(r->out[k], found) : found;
+static void complete(backward *b) {
+    for (int k = 0; k < b->nresults; k++) {
+        eg_value *found = b->map[b->found[b->of[k]]->id];
+        b->out[k] = b->out[k] ? eg_add(b->out[k], found) : found;
     }
     for (int i = b->carries; i < b->carries + b->stacked; i++)
-        if (is_wanted(b, i)) add_result(r, b->map[b->found[i]->id], i);
+        if (b->found[i]) add_result(b, b->map[b->found[i]->id], i);
 }
 
-static eg_status build(backward *b, results *r, eg_value **din) {
-    eg_graph *graph = b->scan->graph;
-    b->made = eg_body_new(graph, 2 * b->nin + b->nout + b->n);
-    if (!b->made) return EG_E_MEMORY;
+/* Each param of the forward body has at most two operands, as a slice or captured, and as a carry; each of its results
+ * and each of its values has one. */
+static eg_status allocate(backward *b) {
+    int most = 2 * b->nin + b->nout + b->n;
+    b->operand = EG_ARENA_ARRAY(&b->scratch, eg_value *, most);
+    b->out = EG_ARENA_ARRAY(&b->scratch, eg_value *, b->nin);
+    b->of = EG_ARENA_ARRAY(&b->scratch, int, b->nin);
+    b->made = eg_body_new(b->scan->graph, most);
+    if (!b->operand || !b->out || !b->of || !b->made) return EG_E_MEMORY;
     b->made->nin = 0;
-    add_carries(b, r);
-    int before = b->made->nin;
+    return EG_OK;
+}
+
+static eg_status build(backward *b, eg_value **din) {
+    eg_graph *graph = b->scan->graph;
+    EG_TRY(allocate(b));
+    add_carries(b);
+    int carries = b->nresults, before = b->made->nin;
     add_stacked(b);
     int stacked = b->made->nin - before;
     add_captured(b);
     if (graph->status != EG_OK) return graph->status;
     copy_values(b);
-    complete(b, r);
-    if (r->n == 0 || b->made->nin == 0) return EG_OK;
-    EG_TRY(eg_body_finish(b->made, r->out, r->n));
+    complete(b);
+    if (b->nresults == 0 || b->made->nin == 0) return EG_OK;
+    EG_TRY(eg_body_finish(b->made, b->out, b->nresults));
     eg_attr attr = { .body = { .body = b->made,
                                .steps = b->scan->attr.body.steps,
-                               .carries = r->carries,
+                               .carries = carries,
                                .stacked = stacked,
                                .reverse = !b->scan->attr.body.reverse } };
     eg_value *scan = eg_node(graph, EG_OP_SCAN, b->operand, b->made->nin, &attr);
-    for (int k = 0; k < r->n; k++) din[r->of[k]] = eg_part(scan, k);
+    for (int k = 0; k < b->nresults; k++) din[b->of[k]] = eg_part(scan, k);
     return EG_OK;
 }
 
 /* ---- the rule ------------------------------------------------------------------------------------- */
 
-static eg_status allocate_lists(backward *b) {
-    b->seed = eg_calloc((size_t)b->nout, sizeof(eg_value *));
-    b->found = eg_calloc((size_t)b->nin, sizeof(eg_value *));
-    return b->seed && b->found ? EG_OK : EG_E_MEMORY;
-}
-
-static eg_status allocate_tables(backward *b) {
-    size_t n = (size_t)(b->n = b->inner->n);
-    b->is_after = eg_calloc(4, n + 1); /* owns all four sets */
-    b->map = eg_calloc(n + 1, sizeof *b->map);
-    b->mark = eg_calloc(n + 1, sizeof *b->mark);
-    b->operand = eg_calloc((size_t)(2 * b->nin + b->nout) + n + 1, sizeof *b->operand);
-    if (!b->is_after || !b->map || !b->mark || !b->operand) return EG_E_MEMORY;
-    b->is_varying = b->is_after + (n + 1);
-    b->fate = b->is_after + 2 * (n + 1);
-    b->needed = b->is_after + 3 * (n + 1);
-    return EG_OK;
-}
-
-static eg_status run(backward *b, const unsigned char *wanted, eg_value **din) {
-    EG_TRY(allocate_lists(b));
-    EG_TRY(differentiate(b, wanted));
-    EG_TRY(allocate_tables(b));
-    EG_TRY(choose(b));
-    results r = { .out = eg_calloc((size_t)(b->nin + b->nout), sizeof(eg_value *)),
-                  .of = eg_calloc((size_t)(b->nin + b->nout), sizeof(int)) };
-    eg_status status = r.out && r.of ? build(b, &r, din) : EG_E_MEMORY;
-    eg_free(r.out);
-    eg_free(r.of);
-    return status;
-}
-
 void eg_scan_vjp(eg_value *scan, eg_value *const *dout, const unsigned char *wanted, eg_value **din) {
+    eg_body *body = scan->attr.body.body;
     backward b = { .scan = scan,
-                   .body = scan->attr.body.body,
+                   .body = body,
+                   .inner = body->graph,
                    .carries = scan->attr.body.carries,
                    .stacked = scan->attr.body.stacked,
                    .nin = scan->nin,
+                   .nout = body->nout,
                    .dout = dout };
-    b.inner = b.body->graph;
-    b.nout = b.body->nout;
-    eg_status status = run(&b, wanted, din);
+    eg_status status = differentiate(&b, wanted);
+    if (status == EG_OK) status = choose(&b);
+    if (status == EG_OK) status = build(&b, din);
     if (status != EG_OK && scan->graph->status == EG_OK) eg_poison(scan->graph, status, "scan", "%s", eg_error());
-    eg_free(b.seed);
-    eg_free(b.found);
-    eg_free(b.is_after);
-    eg_free(b.map);
-    eg_free(b.mark);
-    eg_free(b.operand);
+    eg_arena_free(&b.scratch);
 }
