@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 #include "compile/pass.h"
-#include "base/alloc.h"
+#include "base/arena.h"
 #include "base/status.h"
 #include "ops/op.h"
 #include "tensor/shape.h"
@@ -53,17 +53,18 @@ static eg_value *fold_filled(eg_rewrite *r, const eg_value *old, eg_value **in) 
 
 /* ---- small literals, computed whole -------------------------------------------------------------------------- */
 
-static double *spell(const eg_value *v) {
+static double *spell(eg_arena *scratch, const eg_value *v) {
     int64_t n = eg_count(&v->shape);
-    double *out = eg_alloc(sizeof *out * (size_t)(n > 0 ? n : 1));
+    double *out = EG_ARENA_ARRAY(scratch, double, n);
     int fits = 1;
-    if (!out) return NULL;
-    eg_ref_run(&(eg_ref_call){ .value = v, .out = out });
-    for (int64_t i = 0; i < n; i++) out[i] = rounded(v->dtype, out[i], &fits);
+    if (out) eg_ref_run(&(eg_ref_call){ .value = v, .out = out });
+    for (int64_t i = 0; i < n && out; i++) out[i] = rounded(v->dtype, out[i], &fits);
     return out;
 }
 
-static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x) {
+static eg_value *no_memory(eg_rewrite *r) { return eg_poison(r->to, EG_E_MEMORY, "fold", "no memory for a literal"); }
+
+static eg_value *literal(eg_rewrite *r, eg_arena *scratch, const eg_value *old, double *x) {
     int64_t n = eg_count(&old->shape);
     int fits = 1, equal = n > 0;
     for (int64_t i = 0; i < n; i++) {
@@ -72,33 +73,26 @@ static eg_value *literal(eg_rewrite *r, const eg_value *old, double *x) {
     }
     if (!fits) return NULL;
     if (equal) return filled(r, old, x[0]);
-    void *bytes = eg_alloc((size_t)(n > 0 ? n : 1) * eg_dtype_size(old->dtype));
-    if (!bytes) return eg_poison(r->to, EG_E_MEMORY, "fold", "no memory for a literal");
+    void *bytes = eg_arena_alloc(scratch, (size_t)n * eg_dtype_size(old->dtype));
+    if (!bytes) return no_memory(r);
     eg_convert(old->dtype, bytes, EG_F64, x, n);
     eg_attr attr = { .data = { .bytes = bytes, .shape = old->shape, .dtype = old->dtype } };
-    eg_value *now = eg_node(r->to, EG_OP_DATA, NULL, 0, &attr);
-    eg_free(bytes);
-    return now;
+    return eg_node(r->to, EG_OP_DATA, NULL, 0, &attr);
 }
 
-static eg_value *fold_literals(eg_rewrite *r, const eg_value *old, eg_value **in) {
-    double *x[MAX_ARITY] = { 0 }, *y = NULL;
-    eg_value *now = NULL;
+static eg_value *fold_literals(eg_rewrite *r, eg_arena *scratch, const eg_value *old, eg_value **in) {
+    const double *x[MAX_ARITY];
     int64_t n = eg_count(&old->shape);
     if (n > MAX_RESULT || old->nin > MAX_ARITY || !old->def->ref) return NULL;
-    for (int i = 0; i < old->nin; i++)
+    for (int i = 0; i < old->nin; i++) {
         if (eg_count(&in[i]->shape) > MAX_OPERAND) return NULL;
-    int have = (y = eg_alloc(sizeof *y * (size_t)(n > 0 ? n : 1))) != NULL;
-    for (int i = 0; i < old->nin && have; i++) have = (x[i] = spell(in[i])) != NULL;
-    if (have) {
-        eg_ref_run(&(eg_ref_call){ .value = old, .in = (const double *const *)x, .out = y });
-        now = literal(r, old, y);
-    } else {
-        now = eg_poison(r->to, EG_E_MEMORY, "fold", "no memory");
+        x[i] = spell(scratch, in[i]);
+        if (!x[i]) return no_memory(r);
     }
-    for (int i = 0; i < old->nin; i++) eg_free(x[i]);
-    eg_free(y);
-    return now;
+    double *y = EG_ARENA_ARRAY(scratch, double, n);
+    if (!y) return no_memory(r);
+    eg_ref_run(&(eg_ref_call){ .value = old, .in = x, .out = y });
+    return literal(r, scratch, old, y);
 }
 
 static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in) {
@@ -109,7 +103,10 @@ static eg_value *fold(eg_rewrite *r, const eg_value *old, eg_value **in) {
     int constant = all_of(in, old->nin, EG_OP_CONST);
     if (constant && (old->def->flags & EG_ELEMENTWISE)) return fold_filled(r, old, in);
     if (constant && (old->def->flags & EG_VIEW)) return filled(r, old, in[0]->attr.number.number);
-    return fold_literals(r, old, in);
+    eg_arena scratch = EG_ARENA_INIT;
+    eg_value *now = fold_literals(r, &scratch, old, in);
+    eg_arena_free(&scratch);
+    return now;
 }
 
 eg_status eg_pass_fold(eg_unit *unit) {

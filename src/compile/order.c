@@ -65,18 +65,14 @@ static eg_status sort(sorter *s, int n, int *order) {
 
 eg_status eg_order(int n, int (*edge)[2], int m, const int64_t *key, int *order) {
     sorter s = { .key = key };
-    eg_status status = EG_E_MEMORY;
-    s.waits = eg_calloc((size_t)n + 1, sizeof(int));
-    s.first = eg_calloc((size_t)n + 1, sizeof(int));
-    s.after = eg_calloc((size_t)m + 1, sizeof(int));
-    s.heap = eg_calloc((size_t)n + 1, sizeof(int));
-    if (s.waits && s.first && s.after && s.heap) {
-        link_up(&s, n, edge, m);
-        status = sort(&s, n, order);
-    }
-    eg_free(s.waits);
-    eg_free(s.first);
-    eg_free(s.after);
-    eg_free(s.heap);
+    int *numbers = eg_calloc(3 * ((size_t)n + 1) + (size_t)m, sizeof *numbers);
+    if (!numbers) return EG_E_MEMORY;
+    s.waits = numbers;
+    s.first = s.waits + (n + 1);
+    s.heap = s.first + (n + 1);
+    s.after = s.heap + (n + 1);
+    link_up(&s, n, edge, m);
+    eg_status status = sort(&s, n, order);
+    eg_free(numbers);
     return status;
 }

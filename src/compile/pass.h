@@ -52,6 +52,7 @@ typedef struct eg_rewrite {
     eg_graph *from, *to;
     eg_value **map;        /* map[old id] = new value, NULL until visited */
     int *uses;             /* uses[old id]: how many inputs and roots read it */
+    eg_arena scratch;      /* freed behind the pass */
     void *user;
     int is_lent;           /* `from` is the user's */
 } eg_rewrite;

@@ -27,9 +27,8 @@ static eg_status check_replacement(const eg_rewrite *r, const eg_value *old, con
     if (!now || now->graph != r->to || eg_is_poison(now))
         return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) was replaced by nothing", old->id, old->def->name);
     if (now->dtype != old->dtype || !eg_same_shape(&now->shape, &old->shape)) {
-        return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) changed from %s%s to %s%s", old->id, old->def->name,
-                       eg_dtype_name(old->dtype), eg_shape_words(&old->shape), eg_dtype_name(now->dtype),
-                       eg_shape_words(&now->shape));
+        return eg_fail(EG_E_INTERNAL, "rewrite: %%%d (%s) changed from %s to %s", old->id, old->def->name,
+                       eg_type_words(old->dtype, &old->shape), eg_type_words(now->dtype, &now->shape));
     }
     return EG_OK;
 }
@@ -44,7 +43,9 @@ eg_value *eg_rewrite_copy(eg_rewrite *r, const eg_value *old, eg_value *const *i
     return now;
 }
 
-static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn, eg_value **in) {
+static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn) {
+    eg_value **in = EG_ARENA_ARRAY(&r->scratch, eg_value *, old->nin);
+    if (!in) return EG_E_MEMORY;
     for (int i = 0; i < old->nin; i++) in[i] = r->map[old->in[i]->id];
     eg_place was = eg_place_of(r->to, old); /* what the pass builds stands where the old value stood */
     eg_value *now = fn ? fn(r, old, in) : NULL;
@@ -55,13 +56,6 @@ static eg_status visit(eg_rewrite *r, const eg_value *old, eg_rewrite_fn fn, eg_
     return EG_OK;
 }
 
-static int widest(const eg_graph *graph) {
-    int most = 1;
-    for (int id = 0; id < graph->n; id++)
-        if (graph->values[id]->nin > most) most = graph->values[id]->nin;
-    return most;
-}
-
 /* The unit takes the new graph over; the old one is left to the caller. Nothing can fail from here on. */
 static void take_over(eg_rewrite *r) {
     for (int i = 0; i < r->unit->nroots; i++) r->unit->root[i] = r->map[r->unit->root[i]->id];
@@ -69,40 +63,29 @@ static void take_over(eg_rewrite *r) {
     r->to = NULL;
 }
 
-static eg_status visit_all(eg_rewrite *r, const int *order, int n, eg_rewrite_fn fn, const unsigned char *needed) {
-    int widest_node = widest(r->from);
-    eg_value **in = eg_calloc((size_t)widest_node, sizeof *in);
-    eg_status status = in ? EG_OK : EG_E_MEMORY;
-    for (int i = 0; i < n && status == EG_OK; i++) {
-        int id = order ? order[i] : i;
-        if (needed[id]) status = visit(r, r->from->values[id], fn, in);
-    }
-    eg_free(in);
-    return status;
-}
-
 /* `order` NULL: all values as they stand. */
 static eg_status rewrite(eg_unit *unit, const int *order, int n, eg_rewrite_fn fn, void *user, int is_lent) {
     eg_status status = EG_E_MEMORY;
-    size_t all = (size_t)unit->graph->n;
     eg_rewrite r = { .unit = unit, .from = unit->graph, .user = user, .is_lent = is_lent };
-    unsigned char *needed = eg_calloc(all + 1, 1);
-    r.map = eg_calloc(all + 1, sizeof *r.map);
-    r.uses = eg_calloc(all + 1, sizeof *r.uses);
+    unsigned char *needed = EG_ARENA_ARRAY(&r.scratch, unsigned char, r.from->n);
+    r.map = EG_ARENA_ARRAY(&r.scratch, eg_value *, r.from->n);
+    r.uses = EG_ARENA_ARRAY(&r.scratch, int, r.from->n);
     r.to = eg_graph_new();
     if (needed && r.map && r.uses && r.to) {
         eg_mark_needed(unit->root, unit->nroots, needed);
         for (int id = 0; id < r.from->n; id++) /* a body keeps its params, whether they are read or not */
             if (r.from->values[id]->op == EG_OP_PARAM) needed[id] = 1;
         count_uses(&r, needed);
-        status = visit_all(&r, order, order ? n : r.from->n, fn, needed);
+        status = EG_OK;
+        for (int i = 0; i < (order ? n : r.from->n) && status == EG_OK; i++) {
+            int id = order ? order[i] : i;
+            if (needed[id]) status = visit(&r, r.from->values[id], fn);
+        }
         if (status == EG_OK) take_over(&r);
     }
     if (r.to) eg_bodies_return(r.to);
     eg_graph_free(r.to);
-    eg_free(r.uses);
-    eg_free(r.map);
-    eg_free(needed);
+    eg_arena_free(&r.scratch);
     return status;
 }
 

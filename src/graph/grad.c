@@ -17,22 +17,17 @@
  */
 #include "graph/node.h"
 
-#include <string.h>
-
-#include "base/alloc.h"
 #include "base/status.h"
 #include "ops/op.h"
 #include "tensor/shape.h"
 
 typedef struct walk {
     eg_graph *graph;
+    eg_arena scratch;
     int n;                  /* values before the walk began */
     int *order, ordered;    /* ids of what some y needs, each behind its inputs */
     unsigned char *depends; /* [n]: it is or depends on some wrt, and can carry a gradient */
     eg_value **adjoint;     /* [n]: NULL while nothing arrived */
-    eg_value **din;         /* [most inputs of any value]: what a rule writes into */
-    eg_value **dout;        /* [most results of any value] */
-    unsigned char *wanted;  /* [most inputs] */
 } walk;
 
 static int is_float(const eg_value *value) { return value->dtype == EG_F32 || value->dtype == EG_F64; }
@@ -63,33 +58,12 @@ static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
 
 /* ---- the walk -------------------------------------------------------------------------------------------------- */
 
-static int results_of(const eg_value *value) {
-    return value->def->attr == EG_ATTR_BODY ? value->attr.body.body->nout : 1;
-}
-
 static eg_status walk_start(walk *w, eg_graph *graph) {
-    int most = 1, results = 1;
     *w = (walk){ .graph = graph, .n = graph->n };
-    for (int id = 0; id < w->n; id++) {
-        if (graph->values[id]->nin > most) most = graph->values[id]->nin;
-        if (results_of(graph->values[id]) > results) results = results_of(graph->values[id]);
-    }
-    w->order = eg_calloc(3 * (size_t)w->n + 1, sizeof *w->order);
-    w->depends = eg_calloc((size_t)w->n + 1, 1);
-    w->adjoint = eg_calloc((size_t)w->n + 1, sizeof(eg_value *));
-    w->din = eg_calloc((size_t)most, sizeof(eg_value *));
-    w->dout = eg_calloc((size_t)results, sizeof(eg_value *));
-    w->wanted = eg_calloc((size_t)most, 1);
-    return w->order && w->depends && w->adjoint && w->din && w->dout && w->wanted ? EG_OK : EG_E_MEMORY;
-}
-
-static void walk_end(walk *w) {
-    eg_free(w->order);
-    eg_free(w->depends);
-    eg_free(w->adjoint);
-    eg_free(w->din);
-    eg_free(w->dout);
-    eg_free(w->wanted);
+    w->order = EG_ARENA_ARRAY(&w->scratch, int, 3 * w->n);
+    w->depends = EG_ARENA_ARRAY(&w->scratch, unsigned char, w->n);
+    w->adjoint = EG_ARENA_ARRAY(&w->scratch, eg_value *, w->n);
+    return w->order && w->depends && w->adjoint ? EG_OK : EG_E_MEMORY;
 }
 
 /* depends[id], from the first value to the last: a wrt, or a float with a rule and an input that depends. */
@@ -113,23 +87,33 @@ static int goes_on(const walk *w, const eg_value *value) {
 }
 
 /* The adjoints of all results of a value; 0 if there is none. */
-static int gather_parts(walk *w, const eg_value *value) {
+static int gather_parts(walk *w, const eg_value *value, eg_value **dout) {
     int any = w->adjoint[value->id] != NULL;
-    memset(w->dout, 0, sizeof(eg_value *) * (size_t)results_of(value));
-    w->dout[0] = w->adjoint[value->id];
+    dout[0] = w->adjoint[value->id];
     for (int id = value->id + 1; id < w->n; id++) {
         const eg_value *part = w->graph->values[id];
         if (part->op != EG_OP_PART || part->in[0] != value || !w->adjoint[id]) continue;
-        eg_value **total = &w->dout[part->attr.index.index];
+        eg_value **total = &dout[part->attr.index.index];
         *total = *total ? eg_node2(EG_OP_ADD, *total, w->adjoint[id], NULL) : w->adjoint[id];
         any = 1;
     }
     return any;
 }
 
-static void apply_parts_rule(walk *w, eg_value *value) {
-    for (int i = 0; i < value->nin; i++) w->wanted[i] = w->depends[value->in[i]->id] && is_float(value->in[i]);
-    if (gather_parts(w, value)) value->def->vjp_parts(value, w->dout, w->wanted, w->din);
+static int is_wanted(const walk *w, const eg_value *in) { return w->depends[in->id] && is_float(in); }
+
+/* Hands the adjoint to the rule, which fills din. */
+static eg_status apply_rule(walk *w, eg_value *value, eg_value **din) {
+    if (!has_parts_rule(value)) {
+        value->def->vjp(value, w->adjoint[value->id], din);
+        return EG_OK;
+    }
+    unsigned char *wanted = EG_ARENA_ARRAY(&w->scratch, unsigned char, value->nin);
+    eg_value **dout = EG_ARENA_ARRAY(&w->scratch, eg_value *, value->attr.body.body->nout);
+    if (!wanted || !dout) return EG_E_MEMORY;
+    for (int i = 0; i < value->nin; i++) wanted[i] = (unsigned char)is_wanted(w, value->in[i]);
+    if (gather_parts(w, value, dout)) value->def->vjp_parts(value, dout, wanted, din);
+    return EG_OK;
 }
 
 /* A part hands nothing on: its whole collects it. */
@@ -144,14 +128,10 @@ static void step_back(walk *w, eg_value *value) {
         return;
     }
     eg_place was = eg_place_of(w->graph, value);
-    memset(w->din, 0, sizeof(eg_value *) * (size_t)value->nin);
-    if (has_parts_rule(value))
-        apply_parts_rule(w, value);
-    else
-        value->def->vjp(value, w->adjoint[value->id], w->din);
-    for (int i = 0; i < value->nin; i++)
-        if (w->din[i] && w->depends[value->in[i]->id] && is_float(value->in[i]))
-            add_adjoint(w, value->in[i], w->din[i]);
+    eg_value **din = EG_ARENA_ARRAY(&w->scratch, eg_value *, value->nin);
+    if (!din || apply_rule(w, value, din) != EG_OK) eg_poison(w->graph, EG_E_MEMORY, "grad", "no memory");
+    for (int i = 0; i < value->nin && w->graph->status == EG_OK; i++)
+        if (din[i] && is_wanted(w, value->in[i])) add_adjoint(w, value->in[i], din[i]);
     eg_place_restore(w->graph, was);
 }
 
@@ -182,9 +162,8 @@ static void check_all(eg_graph *graph, eg_value *const *y, eg_value *const *seed
     for (int j = 0; j < m; j++) {
         if (!is_fit(graph, y[j], "result", j) || !is_fit(graph, seeds[j], "seed", j)) return;
         if (y[j]->dtype != seeds[j]->dtype || !eg_same_shape(&y[j]->shape, &seeds[j]->shape))
-            eg_poison(graph, EG_E_SHAPE, "grad", "seed %d is %s%s, its result is %s%s", j,
-                      eg_dtype_name(seeds[j]->dtype), eg_shape_words(&seeds[j]->shape), eg_dtype_name(y[j]->dtype),
-                      eg_shape_words(&y[j]->shape));
+            eg_poison(graph, EG_E_SHAPE, "grad", "seed %d is %s, its result is %s", j,
+                      eg_type_words(seeds[j]->dtype, &seeds[j]->shape), eg_type_words(y[j]->dtype, &y[j]->shape));
     }
     for (int i = 0; i < n; i++)
         if (!is_fit(graph, wrt[i], "wrt", i)) return;
@@ -201,7 +180,7 @@ static void find(eg_graph *graph, eg_value *const *y, eg_value *const *seeds, in
     }
     for (int i = 0; i < n && graph->status == EG_OK; i++)
         out[i] = w.adjoint[wrt[i]->id] ? w.adjoint[wrt[i]->id] : eg_fill_like(wrt[i], 0);
-    walk_end(&w);
+    eg_arena_free(&w.scratch);
 }
 
 eg_status eg_vjp(eg_value *const *y, eg_value *const *seeds, int m, eg_value *const *wrt, int n, eg_value **out) {

@@ -357,9 +357,8 @@ eg_value *eg_graph_find(const eg_graph *graph, eg_op leaf_op, const char *name) 
  * chose. */
 static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, const eg_shape *shape) {
     if (leaf->dtype == dtype && eg_same_shape(&leaf->shape, shape)) return leaf;
-    return eg_poison(leaf->graph, EG_E_NAME, eg_op_table[leaf->op]->name, "\"%.200s\" is %s%s already, not %s%s",
-                     leaf->name, eg_dtype_name(leaf->dtype), eg_shape_words(&leaf->shape), eg_dtype_name(dtype),
-                     eg_shape_words(shape));
+    return eg_poison(leaf->graph, EG_E_NAME, eg_op_table[leaf->op]->name, "\"%.200s\" is %s already, not %s",
+                     leaf->name, eg_type_words(leaf->dtype, &leaf->shape), eg_type_words(dtype, shape));
 }
 
 eg_layout eg_weight_layout(eg_shape shape) {

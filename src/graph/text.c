@@ -52,7 +52,7 @@ void eg_text_quoted(eg_text *text, const char *name) {
 }
 
 void eg_text_type(eg_text *text, const eg_value *value) {
-    eg_text_format(text, "%s%s%s", eg_dtype_name(value->dtype), eg_shape_words(&value->shape),
+    eg_text_format(text, "%s%s", eg_type_words(value->dtype, &value->shape),
                    value->layout == EG_PANELS ? "{panels}" : "");
 }
 

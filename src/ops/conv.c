@@ -122,14 +122,7 @@ static eg_value *turned_kernel(eg_value *w, int64_t groups) {
  * transposed convolution. */
 static eg_value *by_image(eg_value *dy, eg_value *w, const eg_window *g) {
     eg_attr attr = { 0 };
-    int spatial = dy->shape.rank - 2;
-    for (int a = 0; a < spatial; a++) {
-        int d = a + EG_SPATIAL - spatial;
-        attr.window.stride[a] = g->spread[d], attr.window.spread[a] = g->stride[d];
-        attr.window.dilation[a] = g->dilation[d];
-        attr.window.low[a] = eg_window_extent(g->taps[d], g->dilation[d]) - 1 - g->low[d];
-        attr.window.high[a] = (g->image[d] - 1) * g->spread[d] + g->low[d] - (g->positions[d] - 1) * g->stride[d];
-    }
+    eg_window_back(g, dy->shape.rank - 2, &attr);
     attr.window.groups = g->groups;
     return eg_node2(EG_OP_CONV, dy, turned_kernel(w, g->groups), &attr);
 }

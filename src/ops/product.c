@@ -134,8 +134,8 @@ const eg_op_def eg_op_matmul = { .name = "matmul", .arity = -2, .attr = EG_ATTR_
 /* A stack times one matrix is one product of all its rows, in value and in derivative. */
 static eg_value *rows_times_matrix(eg_value *a, eg_value *b) {
     eg_shape shape = a->shape;
-    int64_t k = shape.dim[shape.rank - 1], rows = k ? eg_count(&shape) / k : 0;
-    for (int d = 0; d < shape.rank - 1 && !k; d++) rows = d ? rows * shape.dim[d] : shape.dim[d];
+    int64_t k = shape.dim[shape.rank - 1], rows = 1;
+    for (int d = 0; d < shape.rank - 1; d++) rows *= shape.dim[d];
     eg_value *flat = product_of(eg_reshaped(a, &EG_SHAPE(rows, k)), 0, b, 0);
     shape.dim[shape.rank - 1] = b->shape.dim[1];
     return eg_reshaped(flat, &shape);
@@ -145,8 +145,6 @@ static eg_value *matrices(eg_value *a, eg_value *b) {
     int fits = a->shape.rank > 2 && b->shape.rank == 2 && a->shape.dim[a->shape.rank - 1] == b->shape.dim[0];
     return fits ? rows_times_matrix(a, b) : product_of(a, 0, b, 0);
 }
-
-static eg_shape without_axis(eg_shape shape, int axis) { return eg_reduced_shape(&shape, 1u << axis, 0); }
 
 eg_value *eg_matmul(eg_value *a, eg_value *b) {
     if (eg_is_poison(a)) return a;
@@ -164,8 +162,7 @@ eg_value *eg_matmul(eg_value *a, eg_value *b) {
     eg_value *c = matrices(row ? eg_reshaped(a, &EG_SHAPE(1, inner_a)) : a,
                            column ? eg_reshaped(b, &EG_SHAPE(inner_b, 1)) : b);
     if (eg_is_poison(c)) return c;
-    eg_shape shape = c->shape;
-    if (column) shape = without_axis(shape, shape.rank - 1);
-    if (row) shape = without_axis(shape, shape.rank - (column ? 1 : 2));
+    unsigned added = (unsigned)(2 * column + row) << c->shape.rank >> 2; /* of the last two axes */
+    eg_shape shape = eg_reduced_shape(&c->shape, added, 0);
     return eg_reshaped(c, &shape);
 }

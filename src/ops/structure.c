@@ -39,9 +39,8 @@ eg_status eg_need_operands(const eg_value *value) {
         eg_shape shape = param->shape;
         if (i >= carries && i < carries + stacked) shape = eg_stacked_shape(&shape, value->attr.body.steps);
         if (in->dtype != param->dtype || !eg_same_shape(&in->shape, &shape))
-            return eg_fail(EG_E_SHAPE, "%s %d is %s%s, its parameter needs %s%s", role_of(value, i), i,
-                           eg_dtype_name(in->dtype), eg_shape_words(&in->shape), eg_dtype_name(param->dtype),
-                           eg_shape_words(&shape));
+            return eg_fail(EG_E_SHAPE, "%s %d is %s, its parameter needs %s", role_of(value, i), i,
+                           eg_type_words(in->dtype, &in->shape), eg_type_words(param->dtype, &shape));
     }
     return EG_OK;
 }
@@ -79,8 +78,7 @@ static double flops_fused(const eg_value *value) {
 static eg_status infer_pack(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0];
     if (x->dtype != EG_F32 || x->shape.rank != 2)
-        return eg_fail(EG_E_INTERNAL, "%s%s: only f32 matrices have panels", eg_dtype_name(x->dtype),
-                       eg_shape_words(&x->shape));
+        return eg_fail(EG_E_INTERNAL, "%s: only f32 matrices have panels", eg_type_words(x->dtype, &x->shape));
     EG_TRY(eg_infer_like(value, out));
     if (value->attr.pack.transpose) out->shape = EG_SHAPE(x->shape.dim[1], x->shape.dim[0]);
     return EG_OK;

@@ -33,14 +33,12 @@ double eg_value_flops(const eg_value *value) {
 
 eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role) {
     if (input->dtype == dtype) return EG_OK;
-    return eg_fail(EG_E_DTYPE, "%s%s: %s must be %s, convert with eg_cast", eg_dtype_name(input->dtype),
-                   eg_shape_words(&input->shape), role, eg_dtype_name(dtype));
+    return eg_fail(EG_E_DTYPE, "%s: %s must be %s, convert with eg_cast", eg_type_words(input->dtype, &input->shape), role, eg_dtype_name(dtype));
 }
 
 eg_status eg_need_float(const eg_value *input) {
     if (eg_is_float(input->dtype)) return EG_OK;
-    return eg_fail(EG_E_DTYPE, "%s%s: needs f32 or f64, convert with eg_cast", eg_dtype_name(input->dtype),
-                   eg_shape_words(&input->shape));
+    return eg_fail(EG_E_DTYPE, "%s: needs f32 or f64, convert with eg_cast", eg_type_words(input->dtype, &input->shape));
 }
 
 eg_status eg_need_same_dtype(const eg_value *value, int first) {
@@ -48,9 +46,8 @@ eg_status eg_need_same_dtype(const eg_value *value, int first) {
     for (int i = first + 1; i < value->nin; i++) {
         const eg_value *b = value->in[i];
         if (b->dtype == a->dtype) continue;
-        return eg_fail(EG_E_DTYPE, "%s%s and %s%s: element types differ, convert one with eg_cast",
-                       eg_dtype_name(a->dtype), eg_shape_words(&a->shape), eg_dtype_name(b->dtype),
-                       eg_shape_words(&b->shape));
+        return eg_fail(EG_E_DTYPE, "%s and %s: element types differ, convert one with eg_cast",
+                       eg_type_words(a->dtype, &a->shape), eg_type_words(b->dtype, &b->shape));
     }
     return EG_OK;
 }

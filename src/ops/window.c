@@ -192,20 +192,21 @@ static void ref_window_argmax(const eg_ref_call *call) { ref_windows(call, fold_
 
 /* ---- derivative ------------------------------------------------------------------------------ */
 
-/* Element i gets the adjoints of the positions p and taps k with i spread + low = p stride + k dilation. Read from
- * the last tap to the first, that is a window over the adjoint, spread by the old stride. */
+void eg_window_back(const eg_window *w, int spatial, eg_attr *attr) {
+    for (int a = 0; a < spatial; a++) {
+        int d = a + EG_SPATIAL - spatial;
+        attr->window.stride[a] = w->spread[d], attr->window.spread[a] = w->stride[d];
+        attr->window.dilation[a] = w->dilation[d];
+        attr->window.low[a] = eg_window_extent(w->taps[d], w->dilation[d]) - 1 - w->low[d];
+        attr->window.high[a] = (w->image[d] - 1) * w->spread[d] + w->low[d] - (w->positions[d] - 1) * w->stride[d];
+    }
+}
+
 static void vjp_window_sum(eg_value *y, eg_value *dout, eg_value **din) {
     eg_window w;
     eg_attr attr = y->attr;
     if (eg_count(&y->in[0]->shape) == 0 || eg_window_of(y, &w) != EG_OK) return;
-    int spatial = y->shape.rank - 2;
-    for (int a = 0; a < spatial; a++) {
-        int d = a + EG_SPATIAL - spatial;
-        int64_t extent = eg_window_extent(w.taps[d], w.dilation[d]);
-        attr.window.stride[a] = w.spread[d], attr.window.spread[a] = w.stride[d];
-        attr.window.low[a] = extent - 1 - w.low[d];
-        attr.window.high[a] = (w.image[d] - 1) * w.spread[d] + w.low[d] - (w.positions[d] - 1) * w.stride[d];
-    }
+    eg_window_back(&w, y->shape.rank - 2, &attr);
     din[0] = eg_node1(EG_OP_WINDOW_SUM, dout, &attr);
 }
 

@@ -30,6 +30,10 @@ eg_status eg_window_of(const eg_value *value, eg_window *out);
 /* The attributes that an option list means for windows of `taps` over the images of x. */
 void eg_window_attr(const eg_value *x, const int64_t *taps, eg_window_opt opt, eg_attr *attr);
 
+/* The attributes of windows over the adjoint of the result, read from the last tap to the first, which give the adjoint
+ * of the image: element i gets what comes from the positions p and taps k with i spread + low = p stride + k dilation. */
+void eg_window_back(const eg_window *w, int spatial, eg_attr *attr);
+
 /* Elements from the first to the last of n that lie `step` apart, the ends counted. */
 static inline int64_t eg_window_extent(int64_t n, int64_t step) { return n > 0 ? (n - 1) * step + 1 : 0; }
 

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-enum { TEXT = 200 }; /* brackets, 8 dims of at most 20 characters and their commas */
+enum { TEXT = 200 }; /* a dtype, brackets, 8 dims of at most 20 characters and their commas */
 
 int64_t eg_count(const eg_shape *shape) {
     int64_t size = 1;
@@ -22,21 +22,23 @@ int eg_same_shape(const eg_shape *a, const eg_shape *b) {
     return same;
 }
 
-static void write_shape(const eg_shape *shape, char text[TEXT]) {
-    size_t n = 1;
-    text[0] = '[';
+static void write_shape(const eg_shape *shape, const char *before, char text[TEXT]) {
+    size_t n = (size_t)snprintf(text, TEXT, "%s[", before);
     for (int i = 0; i < shape->rank && i < EG_MAX_RANK; i++)
         n += (size_t)snprintf(text + n, TEXT - n, i ? ",%lld" : "%lld", (long long)shape->dim[i]);
     snprintf(text + n, TEXT - n, "]");
 }
 
-const char *eg_shape_words(const eg_shape *shape) {
-    static _Thread_local char words[EG_SHAPES_IN_WORDS][TEXT];
+static const char *words(const eg_shape *shape, const char *before) {
+    static _Thread_local char texts[EG_SHAPES_IN_WORDS][TEXT];
     static _Thread_local unsigned turn;
-    char *text = words[turn++ % EG_SHAPES_IN_WORDS];
-    write_shape(shape, text);
+    char *text = texts[turn++ % EG_SHAPES_IN_WORDS];
+    write_shape(shape, before, text);
     return text;
 }
+
+const char *eg_shape_words(const eg_shape *shape) { return words(shape, ""); }
+const char *eg_type_words(eg_dtype dtype, const eg_shape *shape) { return words(shape, eg_dtype_name(dtype)); }
 
 int64_t eg_shape_size(eg_shape shape) { return eg_count(&shape); }
 
@@ -44,7 +46,7 @@ int eg_shape_equal(eg_shape a, eg_shape b) { return eg_same_shape(&a, &b); }
 
 const char *eg_shape_text(eg_shape shape, char *buffer, size_t size) {
     char text[TEXT];
-    write_shape(&shape, text);
+    write_shape(&shape, "", text);
     snprintf(buffer, size, "%s", text);
     return buffer;
 }

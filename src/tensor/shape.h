@@ -14,6 +14,7 @@ int64_t eg_count(const eg_shape *shape);
 int eg_same_shape(const eg_shape *a, const eg_shape *b);
 eg_status eg_broadcast(const eg_shape *a, const eg_shape *b, eg_shape *out);
 const char *eg_shape_words(const eg_shape *shape);
+const char *eg_type_words(eg_dtype dtype, const eg_shape *shape); /* f32[128,784] */
 enum { EG_SHAPES_IN_WORDS = 8 };
 /* eg_tensor_new for the inside. */
 eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape);
