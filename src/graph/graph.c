@@ -361,9 +361,9 @@ static eg_value *leaf_again(eg_value *leaf, eg_dtype dtype, const eg_shape *shap
                      leaf->name, eg_type_words(leaf->dtype, &leaf->shape), eg_type_words(dtype, shape));
 }
 
-eg_layout eg_weight_layout(eg_shape shape) {
+eg_layout eg_weight_layout(const eg_shape *shape) {
     enum { NARROW = 16 };
-    return shape.rank == 2 && shape.dim[1] > NARROW ? EG_PANELS : EG_ROWS;
+    return shape->rank == 2 && shape->dim[1] > NARROW ? EG_PANELS : EG_ROWS;
 }
 
 /* Room for a leaf and its name are found first, so that a leaf is never in one list only. */

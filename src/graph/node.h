@@ -136,7 +136,7 @@ eg_value *eg_node3(eg_op op, eg_value *a, eg_value *b, eg_value *c, const eg_att
 eg_value *eg_leaf(eg_graph *graph, eg_op op, const char *name, eg_dtype dtype, const eg_shape *shape, eg_layout layout);
 /* How a variable that products read as B is to lie: in panels, but for matrices so narrow that these would be mostly
  * padding. */
-eg_layout eg_weight_layout(eg_shape shape);
+eg_layout eg_weight_layout(const eg_shape *shape);
 /* A copy of `value` in another graph with these inputs; name, place and layout are kept. Bodies are shared by deep
  * copy. */
 eg_value *eg_node_copy(eg_graph *to, const eg_value *value, eg_value *const *in);

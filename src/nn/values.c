@@ -16,7 +16,7 @@
 eg_value *eg_model_variable(eg_graph *graph, const eg_parameter *parameter, const char *prefix, eg_dtype dtype) {
     char *name = eg_arena_format(&graph->arena, "%s%s", prefix, parameter->name);
     if (!name) return eg_poison(graph, EG_E_MEMORY, "variable", "no memory for its name");
-    eg_layout layout = parameter->kernel ? eg_weight_layout(parameter->shape) : EG_ROWS;
+    eg_layout layout = parameter->kernel ? eg_weight_layout(&parameter->shape) : EG_ROWS;
     return eg_leaf(graph, EG_OP_VAR, name, dtype, &parameter->shape, layout);
 }
 

@@ -11,8 +11,7 @@ static eg_status infer_along(const eg_value *value, int64_t axis, int64_t size, 
     const eg_value *x = value->in[0], *index = value->in[1];
     eg_shape fits = x->shape;
     EG_TRY(eg_need_dtype(index, EG_I32, "the index"));
-    if (axis < 0 || axis >= x->shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&x->shape));
+    EG_TRY(eg_need_axis(&x->shape, axis));
     if (size < 0 && index->shape.rank == x->shape.rank) fits.dim[axis] = index->shape.dim[axis];
     if (!eg_same_shape(&fits, &index->shape))
         return eg_fail(EG_E_SHAPE, "%s and the index's %s may %s", eg_shape_words(&x->shape),

@@ -25,18 +25,18 @@ eg_value *eg_mean_(eg_value *x, eg_reduce_opt opt) {
     unsigned mask;
     double count = 1;
     if (eg_is_poison(x)) return x;
-    if (eg_need_float(x) != EG_OK || eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK)
+    if (eg_need_float(x) != EG_OK || eg_axes_mask(&opt.axes, x->shape.rank, &mask) != EG_OK)
         return eg_poison_last(x->graph, "mean");
     for (int d = 0; d < x->shape.rank; d++)
         if (mask >> d & 1) count *= (double)x->shape.dim[d];
-    return eg_div(eg_sum_(x, opt), eg_number(x, count));
+    return eg_div(eg_reduced(EG_OP_SUM, x, mask, opt.keep), eg_number(x, count));
 }
 
 /* The axes go last and become one. */
 eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
     unsigned mask;
     if (eg_is_poison(x)) return x;
-    if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "argmax");
+    if (eg_axes_mask(&opt.axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "argmax");
     eg_shape rows = eg_reduced_shape(&x->shape, mask, 0);
     eg_axes order = { 0 };
     int64_t columns = 1;
@@ -46,7 +46,8 @@ eg_value *eg_argmax_over_(eg_value *x, eg_reduce_opt opt) {
     for (int i = rows.rank; i < order.n; i++) columns *= x->shape.dim[order.axis[i]];
     rows.dim[rows.rank++] = columns;
     eg_value *place = eg_argmax(eg_reshaped(eg_permute(x, order), &rows), -1);
-    return opt.keep ? eg_reshape_to(place, eg_reduced_shape(&x->shape, mask, 1)) : place;
+    eg_shape kept = eg_reduced_shape(&x->shape, mask, 1);
+    return opt.keep ? eg_reshaped(place, &kept) : place;
 }
 
 eg_value *eg_log_softmax(eg_value *x, int axis) {

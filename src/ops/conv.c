@@ -168,15 +168,15 @@ const eg_op_def eg_op_conv = { .name = "conv",
 /* A list that gives nothing for an axis repeats its first number, or is 1. */
 static int64_t step_of(const int64_t *list, int a) { return list[a] ? list[a] : list[0] ? list[0] : 1; }
 
-void eg_window_attr(const eg_value *x, const int64_t *taps, eg_window_opt opt, eg_attr *attr) {
+void eg_window_attr(const eg_value *x, const int64_t *taps, const eg_window_opt *opt, eg_attr *attr) {
     *attr = (eg_attr){ 0 };
-    attr->window.groups = opt.groups ? opt.groups : 1;
+    attr->window.groups = opt->groups ? opt->groups : 1;
     for (int a = 0; a < EG_SPATIAL && a < x->shape.rank - 2; a++) {
-        int64_t stride = step_of(opt.stride, a), dilation = step_of(opt.dilation, a), n = x->shape.dim[1 + a];
+        int64_t stride = step_of(opt->stride, a), dilation = step_of(opt->dilation, a), n = x->shape.dim[1 + a];
         attr->window.stride[a] = stride, attr->window.dilation[a] = dilation, attr->window.spread[a] = 1;
         attr->window.size[a] = taps[a];
-        attr->window.low[a] = opt.low[a], attr->window.high[a] = opt.high[a];
-        if (opt.padding != EG_SAME || stride < 1) continue;
+        attr->window.low[a] = opt->low[a], attr->window.high[a] = opt->high[a];
+        if (opt->padding != EG_SAME || stride < 1) continue;
         int64_t positions = (n + stride - 1) / stride;
         int64_t missing = (positions - 1) * stride + eg_window_extent(taps[a], dilation) - n;
         if (missing < 0) missing = 0;
@@ -188,18 +188,18 @@ eg_value *eg_conv_(eg_value *x, eg_value *w, eg_window_opt opt) {
     eg_attr attr;
     if (eg_is_poison(x)) return x;
     if (eg_is_poison(w)) return w;
-    eg_window_attr(x, w->shape.dim, opt, &attr);
+    eg_window_attr(x, w->shape.dim, &opt, &attr);
     for (int a = 0; a < EG_SPATIAL; a++) attr.window.size[a] = 0;
     return eg_node2(EG_OP_CONV, x, w, &attr);
 }
 
 /* The geometry of the conv whose image is the result. */
-static eg_status read_transposed(const eg_value *x, const eg_value *w, eg_window_opt opt, eg_window *g) {
+static eg_status read_transposed(const eg_value *x, const eg_value *w, const eg_window_opt *opt, eg_window *g) {
     int spatial = x->shape.rank - 2;
     if (spatial < 1 || spatial > EG_SPATIAL || w->shape.rank != x->shape.rank)
         return eg_fail(EG_E_SHAPE, "%s by %s: images and kernels have 3 or 4 axes", eg_shape_words(&x->shape),
                        eg_shape_words(&w->shape));
-    *g = (eg_window){ .groups = opt.groups ? opt.groups : 1 };
+    *g = (eg_window){ .groups = opt->groups ? opt->groups : 1 };
     if (w->shape.dim[spatial + 1] != x->shape.dim[spatial + 1] || g->groups < 1 ||
         x->shape.dim[spatial + 1] % g->groups)
         return eg_fail(EG_E_SHAPE,
@@ -209,12 +209,12 @@ static eg_status read_transposed(const eg_value *x, const eg_value *w, eg_window
     for (int s = 0; s < spatial; s++) {
         int d = s + EG_SPATIAL - spatial;
         g->positions[d] = x->shape.dim[1 + s], g->taps[d] = w->shape.dim[s];
-        g->stride[d] = step_of(opt.stride, s), g->dilation[d] = step_of(opt.dilation, s), g->spread[d] = 1;
+        g->stride[d] = step_of(opt->stride, s), g->dilation[d] = step_of(opt->dilation, s), g->spread[d] = 1;
         int64_t extent = eg_window_extent(g->taps[d], g->dilation[d]),
                 whole = (g->positions[d] - 1) * g->stride[d] + extent;
-        int64_t cut = opt.padding == EG_SAME ? whole - g->positions[d] * g->stride[d] : opt.low[s] + opt.high[s];
-        g->image[d] = whole - cut + opt.extra[s];
-        g->low[d] = opt.padding == EG_SAME ? (cut > 0 ? cut / 2 : 0) : opt.low[s];
+        int64_t cut = opt->padding == EG_SAME ? whole - g->positions[d] * g->stride[d] : opt->low[s] + opt->high[s];
+        g->image[d] = whole - cut + opt->extra[s];
+        g->low[d] = opt->padding == EG_SAME ? (cut > 0 ? cut / 2 : 0) : opt->low[s];
         if (g->positions[d] < 1 || g->image[d] < 1)
             return eg_fail(EG_E_SHAPE, "%s by %s: nothing is left of axis %d", eg_shape_words(&x->shape),
                            eg_shape_words(&w->shape), 1 + s);
@@ -226,6 +226,6 @@ eg_value *eg_conv_transpose_(eg_value *x, eg_value *w, eg_window_opt opt) {
     eg_window g;
     if (eg_is_poison(x)) return x;
     if (eg_is_poison(w)) return w;
-    if (read_transposed(x, w, opt, &g) != EG_OK) return eg_poison_last(x->graph, "conv_transpose");
+    if (read_transposed(x, w, &opt, &g) != EG_OK) return eg_poison_last(x->graph, "conv_transpose");
     return by_image(x, w, &g);
 }

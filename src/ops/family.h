@@ -22,6 +22,8 @@ static inline int eg_is_float(eg_dtype dtype) { return dtype == EG_F32 || dtype 
 /* DTYPE errors that name the value: "i32[3]: needs f32 or f64, convert with eg_cast". */
 eg_status eg_need_float(const eg_value *input);
 eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role);
+/* ARGUMENT error "[2,3] has no such axis". */
+eg_status eg_need_axis(const eg_shape *shape, int64_t axis);
 /* All inputs from `first` on have one dtype. */
 eg_status eg_need_same_dtype(const eg_value *value, int first);
 /* All inputs have the types of the body's params; a stacked one has the steps in front. */

@@ -39,8 +39,7 @@ static eg_status infer_gather(const eg_value *value, eg_inferred *out) {
     const eg_value *x = value->in[0], *index = value->in[1];
     int axis = (int)value->attr.axis.axis;
     EG_TRY(eg_need_dtype(index, EG_I32, "the index"));
-    if (axis < 0 || axis >= x->shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&x->shape));
+    EG_TRY(eg_need_axis(&x->shape, axis));
     out->dtype = x->dtype;
     return replace_axes(&x->shape, axis, 1, &index->shape, &out->shape);
 }

@@ -152,8 +152,7 @@ static eg_status infer_concat(const eg_value *value, eg_inferred *out) {
     int axis = (int)value->attr.axis.axis;
     EG_TRY(eg_need_same_dtype(value, 0));
     EG_TRY(eg_infer_like(value, out));
-    if (axis < 0 || axis >= out->shape.rank)
-        return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&out->shape));
+    EG_TRY(eg_need_axis(&out->shape, axis));
     for (int i = 1; i < value->nin; i++) {
         eg_shape first = value->in[0]->shape, other = value->in[i]->shape;
         out->shape.dim[axis] += axis < other.rank ? other.dim[axis] : 0;
@@ -323,7 +322,7 @@ eg_value *eg_flip(eg_value *x, eg_axes axes) {
     eg_attr attr = { 0 };
     unsigned mask;
     if (eg_is_poison(x)) return x;
-    if (eg_axes_mask(axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "flip");
+    if (eg_axes_mask(&axes, x->shape.rank, &mask) != EG_OK) return eg_poison_last(x->graph, "flip");
     attr.axes.mask = mask;
     return moved(EG_OP_FLIP, x, &attr);
 }

@@ -8,14 +8,13 @@
 #include "ops/window.h"
 
 /* Windows of 2 by default, one beside the other. */
-static eg_value *window_node(eg_op op, eg_value *x, eg_window_opt opt) {
+static eg_value *window_node(eg_op op, eg_value *x, eg_window_opt *opt) {
     eg_attr attr;
-    int64_t size[EG_SPATIAL], given = opt.stride[0]; /* for all axes, where it is given */
+    int64_t size[EG_SPATIAL], given = opt->stride[0]; /* for all axes, where it is given */
     for (int a = 0; a < EG_SPATIAL; a++) {
-        size[a] = opt.size[a] ? opt.size[a] : opt.size[0] ? opt.size[0] : 2;
-        if (!opt.stride[a]) opt.stride[a] = given ? given : size[a];
+        size[a] = opt->size[a] ? opt->size[a] : opt->size[0] ? opt->size[0] : 2;
+        if (!opt->stride[a]) opt->stride[a] = given ? given : size[a];
     }
-    opt.groups = 0;
     eg_window_attr(x, size, opt, &attr);
     attr.window.groups = 0;
     return eg_node1(op, x, &attr);
@@ -30,7 +29,7 @@ static eg_value *flat_image(eg_value *x) {
 
 eg_value *eg_max_pool_(eg_value *x, eg_window_opt opt) {
     if (eg_is_poison(x)) return x;
-    eg_value *place = window_node(EG_OP_WINDOW_ARGMAX, x, opt);
+    eg_value *place = window_node(EG_OP_WINDOW_ARGMAX, x, &opt);
     if (eg_is_poison(place)) return place;
     return eg_reshaped(eg_take_along(flat_image(x), flat_image(place), 1), &place->shape);
 }
@@ -69,7 +68,7 @@ static eg_value *inverse_counts(const eg_value *sum) {
 eg_value *eg_avg_pool_(eg_value *x, eg_window_opt opt) {
     eg_window w;
     if (eg_is_poison(x)) return x;
-    eg_value *sum = window_node(EG_OP_WINDOW_SUM, x, opt);
+    eg_value *sum = window_node(EG_OP_WINDOW_SUM, x, &opt);
     if (eg_is_poison(sum) || eg_window_of(sum, &w) != EG_OK) return sum;
     int is_padded = w.low[0] || w.low[1] || w.high[0] || w.high[1];
     if (is_padded && !opt.count_padding) return eg_mul(sum, inverse_counts(sum));
@@ -124,5 +123,5 @@ eg_value *eg_upsample(eg_value *x, const int64_t *times) {
     }
     thick = thin;
     for (int a = 0; a < rank - 2; a++) thick.dim[2 + 2 * a] = times[a];
-    return eg_reshaped(eg_expand(eg_reshaped(x, &thin), thick), &joined);
+    return eg_reshaped(eg_expanded(eg_reshaped(x, &thin), &thick), &joined);
 }

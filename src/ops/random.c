@@ -16,39 +16,33 @@ static eg_status infer_random(const eg_value *value, eg_inferred *out) {
     return EG_OK;
 }
 
-static eg_rng_key key_of(const eg_ref_call *call) {
+static void ref_random(const eg_ref_call *call) {
+    const eg_value *v = call->value;
     int32_t step = (int32_t)call->in[0][0]; /* an i32 value, so it is whole and in range */
-    return (eg_rng_key){ .seed = call->seed, .step = (uint32_t)step, .site = call->value->attr.random.site };
-}
-
-static void ref_uniform(const eg_ref_call *call) {
-    eg_rng_key key = key_of(call);
-    int64_t n = eg_count(&call->value->shape);
-    for (int64_t i = 0; i < n; i++) call->out[i] = (double)eg_rng_uniform(key, (uint64_t)i);
-}
-
-static void ref_normal(const eg_ref_call *call) {
-    eg_rng_key key = key_of(call);
-    int64_t n = eg_count(&call->value->shape);
-    for (int64_t i = 0; i < n; i++) call->out[i] = eg_rng_normal(key, (uint64_t)i);
+    eg_rng_key key = { .seed = call->seed, .step = (uint32_t)step, .site = v->attr.random.site };
+    int64_t n = eg_count(&v->shape);
+    for (int64_t i = 0; i < n; i++)
+        call->out[i] = v->op == EG_OP_RANDOM_NORMAL ? eg_rng_normal(key, (uint64_t)i)
+                                                    : (double)eg_rng_uniform(key, (uint64_t)i);
 }
 
 const eg_op_def eg_op_random_uniform = { .name = "random_uniform", .arity = 1, .attr = EG_ATTR_RANDOM,
-    .work = 10, .infer = infer_random, .ref = ref_uniform };
+    .work = 10, .infer = infer_random, .ref = ref_random };
 const eg_op_def eg_op_random_normal = { .name = "random_normal", .arity = 1, .attr = EG_ATTR_RANDOM, .work = 30,
-    .infer = infer_random, .ref = ref_normal };
+    .infer = infer_random, .ref = ref_random };
 
-static eg_value *random_node(eg_op op, eg_value *step, uint32_t site, eg_dtype dtype, eg_shape shape) {
-    eg_attr attr = { .random = { .shape = shape, .site = site, .dtype = (int32_t)dtype } };
+static eg_value *random_node(eg_op op, eg_value *step, uint32_t site, eg_dtype dtype,
+                             const eg_shape *shape) {
+    eg_attr attr = { .random = { .shape = *shape, .site = site, .dtype = (int32_t)dtype } };
     return eg_node1(op, eg_firm(step, EG_I32), &attr);
 }
 
 eg_value *eg_random_uniform(eg_value *step, uint32_t site, eg_dtype dtype, eg_shape shape) {
-    return random_node(EG_OP_RANDOM_UNIFORM, step, site, dtype, shape);
+    return random_node(EG_OP_RANDOM_UNIFORM, step, site, dtype, &shape);
 }
 
 eg_value *eg_random_normal(eg_value *step, uint32_t site, eg_dtype dtype, eg_shape shape) {
-    return random_node(EG_OP_RANDOM_NORMAL, step, site, dtype, shape);
+    return random_node(EG_OP_RANDOM_NORMAL, step, site, dtype, &shape);
 }
 
 uint32_t eg_name_site(const char *name) { return eg_site(name); }

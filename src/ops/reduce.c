@@ -44,11 +44,11 @@ static eg_status infer_logsumexp(const eg_value *value, eg_inferred *out) {
 }
 
 static eg_status infer_argmax(const eg_value *value, eg_inferred *out) {
-    eg_shape shape = value->in[0]->shape;
+    const eg_shape *shape = &value->in[0]->shape;
     int axis = (int)value->attr.axis.axis;
-    if (axis < 0 || axis >= shape.rank) return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(&shape));
-    if (shape.dim[axis] == 0) return eg_fail(EG_E_SHAPE, "%s: axis %d is empty", eg_shape_words(&shape), axis);
-    *out = (eg_inferred){ EG_I32, eg_reduced_shape(&shape, 1u << axis, 0) };
+    EG_TRY(eg_need_axis(shape, axis));
+    if (shape->dim[axis] == 0) return eg_fail(EG_E_SHAPE, "%s: axis %d is empty", eg_shape_words(shape), axis);
+    *out = (eg_inferred){ EG_I32, eg_reduced_shape(shape, 1u << axis, 0) };
     return EG_OK;
 }
 
@@ -182,18 +182,18 @@ eg_value *eg_reduced(eg_op op, eg_value *x, uint32_t mask, int keep) {
     return eg_node1(op, x, &attr);
 }
 
-static eg_value *reduce(eg_op op, eg_value *x, eg_reduce_opt opt) {
+static eg_value *reduce(eg_op op, eg_value *x, const eg_reduce_opt *opt) {
     unsigned mask;
     if (eg_is_poison(x)) return x;
-    if (eg_axes_mask(opt.axes, x->shape.rank, &mask) != EG_OK)
+    if (eg_axes_mask(&opt->axes, x->shape.rank, &mask) != EG_OK)
         return eg_poison_last(x->graph, eg_op_table[op]->name);
-    return eg_reduced(op, x, mask, opt.keep);
+    return eg_reduced(op, x, mask, opt->keep);
 }
 
-eg_value *eg_sum_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_SUM, x, opt); }
-eg_value *eg_max_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_MAX, x, opt); }
-eg_value *eg_min_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_MIN, x, opt); }
-eg_value *eg_logsumexp_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_LOGSUMEXP, x, opt); }
+eg_value *eg_sum_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_SUM, x, &opt); }
+eg_value *eg_max_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_MAX, x, &opt); }
+eg_value *eg_min_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_MIN, x, &opt); }
+eg_value *eg_logsumexp_(eg_value *x, eg_reduce_opt opt) { return reduce(EG_OP_LOGSUMEXP, x, &opt); }
 
 eg_value *eg_argmax(eg_value *x, int axis) {
     eg_attr attr = { .axis = { .axis = eg_axis_normal(axis, x->shape.rank) } };

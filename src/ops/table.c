@@ -41,6 +41,11 @@ eg_status eg_need_float(const eg_value *input) {
     return eg_fail(EG_E_DTYPE, "%s: needs f32 or f64, convert with eg_cast", eg_type_words(input->dtype, &input->shape));
 }
 
+eg_status eg_need_axis(const eg_shape *shape, int64_t axis) {
+    if (axis >= 0 && axis < shape->rank) return EG_OK;
+    return eg_fail(EG_E_ARGUMENT, "%s has no such axis", eg_shape_words(shape));
+}
+
 eg_status eg_need_same_dtype(const eg_value *value, int first) {
     const eg_value *a = value->nin > first ? value->in[first] : NULL;
     for (int i = first + 1; i < value->nin; i++) {

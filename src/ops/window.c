@@ -45,63 +45,51 @@ static eg_status read_steps(const eg_value *value, eg_window *w) {
 
 /* The kernel [spatial..., channels of a group, out], as an operand or as the result. */
 static eg_status read_kernel(const eg_value *value, eg_window *w) {
-    const eg_value *x = value->in[0], *k = value->in[1];
-    int rank = x->shape.rank, is_result = value->attr.window.kernel != 0;
+    const eg_shape *k = &value->in[1]->shape;
+    int rank = value->in[0]->shape.rank, is_result = value->attr.window.kernel != 0;
     w->groups = value->attr.window.groups;
-    if (k->shape.rank != rank)
-        return eg_fail(EG_E_SHAPE, "%s by %s: the ranks differ", eg_shape_words(&x->shape),
-                       eg_shape_words(&k->shape));
-    w->out = k->shape.dim[rank - 1];
+    if (k->rank != rank) return eg_fail(EG_E_SHAPE, "the ranks differ");
+    w->out = k->dim[rank - 1];
     if (w->groups < 1 || w->channels % w->groups || w->out % w->groups)
-        return eg_fail(EG_E_SHAPE, "%s by %s: %lld groups do not divide %lld channels into %lld",
-                       eg_shape_words(&x->shape), eg_shape_words(&k->shape), (long long)w->groups,
+        return eg_fail(EG_E_SHAPE, "%lld groups do not divide %lld channels into %lld", (long long)w->groups,
                        (long long)w->channels, (long long)w->out);
-    int64_t rows = is_result ? k->shape.dim[0] : k->shape.dim[rank - 2];
-    if (rows != (is_result ? w->batch : w->channels / w->groups))
-        return eg_fail(EG_E_SHAPE, "%s by %s: %s %lld, not %lld", eg_shape_words(&x->shape),
-                       eg_shape_words(&k->shape), is_result ? "the batch is" : "the kernel's channels are",
-                       (long long)rows, (long long)(is_result ? w->batch : w->channels / w->groups));
+    int64_t rows = k->dim[is_result ? 0 : rank - 2], fitting = is_result ? w->batch : w->channels / w->groups;
+    if (rows != fitting)
+        return eg_fail(EG_E_SHAPE, "%s %lld, not %lld", is_result ? "the batch is" : "the kernel's channels are",
+                       (long long)rows, (long long)fitting);
     for (int d = EG_SPATIAL - (rank - 2), axis = is_result; d < EG_SPATIAL; d++, axis++)
-        (is_result ? w->positions : w->taps)[d] = k->shape.dim[axis];
+        (is_result ? w->positions : w->taps)[d] = k->dim[axis];
     return EG_OK;
 }
 
-static eg_status fail_fit(const eg_value *value, int axis, int64_t room, int64_t need) {
-    eg_shape x = value->in[0]->shape;
-    return eg_fail(EG_E_SHAPE, "%s%s%s: a window of %lld does not fit into the %lld of axis %d with its padding",
-                   eg_shape_words(&x), value->nin > 1 ? " by " : "",
-                   value->nin > 1 ? eg_shape_words(&value->in[1]->shape) : "", (long long)need, (long long)room,
-                   axis + x.rank - 1 - EG_SPATIAL);
-}
-
-/* How often a window fits in. */
-static eg_status count_positions(const eg_value *value, eg_window *w) {
-    for (int d = 0; d < EG_SPATIAL; d++) {
-        int64_t room = eg_window_extent(w->image[d], w->spread[d]) + w->low[d] + w->high[d];
-        if (w->taps[d] < 1 || w->taps[d] >= pad_limit || room < eg_window_extent(w->taps[d], w->dilation[d]))
-            return fail_fit(value, d, room, eg_window_extent(w->taps[d], w->dilation[d]));
-        w->positions[d] = (room - eg_window_extent(w->taps[d], w->dilation[d])) / w->stride[d] + 1;
+/* How often a window fits in; or, where positions are given, how many taps a kernel has that leaves those: the padding is
+ * chosen so that nothing is left over. */
+static eg_status fit_axis(eg_window *w, int d, int axis, int is_kernel) {
+    int64_t room = eg_window_extent(w->image[d], w->spread[d]) + w->low[d] + w->high[d];
+    int64_t given = is_kernel ? w->positions[d] : w->taps[d], need = is_kernel ? 0 : given;
+    int fits = given >= 1 && given < pad_limit;
+    if (fits) need = is_kernel ? room - (given - 1) * w->stride[d] : eg_window_extent(given, w->dilation[d]);
+    if (is_kernel) {
+        fits = fits && need >= 1 && (need - 1) % w->dilation[d] == 0;
+        w->taps[d] = (need - 1) / w->dilation[d] + 1;
+    } else {
+        fits = fits && room >= need;
+        w->positions[d] = (room - need) / w->stride[d] + 1;
     }
-    return EG_OK;
-}
-
-/* How many taps a kernel has that leaves those positions: the padding is chosen so that nothing is left over. */
-static eg_status count_taps(const eg_value *value, eg_window *w) {
-    for (int d = 0; d < EG_SPATIAL; d++) {
-        int64_t room = eg_window_extent(w->image[d], w->spread[d]) + w->low[d] + w->high[d];
-        if (w->positions[d] < 1 || w->positions[d] >= pad_limit) return fail_fit(value, d, room, 0);
-        int64_t extent = room - (w->positions[d] - 1) * w->stride[d];
-        if (extent < 1 || (extent - 1) % w->dilation[d]) return fail_fit(value, d, room, extent);
-        w->taps[d] = (extent - 1) / w->dilation[d] + 1;
-    }
-    return EG_OK;
+    if (fits) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "a window of %lld does not fit into the %lld of axis %d with its padding",
+                   (long long)need, (long long)room, axis);
 }
 
 eg_status eg_window_of(const eg_value *value, eg_window *out) {
-    int is_conv = value->op == EG_OP_CONV;
+    int is_conv = value->op == EG_OP_CONV, rank = value->in[0]->shape.rank;
     EG_TRY(read_steps(value, out));
-    if (is_conv) EG_TRY(read_kernel(value, out));
-    return is_conv && value->attr.window.kernel ? count_taps(value, out) : count_positions(value, out);
+    eg_status status = is_conv ? read_kernel(value, out) : EG_OK;
+    for (int d = EG_SPATIAL - (rank - 2); d < EG_SPATIAL && status == EG_OK; d++)
+        status = fit_axis(out, d, d + rank - 1 - EG_SPATIAL, is_conv && value->attr.window.kernel);
+    if (status == EG_OK) return EG_OK;
+    return is_conv ? eg_context("%s by %s", eg_shape_words(&value->in[0]->shape), eg_shape_words(&value->in[1]->shape))
+                   : eg_context("%s", eg_shape_words(&value->in[0]->shape));
 }
 
 /* ---- infer ----------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ typedef struct eg_window {
 eg_status eg_window_of(const eg_value *value, eg_window *out);
 
 /* The attributes that an option list means for windows of `taps` over the images of x. */
-void eg_window_attr(const eg_value *x, const int64_t *taps, eg_window_opt opt, eg_attr *attr);
+void eg_window_attr(const eg_value *x, const int64_t *taps, const eg_window_opt *opt, eg_attr *attr);
 
 /* The attributes of windows over the adjoint of the result, read from the last tap to the first, which give the adjoint
  * of the image: element i gets what comes from the positions p and taps k with i spread + low = p stride + k dilation. */

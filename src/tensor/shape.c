@@ -107,13 +107,13 @@ void eg_broadcast_strides(const eg_shape *from, const eg_shape *to, int64_t stri
 
 int eg_axis_normal(int axis, int rank) { return axis < -rank || axis >= rank ? -1 : axis < 0 ? axis + rank : axis; }
 
-eg_status eg_axes_mask(eg_axes axes, int rank, unsigned *mask) {
-    unsigned bits = axes.n == 0 ? (1u << rank) - 1 : 0;
-    if (axes.n < 0 || axes.n > EG_MAX_RANK) return eg_fail(EG_E_ARGUMENT, "a list of %d axes", axes.n);
-    for (int i = 0; i < axes.n; i++) {
-        int axis = eg_axis_normal(axes.axis[i], rank);
-        if (axis < 0) return eg_fail(EG_E_ARGUMENT, "axis %d of a value of rank %d", axes.axis[i], rank);
-        if (bits >> axis & 1) return eg_fail(EG_E_ARGUMENT, "axis %d is named twice", axes.axis[i]);
+eg_status eg_axes_mask(const eg_axes *axes, int rank, unsigned *mask) {
+    unsigned bits = axes->n == 0 ? (1u << rank) - 1 : 0;
+    if (axes->n < 0 || axes->n > EG_MAX_RANK) return eg_fail(EG_E_ARGUMENT, "a list of %d axes", axes->n);
+    for (int i = 0; i < axes->n; i++) {
+        int axis = eg_axis_normal(axes->axis[i], rank);
+        if (axis < 0) return eg_fail(EG_E_ARGUMENT, "axis %d of a value of rank %d", axes->axis[i], rank);
+        if (bits >> axis & 1) return eg_fail(EG_E_ARGUMENT, "axis %d is named twice", axes->axis[i]);
         bits |= 1u << axis;
     }
     *mask = bits;

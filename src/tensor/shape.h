@@ -31,7 +31,7 @@ eg_status eg_shape_check(const eg_shape *shape);
 /* Axis -rank..rank-1 to 0..rank-1; -1 if outside. */
 int eg_axis_normal(int axis, int rank);
 /* Axes to a bit mask; an empty list gives all axes. ARGUMENT error for a bad or repeated axis. */
-eg_status eg_axes_mask(eg_axes axes, int rank, unsigned *mask);
+eg_status eg_axes_mask(const eg_axes *axes, int rank, unsigned *mask);
 
 /* A tensor whose elements the caller sets, all of them: eg_tensor_shaped without the zeros. */
 eg_tensor *eg_tensor_unset(eg_dtype dtype, const eg_shape *shape);

@@ -202,7 +202,7 @@ eg_tensor *eg_tensor_permute(const eg_tensor *tensor, const int *axes) {
     eg_axes list = { tensor->shape.rank, { 0 } };
     unsigned mask;
     if (list.n > 0) memcpy(list.axis, axes, (size_t)list.n * sizeof axes[0]);
-    if (eg_axes_mask(list, tensor->shape.rank, &mask) != EG_OK) {
+    if (eg_axes_mask(&list, tensor->shape.rank, &mask) != EG_OK) {
         eg_context("permute");
         return NULL;
     }

@@ -96,15 +96,15 @@ static void test_axes(void **state) {
     assert_int_equal(eg_axis_normal(-3, 3), 0);
     assert_int_equal(eg_axis_normal(3, 3), -1);
     assert_int_equal(eg_axis_normal(-4, 3), -1);
-    assert_int_equal(eg_axes_mask(EG_AXES(0, -1), 3, &mask), EG_OK);
+    assert_int_equal(eg_axes_mask(&EG_AXES(0, -1), 3, &mask), EG_OK);
     assert_int_equal(mask, 5);
-    assert_int_equal(eg_axes_mask((eg_axes){ 0 }, 3, &mask), EG_OK);
+    assert_int_equal(eg_axes_mask(&(eg_axes){ 0 }, 3, &mask), EG_OK);
     assert_int_equal(mask, 7);
-    assert_int_equal(eg_axes_mask((eg_axes){ 0 }, 0, &mask), EG_OK);
+    assert_int_equal(eg_axes_mask(&(eg_axes){ 0 }, 0, &mask), EG_OK);
     assert_int_equal(mask, 0);
-    assert_int_equal(eg_axes_mask(EG_AXES(1, -2), 3, &mask), EG_E_ARGUMENT);
-    assert_int_equal(eg_axes_mask(EG_AXES(3), 3, &mask), EG_E_ARGUMENT);
-    assert_int_equal(eg_axes_mask((eg_axes){ 99, { 0 } }, 3, &mask), EG_E_ARGUMENT);
+    assert_int_equal(eg_axes_mask(&EG_AXES(1, -2), 3, &mask), EG_E_ARGUMENT);
+    assert_int_equal(eg_axes_mask(&EG_AXES(3), 3, &mask), EG_E_ARGUMENT);
+    assert_int_equal(eg_axes_mask(&(eg_axes){ 99, { 0 } }, 3, &mask), EG_E_ARGUMENT);
 }
 
 int main(void) {
