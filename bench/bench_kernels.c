@@ -237,23 +237,23 @@ static void block_sum(void *p) {
 }
 static void block_in(void *p) {
     other *o = p;
-    o->k->block_load(16, 10, o->d, o->s, 10);
+    eg_block_load(o->k, 16, 10, o->d, o->s, 10);
 }
 static void block_out(void *p) {
     other *o = p;
-    o->k->block_store(16, 10, o->d, 10, o->s);
+    eg_block_store(o->k, 16, 10, o->d, 10, o->s);
 }
 static void pack_rows(void *p) {
     other *o = p;
-    o->k->pack(o->d, o->s, ROWS, COLUMNS, COLUMNS, 1, 0, COLUMNS / 32);
+    eg_pack(o->k, o->d, o->s, ROWS, COLUMNS, COLUMNS, 1, 0, COLUMNS / 32);
 }
 static void pack_columns(void *p) {
     other *o = p;
-    o->k->pack(o->d, o->s, ROWS, COLUMNS, 1, ROWS, 0, COLUMNS / 32);
+    eg_pack(o->k, o->d, o->s, ROWS, COLUMNS, 1, ROWS, 0, COLUMNS / 32);
 }
 static void unpack(void *p) {
     other *o = p;
-    o->k->unpack(o->d, COLUMNS, o->s, ROWS, COLUMNS, 0, COLUMNS / 32);
+    eg_unpack(o->d, COLUMNS, o->s, ROWS, COLUMNS, 0, COLUMNS / 32);
 }
 static void uniform(void *p) {
     other *o = p;

@@ -95,7 +95,7 @@ static double time_tile(const operands *o, const shape *s) {
 static double time_library(const operands *o, const eg_kernels *k) {
     eg_gemm g = { .m = N, .n = N, .k = N, .a = o->a, .a_row = N, .a_k = 1, .b = o->b_panels, .b_k = EG_PANEL,
                   .b_panel = EG_PANEL * N, .c = o->c, .c_row = N, .c_panel = EG_PANEL };
-    k->pack(o->b_panels, o->b, N, N, N, 1, 0, N / EG_PANEL);
+    eg_pack(k, o->b_panels, o->b, N, N, N, 1, 0, N / EG_PANEL);
     k->gemm(&g, 0, N, 0, N / EG_PANEL);
     double start = eg_clock();
     k->gemm(&g, 0, N, 0, N / EG_PANEL);

@@ -11,10 +11,10 @@ cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 flags="-std=gnu17 -O2 -Wall -Wextra -Wpedantic -Wconversion -Werror -ffp-contract=off -fno-math-errno -Iinclude -Isrc -D_GNU_SOURCE"
-per_isa="tile strip reduce convert random pack window isa"
+per_isa="tile strip reduce convert random transpose window isa"
 
 if command -v aarch64-linux-gnu-gcc >/dev/null; then
-    for f in $per_isa angle copy gemm table; do aarch64-linux-gnu-gcc $flags -c src/kernels/$f.c -o "$out/$f.o"; done
+    for f in $per_isa angle copy gemm pack table; do aarch64-linux-gnu-gcc $flags -c src/kernels/$f.c -o "$out/$f.o"; done
     for f in $per_isa; do aarch64-linux-gnu-gcc $flags -DEG_ISA_NEON -c src/kernels/$f.c -o "$out/neon_$f.o"; done
     echo "aarch64: portable and neon compile"
     libs=${EG_ARM_LIBS:-/usr/lib/aarch64-linux-gnu}
@@ -31,7 +31,7 @@ else
 fi
 
 if command -v clang >/dev/null; then
-    for f in $per_isa angle copy gemm table; do
+    for f in $per_isa angle copy gemm pack table; do
         clang $flags --target=wasm32 -msimd128 -Itools/wasm-include -c src/kernels/$f.c -o "$out/wasm_$f.o"
     done
     echo "wasm32: portable compiles with simd128"

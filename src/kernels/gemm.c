@@ -18,8 +18,10 @@
 enum {
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     SHORT_ROWS = 56,      /* at once for a short k */
-    EDGE_STEP = 16,       /* columns of the widest tile with whole_b */
-    WHOLE_ROWS = 6        /* and rows of the highest tile that does whole vectors only, of 8 columns */
+    /* Of builds whose tiles do whole vectors only: */
+    WHOLE_STEP = 2 * EG_W, /* columns of a tile */
+    WHOLE_ROWS = 6,        /* its most rows */
+    WHOLE_K = 512          /* the longest k at once */
 };
 
 /* Where in k one block lies, several whole runs or a part of one, and the band it belongs to. */
@@ -50,20 +52,19 @@ static int64_t height(int64_t left, int64_t most) {
 
 /* A tile with partial vectors and no masks, by way of whole ones beside C. */
 static void tile_at_edge(const eg_tile *t, eg_tile_fn f) {
-    enum { STEP = 2 * EG_W };
-    float c[WHOLE_ROWS * STEP] __attribute__((aligned(64)));
+    float c[WHOLE_ROWS * WHOLE_STEP] __attribute__((aligned(64)));
     eg_tile whole = *t;
-    whole.c = c, whole.start = c, whole.c_row = whole.start_row = STEP;
+    whole.c = c, whole.start = c, whole.c_row = whole.start_row = WHOLE_STEP;
     for (int64_t v = 0; v < t->width; v += EG_W) {
         eg_tail tail = v_tail(min64(t->width - v, EG_W));
         for (int64_t i = 0; i < t->rows; i++)
-            v_store(c + i * STEP + v, v_load_tail(t->start + i * t->start_row + v, tail));
+            v_store(c + i * WHOLE_STEP + v, v_load_tail(t->start + i * t->start_row + v, tail));
     }
     f(&whole);
     for (int64_t v = 0; v < t->width; v += EG_W) {
         eg_tail tail = v_tail(min64(t->width - v, EG_W));
         for (int64_t i = 0; i < t->rows; i++)
-            v_store_tail(t->c + i * t->c_row + v, v_keep_tail(v_load(c + i * STEP + v), tail),
+            v_store_tail(t->c + i * t->c_row + v, v_keep_tail(v_load(c + i * WHOLE_STEP + v), tail),
                          t->padded ? v_tail(EG_W) : tail);
     }
 }
@@ -112,7 +113,7 @@ static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
     for (; j < end; j += step) {
         int64_t width = min64(end - j, step);
         aim(t, g, k, i, j);
-        if (k->edge && width % by->lanes != 0) t->b = k->edge, t->b_k = step;
+        if (k->edge && width % by->lanes != 0) t->b = k->edge, t->b_k = WHOLE_STEP;
         tile_down(by, t, rows, width);
     }
     if (g->c_padded && end % EG_PANEL != 0)
@@ -171,20 +172,22 @@ static void set_block(k_block *k, const eg_gemm *g, int64_t first, int64_t most)
     k->is_first = first == 0, k->is_last = first + k->length >= g->k;
 }
 
-/* B's last columns as whole vectors with zeros: only where partial ones cost, and B ends there. */
+/* B's last columns as whole vectors with zeros: only where tiles do no others, and B ends there. */
 static const float *whole_edge(const eg_tiles *by, const eg_gemm *g, int64_t first, int64_t length, int64_t p1,
                                float *edge) {
-    int64_t step = 2 * by->lanes, j = g->n & -step, width = g->n - j;
-    if (!by->whole_b || width % by->lanes == 0 || g->b_panel != EG_PANEL || p1 * EG_PANEL < g->n) return NULL;
+    int64_t j = g->n / WHOLE_STEP * WHOLE_STEP, width = g->n - j;
+    if (by->lanes != EG_W || width % EG_W == 0 || g->b_panel != EG_PANEL || p1 * EG_PANEL < g->n) return NULL;
     const float *b = g->b + first * g->b_k + j;
-    for (int64_t q = 0; q < length; q++, b += g->b_k)
-        for (int64_t v = 0; v < step; v += EG_W)
-            v_store(edge + q * step + v, v < width ? v_load_tail(b + v, v_tail(min64(width - v, EG_W))) : v_set(0.f));
+    eg_tail low = v_tail(min64(width, EG_W)), high = v_tail(width > EG_W ? width - EG_W : 0);
+    for (int64_t q = 0; q < length; q++, b += g->b_k) {
+        v_store(edge + q * WHOLE_STEP, v_load_tail(b, low));
+        v_store(edge + q * WHOLE_STEP + EG_W, v_load_tail(b + EG_W, high));
+    }
     return edge;
 }
 
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
-    float edge[EG_EDGE_K * EDGE_STEP] __attribute__((aligned(64)));
+    float edge[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     k_block k;
     int64_t first = 0;
     do {
@@ -213,12 +216,12 @@ static int is_small(const eg_tiles *by, const eg_gemm *g, int64_t p0, int64_t p1
 
 /* The nest without its loops, whose bookkeeping would take longer than the product. */
 static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
-    float whole[EG_EDGE_K * EDGE_STEP] __attribute__((aligned(64)));
+    float whole[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     const float *edge = whole_edge(by, g, 0, g->k, p + 1, whole);
     eg_tile t;
     t.a = g->a + i0 * g->a_row, t.a_row = g->a_row, t.a_k = g->a_k;
     t.runs = &no_offset, t.count = 1, t.run = 0, t.last = g->k;
-    t.b = edge ? edge : g->b + p * g->b_panel, t.b_k = edge ? 2 * by->lanes : g->b_k;
+    t.b = edge ? edge : g->b + p * g->b_panel, t.b_k = edge ? WHOLE_STEP : g->b_k;
     t.c = g->c + p * g->c_panel + i0 * g->c_row, t.c_row = g->c_row, t.padded = 0;
     t.start = g->accumulate ? t.c : g->bias ? g->bias + p * EG_PANEL : zeros;
     t.start_row = g->accumulate ? g->c_row : 0;

@@ -17,14 +17,8 @@
 
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
 
-void EG_FN(pack)(float *out, const float *b, int64_t k, int64_t n, int64_t b_k, int64_t b_n, int64_t p0, int64_t p1);
-void EG_FN(unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
-/* s_rows x s_width of s, both at most EG_W or (rows) cut to it, turned into d_rows x d_width of d; what s lacks is 0.
- */
 void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
                       int64_t s_rows, int64_t s_width);
-void EG_FN(block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
-void EG_FN(block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
 
 #define EG_DECLARE_REDUCE_(kind)                                           \
     void EG_LENT(block_##kind)(int64_t columns, float *d, const float *s); \

@@ -1,13 +1,13 @@
 # The numeric sources of this folder are built once per instruction set. src/kernels as a layer (see CMakeLists.txt)
 # is the portable build with table.c, copy.c and angle.c; the others come from here.
-set(EG_ISA_SOURCES tile strip reduce convert random pack window isa)
+set(EG_ISA_SOURCES tile strip reduce convert random transpose window isa)
 list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
 list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 
 # Loops are unrolled by hand where that gains, and vectors are written out: only products and windows get faster by
-# more than -Os. gemm.c is one for all builds.
+# more than -Os. gemm.c and pack.c are one for all builds; -Oz copies a row of a panel byte by byte.
 set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-Os> -fno-asynchronous-unwind-tables)
-set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/gemm.c PROPERTIES
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/pack.c PROPERTIES
                             COMPILE_OPTIONS "$<$<CONFIG:Release>:${EG_FAST}>")
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/tile.c ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/window.c
                             PROPERTIES COMPILE_OPTIONS

@@ -171,22 +171,19 @@ typedef struct eg_windows {
 typedef struct eg_kernels {
     const char *name;
     int fused; /* 1: a multiply-add rounds once */
+    int64_t lanes; /* of a vector */
 
     /* Rows [i0, i1) and panels [p0, p1) of the product; any partition over callers gives the same bits. */
     void (*gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
 
-    /* B[k,n] by strides (element (q,j) at b[q*b_k + j*b_n]) into panels [p0,p1) of out[ceil(n/32)][k][32]; pads with
-     * 0. Fast for b_n == 1 and for b_k == 1. */
-    void (*pack)(float *out, const float *b, int64_t k, int64_t n, int64_t b_k, int64_t b_n, int64_t p0, int64_t p1);
-    /* Panels [p0,p1) back to rows: out[q*out_row + j]. */
-    void (*unpack)(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
+    /* s_rows x s_width of s, each at most `lanes` or (rows) cut to it, turned into d_rows x d_width of d; what s lacks
+     * is 0. */
+    void (*transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
+                      int64_t s_rows, int64_t s_width);
 
     eg_strip_fn strip[EG_STRIP_COUNT];
     eg_chain_fn chain[EG_CHAINS];
 
-    /* Block form: 16 rows of `columns` floats, transposed to d[columns][16]; rows beyond `rows` are read as 0. */
-    void (*block_load)(int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
-    void (*block_store)(int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
     /* d[16] = s[0..columns)[16] reduced over the columns by the rule of rows above; columns <= EG_BLOCK_MOST. */
     void (*block_reduce[EG_REDUCE_KINDS])(int64_t columns, float *d, const float *s);
     /* One row of n floats reduced by the rule above; the result is splatted to d[16]. */
@@ -227,7 +224,18 @@ const eg_kernels *eg_kernels_table(int i);
 const eg_kernels *eg_kernels_named(const char *name); /* NULL if unknown or unusable */
 const eg_kernels *eg_kernels_best(void);
 
-/* ---- plain loops that need no instruction set ------------------------------------------------ */
+/* ---- once for all tables --------------------------------------------------------------------- */
+
+/* B[k,n] by strides (element (q,j) at b[q*b_k + j*b_n]) into panels [p0,p1) of out[ceil(n/32)][k][32]; pads with 0.
+ * Fast for b_n == 1 and for b_k == 1. */
+void eg_pack(const eg_kernels *by, float *out, const float *b, int64_t k, int64_t n, int64_t b_k, int64_t b_n,
+             int64_t p0, int64_t p1);
+/* Panels [p0,p1) back to rows: out[q*out_row + j]. */
+void eg_unpack(float *out, int64_t out_row, const float *panels, int64_t k, int64_t n, int64_t p0, int64_t p1);
+
+/* Block form: 16 rows of `columns` floats, transposed to d[columns][16]; rows beyond `rows` are read as 0. */
+void eg_block_load(const eg_kernels *by, int64_t rows, int64_t columns, float *d, const float *s, int64_t s_row);
+void eg_block_store(const eg_kernels *by, int64_t rows, int64_t columns, float *d, int64_t d_row, const float *s);
 
 /* out[index] = in[index] over `rank` dims with strides in elements of `size` bytes (1, 4 or 8); in strides may be 0.
  * Innermost contiguous runs are copied whole, 2-D transposes are tiled. */

@@ -49,7 +49,7 @@ EG_INLINE void down(rule f, int vectors, int64_t rows, float *d, const float *s,
 
 EG_INLINE void columns(rule f, int64_t rows, float *d, const float *s, int64_t s_row, int64_t j, int64_t j1) {
     for (; j + 4 * EG_W <= j1; j += 4 * EG_W) down(f, 4, rows, d + j, s + j, s_row, v_tail(EG_W));
-    for (; j + 2 * EG_W <= j1; j += 2 * EG_W) down(f, 2, rows, d + j, s + j, s_row, v_tail(EG_W));
+    for (; !EG_SMALL && j + 2 * EG_W <= j1; j += 2 * EG_W) down(f, 2, rows, d + j, s + j, s_row, v_tail(EG_W));
     for (; j < j1; j += EG_W) down(f, 1, rows, d + j, s + j, s_row, v_tail(j1 - j < EG_W ? j1 - j : EG_W));
 }
 
@@ -83,12 +83,13 @@ EG_INLINE float chunk(rule f, int64_t n, const float *s) {
         return r;
     }
     eg_vf r[PER_LANES];
-    EG_UNROLL for (int v = 0; v < PER_LANES; v++) r[v] = first(f);
+    EG_UNROLL_IF_FAST for (int v = 0; v < PER_LANES; v++) r[v] = first(f);
     for (; i + LANES <= n; i += LANES) {
-        EG_UNROLL for (int v = 0; v < PER_LANES; v++) r[v] = combine(f, r[v], flipped(f, v_load(s + i + v * EG_W)));
+        EG_UNROLL_IF_FAST for (int v = 0; v < PER_LANES; v++) r[v] =
+            combine(f, r[v], flipped(f, v_load(s + i + v * EG_W)));
     }
     float lane[LANES];
-    EG_UNROLL for (int v = 0; v < PER_LANES; v++) v_store(lane + v * EG_W, r[v]);
+    EG_UNROLL_IF_FAST for (int v = 0; v < PER_LANES; v++) v_store(lane + v * EG_W, r[v]);
     for (float *l = lane; i < n; i += EG_W, l += EG_W) { /* lanes beyond the end get what changes nothing */
         eg_tail tail = v_tail(n - i < EG_W ? n - i : EG_W);
         eg_vf next = flipped(f, v_load_tail(s + i, tail));

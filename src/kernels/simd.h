@@ -51,6 +51,15 @@ enum { EG_W = 4, EG_FUSED = 0, EG_MASKS_ARE_FREE = 0 };
 #define EG_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* What x86-64 without AVX2 runs is small before it is fast. */
+#if defined(__x86_64__) && !defined(EG_ISA_AVX2) && !defined(EG_ISA_AVX512)
+#define EG_SMALL 1
+#define EG_UNROLL_IF_FAST
+#else
+#define EG_SMALL 0
+#define EG_UNROLL_IF_FAST EG_UNROLL
+#endif
+
 typedef float eg_vf __attribute__((vector_size(4 * EG_W)));
 typedef int32_t eg_vi __attribute__((vector_size(4 * EG_W)));
 typedef uint32_t eg_vu __attribute__((vector_size(4 * EG_W)));
@@ -157,24 +166,21 @@ EG_INLINE void v_store_quads(float *p, int64_t step, eg_vf v, int64_t width) {
 #endif
 }
 
-/* r[EG_W]: the square matrix of rows becomes that of columns. */
-EG_INLINE void v_transpose(eg_vf *r) {
-    EG_UNROLL for (int i = 0; i < EG_W; i += 4) v_transpose4(r + i);
+/* x[EG_W / 4]: part q of x[g] changes places with part g of x[q]. */
+EG_INLINE void v_transpose_parts(eg_vf *x) {
 #if defined(EG_ISA_AVX512)
-    EG_UNROLL for (int c = 0; c < 4; c++) { /* r[4g + c], part q: rows 4g..4g+3 of column 4q + c */
-        eg_vf a = EG_QUADS_02(r[c], r[4 + c]), b = EG_QUADS_13(r[c], r[4 + c]);
-        eg_vf d = EG_QUADS_02(r[8 + c], r[12 + c]), e = EG_QUADS_13(r[8 + c], r[12 + c]);
-        r[c] = EG_QUADS_02(a, d);
-        r[4 + c] = EG_QUADS_02(b, e);
-        r[8 + c] = EG_QUADS_13(a, d);
-        r[12 + c] = EG_QUADS_13(b, e);
-    }
+    eg_vf a = EG_QUADS_02(x[0], x[1]), b = EG_QUADS_13(x[0], x[1]);
+    eg_vf c = EG_QUADS_02(x[2], x[3]), d = EG_QUADS_13(x[2], x[3]);
+    x[0] = EG_QUADS_02(a, c);
+    x[1] = EG_QUADS_02(b, d);
+    x[2] = EG_QUADS_13(a, c);
+    x[3] = EG_QUADS_13(b, d);
 #elif defined(EG_ISA_AVX2)
-    EG_UNROLL for (int c = 0; c < 4; c++) {
-        eg_vf a = r[c], b = r[4 + c];
-        r[c] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
-        r[4 + c] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
-    }
+    eg_vf a = x[0], b = x[1];
+    x[0] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+    x[1] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+#else
+    (void)x;
 #endif
 }
 

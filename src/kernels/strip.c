@@ -179,4 +179,4 @@ SWAPPED(GT, LT) SWAPPED(GE, LE)
         }                                                                                               \
         v_leave();                                                                                      \
     }
-                        EG_CHAIN_LIST(CHAIN)
+                            EG_CHAIN_LIST(CHAIN)

@@ -19,7 +19,7 @@ enum {
 #else
     ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
 #endif
-    MASKED = EG_W > 4, /* there are masked loads and stores: tiles do partial vectors themselves */
+    MASKED = EG_W > 4, /* tiles do partial vectors themselves */
     SHORT = EG_W > 4 ? 4 : 0,
     PANEL_VECTORS = EG_PANEL / EG_W,
     AHEAD = 16, /* so long before their use the largest tile fetches B and A: nobody guesses their strides */
@@ -64,7 +64,7 @@ EG_INLINE void multiply(int least, int most, int vectors, const eg_tile *t) {
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
-                bv[v] = load_vector(b + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+                bv[v] = load_vector(b + v * EG_W, MASKED && v == vectors - 1, tail);
                 if (fetches) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
             }
             if (fetches) __builtin_prefetch(p[0] + AHEAD * a_k);
@@ -98,7 +98,7 @@ EG_INLINE void multiply_short(int least, int most, int vectors, const eg_tile *t
     EG_UNROLL for (int q = 0; q < most; q++) {
         STOP_AT_LAST_K;
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, EG_MASKS_ARE_FREE && v == vectors - 1, tail);
+            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, MASKED && v == vectors - 1, tail);
         }
     }
     for (int64_t left = t->rows; left > 0; left--, a += a_row, start += start_row, c += c_row) {
@@ -151,23 +151,30 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
     }
 }
 
-#define TILE(m)                                                          \
-    static void tile_##m##_1(const eg_tile *t) { multiply(m, m, 1, t); } \
-    static void tile_##m##_2(const eg_tile *t) { multiply(m, m, 2, t); }
-#define TILE_ENTRY(m) { tile_##m##_1, tile_##m##_2 },
-/* Up to LOW there is a tile for each number of rows, one for all above. */
+/* Up to LOW there is a tile of two vectors for each number of rows, one for all above. AVX-512 has as many of one
+ * vector; elsewhere one for any number of rows does as well. */
 #if defined(EG_ISA_AVX512)
-enum { LOW = 4 };
+enum { LOW = 4, NARROW_LOW = LOW };
 #define LOW_TILES(X) X(1) X(2) X(3) X(4)
-#elif defined(EG_ISA_AVX2) || !defined(__x86_64__)
-enum { LOW = 3 };
+#define NARROW(m) tile_##m##_1
+#define NARROW_TILE(m) \
+    static void tile_##m##_1(const eg_tile *t) { multiply(m, m, 1, t); }
+LOW_TILES(NARROW_TILE)
+#else
+#if defined(EG_ISA_AVX2) || !defined(__x86_64__)
+enum { LOW = 3, NARROW_LOW = 0 };
 #define LOW_TILES(X) X(1) X(2) X(3)
 #else
-enum { LOW = 1 };
+enum { LOW = 1, NARROW_LOW = 0 };
 #define LOW_TILES(X) X(1)
 #endif
+#define NARROW(m) tile_high_1
+#endif
+#define TILE(m) \
+    static void tile_##m##_2(const eg_tile *t) { multiply(m, m, 2, t); }
+#define TILE_ENTRY(m) { NARROW(m), tile_##m##_2 },
 LOW_TILES(TILE)
-static void tile_high_1(const eg_tile *t) { multiply(LOW + 1, ROWS, 1, t); }
+static void tile_high_1(const eg_tile *t) { multiply(NARROW_LOW + 1, ROWS, 1, t); }
 static void tile_high_2(const eg_tile *t) { multiply(LOW + 1, ROWS, 2, t); }
 
 static void short_1(const eg_tile *t) { multiply_short(1, SHORT, 1, t); }
@@ -223,7 +230,7 @@ static const eg_tiles tiles = {
     .rows = ROWS,
     .low = LOW,
     .tile = { LOW_TILES(TILE_ENTRY){ tile_high_1, tile_high_2 } },
-    .k_block = EG_W == 16 ? 1024 : EG_EDGE_K,
+    .k_block = EG_W == 16 ? 1024 : 512,
     .short_k = SHORT,
     .short_tile = { SHORT ? short_1 : NULL, SHORT ? short_2 : NULL },
     .wide_1 = wide_1,
@@ -231,7 +238,6 @@ static const eg_tiles tiles = {
     .wide_3 = EG_W > 4 ? wide_3 : NULL,
     .panels_3 = LESS_WIDE,
     .turn = EG_W > 4 ? turning : NULL,
-    .whole_b = !EG_MASKS_ARE_FREE,
     .transpose = EG_FN(transpose),
     .column_sum = EG_LENT(column_sum),
 };

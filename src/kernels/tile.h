@@ -10,8 +10,7 @@
 
 enum {
     EG_TURN_COLUMNS = 10, /* of C: the most that eg_tiles.turn does */
-    EG_TURN_K = 4,        /* the least k it needs */
-    EG_EDGE_K = 512       /* the longest k at once of builds with whole_b */
+    EG_TURN_K = 4         /* the least k it needs */
 };
 
 /* What one tile works on. Its rows of A start at `a`; k comes in runs at offsets from there. */
@@ -45,9 +44,8 @@ typedef struct eg_tiles {
     int64_t panels_1, panels_3;
     /* `lanes` rows of C where A's rows run along k; or NULL. */
     void (*turn)(const eg_gemm *g, const float *a, float *c);
-    int whole_b; /* partial vectors of B cost more than whole ones */
     void (*transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
-                      int64_t s_rows, int64_t s_width); /* see isa.h */
+                      int64_t s_rows, int64_t s_width); /* see eg_kernels */
     void (*column_sum)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
 } eg_tiles;
 

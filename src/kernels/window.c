@@ -99,7 +99,7 @@ EG_INLINE void argmax(int vectors, int square, const eg_windows *w, int64_t p, s
 void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x) {
 #define CALL(vectors) argmax(vectors, 0, w, p, s, place, largest, x)
 #define CALL_SQUARE(vectors) argmax(vectors, 1, w, p, s, place, largest, x)
-    if (w->rows == 2 && w->columns == 2) {
+    if (!EG_SMALL && w->rows == 2 && w->columns == 2) {
         EACH_SLICE(w, CALL_SQUARE)
     } else {
         EACH_SLICE(w, CALL)
@@ -133,7 +133,7 @@ EG_INLINE void put(int vectors, int single, const eg_windows *w, int64_t p, slic
 void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy) {
 #define CALL(vectors) put(vectors, 0, w, p, s, out, pixel, place, dy)
 #define CALL_SINGLE(vectors) put(vectors, 1, w, p, s, out, pixel, place, dy)
-    if (w->rows == 1 && w->columns == 1) {
+    if (!EG_SMALL && w->rows == 1 && w->columns == 1) {
         EACH_SLICE(w, CALL_SINGLE)
     } else {
         EACH_SLICE(w, CALL)

@@ -91,7 +91,7 @@ static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     const pack_detail *d = step->detail;
     for (int64_t i = from; i < to; i++) {
         int64_t batch = i / d->panels, p = i % d->panels;
-        d->kernels->pack(d->out + batch * d->out_size, d->in + batch * d->in_size, d->k, d->n, d->b_k, d->b_n, p,
+        eg_pack(d->kernels, d->out + batch * d->out_size, d->in + batch * d->in_size, d->k, d->n, d->b_k, d->b_n, p,
                          p + 1);
     }
 }
@@ -105,7 +105,7 @@ static void run_repack(const eg_cpu_step *step, int64_t from, int64_t to, float 
             int64_t rows = d->k - q < EG_PANEL ? d->k - q : EG_PANEL, columns = d->n - p * EG_PANEL;
             if (columns > EG_PANEL) columns = EG_PANEL;
             const float *in = d->in + q * d->n + p * EG_PANEL * EG_PANEL; /* panel q/32 of [n,k], row 32 p */
-            d->kernels->pack(d->out + (p * d->k + q) * EG_PANEL, in, rows, columns, 1, EG_PANEL, 0, 1);
+            eg_pack(d->kernels, d->out + (p * d->k + q) * EG_PANEL, in, rows, columns, 1, EG_PANEL, 0, 1);
         }
     }
 }
@@ -144,7 +144,7 @@ typedef struct unpack_detail {
 static void run_unpack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     (void)scratch;
     const unpack_detail *d = step->detail;
-    d->kernels->unpack(d->out, d->n, d->in, d->k, d->n, from, to);
+    eg_unpack(d->out, d->n, d->in, d->k, d->n, from, to);
 }
 
 eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *v, int to, int from) {

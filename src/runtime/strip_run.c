@@ -103,17 +103,17 @@ static void fetch_block(const eg_strips *s, const eg_rect *q, int o, float *d, i
             fetch(s->kernels, x->dtype, q->columns, turned + i * q->columns, q->base[o], (row + i) * q->row[o]);
         from = turned;
     }
-    s->kernels->block_load(rows, q->columns, d, from, x->dtype == EG_F32 ? q->row[o] : q->columns);
+    eg_block_load(s->kernels, rows, q->columns, d, from, x->dtype == EG_F32 ? q->row[o] : q->columns);
 }
 
 static void store_block(const eg_strips *s, const eg_rect *q, int o, const float *from, int64_t row, int64_t rows) {
     const eg_strip_operand *x = &s->operand[o];
     if (x->dtype == EG_F32) {
-        s->kernels->block_store(rows, q->columns, (float *)q->base[o] + row * q->row[o], q->row[o], from);
+        eg_block_store(s->kernels, rows, q->columns, (float *)q->base[o] + row * q->row[o], q->row[o], from);
         return;
     }
     float turned[EG_BLOCK * EG_BLOCK_MOST];
-    s->kernels->block_store(rows, q->columns, turned, q->columns, from);
+    eg_block_store(s->kernels, rows, q->columns, turned, q->columns, from);
     for (int64_t i = 0; i < rows; i++)
         store(s->kernels, x->dtype, q->columns, q->base[o], (row + i) * q->row[o], turned + i * q->columns);
 }

@@ -9,14 +9,14 @@ static void check_pack(const eg_kernels *k, int64_t rows, int64_t n, int64_t b_k
     float *b = random_floats(rows && n ? (rows - 1) * b_k + (n - 1) * b_n + 1 : 0), *out = guarded(size),
           *back = guarded(rows * n);
     int64_t cut = random_below(panels + 1);
-    k->pack(out, b, rows, n, b_k, b_n, cut, panels);
+    eg_pack(k, out, b, rows, n, b_k, b_n, cut, panels);
     for (int64_t q = 0; q < cut * rows * 32; q++) assert_true(untouched(out[q]));
-    k->pack(out, b, rows, n, b_k, b_n, 0, cut);
+    eg_pack(k, out, b, rows, n, b_k, b_n, 0, cut);
     for (int64_t p = 0; p < panels; p++)
         for (int64_t q = 0; q < rows; q++)
             for (int64_t l = 0; l < 32; l++)
                 assert_true(same(out[(p * rows + q) * 32 + l], p * 32 + l < n ? b[q * b_k + (p * 32 + l) * b_n] : 0));
-    k->unpack(back, n, out, rows, n, 0, panels);
+    eg_unpack(back, n, out, rows, n, 0, panels);
     for (int64_t q = 0; q < rows; q++)
         for (int64_t j = 0; j < n; j++) assert_true(same(back[q * n + j], b[q * b_k + j * b_n]));
     guarded_free(out, size);
@@ -43,11 +43,11 @@ static void test_blocks(void **state) {
             for (int64_t columns = 0; columns <= 32; columns++) {
                 int64_t s_row = columns + rows % 2, size = rows ? (rows - 1) * s_row + columns : 0;
                 float *s = random_floats(size), *block = guarded(columns * 16), *back = guarded(size);
-                k->block_load(rows, columns, block, s, s_row);
+                eg_block_load(k, rows, columns, block, s, s_row);
                 for (int64_t j = 0; j < columns; j++)
                     for (int64_t i = 0; i < 16; i++)
                         assert_true(same(block[j * 16 + i], i < rows ? s[i * s_row + j] : 0));
-                k->block_store(rows, columns, back, s_row, block);
+                eg_block_store(k, rows, columns, back, s_row, block);
                 for (int64_t q = 0; q < size; q++)
                     assert_true(q % (s_row ? s_row : 1) < columns ? same(back[q], s[q]) : untouched(back[q]));
                 guarded_free(block, columns * 16);

@@ -20,7 +20,7 @@ static void test_every_table_is_whole(void **state) {
         for (int op = 0; op < EG_STRIP_COUNT; op++) assert_non_null(k->strip[op]);
         for (int kind = 0; kind < EG_REDUCE_KINDS; kind++)
             assert_true(k->block_reduce[kind] && k->row_reduce[kind] && k->column_reduce[kind]);
-        assert_true(k->gemm && k->pack && k->unpack && k->block_load && k->block_store && k->uniform && k->normal);
+        assert_true(k->gemm && k->transpose && k->uniform && k->normal);
         assert_true(k->from_u8 && k->from_i32 && k->to_u8 && k->to_i32);
     }
 }
