@@ -199,6 +199,11 @@ eg_value *eg_sum_to(eg_value *value, const eg_shape *shape);
 int eg_node_equal(const eg_value *a, const eg_value *b);
 uint64_t eg_node_hash(const eg_value *value);
 
+/* A scalar constant of that value's dtype (not weak): formulas stay inside one dtype with it. */
+eg_value *eg_number(eg_value *like, double number);
+/* Poison that carries the message of the failure that has just been recorded. */
+eg_value *eg_poison_last(eg_graph *graph, const char *op);
+
 /* A set of roots that one program can have: of one graph, not poisoned, at most one assign for each variable. */
 eg_status eg_roots_check(eg_value *const *roots, int n);
 

@@ -51,9 +51,11 @@ static const char *const names[EG_ACTIVATION_KINDS] = {
 #undef NAME
 };
 
-static const eg_alias aliases[] = {
-    { "none", "linear" },      { "identity", "linear" },  { "threshold", "step" },       { "heaviside", "step" },
-    { "logistic", "sigmoid" }, { "leaky", "leaky_relu" }, { "leakyrelu", "leaky_relu" },
+static const char *const aliases[EG_ACTIVATION_KINDS] = {
+    [EG_LINEAR] = "none identity",
+    [EG_STEP] = "threshold heaviside",
+    [EG_SIGMOID] = "logistic",
+    [EG_LEAKY_RELU] = "leaky leakyrelu",
 };
 
 eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parameter) {
@@ -63,7 +65,7 @@ eg_value *eg_activate(eg_value *x, eg_activation_kind kind, double parameter) {
 
 eg_status eg_activation_named(const char *name, eg_activation_kind *out) {
     int index;
-    EG_TRY(eg_word_index("activation", name, names, EG_ACTIVATION_KINDS, aliases, EG_COUNT(aliases), &index));
+    EG_TRY(eg_word_index("activation", name, names, EG_ACTIVATION_KINDS, aliases, EG_ACTIVATION_KINDS, &index));
     *out = (eg_activation_kind)index;
     return EG_OK;
 }

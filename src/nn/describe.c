@@ -69,7 +69,7 @@ static void inputs_cell(char out[CELL], const eg_wire *wire) {
 }
 
 static row row_of(const eg_model *model, const eg_wire *wire) {
-    row r = { 0 };
+    row r;
     const eg_layer *layer = wire->layer;
     const char *type = layer ? layer->kind->name : "input";
     snprintf(r.cell[0], CELL, "%s (%s%s)", wire_name(wire), type, layer && layer->frozen ? ", frozen" : "");
@@ -82,7 +82,7 @@ static row row_of(const eg_model *model, const eg_wire *wire) {
     return r;
 }
 
-static const row titles = { { "Layer (type)", "Output shape", "Parameters", "Inputs" } };
+static const char column_titles[COLUMNS][16] = { "Layer (type)", "Output shape", "Parameters", "Inputs" };
 
 typedef struct table {
     int columns, width[COLUMNS], total;
@@ -105,11 +105,11 @@ static table measure(const eg_model *model, int chain) {
     return t;
 }
 
-static void put_row(eg_text *out, const table *t, row r) {
+static void put_row(eg_text *out, const table *t, row *r) {
     size_t start = out->length;
     for (int c = 0; c < t->columns; c++) {
-        cut(r.cell[c], t->width[c]);
-        eg_text_format(out, c == 2 ? "%s%*s" : "%s%-*s", c > 0 ? "  " : "", t->width[c], r.cell[c]);
+        cut(r->cell[c], t->width[c]);
+        eg_text_format(out, c == 2 ? "%s%*s" : "%s%-*s", c > 0 ? "  " : "", t->width[c], r->cell[c]);
     }
     while (out->length > start && out->data[out->length - 1] == ' ') out->data[--out->length] = '\0';
     eg_text_add(out, "\n");
@@ -128,16 +128,18 @@ static void put_total(eg_text *out, const char *what, int64_t count, size_t size
 }
 
 char *eg_model_summary(const eg_model *model) {
-    if (eg_model_status(model) != EG_OK) {
-        eg_fail(eg_model_status(model), "%s", eg_model_error(model));
-        return NULL;
-    }
+    if (eg_model_check(model) != EG_OK) return NULL;
     eg_text out = { 0 };
     int chain = eg_model_is_chain(model);
     table t = measure(model, chain);
-    put_row(&out, &t, titles);
+    row titles;
+    for (int c = 0; c < COLUMNS; c++) snprintf(titles.cell[c], CELL, "%s", column_titles[c]);
+    put_row(&out, &t, &titles);
     put_rule(&out, &t, '=');
-    for (int i = chain ? 1 : 0; i < model->nwires; i++) put_row(&out, &t, row_of(model, model->wires[i]));
+    for (int i = chain ? 1 : 0; i < model->nwires; i++) {
+        row r = row_of(model, model->wires[i]);
+        put_row(&out, &t, &r);
+    }
     put_rule(&out, &t, '=');
     int64_t all = eg_model_parameters(model), trainable = eg_model_trainable(model);
     size_t size = eg_dtype_size(model->dtype);

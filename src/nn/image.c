@@ -4,8 +4,6 @@
  */
 #include "nn/image.h"
 
-#include <string.h>
-
 #include "base/status.h"
 #include "graph/node.h"
 
@@ -27,41 +25,36 @@ eg_value *eg_as_image(eg_value *x, int spatial) {
     return eg_reshaped(x, &shape);
 }
 
-eg_status eg_image_list(const char *what, const eg_shape *list, int spatial, int64_t least, int64_t out[2]) {
-    for (int a = 0; a < 2; a++) out[a] = 0;
+eg_status eg_image_list(const eg_layer *layer, int which, int spatial, int64_t least, int64_t *out) {
+    const eg_option *option = &eg_options[which];
+    const eg_shape *list = (const eg_shape *)((const char *)layer + option->offset);
     if (list->rank > spatial)
-        return eg_fail(EG_E_ARGUMENT, "%s has %d numbers for %d axes", what, list->rank, spatial);
+        return eg_fail(EG_E_ARGUMENT, "%s has %d numbers for %d axes", option->name, list->rank, spatial);
     for (int a = 0; a < spatial && list->rank > 0; a++) {
         out[a] = list->dim[list->rank == 1 ? 0 : a];
         if (out[a] < least)
-            return eg_fail(EG_E_ARGUMENT, "%s must be at least %lld, not %lld", what, (long long)least,
+            return eg_fail(EG_E_ARGUMENT, "%s must be at least %lld, not %lld", option->name, (long long)least,
                            (long long)out[a]);
     }
     return EG_OK;
 }
 
-eg_shape eg_image_option(const int64_t *list) {
-    if (list[1]) return EG_SHAPE(list[0], list[1]);
-    return list[0] ? EG_SHAPE(list[0]) : EG_SCALAR;
-}
-
-/* A mistake is told as the layer's anyway. */
-static const char *without_name(const eg_layer *layer, const char *message) {
-    size_t n = strlen(layer->name);
-    return strncmp(message, layer->name, n) == 0 && strncmp(message + n, ": ", 2) == 0 ? message + n + 2 : message;
-}
-
-eg_status eg_image_probe(eg_layer *layer, eg_shape in, eg_shape *out) {
-    eg_shape batch = { .rank = in.rank + 1, .dim = { 1 } };
-    for (int i = 0; i < in.rank; i++) batch.dim[i + 1] = in.dim[i];
-    eg_graph *graph = eg_graph_new();
-    if (!graph) return EG_E_MEMORY;
-    eg_building b = { .graph = graph, .prefix = "", .dtype = EG_F32 };
-    eg_value *x = eg_input(graph, "x", EG_F32, batch), *y = layer->kind->build(layer, &b, &x, 1);
-    eg_status status = eg_graph_status(graph);
-    if (status != EG_OK) eg_fail(status, "%s", without_name(layer, eg_graph_error(graph)));
-    *out = (eg_shape){ .rank = y->shape.rank - 1 };
-    for (int i = 0; i < out->rank; i++) out->dim[i] = y->shape.dim[i + 1];
-    eg_graph_free(graph);
-    return status;
+eg_status eg_image_window(const eg_layer *layer, int spatial, eg_window_opt *opt) {
+    static const struct {
+        unsigned char option, least, into;
+    } lists[] = {
+        { EG_ID_SIZE, 1, offsetof(eg_window_opt, size) },   { EG_ID_STRIDE, 1, offsetof(eg_window_opt, stride) },
+        { EG_ID_PAD, 0, offsetof(eg_window_opt, low) },     { EG_ID_PAD, 0, offsetof(eg_window_opt, high) },
+        { EG_ID_EXTRA, 0, offsetof(eg_window_opt, extra) }, { EG_ID_DILATION, 1, offsetof(eg_window_opt, dilation) },
+    };
+    *opt = (eg_window_opt){ .size_ = sizeof *opt,
+                            .padding = layer->padding,
+                            .groups = layer->groups,
+                            .count_padding = layer->count_padding };
+    if (layer->padding == EG_SAME && layer->pad.rank)
+        return eg_fail(EG_E_ARGUMENT, "its padding is 'same' and a number");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        EG_TRY(
+            eg_image_list(layer, lists[i].option, spatial, lists[i].least, (int64_t *)((char *)opt + lists[i].into)));
+    return EG_OK;
 }

@@ -14,12 +14,10 @@ eg_status eg_image_shape(const eg_shape *in, int spatial, eg_shape *out);
 /* The value, with its batch axis, in the shape that eg_image_shape gives. */
 eg_value *eg_as_image(eg_value *x, int spatial);
 
-/* "5" and "5x5" are lists: numbers for the spatial axes; one number is for both. An empty list leaves zeros. */
-eg_status eg_image_list(const char *what, const eg_shape *list, int spatial, int64_t least, int64_t out[2]);
-/* The other way, from what the C interface is given: {5} is one number, {0} is none. */
-eg_shape eg_image_option(const int64_t *list);
-
-/* The shape of what a formula makes of an image of that shape, from the formula itself. */
-eg_status eg_image_probe(eg_layer *layer, eg_shape in, eg_shape *out);
+/* An option that is a list, "5" or "5x5": numbers for the spatial axes; one number is for both. An empty list leaves
+ * `out` as it is. */
+eg_status eg_image_list(const eg_layer *layer, int option, int spatial, int64_t least, int64_t *out);
+/* The layer's window. */
+eg_status eg_image_window(const eg_layer *layer, int spatial, eg_window_opt *opt);
 
 #endif

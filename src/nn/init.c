@@ -24,21 +24,16 @@ static const char *const names[EG_INIT_KINDS] = {
 #undef NAME
 };
 
-static const eg_alias aliases[] = {
-    { "zero", "zeros" },
-    { "gaussian", "normal" },
-    { "random_normal", "normal" },
-    { "random_uniform", "uniform" },
-    { "glorot", "glorot_uniform" },
-    { "xavier", "glorot_uniform" },
-    { "xavier_uniform", "glorot_uniform" },
-    { "xavier_normal", "glorot_normal" },
-    { "he", "he_normal" },
-    { "kaiming", "he_normal" },
-    { "kaiming_uniform", "he_uniform" },
-    { "kaiming_normal", "he_normal" },
-    { "lecun", "lecun_normal" },
-    { "torch", "torch_linear" },
+static const char *const aliases[EG_INIT_KINDS] = {
+    [EG_INIT_ZEROS] = "zero",
+    [EG_INIT_NORMAL] = "gaussian random_normal",
+    [EG_INIT_UNIFORM] = "random_uniform",
+    [EG_INIT_GLOROT_UNIFORM] = "glorot xavier xavier_uniform",
+    [EG_INIT_GLOROT_NORMAL] = "xavier_normal",
+    [EG_INIT_HE_UNIFORM] = "kaiming_uniform",
+    [EG_INIT_HE_NORMAL] = "he kaiming kaiming_normal",
+    [EG_INIT_LECUN_NORMAL] = "lecun",
+    [EG_INIT_TORCH_LINEAR] = "torch",
 };
 
 const char *eg_init_name(eg_init_kind kind) { return (unsigned)kind < EG_INIT_KINDS ? names[kind] : "?"; }
@@ -68,7 +63,7 @@ eg_status eg_init_named(const char *text, eg_init *out) {
     word[length] = '\0';
     eg_init init = { .kind = EG_INIT_DEFAULT };
     int index;
-    EG_TRY(eg_word_index("initialiser", word, names, EG_INIT_KINDS, aliases, EG_COUNT(aliases), &index));
+    EG_TRY(eg_word_index("initialiser", word, names, EG_INIT_KINDS, aliases, EG_INIT_KINDS, &index));
     init.kind = (eg_init_kind)index;
     if (text[length] == '(' && read_numbers(text + length, end, &init) != end)
         return eg_fail(EG_E_DATA, "initialiser '%.60s': numbers as in normal(.01) or normal(.01,.5) are expected",
@@ -86,33 +81,27 @@ typedef struct source {
 } source;
 
 /* [-limit, limit), four numbers to a block of Philox */
-static void fill_uniform(source s, double limit) {
-    for (int64_t i = 0; i < s.n; i += 4) {
+static void fill_uniform(const source *s, double limit) {
+    for (int64_t i = 0; i < s->n; i += 4) {
         uint32_t words[4];
-        eg_philox(s.key, (uint64_t)i / 4, words);
-        for (int64_t j = i; j < i + 4 && j < s.n; j++) s.out[j] = ((double)(words[j - i] >> 8) * 0x1p-23 - 1) * limit;
+        eg_philox(s->key, (uint64_t)i / 4, words);
+        for (int64_t j = i; j < i + 4 && j < s->n; j++)
+            s->out[j] = ((double)(words[j - i] >> 8) * 0x1p-23 - 1) * limit;
     }
 }
 
-static void fill_normal(source s, double deviation, double mean) {
-    for (int64_t i = 0; i < s.n; i++) s.out[i] = eg_rng_normal(s.key, (uint64_t)i) * deviation + mean;
-}
-
-/* Within two deviations of the mean: each element draws again (the key's step counts its attempts) until it is. */
-static void fill_truncated(source s, double deviation, double mean) {
-    for (int64_t i = 0; i < s.n; i++) {
-        eg_rng_key key = s.key;
+/* Truncated: within two deviations of the mean. Each element draws again (the key's step counts its attempts) until
+ * it is. */
+static void fill_normal(const source *s, double deviation, double mean, int truncated) {
+    for (int64_t i = 0; i < s->n; i++) {
+        eg_rng_key key = s->key;
         double z = eg_rng_normal(key, (uint64_t)i);
-        while (fabs(z) > 2) {
+        while (truncated && fabs(z) > 2) {
             key.step++;
             z = eg_rng_normal(key, (uint64_t)i);
         }
-        s.out[i] = z * deviation + mean;
+        s->out[i] = z * deviation + mean;
     }
-}
-
-static void fill_constant(source s, double value) {
-    for (int64_t i = 0; i < s.n; i++) s.out[i] = value;
 }
 
 /* ---- orthogonal ------------------------------------------------------------------------------ */
@@ -158,17 +147,17 @@ static void orthonormal_columns(double *a, double *q, double *sign, int64_t m, i
 }
 
 /* out[rows][cols] = gain Q, from a normal matrix max(rows, cols) x min(rows, cols), transposed where rows < cols */
-static eg_status fill_orthogonal(source s, int64_t rows, int64_t cols, double gain) {
+static eg_status fill_orthogonal(const source *s, int64_t rows, int64_t cols, double gain) {
     int64_t m = rows > cols ? rows : cols, n = rows > cols ? cols : rows;
-    if (s.n == 0) return EG_OK;
-    double *a = eg_alloc((size_t)(2 * s.n + n) * sizeof *a);
+    if (s->n == 0) return EG_OK;
+    double *a = eg_alloc((size_t)(2 * s->n + n) * sizeof *a);
     if (!a) return EG_E_MEMORY;
-    double *q = a + s.n;
+    double *q = a + s->n;
     for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) a[j * m + i] = eg_rng_normal(s.key, (uint64_t)(i * n + j));
-    orthonormal_columns(a, q, q + s.n, m, n);
+        for (int64_t j = 0; j < n; j++) a[j * m + i] = eg_rng_normal(s->key, (uint64_t)(i * n + j));
+    orthonormal_columns(a, q, q + s->n, m, n);
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++) s.out[i * cols + j] = gain * (rows < cols ? q[i * m + j] : q[j * m + i]);
+        for (int64_t j = 0; j < cols; j++) s->out[i * cols + j] = gain * (rows < cols ? q[i * m + j] : q[j * m + i]);
     eg_free(a);
     return EG_OK;
 }
@@ -180,106 +169,67 @@ typedef struct fans {
 } fans;
 
 /* A kernel is (window..., in, out); a vector counts as both. */
-static fans fans_of(eg_shape shape) {
-    if (shape.rank == 0) return (fans){ 1, 1 };
-    if (shape.rank == 1) return (fans){ (double)shape.dim[0], (double)shape.dim[0] };
+static fans fans_of(const eg_shape *shape) {
+    if (shape->rank == 0) return (fans){ 1, 1 };
+    if (shape->rank == 1) return (fans){ (double)shape->dim[0], (double)shape->dim[0] };
     double window = 1;
-    for (int i = 0; i < shape.rank - 2; i++) window *= (double)shape.dim[i];
-    return (fans){ window * (double)shape.dim[shape.rank - 2], window * (double)shape.dim[shape.rank - 1] };
+    for (int i = 0; i < shape->rank - 2; i++) window *= (double)shape->dim[i];
+    return (fans){ window * (double)shape->dim[shape->rank - 2], window * (double)shape->dim[shape->rank - 1] };
 }
-
-/* Variance scaling: variance s / n, with n the mean of the fans (Glorot) or fan_in (He, LeCun). */
-static const struct scaling {
-    eg_init_kind kind;
-    double s;
-    int both, uniform;
-} scalings[] = {
-    { EG_INIT_GLOROT_UNIFORM, 1, 1, 1 }, { EG_INIT_GLOROT_NORMAL, 1, 1, 0 }, { EG_INIT_HE_UNIFORM, 2, 0, 1 },
-    { EG_INIT_HE_NORMAL, 2, 0, 0 },      { EG_INIT_LECUN_UNIFORM, 1, 0, 1 }, { EG_INIT_LECUN_NORMAL, 1, 0, 0 },
-};
 
 /* Standard deviation of a standard normal cut at +-2. */
 #define CUT_DEVIATION .87962566103423978
 
-static int fill_scaled(source s, eg_init_kind kind, fans fan, eg_dialect dialect) {
-    for (int i = 0; i < EG_COUNT(scalings); i++) {
-        const struct scaling *scaling = &scalings[i];
-        if (scaling->kind != kind) continue;
-        double n = fmax(1, scaling->both ? (fan.in + fan.out) / 2 : fan.in), variance = scaling->s / n;
-        if (scaling->uniform)
-            fill_uniform(s, sqrt(3 * variance));
-        else if (dialect == EG_TORCH)
-            fill_normal(s, sqrt(variance), 0);
-        else
-            fill_truncated(s, sqrt(variance) / CUT_DEVIATION, 0);
-        return 1;
-    }
-    return 0;
-}
+enum { NORMAL = 1, TRUNCATED, UNIFORM };
+enum { FAN_IN = 1, FAN_MEAN };
+
+/* What is drawn, and for variance scaling its variance s / n, with n the mean of the fans (Glorot) or fan_in. */
+static const struct recipe {
+    unsigned char draw, fan, s;
+} recipes[EG_INIT_KINDS] = {
+    [EG_INIT_GLOROT_UNIFORM] = { UNIFORM, FAN_MEAN, 1 },
+    [EG_INIT_GLOROT_NORMAL] = { TRUNCATED, FAN_MEAN, 1 },
+    [EG_INIT_HE_UNIFORM] = { UNIFORM, FAN_IN, 2 },
+    [EG_INIT_HE_NORMAL] = { TRUNCATED, FAN_IN, 2 },
+    [EG_INIT_LECUN_UNIFORM] = { UNIFORM, FAN_IN, 1 },
+    [EG_INIT_LECUN_NORMAL] = { TRUNCATED, FAN_IN, 1 },
+    [EG_INIT_NORMAL] = { .draw = NORMAL },
+    [EG_INIT_TRUNCATED_NORMAL] = { .draw = TRUNCATED },
+    [EG_INIT_UNIFORM] = { .draw = UNIFORM },
+    [EG_INIT_TORCH_LINEAR] = { .draw = UNIFORM },
+};
 
 static double given(double value, double fallback) { return value == 0 ? fallback : value == EG_ZERO ? 0 : value; }
 
-static void uniform_of(source s, double a, double b) {
-    (void)b;
-    fill_uniform(s, a);
-}
-static void constant_of(source s, double a, double b) {
-    (void)b;
-    fill_constant(s, a);
-}
-
-/* Those that do not look at the shape, with the default of a. */
-static const struct distribution {
-    eg_init_kind kind;
-    void (*fill)(source s, double a, double b);
-    double a;
-} distributions[] = {
-    { EG_INIT_CONSTANT, constant_of, 0 },
-    { EG_INIT_NORMAL, fill_normal, .05 },
-    { EG_INIT_TRUNCATED_NORMAL, fill_truncated, .05 },
-    { EG_INIT_UNIFORM, uniform_of, .05 },
-};
-
-static int fill_plain(source s, eg_init init) {
-    for (int i = 0; i < EG_COUNT(distributions); i++) {
-        const struct distribution *d = &distributions[i];
-        if (d->kind != init.kind) continue;
-        d->fill(s, given(init.a, d->a), given(init.b, 0));
-        return 1;
-    }
-    return 0;
-}
-
-/* PyTorch's default for a linear layer, kernel and (given its kernel's fan_in) bias. */
-static int fill_torch(source s, eg_init init, fans fan) {
-    if (init.kind != EG_INIT_TORCH_LINEAR) return 0;
-    fill_uniform(s, 1 / sqrt(fmax(1, fan.in)));
-    return 1;
-}
-
-static int fill_zeros(source s, eg_init init) {
-    if (init.kind != EG_INIT_ZEROS) return 0;
-    fill_constant(s, 0);
-    return 1;
-}
-
-/* Gates i f g o: only f begins open. */
-static int fill_lstm_bias(source s, eg_init init) {
-    if (init.kind != EG_INIT_LSTM_BIAS) return 0;
-    for (int64_t i = 0; i < s.n; i++) s.out[i] = i * 4 / s.n == 1;
-    return 1;
+/* The standard deviation, of uniform numbers the limit. */
+static double width_of(const eg_init *init, const eg_shape *shape, eg_dialect dialect) {
+    const struct recipe *recipe = &recipes[init->kind];
+    fans fan = fans_of(shape);
+    if (init->kind == EG_INIT_TORCH_LINEAR) return 1 / sqrt(fmax(1, fan.in));
+    if (!recipe->fan) return given(init->a, .05);
+    double variance = recipe->s / fmax(1, recipe->fan == FAN_MEAN ? (fan.in + fan.out) / 2 : fan.in);
+    if (recipe->draw == UNIFORM) return sqrt(3 * variance);
+    return dialect == EG_TORCH ? sqrt(variance) : sqrt(variance) / CUT_DEVIATION;
 }
 
 eg_status eg_init_fill(eg_init init, eg_dialect dialect, eg_shape shape, uint64_t seed, const char *name,
                        double *out) {
+    if ((unsigned)init.kind >= EG_INIT_KINDS) return eg_fail(EG_E_ARGUMENT, "unknown initialiser %d", (int)init.kind);
     if (init.kind == EG_INIT_DEFAULT) init.kind = shape.rank > 1 ? EG_INIT_GLOROT_UNIFORM : EG_INIT_ZEROS;
     source s = { { .seed = seed, .site = eg_site(name) }, eg_count(&shape), out };
-    fans fan = fans_of(shape);
-    if (fill_zeros(s, init) || fill_plain(s, init) || fill_torch(s, init, fan) ||
-        fill_lstm_bias(s, init))
-        return EG_OK;
-    if (fill_scaled(s, init.kind, fan, dialect)) return EG_OK;
-    if (init.kind != EG_INIT_ORTHOGONAL) return eg_fail(EG_E_ARGUMENT, "unknown initialiser %d", (int)init.kind);
-    int64_t cols = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
-    return fill_orthogonal(s, cols > 0 ? s.n / cols : 0, cols, given(init.a, 1));
+    if (init.kind == EG_INIT_ORTHOGONAL) {
+        int64_t cols = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
+        return fill_orthogonal(&s, cols > 0 ? s.n / cols : 0, cols, given(init.a, 1));
+    }
+    const struct recipe *recipe = &recipes[init.kind];
+    double width = width_of(&init, &shape, dialect), constant = init.kind == EG_INIT_CONSTANT ? given(init.a, 0) : 0;
+    if (recipe->draw == UNIFORM)
+        fill_uniform(&s, width);
+    else if (recipe->draw && recipe->fan)
+        fill_normal(&s, width, 0, dialect != EG_TORCH && recipe->draw == TRUNCATED);
+    else if (recipe->draw)
+        fill_normal(&s, width, given(init.b, 0), recipe->draw == TRUNCATED);
+    for (int64_t i = 0; i < s.n && !recipe->draw; i++) /* gates i f g o: only f begins open */
+        out[i] = init.kind == EG_INIT_LSTM_BIAS ? i * 4 / s.n == 1 : constant;
+    return EG_OK;
 }

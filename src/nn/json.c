@@ -20,23 +20,19 @@ enum { VERSION = 1 };
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-/* What every kind of layer takes, also one that has no such option in text. */
-static const eg_option frozen_option = { "frozen", EG_OPTION_FLAG, offsetof(eg_layer, frozen), 0, 0 };
-
-static const eg_option *option_of(const eg_layer_kind *kind, const char *name) {
-    const eg_option *option = eg_option_named(kind, name);
-    return option || strcmp(name, frozen_option.name) != 0 ? option : &frozen_option;
-}
-
 static eg_status write_layer(const eg_layer *layer, eg_json_writer *w) {
+    if (layer->formula)
+        return eg_fail(EG_E_UNSUPPORTED, "layer '%s' is a C function: it cannot be written", layer->name);
     eg_json_begin(w, NULL, '{');
     eg_json_put_string(w, "kind", layer->kind->name);
     eg_json_put_string(w, "name", layer->name);
-    for (const eg_option *option = layer->kind->options; option->name; option++)
-        if (!eg_option_is_default(option, layer)) eg_option_json(option, layer, w);
-    if (layer->frozen && !eg_option_named(layer->kind, frozen_option.name))
-        eg_option_json(&frozen_option, layer, w);
-    if (layer->kind->write) EG_TRY(layer->kind->write(layer, w));
+    int frozen = 0; /* every kind takes this one, also one that has no such option in text */
+    for (const eg_kind_option *o = layer->kind->options; o->option; o++) {
+        if (!eg_option_is_default(&eg_options[o->option], layer)) eg_option_json(&eg_options[o->option], layer, w);
+        frozen |= o->option == EG_ID_FROZEN;
+    }
+    if (layer->frozen && !frozen) eg_option_json(&eg_options[EG_ID_FROZEN], layer, w);
+    if (layer->inner) EG_TRY(eg_model_write_json(layer->inner, w, "model"));
     eg_json_end(w, '}');
     return EG_OK;
 }
@@ -57,12 +53,9 @@ static void write_calls(const eg_model *model, eg_json_writer *w) {
 }
 
 static void write_input(const eg_model *model, eg_json_writer *w) {
-    eg_shape shape = model->wires[0]->shape;
     eg_json_begin(w, "input", '{');
     eg_json_put_string(w, "name", model->input_name);
-    eg_json_begin(w, "shape", '[');
-    for (int i = 0; i < shape.rank; i++) eg_json_put_int(w, NULL, shape.dim[i]);
-    eg_json_end(w, ']');
+    eg_json_put_shape(w, "shape", &model->wires[0]->shape);
     eg_json_end(w, '}');
 }
 
@@ -105,27 +98,21 @@ static eg_status member(const eg_json *object, const char *key, eg_json_type typ
                    object->column, key);
 }
 
-static eg_status read_shape(const eg_json *list, eg_shape *out) {
-    *out = (eg_shape){ 0 };
-    if (list->length >= EG_MAX_RANK) return bad(list, "a shape has at most 7 axes beside the batch");
-    for (const eg_json *item = list->first; item; item = item->next) {
-        if (item->type != EG_JSON_INT) return bad(item, "a shape is made of whole numbers");
-        out->dim[out->rank++] = item->integer;
-    }
-    return EG_OK;
-}
-
 static eg_status read_option(eg_layer *layer, const eg_json *item) {
     if (strcmp(item->key, "kind") == 0 || strcmp(item->key, "name") == 0) return EG_OK;
-    if (layer->kind->read && item->type == EG_JSON_OBJECT) return EG_OK; /* read by the kind itself */
-    const eg_option *option = option_of(layer->kind, item->key);
-    if (!option) return eg_fail(EG_E_DATA, "%s has no option '%.60s'", layer->kind->name, item->key);
+    if (layer->kind == &eg_kind_model && strcmp(item->key, "model") == 0) return EG_OK;
+    const eg_kind_option *o = eg_option_named(layer->kind, item->key);
+    const eg_option *option = &eg_options[o ? o->option : EG_ID_FROZEN];
+    if (!o && strcmp(item->key, option->name) != 0)
+        return eg_fail(EG_E_DATA, "%s has no option '%.60s'", layer->kind->name, item->key);
     return eg_option_from_json(option, layer, item);
 }
 
 static eg_status read_options(eg_layer *layer, const eg_json *json, int depth) {
     for (const eg_json *item = json->first; item; item = item->next) EG_TRY(read_option(layer, item));
-    return layer->kind->read ? layer->kind->read(layer, json, depth) : EG_OK;
+    if (layer->kind == &eg_kind_lambda)
+        return eg_fail(EG_E_UNSUPPORTED, "a layer that is a C function cannot be read");
+    return layer->kind == &eg_kind_model ? eg_layer_read_model(layer, json, depth) : EG_OK;
 }
 
 /* Strings of JSON may hold NUL; names must not. */
@@ -202,7 +189,7 @@ static eg_status read_input(eg_model *model, const eg_json *json) {
     EG_TRY(member(json, "input", EG_JSON_OBJECT, &input));
     EG_TRY(member(input, "name", EG_JSON_STRING, &name));
     EG_TRY(member(input, "shape", EG_JSON_ARRAY, &list));
-    EG_TRY(read_shape(list, &shape));
+    EG_TRY(eg_json_read_shape(list, &shape));
     if (strcmp(eg_json_string(json, "dtype", "f32"), "f64") == 0) EG_TRY(eg_model_set_dtype(model, EG_F64));
     eg_model_input(model, name->string, shape);
     return model->status;

@@ -35,7 +35,7 @@ const eg_layer_kind *eg_layer_kind_named(const char *name) {
 }
 
 eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name) {
-    eg_layer *layer = eg_calloc(1, kind->size);
+    eg_layer *layer = eg_calloc(1, sizeof *layer);
     if (!layer) return NULL;
     layer->kind = kind;
     if (name) snprintf(layer->name, sizeof layer->name, "%s", name);
@@ -44,7 +44,7 @@ eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name) {
 
 void eg_layer_free(eg_layer *layer) {
     if (!layer) return;
-    if (layer->kind->free) layer->kind->free(layer);
+    eg_model_free(layer->inner);
     eg_free(layer);
 }
 
@@ -91,9 +91,58 @@ eg_status eg_layer_parameter(eg_layer *layer, int index, const eg_parameter *par
     return EG_OK;
 }
 
+eg_status eg_layer_weight(eg_layer *layer, int index, const char *name, const eg_shape *shape, const eg_init *init,
+                          double fan_in, int kernel) {
+    eg_parameter p = {
+        .name = name, .shape = *shape, .init = *init, .fan_in = fan_in, .kernel = kernel, .trainable = 1
+    };
+    if (kernel) p.l1 = layer->l1, p.l2 = layer->l2;
+    if (!(p.l1 >= 0) || !(p.l2 >= 0)) return eg_fail(EG_E_ARGUMENT, "l1 and l2 must not be negative");
+    return eg_layer_parameter(layer, index, &p);
+}
+
+eg_status eg_layer_check_units(const eg_layer *layer) {
+    if (layer->units >= 1) return EG_OK;
+    return eg_fail(EG_E_ARGUMENT, "%s must be at least 1, not %lld", eg_options[layer->kind->options->option].name,
+                   (long long)layer->units);
+}
+
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index) {
     return eg_model_variable(b->graph, &layer->model->parameters[layer->first_parameter + index], b->prefix,
                              b->dtype);
+}
+
+/* ---- the shape of what a formula makes ----------------------------------------------------------- */
+
+eg_shape eg_with_batch(int64_t batch, const eg_shape *sample) {
+    eg_shape shape = { .rank = sample->rank + 1, .dim = { batch } };
+    memcpy(shape.dim + 1, sample->dim, sizeof *sample->dim * (EG_MAX_RANK - 1));
+    return shape;
+}
+
+/* A mistake is told as the layer's anyway. */
+static const char *without_name(const eg_layer *layer, const char *message) {
+    size_t n = strlen(layer->name);
+    return strncmp(message, layer->name, n) == 0 && strncmp(message + n, ": ", 2) == 0 ? message + n + 2 : message;
+}
+
+static eg_status check_probe(const eg_layer *layer, const eg_value *y, int64_t batch) {
+    eg_status status = eg_graph_status(y->graph);
+    if (status != EG_OK) return eg_fail(status, "%s", without_name(layer, eg_graph_error(y->graph)));
+    if (y->shape.rank > 0 && y->shape.dim[0] == batch) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "the function does not keep the batch axis");
+}
+
+eg_status eg_layer_probe(eg_layer *layer, int64_t batch, const eg_shape *in, eg_shape *out) {
+    eg_graph *graph = eg_graph_new();
+    if (!graph) return EG_E_MEMORY;
+    eg_building b = { .graph = graph, .prefix = "", .dtype = EG_F32 };
+    eg_value *x = eg_input(graph, "x", EG_F32, eg_with_batch(batch, in)), *y = layer->kind->build(layer, &b, &x, 1);
+    eg_status status = check_probe(layer, y, batch);
+    out->rank = y->shape.rank - 1;
+    memcpy(out->dim, y->shape.dim + 1, sizeof *out->dim * (EG_MAX_RANK - 1));
+    eg_graph_free(graph);
+    return status;
 }
 
 /* ---- what training changes --------------------------------------------------------------------- */
@@ -130,7 +179,20 @@ eg_value *eg_layer_activate(eg_building *b, eg_value *x, eg_activation_kind kind
     return eg_activate(x, kind, parameter);
 }
 
-/* ---- types of options ------------------------------------------------------------------------ */
+/* ---- options ------------------------------------------------------------------------------------- */
+
+const eg_option eg_options[EG_OPTIONS] = {
+#define OPTION(NAME, name, type, field, zeroable) \
+    [EG_ID_##NAME] = { name, offsetof(eg_layer, field), EG_OPTION_##type, zeroable },
+    EG_OPTION_LIST(OPTION)
+#undef OPTION
+};
+
+const eg_kind_option *eg_option_named(const eg_layer_kind *kind, const char *name) {
+    for (const eg_kind_option *o = kind->options; o->option; o++)
+        if (strcmp(eg_options[o->option].name, name) == 0) return o;
+    return NULL;
+}
 
 static void *field(const eg_option *option, const eg_layer *layer) { return (char *)layer + option->offset; }
 
@@ -168,7 +230,7 @@ static eg_status parse_number(const eg_option *option, void *at, const char *wor
 static eg_status parse_flag(const eg_option *option, void *at, const char *word) {
     int yes = strcmp(word, "1") == 0 || strcmp(word, "true") == 0;
     if (!yes && strcmp(word, "0") != 0 && strcmp(word, "false") != 0) return not_a(option, "0 or 1");
-    *(int *)at = yes;
+    *(unsigned char *)at = (unsigned char)yes;
     return EG_OK;
 }
 
@@ -226,7 +288,7 @@ static void text_number(const eg_option *option, eg_text *out, const void *at) {
 
 static void text_flag(const eg_option *option, eg_text *out, const void *at) {
     (void)option;
-    eg_text_add(out, *(const int *)at ? "1" : "0");
+    eg_text_add(out, *(const unsigned char *)at ? "1" : "0");
 }
 
 static void text_activation(const eg_option *option, eg_text *out, const void *at) {
@@ -268,20 +330,25 @@ static eg_status json_number(const eg_option *option, void *at, const eg_json *v
 
 static eg_status json_flag(const eg_option *option, void *at, const eg_json *value) {
     if (value->type != EG_JSON_BOOL) return not_a(option, "true or false");
-    *(int *)at = value->boolean;
+    *(unsigned char *)at = value->boolean != 0;
     return EG_OK;
 }
 
-static eg_status json_shape(const eg_option *option, void *at, const eg_json *value) {
-    eg_shape *shape = at;
-    if (value->type != EG_JSON_ARRAY || value->length > EG_MAX_RANK)
-        return not_a(option, "a list of at most 8 numbers");
-    *shape = (eg_shape){ 0 };
-    for (const eg_json *item = value->first; item; item = item->next) {
-        if (item->type != EG_JSON_INT) return not_a(option, "a list of whole numbers");
-        shape->dim[shape->rank++] = item->integer;
+eg_status eg_json_read_shape(const eg_json *list, eg_shape *out) {
+    int valid = list->type == EG_JSON_ARRAY && list->length < EG_MAX_RANK;
+    *out = (eg_shape){ 0 };
+    for (const eg_json *item = list->first; valid && item; item = item->next) {
+        valid = item->type == EG_JSON_INT;
+        out->dim[out->rank++] = item->integer;
     }
-    return EG_OK;
+    return valid ? EG_OK
+                 : eg_fail(EG_E_DATA, "line %d, column %d: a shape is a list of at most 7 whole numbers", list->line,
+                           list->column);
+}
+
+static eg_status json_shape(const eg_option *option, void *at, const eg_json *value) {
+    (void)option;
+    return eg_json_read_shape(value, at);
 }
 
 /* How a type of option is read and written. Where from_json is NULL the value is a string that `parse` reads. */
@@ -293,19 +360,13 @@ static const struct option_type {
 } types[EG_OPTION_TYPES] = {
     [EG_OPTION_INT] = { sizeof(int64_t), parse_int, json_int, text_int },
     [EG_OPTION_NUMBER] = { sizeof(double), parse_number, json_number, text_number },
-    [EG_OPTION_FLAG] = { sizeof(int), parse_flag, json_flag, text_flag },
+    [EG_OPTION_FLAG] = { 1, parse_flag, json_flag, text_flag },
     [EG_OPTION_ACTIVATION] = { sizeof(eg_activation_kind), parse_activation, NULL, text_activation },
     [EG_OPTION_INIT] = { sizeof(eg_init), parse_init, NULL, text_init },
     [EG_OPTION_SHAPE] = { sizeof(eg_shape), parse_shape, json_shape, text_shape },
     [EG_OPTION_JOIN] = { sizeof(int), parse_choice, NULL, text_choice },
     [EG_OPTION_PADDING] = { sizeof(int), parse_choice, NULL, text_choice },
 };
-
-const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name) {
-    for (const eg_option *option = kind->options; option->name; option++)
-        if (strcmp(option->name, name) == 0) return option;
-    return NULL;
-}
 
 eg_status eg_option_parse(const eg_option *option, eg_layer *layer, const char *word) {
     return types[option->type].parse(option, field(option, layer), word);
@@ -327,7 +388,7 @@ void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out
     types[option->type].text(option, out, field(option, layer));
 }
 
-static void put_shape(eg_json_writer *w, const char *key, const eg_shape *shape) {
+void eg_json_put_shape(eg_json_writer *w, const char *key, const eg_shape *shape) {
     eg_json_begin(w, key, '[');
     for (int i = 0; i < shape->rank; i++) eg_json_put_int(w, NULL, shape->dim[i]);
     eg_json_end(w, ']');
@@ -337,11 +398,11 @@ void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writ
     const void *at = field(option, layer);
     eg_text word = { 0 };
     if (option->type == EG_OPTION_SHAPE) {
-        put_shape(w, option->name, at);
+        eg_json_put_shape(w, option->name, at);
         return;
     }
     if (option->type == EG_OPTION_FLAG) {
-        eg_json_put_bool(w, option->name, *(const int *)at);
+        eg_json_put_bool(w, option->name, *(const unsigned char *)at);
         return;
     }
     types[option->type].text(option, &word, at);
@@ -352,4 +413,32 @@ void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writ
         eg_json_put_string(w, option->name, text);
     if (word.failed) w->text->failed = 1;
     eg_text_free(&word);
+}
+
+/* ---- from C ------------------------------------------------------------------------------------------ */
+
+/* The field of C options as the layer has it: lists of two are {5} for one number, {0} for none. */
+static void take(eg_layer *layer, const eg_option *option, const void *from) {
+    void *to = field(option, layer);
+    const int64_t *list = from;
+    int flag = *(const int *)from;
+    if (option->type == EG_OPTION_SHAPE)
+        *(eg_shape *)to = (eg_shape){ .rank = list[1] ? 2 : list[0] != 0, .dim = { list[0], list[1] } };
+    else if (option->type == EG_OPTION_FLAG)
+        *(unsigned char *)to = option == &eg_options[EG_ID_TORCH] ? flag == EG_TORCH : flag != 0;
+    else
+        memcpy(to, from, types[option->type].size);
+    if (option->type == EG_OPTION_NUMBER && !option->zeroable && *(double *)to == EG_ZERO) *(double *)to = 0;
+}
+
+eg_layer *eg_layer_made(const eg_layer_kind *kind, const void *given, size_t size) {
+    size_t told = *(const size_t *)given;
+    if (told > 0 && told < size) size = told;
+    const eg_kind_option *o = kind->options;
+    eg_layer *layer = eg_layer_new(kind, NULL);
+    for (; layer && o->option; o++)
+        if (o->given && o->given < size) take(layer, &eg_options[o->option], (const char *)given + o->given);
+    const char *name = layer && o->given < size ? *(const char *const *)((const char *)given + o->given) : NULL;
+    if (name) snprintf(layer->name, sizeof layer->name, "%s", name);
+    return layer;
 }

@@ -55,15 +55,19 @@ static eg_value *binary(const terms *t) {
     return eg_neg(eg_add(eg_mul(y, eg_log(p)), eg_mul(rest, eg_log(q))));
 }
 
-static eg_value *last_sum(eg_value *x) { return eg_sum(x, .axes = EG_AXES(-1)); }
+typedef eg_value *reduction(eg_value *x, eg_reduce_opt opt);
+static eg_value *over_last(reduction *reduce, eg_value *x, int keep) {
+    return reduce(x, (eg_reduce_opt){ .axes = EG_AXES(-1), .keep = keep });
+}
+static eg_value *last_sum(eg_value *x) { return over_last(eg_sum_, x, 0); }
 
 /* From logits: sum_j y_j (ln sum e^z - z_j), derivative p - y; ln sum e^z - z_y for class numbers */
 static eg_value *categorical(const terms *t) {
     if (t->opt->from_logits && t->one_hot)
-        return eg_sub(eg_logsumexp(t->p, .axes = EG_AXES(-1)), last_sum(eg_mul(t->y, t->p)));
+        return eg_sub(over_last(eg_logsumexp_, t->p, 0), last_sum(eg_mul(t->y, t->p)));
     if (t->opt->from_logits) return eg_neg(last_sum(eg_mul(t->y, eg_log_softmax(t->p, -1))));
     eg_value *p = t->p;
-    if (t->opt->dialect != EG_TORCH) p = eg_div(p, eg_sum(p, .axes = EG_AXES(-1), .keep = 1));
+    if (t->opt->dialect != EG_TORCH) p = eg_div(p, over_last(eg_sum_, p, 1));
     return eg_neg(last_sum(eg_mul(t->y, eg_log(clip(t, p)))));
 }
 
@@ -74,7 +78,7 @@ static eg_value *hinge(const terms *t) {
 
 /* 1 + p_j - p_y for every j, shape of p */
 static eg_value *margins(const terms *t) {
-    eg_value *own = eg_sum(eg_mul(t->y, t->p), .axes = EG_AXES(-1), .keep = 1);
+    eg_value *own = over_last(eg_sum_, eg_mul(t->y, t->p), 1);
     return eg_add(eg_sub(t->p, own), number(t->p, 1));
 }
 
@@ -83,7 +87,7 @@ static eg_value *is_other(const terms *t) { return eg_equal(t->y, number(t->y, 0
 /* Keras takes the largest of (1-y) p, which lets the class itself in as a 0; here it is the largest of the others. */
 static eg_value *categorical_hinge(const terms *t) {
     eg_value *others = eg_where(is_other(t), margins(t), eg_fill_like(t->p, 0));
-    return eg_relu(eg_max(others, .axes = EG_AXES(-1)));
+    return eg_relu(over_last(eg_max_, others, 0));
 }
 
 static eg_value *multiclass_hinge(const terms *t) {
@@ -118,34 +122,22 @@ static const char *const names[EG_LOSS_KINDS] = {
 #undef NAME
 };
 
-static const eg_alias aliases[] = {
-    { "mse", "mean_squared_error" },
-    { "l2", "mean_squared_error" },
-    { "squared_error", "mean_squared_error" },
-    { "half_mse", "half_squared_error" },
-    { "mae", "mean_absolute_error" },
-    { "l1", "mean_absolute_error" },
-    { "absolute_error", "mean_absolute_error" },
-    { "smooth_l1", "huber" },
-    { "bce", "binary_cross_entropy" },
-    { "binary_crossentropy", "binary_cross_entropy" },
-    { "log_loss", "binary_cross_entropy" },
-    { "logistic", "binary_cross_entropy" },
-    { "cce", "categorical_cross_entropy" },
-    { "categorical_crossentropy", "categorical_cross_entropy" },
-    { "scce", "sparse_categorical_cross_entropy" },
-    { "sparse_categorical_crossentropy", "sparse_categorical_cross_entropy" },
-    { "cross_entropy", "sparse_categorical_cross_entropy" },
-    { "crossentropy", "sparse_categorical_cross_entropy" },
-    { "nll", "sparse_categorical_cross_entropy" },
-    { "negative_log_likelihood", "sparse_categorical_cross_entropy" },
-    { "softmax_cross_entropy", "sparse_categorical_cross_entropy" },
-    { "svm", "hinge" },
+static const char *const aliases[EG_LOSS_KINDS] = {
+    [EG_LOSS_MEAN_SQUARED_ERROR] = "mse l2 squared_error",
+    [EG_LOSS_HALF_SQUARED_ERROR] = "half_mse",
+    [EG_LOSS_MEAN_ABSOLUTE_ERROR] = "mae l1 absolute_error",
+    [EG_LOSS_HUBER] = "smooth_l1",
+    [EG_LOSS_BINARY_CROSS_ENTROPY] = "bce binary_crossentropy log_loss logistic",
+    [EG_LOSS_CATEGORICAL_CROSS_ENTROPY] = "cce categorical_crossentropy",
+    [EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY] =
+        "scce sparse_categorical_crossentropy cross_entropy crossentropy nll negative_log_likelihood "
+        "softmax_cross_entropy",
+    [EG_LOSS_HINGE] = "svm",
 };
 
 eg_status eg_loss_named(const char *name, eg_loss_kind *out) {
     int index;
-    EG_TRY(eg_word_index("loss", name, names, EG_LOSS_KINDS, aliases, EG_COUNT(aliases), &index));
+    EG_TRY(eg_word_index("loss", name, names, EG_LOSS_KINDS, aliases, EG_LOSS_KINDS, &index));
     *out = (eg_loss_kind)index;
     return EG_OK;
 }
@@ -204,7 +196,7 @@ static eg_value *per_sample(eg_value *each, int flags, const eg_value *mask) {
     eg_axes axes = { 0 };
     for (int i = mask ? mask->shape.rank : 1; i < each->shape.rank; i++) axes.axis[axes.n++] = i;
     if (axes.n == 0) return each;
-    return flags & SUM_OUTPUTS ? eg_sum(each, .axes = axes) : eg_mean(each, .axes = axes);
+    return (flags & SUM_OUTPUTS ? eg_sum_ : eg_mean_)(each, (eg_reduce_opt){ .axes = axes });
 }
 
 eg_value *eg_loss_reduce(eg_value *each, const eg_loss_opt *opt) {
@@ -229,7 +221,8 @@ eg_value *eg_loss_(eg_loss_kind kind, eg_value *y, eg_value *p, eg_loss_opt opt)
     const char *name = eg_loss_name(kind);
     if ((unsigned)kind >= EG_LOSS_KINDS || !losses[kind].formula)
         return eg_poison(p->graph, EG_E_ARGUMENT, "loss", "'%s' is none that can be built by itself", name);
-    if (opt.weights && !eg_shape_equal(opt.weights->shape, p->shape.rank > 0 ? EG_SHAPE(p->shape.dim[0]) : EG_SCALAR))
+    eg_shape samples = { .rank = p->shape.rank > 0, .dim = { p->shape.dim[0] } };
+    if (opt.weights && !eg_same_shape(&opt.weights->shape, &samples))
         return eg_poison(p->graph, EG_E_SHAPE, name, "the weights must be one number for each sample");
     if (opt.mask && !eg_mask_fits(opt.mask, p))
         return eg_poison(p->graph, EG_E_SHAPE, name, "the mask %s is not one number for each step of %s",

@@ -87,13 +87,22 @@ static eg_status check_name(const eg_model *model, const char *name) {
     return is_taken(model, name) ? eg_fail(EG_E_NAME, "two layers are named '%s'", name) : EG_OK;
 }
 
-/* dense, dense_1, dense_2, ...: the first free one, counted from how many of the kind there are */
-static void default_name(const eg_model *model, eg_layer *layer) {
-    int same = 0;
-    for (const eg_layer *other = model->first; other; other = other->next) same += other->kind == layer->kind;
-    snprintf(layer->name, sizeof layer->name, same == 0 ? "%s" : "%s_%d", layer->kind->name, same);
-    while (is_taken(model, layer->name))
-        snprintf(layer->name, sizeof layer->name, "%s_%d", layer->kind->name, ++same);
+int eg_layer_others(const eg_model *model, const eg_layer *layer) {
+    int others = 0;
+    for (const eg_layer *other = model->first; other && other != layer; other = other->next)
+        others += other->kind == layer->kind;
+    return others;
+}
+
+void eg_layer_default_name(const eg_layer_kind *kind, int others, char name[EG_MAX_NAME + 2]) {
+    snprintf(name, EG_MAX_NAME + 2, others == 0 ? "%s" : "%s_%d", kind->name, others);
+}
+
+/* The first free one, counted from how many of the kind there are. */
+static void name_layer(const eg_model *model, eg_layer *layer) {
+    int others = eg_layer_others(model, layer);
+    do eg_layer_default_name(layer->kind, others++, layer->name);
+    while (is_taken(model, layer->name));
 }
 
 /* ---- layers and wires ------------------------------------------------------------------------ */
@@ -111,7 +120,8 @@ static eg_status take(eg_model *model, eg_layer *layer) {
     if (layer->model) return eg_fail(EG_E_ARGUMENT, "layer '%s' belongs to another model", layer->name);
     eg_status status = model->status;
     if (status == EG_OK && model->taken) {
-        eg_layer_disown_model(layer);
+        if (layer->inner) layer->inner->taken = 0; /* its giver owns it again */
+        layer->inner = NULL;
         status = eg_fail(EG_E_ARGUMENT, "the model is a layer of another one: it cannot grow");
     }
     if (status == EG_OK && model->nlayers >= EG_MAX_LAYERS)
@@ -119,7 +129,7 @@ static eg_status take(eg_model *model, eg_layer *layer) {
     if (status == EG_OK && layer->name[0] != '\0')
         status = check_name(model, layer->name);
     else if (status == EG_OK)
-        default_name(model, layer);
+        name_layer(model, layer);
     own(model, layer);
     return status;
 }
@@ -187,11 +197,12 @@ static eg_status check_wires(const eg_model *model, const eg_layer *layer, eg_wi
 /* Computes the layer's output shape and appends the wire. */
 static eg_status connect(eg_model *model, eg_layer *layer, eg_wire *const *in, int n) {
     EG_TRY(check_wires(model, layer, in, n));
-    eg_shape *shapes = EG_ARENA_ARRAY(&model->arena, eg_shape, n), out = { 0 };
+    eg_shape *shapes = EG_ARENA_ARRAY(&model->arena, eg_shape, n);
     eg_wire **sources = EG_ARENA_ARRAY(&model->arena, eg_wire *, n);
     if (!shapes || !sources) return EG_E_MEMORY;
     for (int i = 0; i < n; i++) shapes[i] = in[i]->shape, sources[i] = in[i];
-    EG_TRY(layer->kind->shape(layer, shapes, n, &out));
+    eg_shape out = shapes[0];
+    if (layer->kind->shape) EG_TRY(layer->kind->shape(layer, shapes, n, &out));
     eg_wire *wire = new_wire(model);
     if (!wire) return eg_error_status();
     wire->layer = layer;
@@ -281,7 +292,8 @@ int64_t eg_model_trainable(const eg_model *model) { return count(model, 1); }
 
 eg_activation_kind eg_model_last_activation(const eg_model *model) {
     const eg_layer *layer = model->output ? model->output->layer : NULL;
-    return layer && layer->kind->last ? layer->kind->last(layer) : EG_LINEAR;
+    if (layer && layer->inner) return eg_model_last_activation(layer->inner);
+    return layer && layer->kind->ends_activated ? layer->act : EG_LINEAR;
 }
 
 int eg_model_is_chain(const eg_model *model) {
@@ -294,19 +306,13 @@ int eg_model_is_chain(const eg_model *model) {
 
 /* ---- building -------------------------------------------------------------------------------- */
 
-static eg_status graph_status(const eg_graph *graph) {
-    eg_status status = eg_graph_status(graph);
-    return status == EG_OK ? EG_OK : eg_fail(status, "%s", eg_graph_error(graph));
-}
-
 static eg_status check_batch(const eg_model *model, const eg_value *x) {
-    EG_TRY(graph_status(x->graph));
-    eg_shape wanted = eg_model_input_shape(model), given = x->shape;
-    int fits = given.rank == wanted.rank + 1;
-    for (int i = 0; fits && i < wanted.rank; i++) fits = given.dim[i + 1] == wanted.dim[i];
-    return fits ? EG_OK
-                : eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_words(&wanted),
-                          eg_shape_words(&given));
+    EG_TRY(eg_graph_settle(x->graph));
+    const eg_shape *sample = &model->wires[0]->shape;
+    eg_shape wanted = eg_with_batch(x->shape.dim[0], sample);
+    if (eg_same_shape(&wanted, &x->shape)) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "the model's input is [batch] + %s, not %s", eg_shape_words(sample),
+                   eg_shape_words(&x->shape));
 }
 
 /* What a wire becomes in a graph. */
@@ -331,7 +337,7 @@ static eg_status build_wire(const eg_wire *wire, const eg_building *outer, built
     eg_scope_pop(b.graph);
     all[wire->index] = (built){ y, b.logits, b.mask && eg_mask_fits(b.mask, y) ? b.mask : NULL };
     eg_free(in);
-    return graph_status(b.graph);
+    return eg_graph_settle(b.graph);
 }
 
 static eg_status build_wires(const eg_model *model, const eg_building *b, eg_value *x, built *all) {

@@ -4,7 +4,8 @@
  *
  * A model is a list of layers and a list of wires. A wire is a layer applied to other wires, so the list of wires is
  * in topological order; wire 0 is the input. A layer applied twice shares its parameters. A layer kind is one literal
- * of eg_layer_kind: options, output shape, formula. Text and JSON are written once, from the table of options.
+ * of eg_layer_kind: options, output shape, formula. Text, JSON and C options are read and written once, from the table
+ * of options.
  */
 #ifndef EG_NN_MODEL_H
 #define EG_NN_MODEL_H
@@ -29,8 +30,6 @@ enum {
 /* One named tensor that a layer owns: "dense/kernel". */
 typedef struct eg_parameter {
     const char *name;
-    eg_shape shape;
-    eg_init init;
     double fan_in;     /* of the layer, for initialisers of its bias */
     int kernel;        /* penalties apply; stored as matmul likes it */
     int trainable;     /* by its nature: statistics are not */
@@ -39,6 +38,8 @@ typedef struct eg_parameter {
     double l1, l2;     /* the layer's own penalty */
     eg_model *from;    /* NULL, or the nested model that it comes from (its values are taken over) */
     const char *inner; /* its name there */
+    eg_shape shape;
+    eg_init init;
 } eg_parameter;
 
 /* A variable that training changes beside the optimizer (running statistics), and what it becomes. */
@@ -60,45 +61,132 @@ typedef struct eg_building {
     eg_value *const *masks; /* of all inputs */
 } eg_building;
 
+/* ---- options: words of the text language, keys of JSON and fields of the C options, from one table -------------- */
+
 typedef enum eg_option_type {
     EG_OPTION_INT, EG_OPTION_NUMBER, EG_OPTION_FLAG, EG_OPTION_ACTIVATION, EG_OPTION_INIT, EG_OPTION_SHAPE,
     EG_OPTION_JOIN, EG_OPTION_PADDING, EG_OPTION_TYPES
 } eg_option_type;
 
-/* One option of a layer kind. Fields that are all zero bytes are left out of text and JSON. */
+/* X(NAME, name, type, field of eg_layer, zeroable: the default of this number is not 0, a written 0 is EG_ZERO) */
+#define EG_OPTION_LIST(X)                                           \
+    X(UNITS, "units", INT, units, 0)                                \
+    X(FILTERS, "filters", INT, units, 0)                            \
+    X(MULTIPLIER, "multiplier", INT, units, 0)                      \
+    X(WORDS, "words", INT, words, 0)                                \
+    X(FEATURES, "size", INT, units, 0)                              \
+    X(HEADS, "heads", INT, heads, 0)                                \
+    X(GROUPS, "groups", INT, groups, 0)                             \
+    X(AXES, "axes", INT, axes, 0)                                   \
+    X(STATEFUL, "stateful", INT, stateful, 0)                       \
+    X(SHAPE, "shape", SHAPE, size, 0)                               \
+    X(SIZE, "size", SHAPE, size, 0)                                 \
+    X(STRIDE, "stride", SHAPE, stride, 0)                           \
+    X(PAD, "pad", SHAPE, pad, 0)                                    \
+    X(DILATION, "dilation", SHAPE, dilation, 0)                     \
+    X(EXTRA, "extra", SHAPE, extra, 0)                              \
+    X(PADDING, "padding", PADDING, padding, 0)                      \
+    X(HOW, "how", JOIN, join, 0)                                    \
+    X(ACTIVATION, "activation", ACTIVATION, act, 0)                 \
+    X(GATES, "recurrent_activation", ACTIVATION, recurrent_act, 0)  \
+    X(ALPHA, "alpha", NUMBER, number, 1)                            \
+    X(RATE, "rate", NUMBER, number, 0)                              \
+    X(VALUE, "value", NUMBER, number, 0)                            \
+    X(MOMENTUM, "momentum", NUMBER, number, 1)                      \
+    X(EPSILON, "epsilon", NUMBER, epsilon, 1)                       \
+    X(L1, "l1", NUMBER, l1, 0)                                      \
+    X(L2, "l2", NUMBER, l2, 0)                                      \
+    X(INIT, "init", INIT, kernel_init, 0)                           \
+    X(RECURRENT_INIT, "recurrent_init", INIT, recurrent_init, 0)    \
+    X(BIAS_INIT, "bias_init", INIT, bias_init, 0)                   \
+    X(NO_BIAS, "no_bias", FLAG, no_bias, 0)                         \
+    X(NO_FORGET_BIAS, "no_forget_bias", FLAG, no_forget_bias, 0)    \
+    X(NO_SCALE, "no_scale", FLAG, no_scale, 0)                      \
+    X(NO_SHIFT, "no_shift", FLAG, no_shift, 0)                      \
+    X(LINEAR, "linear", FLAG, linear, 0)                            \
+    X(SEQUENCES, "return_sequences", FLAG, return_sequences, 0)     \
+    X(BIDIRECTIONAL, "bidirectional", FLAG, bidirectional, 0)       \
+    X(BACKWARDS, "backwards", FLAG, backwards, 0)                   \
+    X(SKIP_ZEROS, "skip_zeros", FLAG, skip_zeros, 0)                \
+    X(RESET_BEFORE, "reset_before", FLAG, reset_before, 0)          \
+    X(TORCH, "torch", FLAG, torch, 0)                               \
+    X(COUNT_PADDING, "count_padding", FLAG, count_padding, 0)       \
+    X(MASK_ZERO, "mask_zero", FLAG, mask_zero, 0)                   \
+    X(SINUSOIDAL, "sinusoidal", FLAG, sinusoidal, 0)                \
+    X(CAUSAL, "causal", FLAG, causal, 0)                            \
+    X(LAST_AXIS, "last_axis", FLAG, last_axis, 0)                   \
+    X(FROZEN, "frozen", FLAG, frozen, 0)
+
+enum {
+    EG_ID_END,
+#define EG_OPTION_ENUM(NAME, name, type, field, zeroable) EG_ID_##NAME,
+    EG_OPTION_LIST(EG_OPTION_ENUM)
+#undef EG_OPTION_ENUM
+    EG_OPTIONS
+};
+
+/* Fields that are all zero bytes are left out of text and JSON. */
 typedef struct eg_option {
     const char *name;
+    unsigned short offset;  /* within the layer */
     unsigned char type;     /* eg_option_type */
-    unsigned short offset;  /* within the layer's struct */
-    unsigned char bare;     /* in text its value may stand alone: "512", "relu" */
-    unsigned char zeroable; /* NUMBER whose default is not 0: a written 0 is EG_ZERO */
+    unsigned char zeroable;
 } eg_option;
 
+extern const eg_option eg_options[EG_OPTIONS];
+
+/* An option of a kind. In text the value of a bare one may stand alone: "512", "relu". */
+typedef struct eg_kind_option {
+    unsigned char option, bare;
+    unsigned short given; /* where the kind's C options have it; 0: nowhere (there is their size) */
+} eg_kind_option;
+#define EG_TAKES(NAME, given) { EG_ID_##NAME, 0, given }
+#define EG_TAKES_BARE(NAME, given) { EG_ID_##NAME, 1, given }
+#define EG_TAKES_NAME(given) { EG_ID_END, 0, given } /* ends the list */
+
 typedef struct eg_layer_kind {
-    const char *name;  /* "dense", in text, JSON, summary, and the stem of layer names */
-    size_t size;       /* of its struct, which begins with eg_layer */
-    int max_inputs;
-    const eg_option *options; /* ends with a NULL name */
-    /* Shape of the output without the batch axis; checks the options and adds the parameters on first use. */
+    const char *name; /* "dense", in text, JSON, summary, and the stem of layer names */
+    const eg_kind_option *options;
+    /* *out is the first input's shape (all without the batch axis) and becomes the output's; checks the options and
+     * adds the parameters on first use. NULL: it stays as it is. */
     eg_status (*shape)(eg_layer *layer, const eg_shape *in, int n, eg_shape *out);
     eg_value *(*build)(eg_layer *layer, eg_building *b, eg_value *const *in, int n);
-    void (*free)(eg_layer *layer);                            /* NULL: nothing of its own */
-    eg_status (*write)(const eg_layer *layer, eg_json_writer *w); /* more than options; NULL: nothing */
-    eg_status (*read)(eg_layer *layer, const eg_json *json, int depth);
-    eg_activation_kind (*last)(const eg_layer *layer); /* the activation that its output ends in; NULL: EG_LINEAR */
-    int hidden;        /* not in the text language */
-    int stepwise;      /* over a sequence, each step by itself: EG_EACH_STEP; with states to keep: EG_KEEPS_STATES */
+    unsigned char max_inputs;     /* 0: any number */
+    unsigned char stepwise;       /* over a sequence, each step by itself: EG_EACH_STEP; with states: EG_KEEPS_STATES */
+    unsigned char ends_activated; /* its activation is the last thing that it does */
+    unsigned char hidden;         /* not in the text language */
 } eg_layer_kind;
 
+/* What is read most stands first, where an address is short. */
 struct eg_layer {
     const eg_layer_kind *kind;
     eg_model *model;        /* whose it is; NULL until one takes it */
-    eg_layer *next;         /* in the model's list */
-    char name[EG_MAX_NAME + 2]; /* one byte more, to see that a name is too long */
-    int index;              /* place in the list */
-    int frozen;
-    int applications;
     int first_parameter, nparameters; /* its range of the model's */
+
+    /* What it was told. Each kind has some of these; what it does not have is 0. */
+    int64_t units;          /* outputs: of a convolution its filters, of attention the size of a head */
+    int64_t words, heads, groups, axes, stateful;
+    double number;          /* the activation's parameter, a dropout's rate, what is masked, a norm's momentum */
+    double epsilon;
+    eg_activation_kind act, recurrent_act;
+    eg_padding padding;
+    eg_join_kind join;
+    unsigned char no_bias, no_forget_bias, no_scale, no_shift, linear, return_sequences, bidirectional, backwards;
+    unsigned char skip_zeros, reset_before, torch, count_padding, mask_zero, sinusoidal, causal, frozen;
+    unsigned char last_axis; /* its input has more axes: said in text, where a flatten would be put before it */
+    double l1, l2;
+    eg_init kernel_init, recurrent_init, bias_init;
+    eg_shape size;          /* of the window; how many times; the shape itself */
+    eg_shape stride, pad, dilation, extra;
+    eg_model *inner;        /* a model as a layer */
+    int repeated;           /* the model given was another one's layer already */
+    eg_value *(*formula)(void *user, eg_value *x); /* a function as a layer */
+    void *user;
+
+    eg_layer *next;         /* in the model's list */
+    int index;              /* place in the list */
+    int applications;
+    char name[EG_MAX_NAME + 2]; /* one byte more, to see that a name is too long */
 };
 
 extern const eg_layer_kind *const eg_layer_kinds[]; /* ends with NULL */
@@ -113,11 +201,21 @@ const eg_layer_kind *eg_layer_kind_named(const char *name); /* NULL if there is 
 /* Numbers of one sample, and of what the model says to it. */
 int64_t eg_model_input_size(const eg_model *model);
 int64_t eg_model_output_size(const eg_model *model);
-/* A zeroed layer of that kind; name may be NULL. NULL without memory. */
+/* A layer of that kind, all options 0; name may be NULL. NULL without memory. */
 eg_layer *eg_layer_new(const eg_layer_kind *kind, const char *name);
+/* The same with the C options of the kind, which begin with their size (0: `size` bytes). */
+eg_layer *eg_layer_made(const eg_layer_kind *kind, const void *given, size_t size);
 /* The layer's parameter number `index` ("kernel": the layer's name is put before), added when it is not there yet;
  * SHAPE error if it is there otherwise, which happens when a layer is shared. */
 eg_status eg_layer_parameter(eg_layer *layer, int index, const eg_parameter *parameter);
+/* The same for one that training changes; kernels have the layer's penalties. */
+eg_status eg_layer_weight(eg_layer *layer, int index, const char *name, const eg_shape *shape, const eg_init *init,
+                          double fan_in, int kernel);
+enum { EG_PLAIN, EG_KERNEL };
+eg_status eg_layer_check_units(const eg_layer *layer); /* its first option, at least 1 */
+eg_shape eg_with_batch(int64_t batch, const eg_shape *sample);
+/* The shape of what the formula makes of so many inputs of that shape, from the formula itself. */
+eg_status eg_layer_probe(eg_layer *layer, int64_t batch, const eg_shape *in, eg_shape *out);
 /* That parameter as a variable of the graph under construction. */
 eg_value *eg_layer_variable(const eg_layer *layer, const eg_building *b, int index);
 /* Training changes the variable to `now`. A layer that is used twice changes it twice: the second time starts from what
@@ -145,7 +243,10 @@ void eg_option_text(const eg_option *option, const eg_layer *layer, eg_text *out
 void eg_option_json(const eg_option *option, const eg_layer *layer, eg_json_writer *w);
 /* The words of an option that is a choice, ended by NULL; NULL for all others. */
 const char *const *eg_option_choices(const eg_option *option);
-const eg_option *eg_option_named(const eg_layer_kind *kind, const char *name);
+const eg_kind_option *eg_option_named(const eg_layer_kind *kind, const char *name); /* NULL if it has no such option */
+/* A list of at most EG_MAX_RANK - 1 whole numbers. */
+void eg_json_put_shape(eg_json_writer *w, const char *key, const eg_shape *shape);
+eg_status eg_json_read_shape(const eg_json *list, eg_shape *out);
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
@@ -162,7 +263,6 @@ struct eg_wire {
 struct eg_model {
     eg_arena arena;                 /* wires, parameters, names */
     eg_status status;
-    char error[512];
     int64_t error_at;               /* byte of the text that was parsed, -1 */
     eg_layer *first, *last;         /* the layers, in order of first use */
     int nlayers;
@@ -170,7 +270,6 @@ struct eg_model {
     int nwires, capacity;
     const char *input_name;
     eg_wire *output;
-    eg_wire poison;                 /* handed out after a mistake */
     eg_parameter *parameters;       /* all of them, nested ones included, in order of the summary */
     int nparameters, parameter_capacity;
     eg_change *changes;             /* of the last build for training, in that graph's memory */
@@ -182,6 +281,8 @@ struct eg_model {
     int depth;                      /* how deep models are nested in it */
     void *train;                    /* the training layer's part */
     void (*train_free)(void *train);
+    eg_wire poison;                 /* handed out after a mistake */
+    char error[512];                /* of the status */
 };
 
 static inline int eg_parameter_trains(const eg_parameter *p) { return p->trainable && !p->frozen; }
@@ -212,7 +313,11 @@ eg_activation_kind eg_model_last_activation(const eg_model *model);
 int eg_model_is_chain(const eg_model *model); /* each wire feeds the next one: sequential */
 eg_model *eg_model_from_json_value(const eg_json *json, int depth);
 eg_status eg_model_write_json(const eg_model *model, eg_json_writer *w, const char *key);
-/* Takes the model out of a layer that holds one: its giver owns it again. */
-void eg_layer_disown_model(eg_layer *layer);
+/* The model in the JSON of a layer that is one. */
+eg_status eg_layer_read_model(eg_layer *layer, const eg_json *json, int depth);
+/* The name that a layer of the kind gets after so many others: dense, dense_1, ... */
+void eg_layer_default_name(const eg_layer_kind *kind, int others, char name[EG_MAX_NAME + 2]);
+/* How many layers of its kind are in the model's list, up to the layer where it is there. */
+int eg_layer_others(const eg_model *model, const eg_layer *layer);
 
 #endif

@@ -9,13 +9,7 @@
 #include "graph/node.h"
 #include "nn/model.h"
 
-typedef struct nested {
-    eg_layer base;
-    eg_model *inner;
-    int repeated; /* the model given was another one's layer already */
-} nested;
-
-static const eg_option no_options[] = { { 0 } };
+static const eg_kind_option no_options[] = { EG_TAKES_NAME(0) };
 
 static eg_status add_parameters(eg_layer *layer, eg_model *inner) {
     for (int i = 0; i < inner->nparameters; i++) {
@@ -31,17 +25,16 @@ static eg_status add_parameters(eg_layer *layer, eg_model *inner) {
 
 static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
     (void)n;
-    eg_model *inner = ((nested *)layer)->inner;
-    if (((nested *)layer)->repeated) return eg_fail(EG_E_ARGUMENT, "the model is a layer already");
+    eg_model *inner = layer->inner;
+    if (layer->repeated) return eg_fail(EG_E_ARGUMENT, "the model is a layer already");
     if (!inner) return eg_fail(EG_E_MEMORY, "no memory for its model");
-    if (eg_model_status(inner) != EG_OK) return eg_fail(inner->status, "%s", inner->error);
+    EG_TRY(eg_model_check(inner));
     if (inner->depth + 1 > EG_MAX_NESTING) return eg_fail(EG_E_LIMIT, "models are nested too deep");
     if (layer->model->depth < inner->depth + 1) layer->model->depth = inner->depth + 1;
-    eg_shape wanted = eg_model_input_shape(inner);
-    if (!eg_same_shape(&wanted, in)) {
-        return eg_fail(EG_E_SHAPE, "its input is %s, not %s", eg_shape_words(&wanted), eg_shape_words(in));
-    }
-    *out = eg_model_output_shape(inner);
+    const eg_shape *wanted = &inner->wires[0]->shape;
+    if (!eg_same_shape(wanted, in))
+        return eg_fail(EG_E_SHAPE, "its input is %s, not %s", eg_shape_words(wanted), eg_shape_words(in));
+    *out = inner->output->shape;
     return add_parameters(layer, inner);
 }
 
@@ -52,62 +45,38 @@ static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int
     eg_building inside = *b;
     inside.prefix = prefix;
     eg_value *y;
-    eg_status status = eg_model_build_in(((nested *)layer)->inner, &inside, in[0], &y);
+    eg_status status = eg_model_build_in(layer->inner, &inside, in[0], &y);
     b->logits = inside.logits, b->mask = inside.mask;
-    return status == EG_OK ? y : eg_poison(b->graph, status, layer->name, "%s", eg_error());
+    return status == EG_OK ? y : eg_poison_last(b->graph, layer->name);
 }
 
-static void release(eg_layer *layer) { eg_model_free(((nested *)layer)->inner); }
-
-static eg_activation_kind last(const eg_layer *layer) {
-    return eg_model_last_activation(((const nested *)layer)->inner);
-}
-
-static eg_status write_inner(const eg_layer *layer, eg_json_writer *w) {
-    return eg_model_write_json(((const nested *)layer)->inner, w, "model");
-}
-
-static eg_status read_inner(eg_layer *layer, const eg_json *json, int depth) {
+eg_status eg_layer_read_model(eg_layer *layer, const eg_json *json, int depth) {
     if (depth + 1 > EG_MAX_NESTING) return eg_fail(EG_E_LIMIT, "models are nested too deep");
     const eg_json *model = eg_json_get(json, "model");
     if (!model) return eg_fail(EG_E_DATA, "a layer that is a model lacks its 'model'");
-    eg_model *inner = eg_model_from_json_value(model, depth + 1);
-    if (!inner) return EG_E_MEMORY;
-    inner->taken = 1;
-    ((nested *)layer)->inner = inner;
+    layer->inner = eg_model_from_json_value(model, depth + 1);
+    if (!layer->inner) return EG_E_MEMORY;
+    layer->inner->taken = 1;
     return EG_OK;
 }
 
 const eg_layer_kind eg_kind_model = {
     .name = "model",
-    .size = sizeof(nested),
-    .max_inputs = 1,
     .options = no_options,
     .shape = shape,
     .build = build,
-    .free = release,
-    .write = write_inner,
-    .read = read_inner,
-    .last = last,
+    .max_inputs = 1,
     .hidden = 1,
 };
 
 eg_layer *eg_model_layer(eg_model *model) {
-    nested *layer = (nested *)eg_layer_new(&eg_kind_model, NULL);
+    eg_layer *layer = eg_layer_new(&eg_kind_model, NULL);
     int repeated = model && model->taken;
-    if (!layer) {
-        if (!repeated) eg_model_free(model);
-        return NULL;
-    }
+    if (!layer && !repeated) eg_model_free(model);
+    if (!layer) return NULL;
     layer->repeated = repeated;
-    if (!model || repeated) return &layer->base;
+    if (!model || repeated) return layer;
     model->taken = 1;
     layer->inner = model;
-    return &layer->base;
-}
-
-void eg_layer_disown_model(eg_layer *layer) {
-    if (layer->kind != &eg_kind_model || !((nested *)layer)->inner) return;
-    ((nested *)layer)->inner->taken = 0;
-    ((nested *)layer)->inner = NULL;
+    return layer;
 }

@@ -13,97 +13,77 @@
  *     group_norm   each image over positions and the channels of one of `groups` (32) groups; epsilon 1e-3 (torch:
  * 1e-5)
  */
-#include <string.h>
-
 #include "base/status.h"
 #include "graph/node.h"
 #include "nn/model.h"
 
-typedef struct norm {
-    eg_layer base;
-    int torch, no_scale, no_shift;
-    double momentum, epsilon;
-    int64_t axes, groups;
-} norm;
+#define GIVEN(field) offsetof(eg_norm_opt, field)
+#define NORM_OPTIONS                                                                        \
+    EG_TAKES(EPSILON, GIVEN(epsilon)), EG_TAKES_BARE(TORCH, GIVEN(dialect)),                \
+        EG_TAKES_BARE(NO_SCALE, GIVEN(no_scale)), EG_TAKES_BARE(NO_SHIFT, GIVEN(no_shift)), \
+        EG_TAKES_BARE(FROZEN, GIVEN(frozen)), EG_TAKES_NAME(GIVEN(name))
 
-#define NORM_OPTIONS                                                      \
-    { "epsilon", EG_OPTION_NUMBER, offsetof(norm, epsilon), 0, 1 },       \
-        { "torch", EG_OPTION_FLAG, offsetof(norm, torch), 1, 0 },         \
-        { "no_scale", EG_OPTION_FLAG, offsetof(norm, no_scale), 1, 0 },   \
-        { "no_shift", EG_OPTION_FLAG, offsetof(norm, no_shift), 1, 0 }, { \
-        "frozen", EG_OPTION_FLAG, offsetof(norm, base.frozen), 1, 0       \
-    }
-
-static const eg_option batch_options[] = { { "momentum", EG_OPTION_NUMBER, offsetof(norm, momentum), 1, 1 },
-                                           NORM_OPTIONS,
-                                           { 0 } };
-static const eg_option layer_options[] = { { "axes", EG_OPTION_INT, offsetof(norm, axes), 0, 0 },
-                                           NORM_OPTIONS,
-                                           { 0 } };
-static const eg_option group_options[] = { { "groups", EG_OPTION_INT, offsetof(norm, groups), 1, 0 },
-                                           NORM_OPTIONS,
-                                           { 0 } };
+static const eg_kind_option batch_options[] = { EG_TAKES_BARE(MOMENTUM, GIVEN(momentum)), NORM_OPTIONS };
+static const eg_kind_option layer_options[] = { EG_TAKES(AXES, GIVEN(axes)), NORM_OPTIONS };
+static const eg_kind_option group_options[] = { EG_TAKES_BARE(GROUPS, GIVEN(groups)), NORM_OPTIONS };
+#undef GIVEN
 
 static double given(double value, double standard) { return value == EG_ZERO ? 0 : value != 0 ? value : standard; }
-static double epsilon_of(const norm *n) { return given(n->epsilon, n->torch ? 1e-5 : 1e-3); }
-static int64_t groups_of(const norm *n) { return n->groups ? n->groups : 32; }
+static double epsilon_of(const eg_layer *n) { return given(n->epsilon, n->torch ? 1e-5 : 1e-3); }
+static int axes_of(const eg_layer *n) { return n->axes ? (int)n->axes : 1; }
+static int64_t groups_of(const eg_layer *n) { return n->groups ? n->groups : 32; }
 
 /* The share of the new in a running average. */
-static double new_share(const norm *n) { return n->torch ? given(n->momentum, .1) : 1 - given(n->momentum, .99); }
+static double new_share(const eg_layer *n) { return n->torch ? given(n->number, .1) : 1 - given(n->number, .99); }
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
 enum { SCALE, SHIFT, MEAN, VARIANCE };
 
 /* The place of a parameter among those that the layer has. */
-static int place_of(const norm *n, int which) {
+static int place_of(const eg_layer *n, int which) {
     return which - (which > SCALE && n->no_scale) - (which > SHIFT && n->no_shift);
 }
 
-static eg_status add_parameters(norm *n, eg_shape shape) {
+static eg_status add_parameters(eg_layer *n, const eg_shape *shape) {
     static const struct {
-        const char *name;
+        char name[16];
         double start;
-    } kinds[] = { { "gamma", 1 }, { "beta", 0 }, { "moving_mean", 0 }, { "moving_variance", 1 } };
-    int last = n->base.kind == &eg_kind_batch_norm ? VARIANCE : SHIFT;
+    } kinds[] = { { "gamma", 1 }, { "beta", EG_ZERO }, { "moving_mean", EG_ZERO }, { "moving_variance", 1 } };
+    int last = n->kind == &eg_kind_batch_norm ? VARIANCE : SHIFT;
     for (int which = SCALE; which <= last; which++) {
         if ((which == SCALE && n->no_scale) || (which == SHIFT && n->no_shift)) continue;
-        eg_init init = { .kind = EG_INIT_CONSTANT, .a = kinds[which].start == 0 ? EG_ZERO : kinds[which].start };
-        eg_parameter p = {
-            .name = kinds[which].name, .shape = shape, .init = init, .trainable = which <= SHIFT && !n->base.frozen
-        };
-        EG_TRY(eg_layer_parameter(&n->base, place_of(n, which), &p));
+        eg_parameter p = { .name = kinds[which].name,
+                           .shape = *shape,
+                           .init = EG_INIT(CONSTANT, .a = kinds[which].start),
+                           .trainable = which <= SHIFT };
+        EG_TRY(eg_layer_parameter(n, place_of(n, which), &p));
     }
     return EG_OK;
 }
 
-static eg_status check_options(const norm *n, const eg_shape *in) {
+static eg_status check_options(const eg_layer *n, const eg_shape *in) {
     double share = new_share(n);
     int64_t axes = n->axes ? n->axes : 1;
     if (!(share >= 0 && share <= 1)) return eg_fail(EG_E_ARGUMENT, "momentum must be between 0 and 1");
     if (!(epsilon_of(n) >= 0)) return eg_fail(EG_E_ARGUMENT, "epsilon must not be negative");
     if (in->rank < axes || axes < 1)
         return eg_fail(EG_E_SHAPE, "its input %s has no %lld axes", eg_shape_words(in), (long long)axes);
-    if (n->base.kind == &eg_kind_group_norm && (groups_of(n) < 1 || in->dim[in->rank - 1] % groups_of(n)))
+    if (n->kind == &eg_kind_group_norm && (groups_of(n) < 1 || in->dim[in->rank - 1] % groups_of(n)))
         return eg_fail(EG_E_SHAPE, "%lld groups do not divide %lld channels", (long long)groups_of(n),
                        (long long)in->dim[in->rank - 1]);
     return EG_OK;
 }
 
-static eg_status shape(eg_layer *layer, const eg_shape *in, int count, eg_shape *out) {
-    norm *n = (norm *)layer;
-    (void)count;
+static eg_status shape(eg_layer *n, const eg_shape *in, int count, eg_shape *out) {
+    (void)count, (void)out;
     EG_TRY(check_options(n, in));
-    int axes = n->axes ? (int)n->axes : 1;
-    eg_shape parameter = { .rank = axes };
-    for (int i = 0; i < axes; i++) parameter.dim[i] = in->dim[in->rank - axes + i];
-    *out = *in;
-    return add_parameters(n, parameter);
+    eg_shape parameter = { .rank = axes_of(n) };
+    for (int i = 0; i < parameter.rank; i++) parameter.dim[i] = in->dim[in->rank - parameter.rank + i];
+    return add_parameters(n, &parameter);
 }
 
 /* ---- formulas -------------------------------------------------------------------------------- */
-
-static eg_value *number(eg_value *like, double x) { return eg_full(like->graph, like->dtype, EG_SCALAR, x); }
 
 static eg_value *mean_over(eg_value *x, eg_axes axes) { return eg_mean(x, .axes = axes, .keep = 1); }
 
@@ -113,52 +93,50 @@ static eg_value *weighted_mean(eg_value *x, eg_axes axes, eg_value *weights) {
 }
 
 /* x is centred; its squares' mean is the variance. */
-static eg_value *inverse_deviation(const norm *n, eg_value *variance) {
-    return eg_rsqrt(eg_add(variance, number(variance, epsilon_of(n))));
+static eg_value *inverse_deviation(const eg_layer *n, eg_value *variance) {
+    return eg_rsqrt(eg_add(variance, eg_number(variance, epsilon_of(n))));
 }
 
-static eg_value *scaled_and_shifted(const norm *n, const eg_building *b, eg_value *y) {
-    if (!n->no_scale) y = eg_mul(y, eg_layer_variable(&n->base, b, place_of(n, SCALE)));
-    if (!n->no_shift) y = eg_add(y, eg_layer_variable(&n->base, b, place_of(n, SHIFT)));
+static eg_value *scaled_and_shifted(const eg_layer *n, const eg_building *b, eg_value *y) {
+    if (!n->no_scale) y = eg_mul(y, eg_layer_variable(n, b, place_of(n, SCALE)));
+    if (!n->no_shift) y = eg_add(y, eg_layer_variable(n, b, place_of(n, SHIFT)));
     return y;
 }
 
 /* x factor + (shift - mean factor): one multiply-add for each element, which a convolution before it takes along. */
-static eg_value *with_running(const norm *n, const eg_building *b, eg_value *x, eg_value *mean, eg_value *variance) {
+static eg_value *with_running(const eg_layer *n, const eg_building *b, eg_value *x, eg_value *mean,
+                              eg_value *variance) {
     eg_value *factor = inverse_deviation(n, variance);
-    if (!n->no_scale) factor = eg_mul(factor, eg_layer_variable(&n->base, b, place_of(n, SCALE)));
+    if (!n->no_scale) factor = eg_mul(factor, eg_layer_variable(n, b, place_of(n, SCALE)));
     eg_value *term = eg_neg(eg_mul(mean, factor));
-    if (!n->no_shift) term = eg_add(term, eg_layer_variable(&n->base, b, place_of(n, SHIFT)));
+    if (!n->no_shift) term = eg_add(term, eg_layer_variable(n, b, place_of(n, SHIFT)));
     return eg_add(eg_mul(x, factor), term);
 }
 
-static void update_running(const norm *n, eg_building *b, eg_value *variable, eg_value *batch) {
+static void update_running(const eg_layer *n, eg_building *b, eg_value *variable, eg_value *batch) {
     eg_value *old = eg_layer_current(b, variable), *now = eg_stop_gradient(eg_reshaped(batch, &variable->shape));
-    eg_layer_change(b, variable, eg_add(old, eg_mul(eg_sub(now, old), number(old, new_share(n)))));
+    eg_layer_change(b, variable, eg_add(old, eg_mul(eg_sub(now, old), eg_number(old, new_share(n)))));
 }
 
-static eg_value *batch_build(eg_layer *layer, eg_building *b, eg_value *const *in, int count) {
-    const norm *n = (const norm *)layer;
-    eg_value *x = in[0], *mean = eg_layer_variable(layer, b, place_of(n, MEAN));
-    eg_value *variance = eg_layer_variable(layer, b, place_of(n, VARIANCE));
+static eg_value *batch_build(eg_layer *n, eg_building *b, eg_value *const *in, int count) {
+    eg_value *x = in[0], *mean = eg_layer_variable(n, b, place_of(n, MEAN));
+    eg_value *variance = eg_layer_variable(n, b, place_of(n, VARIANCE));
     (void)count;
-    if (eg_value_is_poisoned(x)) return x;
-    if (!b->step || layer->frozen) return with_running(n, b, x, mean, variance);
+    if (!b->step || n->frozen) return with_running(n, b, x, mean, variance);
     eg_axes axes = { .n = x->shape.rank - 1, .axis = { 0, 1, 2, 3, 4, 5, 6 } };
     double samples = (double)eg_count(&x->shape) / (double)x->shape.dim[x->shape.rank - 1];
     eg_value *there = b->mask ? eg_mask_over(b->mask, x) : NULL;
-    if (there) there = eg_div(there, eg_maximum(mean_over(there, axes), number(x, 1e-9)));
+    if (there) there = eg_div(there, eg_maximum(mean_over(there, axes), eg_number(x, 1e-9)));
     eg_value *m = weighted_mean(x, axes, there), *centred = eg_sub(x, m);
     eg_value *v = weighted_mean(eg_square(centred), axes, there);
-    eg_value *unbiased = n->torch && samples > 1 ? eg_mul(v, number(v, samples / (samples - 1))) : v;
+    eg_value *unbiased = n->torch && samples > 1 ? eg_mul(v, eg_number(v, samples / (samples - 1))) : v;
     update_running(n, b, mean, m);
     update_running(n, b, variance, unbiased);
     return scaled_and_shifted(n, b, eg_mul(centred, inverse_deviation(n, v)));
 }
 
-static eg_value *layer_build(eg_layer *layer, eg_building *b, eg_value *const *in, int count) {
-    const norm *n = (const norm *)layer;
-    eg_axes axes = { .n = n->axes ? (int)n->axes : 1 };
+static eg_value *layer_build(eg_layer *n, eg_building *b, eg_value *const *in, int count) {
+    eg_axes axes = { .n = axes_of(n) };
     (void)count;
     for (int i = 0; i < axes.n; i++) axes.axis[i] = i - axes.n;
     eg_value *centred = eg_sub(in[0], mean_over(in[0], axes));
@@ -170,11 +148,9 @@ static eg_value *layer_build(eg_layer *layer, eg_building *b, eg_value *const *i
 static eg_value *group_mean(eg_value *x) { return mean_over(mean_over(x, EG_AXES(1)), EG_AXES(3)); }
 
 /* [batch, positions, groups, channels of a group] */
-static eg_value *group_build(eg_layer *layer, eg_building *b, eg_value *const *in, int count) {
-    const norm *n = (const norm *)layer;
+static eg_value *group_build(eg_layer *n, eg_building *b, eg_value *const *in, int count) {
     eg_value *x = in[0];
     (void)count;
-    if (eg_value_is_poisoned(x)) return x;
     int64_t channels = x->shape.dim[x->shape.rank - 1], groups = groups_of(n), batch = x->shape.dim[0];
     int64_t positions = 1;
     for (int i = 1; i < x->shape.rank - 1; i++) positions *= x->shape.dim[i];
@@ -184,26 +160,13 @@ static eg_value *group_build(eg_layer *layer, eg_building *b, eg_value *const *i
     return scaled_and_shifted(n, b, eg_reshaped(y, &x->shape));
 }
 
-#define NORM_KIND(text, list, formula, steps)                                                                        \
-    { .name = text, .size = sizeof(norm), .max_inputs = 1, .options = list, .shape = shape, .build = formula,        \
-      .stepwise = steps }
+#define NORM_KIND(text, list, formula, steps) \
+    { .name = text, .options = list, .shape = shape, .build = formula, .max_inputs = 1, .stepwise = steps }
 
 const eg_layer_kind eg_kind_batch_norm = NORM_KIND("batch_norm", batch_options, batch_build, EG_EACH_STEP);
 const eg_layer_kind eg_kind_layer_norm = NORM_KIND("layer_norm", layer_options, layer_build, EG_EACH_STEP);
 const eg_layer_kind eg_kind_group_norm = NORM_KIND("group_norm", group_options, group_build, 0);
 
-static eg_layer *new_norm(const eg_layer_kind *kind, eg_norm_opt opt) {
-    if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);
-    norm *n = (norm *)eg_layer_new(kind, opt.name);
-    if (!n) return NULL;
-    n->torch = opt.dialect == EG_TORCH;
-    n->no_scale = opt.no_scale != 0, n->no_shift = opt.no_shift != 0;
-    n->momentum = opt.momentum, n->epsilon = opt.epsilon;
-    n->axes = opt.axes, n->groups = opt.groups;
-    n->base.frozen = opt.frozen != 0;
-    return &n->base;
-}
-
-eg_layer *eg_batch_norm_(eg_norm_opt opt) { return new_norm(&eg_kind_batch_norm, opt); }
-eg_layer *eg_layer_norm_(eg_norm_opt opt) { return new_norm(&eg_kind_layer_norm, opt); }
-eg_layer *eg_group_norm_(eg_norm_opt opt) { return new_norm(&eg_kind_group_norm, opt); }
+eg_layer *eg_batch_norm_(eg_norm_opt opt) { return eg_layer_made(&eg_kind_batch_norm, &opt, sizeof opt); }
+eg_layer *eg_layer_norm_(eg_norm_opt opt) { return eg_layer_made(&eg_kind_layer_norm, &opt, sizeof opt); }
+eg_layer *eg_group_norm_(eg_norm_opt opt) { return eg_layer_made(&eg_kind_group_norm, &opt, sizeof opt); }

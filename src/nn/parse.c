@@ -65,22 +65,29 @@ static eg_status at_column(const parser *p, const char *place) {
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static eg_status set_option(parser *p, const eg_option *option, const char *value) {
-    unsigned bit = 1u << (option - p->layer->kind->options);
-    if (p->given & bit) return eg_fail(EG_E_DATA, "%s is given twice", option->name);
-    p->given |= bit;
-    return eg_option_parse(option, p->layer, value);
+static const eg_option *option_of(const eg_kind_option *o) { return &eg_options[o->option]; }
+
+static unsigned bit(const parser *p, const eg_kind_option *o) { return 1u << (o - p->layer->kind->options); }
+
+static eg_status set_option(parser *p, const eg_kind_option *o, const char *value) {
+    if (p->given & bit(p, o)) return eg_fail(EG_E_DATA, "%s is given twice", option_of(o)->name);
+    p->given |= bit(p, o);
+    return eg_option_parse(option_of(o), p->layer, value);
+}
+
+static int add_activations(const char **candidates, int n) {
+    for (int a = 0; a < EG_ACTIVATION_KINDS; a++) candidates[n++] = eg_activation_name((eg_activation_kind)a);
+    return n;
 }
 
 static eg_status unknown_word(const parser *p, const char *word) {
     const char *candidates[MAX_CANDIDATES];
     int n = 0;
-    for (const eg_option *option = p->layer->kind->options; option->name; option++) {
-        candidates[n++] = option->name;
-        const char *const *choices = option->bare ? eg_option_choices(option) : NULL;
+    for (const eg_kind_option *o = p->layer->kind->options; o->option; o++) {
+        candidates[n++] = option_of(o)->name;
+        const char *const *choices = o->bare ? eg_option_choices(option_of(o)) : NULL;
         while (choices && *choices) candidates[n++] = *choices++;
-        for (int a = 0; option->type == EG_OPTION_ACTIVATION && option->bare && a < EG_ACTIVATION_KINDS; a++)
-            candidates[n++] = eg_activation_name((eg_activation_kind)a);
+        if (o->bare && option_of(o)->type == EG_OPTION_ACTIVATION) n = add_activations(candidates, n);
     }
     char what[80];
     snprintf(what, sizeof what, "word for %s", p->layer->kind->name);
@@ -95,27 +102,28 @@ static eg_status key_value(parser *p, char *equals) {
         snprintf(p->layer->name, sizeof p->layer->name, "%s", value);
         return EG_OK;
     }
-    const eg_option *option = eg_option_named(p->layer->kind, p->word);
-    return option ? set_option(p, option, value) : unknown_word(p, p->word);
+    const eg_kind_option *o = eg_option_named(p->layer->kind, p->word);
+    return o ? set_option(p, o, value) : unknown_word(p, p->word);
 }
 
 static int is_numeric(const char *word) { return isdigit((unsigned char)word[0]) || strchr("+-.", word[0]); }
 
 /* Whether a bare word can be this option's value. */
-static int takes(const parser *p, const eg_option *option, const char *word) {
+static int takes(const parser *p, const eg_kind_option *o, const char *word) {
+    const eg_option *option = option_of(o);
     eg_activation_kind kind;
     int number = option->type == EG_OPTION_INT || option->type == EG_OPTION_NUMBER || option->type == EG_OPTION_SHAPE;
-    if (!option->bare) return 0;
+    if (!o->bare) return 0;
     if (option->type == EG_OPTION_FLAG) return strcmp(option->name, word) == 0;
-    if (number) return is_numeric(word) && !(p->given & 1u << (option - p->layer->kind->options));
+    if (number) return is_numeric(word) && !(p->given & bit(p, o));
     for (const char *const *choice = eg_option_choices(option); choice && *choice; choice++)
         if (strcmp(*choice, word) == 0) return 1;
     return option->type == EG_OPTION_ACTIVATION && eg_activation_named(word, &kind) == EG_OK;
 }
 
 static eg_status bare_word(parser *p) {
-    for (const eg_option *option = p->layer->kind->options; option->name; option++)
-        if (takes(p, option, p->word)) return set_option(p, option, option->type == EG_OPTION_FLAG ? "1" : p->word);
+    for (const eg_kind_option *o = p->layer->kind->options; o->option; o++)
+        if (takes(p, o, p->word)) return set_option(p, o, option_of(o)->type == EG_OPTION_FLAG ? "1" : p->word);
     if (is_numeric(p->word)) return eg_fail(EG_E_DATA, "%s: no number is expected here", p->word);
     return unknown_word(p, p->word);
 }
@@ -138,8 +146,7 @@ static eg_status unknown_layer(const char *word) {
     int n = 0;
     for (int i = 0; eg_layer_kinds[i]; i++)
         if (!eg_layer_kinds[i]->hidden) candidates[n++] = eg_layer_kinds[i]->name;
-    for (int a = 0; a < EG_ACTIVATION_KINDS; a++) candidates[n++] = eg_activation_name((eg_activation_kind)a);
-    return eg_fail_unknown("layer", word, candidates, n);
+    return eg_fail_unknown("layer", word, candidates, add_activations(candidates, n));
 }
 
 /* The layer that p->word names, without options: a kind, or an activation. */
@@ -159,10 +166,9 @@ static eg_status new_layer(parser *p) {
     return p->layer ? EG_OK : EG_E_MEMORY;
 }
 
-/* A layer that sees its input's last axis only gets images flattened, unless it says last_axis. */
+/* A dense layer sees its input's last axis only, so images are flattened for it unless it says last_axis. */
 static int needs_flatten(const eg_layer *layer, const eg_wire *wire) {
-    const eg_option *option = eg_option_named(layer->kind, "last_axis");
-    return option && wire->shape.rank > 1 && eg_option_is_default(option, layer);
+    return layer->kind == &eg_kind_dense && wire->shape.rank > 1 && !layer->last_axis;
 }
 
 /* One layer's text up to ';' or the line's end. *wire moves on. */
@@ -212,27 +218,20 @@ eg_model *eg_model_parse(eg_shape input, const char *text) {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* Whether `name` is the one that the layer would get by itself. */
-static int is_default_name(const eg_layer *layer) {
-    int same = 0;
-    for (const eg_layer *other = layer->model->first; other != layer; other = other->next)
-        same += other->kind == layer->kind;
-    char name[EG_MAX_NAME + 2];
-    snprintf(name, sizeof name, same == 0 ? "%s" : "%s_%d", layer->kind->name, same);
-    return strcmp(name, layer->name) == 0;
-}
-
 static void write_layer(const eg_layer *layer, eg_text *out) {
     eg_text_add(out, layer->kind->name);
-    for (const eg_option *option = layer->kind->options; option->name; option++) {
+    for (const eg_kind_option *o = layer->kind->options; o->option; o++) {
+        const eg_option *option = option_of(o);
         if (eg_option_is_default(option, layer)) continue;
         eg_text_add(out, " ");
-        if (!option->bare || option->type == EG_OPTION_FLAG) eg_text_add(out, option->name);
+        if (!o->bare || option->type == EG_OPTION_FLAG) eg_text_add(out, option->name);
         if (option->type == EG_OPTION_FLAG) continue;
-        if (!option->bare) eg_text_add(out, "=");
+        if (!o->bare) eg_text_add(out, "=");
         eg_option_text(option, layer, out);
     }
-    if (!is_default_name(layer)) eg_text_format(out, " name=%s", layer->name);
+    char name[EG_MAX_NAME + 2];
+    eg_layer_default_name(layer->kind, eg_layer_others(layer->model, layer), name);
+    if (strcmp(name, layer->name) != 0) eg_text_format(out, " name=%s", layer->name);
 }
 
 static eg_status check_text_form(const eg_model *model) {

@@ -19,18 +19,9 @@
 
 enum { MOST_STATES = 2, DIRECTIONS = 2 };
 
-typedef struct recurrent {
-    eg_layer base;
-    int64_t units, stateful;
-    eg_activation_kind act, recurrent_act;
-    int linear, return_sequences, bidirectional, backwards, skip_zeros, no_bias, no_forget_bias, reset_before, torch;
-    eg_init kernel_init, recurrent_init, bias_init;
-    double l1, l2;
-} recurrent;
-
 /* What a step computes with: the weights of one direction. */
 typedef struct weights {
-    const recurrent *layer;
+    const eg_layer *layer;
     eg_value *kernel, *recurrent, *bias, *recurrent_bias; /* biases: NULL where there is none */
     int masked;
 } weights;
@@ -42,7 +33,7 @@ typedef struct cell_kind {
     void (*step)(const weights *w, eg_value *x, eg_value *const *state, eg_value **next);
 } cell_kind;
 
-static const cell_kind *cell_of(const recurrent *r);
+static const cell_kind *cell_of(const eg_layer *r);
 
 /* ---- one step ----------------------------------------------------------------------------------- */
 
@@ -58,7 +49,7 @@ static eg_value *gate(const weights *w, eg_value *all, int k) {
 }
 
 static eg_value *activated(const weights *w, eg_value *x) {
-    const recurrent *r = w->layer;
+    const eg_layer *r = w->layer;
     return r->linear ? x : eg_activate(x, r->act ? r->act : EG_TANH, 0);
 }
 
@@ -120,63 +111,54 @@ static void body(void *user, eg_graph *graph, eg_value *const *state, eg_value *
 
 /* ---- parameters ----------------------------------------------------------------------------------- */
 
-static int directions(const recurrent *r) { return r->bidirectional ? 2 : 1; }
-static int has_pair(const recurrent *r) {
+static int directions(const eg_layer *r) { return r->bidirectional ? 2 : 1; }
+static int has_pair(const eg_layer *r) {
     return cell_of(r)->gates == 3 && !r->reset_before && !r->torch;
 } /* b [2, 3 units] */
-static int has_second_bias(const recurrent *r) { return r->torch && !r->no_bias && !r->reset_before; }
-static int parameters_of_direction(const recurrent *r) { return 2 + !r->no_bias + has_second_bias(r); }
+static int has_second_bias(const eg_layer *r) { return r->torch && !r->no_bias && !r->reset_before; }
+static int parameters_of_direction(const eg_layer *r) { return 2 + !r->no_bias + has_second_bias(r); }
 
-static eg_init default_init(const recurrent *r, eg_init given, eg_init keras) {
-    if (given.kind != EG_INIT_DEFAULT) return given;
-    return r->torch ? EG_INIT(UNIFORM, .a = 1 / sqrt((double)r->units)) : keras;
+/* The initialiser is the one given, or the dialect's. */
+static eg_status add(eg_layer *r, int index, const char *name, const eg_shape *shape, const eg_init *given,
+                     const eg_init *keras, int kernel) {
+    eg_init torch = EG_INIT(UNIFORM, .a = 1 / sqrt((double)r->units));
+    const eg_init *init = given->kind != EG_INIT_DEFAULT ? given : r->torch ? &torch : keras;
+    return eg_layer_weight(r, index, name, shape, init, (double)r->units, kernel);
 }
 
-static eg_status add_direction(recurrent *r, int d, int64_t inputs) {
-    static const char *const names[DIRECTIONS][4] = { { "kernel", "recurrent_kernel", "bias", "recurrent_bias" },
-                                                      { "backward_kernel", "backward_recurrent_kernel",
-                                                        "backward_bias", "backward_recurrent_bias" } };
+static eg_status add_direction(eg_layer *r, int d, int64_t inputs) {
+    static const char names[DIRECTIONS][4][26] = { { "kernel", "recurrent_kernel", "bias", "recurrent_bias" },
+                                                   { "backward_kernel", "backward_recurrent_kernel", "backward_bias",
+                                                     "backward_recurrent_bias" } };
+    static const eg_init plain = { .kind = EG_INIT_DEFAULT }, orthogonal = { .kind = EG_INIT_ORTHOGONAL },
+                         zeros = { .kind = EG_INIT_ZEROS }, open = { .kind = EG_INIT_LSTM_BIAS };
     const cell_kind *cell = cell_of(r);
     int64_t columns = cell->gates * r->units;
     int first = d * parameters_of_direction(r), is_lstm = cell->gates == 4;
-    eg_parameter p = { .name = names[d][0],
-                       .shape = EG_SHAPE(inputs, columns),
-                       .fan_in = (double)r->units,
-                       .kernel = 1,
-                       .trainable = 1,
-                       .l1 = r->l1,
-                       .l2 = r->l2 };
-    p.init = default_init(r, r->kernel_init, EG_INIT(DEFAULT));
-    EG_TRY(eg_layer_parameter(&r->base, first, &p));
-    p.name = names[d][1];
-    p.shape = EG_SHAPE(r->units, columns);
-    p.init = default_init(r, r->recurrent_init, EG_INIT(ORTHOGONAL));
-    EG_TRY(eg_layer_parameter(&r->base, first + 1, &p));
-    p.kernel = 0;
-    p.l1 = p.l2 = 0;
-    p.shape = has_pair(r) ? EG_SHAPE(2, columns) : EG_SHAPE(columns);
-    p.init = default_init(r, r->bias_init, is_lstm && !r->no_forget_bias ? EG_INIT(LSTM_BIAS) : EG_INIT(ZEROS));
-    for (int i = 2; i < parameters_of_direction(r); i++) {
-        p.name = names[d][i];
-        EG_TRY(eg_layer_parameter(&r->base, first + i, &p));
-    }
+    const eg_init *of_bias = is_lstm && !r->no_forget_bias ? &open : &zeros;
+    eg_shape shape = EG_SHAPE(inputs, columns);
+    EG_TRY(add(r, first, names[d][0], &shape, &r->kernel_init, &plain, EG_KERNEL));
+    shape.dim[0] = r->units;
+    EG_TRY(add(r, first + 1, names[d][1], &shape, &r->recurrent_init, &orthogonal, EG_KERNEL));
+    shape = has_pair(r) ? EG_SHAPE(2, columns) : EG_SHAPE(columns);
+    for (int i = 2; i < parameters_of_direction(r); i++)
+        EG_TRY(add(r, first + i, names[d][i], &shape, &r->bias_init, of_bias, EG_PLAIN));
     return EG_OK;
 }
 
-static eg_status add_states(recurrent *r) {
-    static const char *const names[MOST_STATES] = { "state_h", "state_c" };
+static eg_status add_states(eg_layer *r) {
+    static const char names[MOST_STATES][8] = { "state_h", "state_c" };
     for (int i = 0; i < cell_of(r)->states; i++) {
         eg_parameter p = {
             .name = names[i], .shape = EG_SHAPE(r->stateful, r->units), .init = EG_INIT(ZEROS), .is_state = 1
         };
-        EG_TRY(eg_layer_parameter(&r->base, parameters_of_direction(r) + i, &p));
+        EG_TRY(eg_layer_parameter(r, parameters_of_direction(r) + i, &p));
     }
     return EG_OK;
 }
 
-static eg_status check_options(const recurrent *r, const eg_shape *in, int n) {
-    if (r->units < 1) return eg_fail(EG_E_ARGUMENT, "units must be at least 1, not %lld", (long long)r->units);
-    if (!(r->l1 >= 0) || !(r->l2 >= 0)) return eg_fail(EG_E_ARGUMENT, "l1 and l2 must not be negative");
+static eg_status check_options(const eg_layer *r, const eg_shape *in, int n) {
+    EG_TRY(eg_layer_check_units(r));
     if (r->stateful < 0) return eg_fail(EG_E_ARGUMENT, "stateful is a number of rows");
     if (r->stateful && r->bidirectional)
         return eg_fail(EG_E_ARGUMENT, "a layer in both directions has no state to keep");
@@ -188,8 +170,7 @@ static eg_status check_options(const recurrent *r, const eg_shape *in, int n) {
                    eg_shape_words(&in[1]));
 }
 
-static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out) {
-    recurrent *r = (recurrent *)layer;
+static eg_status shape(eg_layer *r, const eg_shape *in, int n, eg_shape *out) {
     EG_TRY(check_options(r, in, n));
     for (int d = 0; d < directions(r); d++) EG_TRY(add_direction(r, d, in->dim[1]));
     if (r->stateful) EG_TRY(add_states(r));
@@ -200,26 +181,28 @@ static eg_status shape(eg_layer *layer, const eg_shape *in, int n, eg_shape *out
 
 /* ---- the loop -------------------------------------------------------------------------------------- */
 
-static weights weights_of(const recurrent *r, const eg_building *b, int d, int masked) {
+/* Row i of b [2, columns] */
+static eg_value *row(eg_value *pair, int i, int64_t columns) {
+    return eg_reshaped(eg_slice(pair, 0, i, i + 1), &EG_SHAPE(columns));
+}
+
+static void find_weights(const eg_layer *r, const eg_building *b, int d, weights *w) {
     int first = d * parameters_of_direction(r);
-    weights w = { .layer = r, .masked = masked };
-    w.kernel = eg_layer_variable(&r->base, b, first);
-    w.recurrent = eg_layer_variable(&r->base, b, first + 1);
-    if (r->no_bias) return w;
-    w.bias = eg_layer_variable(&r->base, b, first + 2);
-    if (has_second_bias(r)) w.recurrent_bias = eg_layer_variable(&r->base, b, first + 3);
-    if (!has_pair(r)) return w;
-    eg_value *pair = w.bias;
-    eg_shape one = EG_SHAPE(3 * r->units);
-    w.bias = eg_reshaped(eg_slice(pair, 0, 0, 1), &one);
-    w.recurrent_bias = eg_reshaped(eg_slice(pair, 0, 1, 2), &one);
-    return w;
+    w->kernel = eg_layer_variable(r, b, first);
+    w->recurrent = eg_layer_variable(r, b, first + 1);
+    if (r->no_bias) return;
+    w->bias = eg_layer_variable(r, b, first + 2);
+    if (has_second_bias(r)) w->recurrent_bias = eg_layer_variable(r, b, first + 3);
+    if (!has_pair(r)) return;
+    eg_value *pair = w->bias;
+    w->bias = row(pair, 0, 3 * r->units);
+    w->recurrent_bias = row(pair, 1, 3 * r->units);
 }
 
 static eg_value *time_first(eg_value *x) { return eg_permute(x, EG_AXES(1, 0, 2)); }
 
 /* [batch, steps]: 0 where a step is left out; NULL: all count. `given`: the second input, a mask or lengths. */
-static eg_value *mask_of(const recurrent *r, const eg_building *b, eg_value *x, eg_value *given) {
+static eg_value *mask_of(const eg_layer *r, const eg_building *b, eg_value *x, eg_value *given) {
     int64_t steps = x->shape.dim[1];
     if (!given) return b->mask || !r->skip_zeros ? b->mask : eg_mask_where_not(x, 0);
     if (given->shape.dim[1] == steps && steps != 1) return given;
@@ -227,14 +210,13 @@ static eg_value *mask_of(const recurrent *r, const eg_building *b, eg_value *x, 
 }
 
 /* Where the states begin: zeros, or what the last batch left. */
-static eg_status first_states(const recurrent *r, eg_building *b, eg_value *x, eg_value **variable,
-                              eg_value **state) {
+static eg_status first_states(const eg_layer *r, eg_building *b, eg_value *x, eg_value **variable, eg_value **state) {
     int64_t batch = x->shape.dim[0];
     if (r->stateful && r->stateful != batch)
         return eg_fail(EG_E_SHAPE, "keeps the states of %lld rows, this batch has %lld", (long long)r->stateful,
                        (long long)batch);
     for (int i = 0; i < cell_of(r)->states; i++) {
-        variable[i] = r->stateful ? eg_layer_variable(&r->base, b, parameters_of_direction(r) + i) : NULL;
+        variable[i] = r->stateful ? eg_layer_variable(r, b, parameters_of_direction(r) + i) : NULL;
         state[i] = r->stateful ? eg_layer_current(b, variable[i])
                                : eg_full(b->graph, x->dtype, EG_SHAPE(batch, r->units), 0);
     }
@@ -242,12 +224,12 @@ static eg_status first_states(const recurrent *r, eg_building *b, eg_value *x, e
 }
 
 /* One direction: [batch, units] or [batch, steps, units]. mask: [steps, batch, 1] or NULL. */
-static eg_value *walk(const recurrent *r, eg_building *b, eg_value *x, eg_value *mask, int d) {
-    weights w = weights_of(r, b, d, mask != NULL);
+static eg_value *walk(const eg_layer *r, eg_building *b, eg_value *x, eg_value *mask, int d) {
+    weights w = { .layer = r, .masked = mask != NULL };
+    find_weights(r, b, d, &w);
     eg_value *variable[MOST_STATES], *state[MOST_STATES], *last[MOST_STATES], *all = NULL,
                                                                               *in[2] = { time_first(x), mask };
-    if (first_states(r, b, x, variable, state) != EG_OK)
-        return eg_poison(b->graph, eg_error_status(), r->base.kind->name, "%s", eg_error());
+    if (first_states(r, b, x, variable, state) != EG_OK) return eg_poison_last(b->graph, r->kind->name);
     int states = cell_of(r)->states;
     eg_scan_(b->graph, body, &w, last, &all,
              (eg_scan_opt){ .carry = state,
@@ -261,45 +243,43 @@ static eg_value *walk(const recurrent *r, eg_building *b, eg_value *x, eg_value 
     return r->return_sequences ? time_first(all) : last[0];
 }
 
-static eg_value *build(eg_layer *layer, eg_building *b, eg_value *const *in, int n) {
-    const recurrent *r = (const recurrent *)layer;
+static eg_value *build(eg_layer *r, eg_building *b, eg_value *const *in, int n) {
     eg_value *x = in[0], *half[DIRECTIONS];
-    if (eg_value_is_poisoned(x)) return x;
-    if (n > 1 && eg_value_is_poisoned(in[1])) return in[1];
     eg_value *mask = b->mask = mask_of(r, b, x, n > 1 ? in[1] : NULL);
-    if (mask) mask = eg_not_equal(time_first(eg_mask_over(mask, x)), eg_full(b->graph, x->dtype, EG_SCALAR, 0));
+    if (mask) mask = eg_not_equal(time_first(eg_mask_over(mask, x)), eg_number(x, 0));
     for (int d = 0; d < directions(r); d++) half[d] = walk(r, b, x, mask, d);
     return directions(r) == 1 ? half[0] : eg_concat(half, 2, r->return_sequences ? 2 : 1);
 }
 
 /* ---- the kinds -------------------------------------------------------------------------------------- */
 
-static const eg_option options[] = {
-    { "units", EG_OPTION_INT, offsetof(recurrent, units), 1, 0 },
-    { "activation", EG_OPTION_ACTIVATION, offsetof(recurrent, act), 1, 0 },
-    { "recurrent_activation", EG_OPTION_ACTIVATION, offsetof(recurrent, recurrent_act), 0, 0 },
-    { "linear", EG_OPTION_FLAG, offsetof(recurrent, linear), 1, 0 },
-    { "return_sequences", EG_OPTION_FLAG, offsetof(recurrent, return_sequences), 1, 0 },
-    { "bidirectional", EG_OPTION_FLAG, offsetof(recurrent, bidirectional), 1, 0 },
-    { "backwards", EG_OPTION_FLAG, offsetof(recurrent, backwards), 1, 0 },
-    { "skip_zeros", EG_OPTION_FLAG, offsetof(recurrent, skip_zeros), 1, 0 },
-    { "stateful", EG_OPTION_INT, offsetof(recurrent, stateful), 0, 0 },
-    { "no_bias", EG_OPTION_FLAG, offsetof(recurrent, no_bias), 1, 0 },
-    { "no_forget_bias", EG_OPTION_FLAG, offsetof(recurrent, no_forget_bias), 1, 0 },
-    { "reset_before", EG_OPTION_FLAG, offsetof(recurrent, reset_before), 1, 0 },
-    { "torch", EG_OPTION_FLAG, offsetof(recurrent, torch), 1, 0 },
-    { "init", EG_OPTION_INIT, offsetof(recurrent, kernel_init), 0, 0 },
-    { "recurrent_init", EG_OPTION_INIT, offsetof(recurrent, recurrent_init), 0, 0 },
-    { "bias_init", EG_OPTION_INIT, offsetof(recurrent, bias_init), 0, 0 },
-    { "l1", EG_OPTION_NUMBER, offsetof(recurrent, l1), 0, 0 },
-    { "l2", EG_OPTION_NUMBER, offsetof(recurrent, l2), 0, 0 },
-    { "frozen", EG_OPTION_FLAG, offsetof(recurrent, base.frozen), 1, 0 },
-    { 0 },
+#define GIVEN(field) offsetof(eg_recurrent_opt, field)
+static const eg_kind_option options[] = {
+    EG_TAKES_BARE(UNITS, GIVEN(units)),
+    EG_TAKES_BARE(ACTIVATION, GIVEN(act)),
+    EG_TAKES(GATES, GIVEN(recurrent_act)),
+    EG_TAKES_BARE(LINEAR, GIVEN(linear)),
+    EG_TAKES_BARE(SEQUENCES, GIVEN(return_sequences)),
+    EG_TAKES_BARE(BIDIRECTIONAL, GIVEN(bidirectional)),
+    EG_TAKES_BARE(BACKWARDS, GIVEN(backwards)),
+    EG_TAKES_BARE(SKIP_ZEROS, GIVEN(skip_zeros)),
+    EG_TAKES(STATEFUL, GIVEN(stateful)),
+    EG_TAKES_BARE(NO_BIAS, GIVEN(no_bias)),
+    EG_TAKES_BARE(NO_FORGET_BIAS, GIVEN(no_forget_bias)),
+    EG_TAKES_BARE(RESET_BEFORE, GIVEN(reset_before)),
+    EG_TAKES_BARE(TORCH, GIVEN(dialect)),
+    EG_TAKES(INIT, GIVEN(kernel_init)),
+    EG_TAKES(RECURRENT_INIT, GIVEN(recurrent_init)),
+    EG_TAKES(BIAS_INIT, GIVEN(bias_init)),
+    EG_TAKES(L1, GIVEN(l1)),
+    EG_TAKES(L2, GIVEN(l2)),
+    EG_TAKES_BARE(FROZEN, GIVEN(frozen)),
+    EG_TAKES_NAME(GIVEN(name)),
 };
+#undef GIVEN
 
 #define RECURRENT_KIND(text) \
-    { .name = text, .size = sizeof(recurrent), .max_inputs = 2, .options = options, .shape = shape, .build = build, \
-      .stepwise = EG_KEEPS_STATES }
+    { .name = text, .options = options, .shape = shape, .build = build, .max_inputs = 2, .stepwise = EG_KEEPS_STATES }
 
 const eg_layer_kind eg_kind_simple_rnn = RECURRENT_KIND("simple_rnn");
 const eg_layer_kind eg_kind_lstm = RECURRENT_KIND("lstm");
@@ -311,33 +291,15 @@ static const cell_kind cells[] = {
     { &eg_kind_lstm, 4, 2, lstm_step },
 };
 
-static const cell_kind *cell_of(const recurrent *r) {
+static const cell_kind *cell_of(const eg_layer *r) {
     const cell_kind *cell = cells;
-    while (cell->kind != r->base.kind) cell++;
+    while (cell->kind != r->kind) cell++;
     return cell;
 }
 
-static double given(double x) { return x == EG_ZERO ? 0 : x; }
-
-static eg_layer *new_recurrent(const eg_layer_kind *kind, eg_recurrent_opt opt) {
-    if (opt.size_ > 0 && opt.size_ < sizeof opt) memset((char *)&opt + opt.size_, 0, sizeof opt - opt.size_);
-    recurrent *r = (recurrent *)eg_layer_new(kind, opt.name);
-    if (!r) return NULL;
-    r->units = opt.units, r->stateful = opt.stateful;
-    r->act = opt.act, r->recurrent_act = opt.recurrent_act, r->linear = opt.linear != 0;
-    r->return_sequences = opt.return_sequences != 0, r->bidirectional = opt.bidirectional != 0;
-    r->backwards = opt.backwards != 0, r->skip_zeros = opt.skip_zeros != 0;
-    r->no_bias = opt.no_bias != 0, r->no_forget_bias = opt.no_forget_bias != 0;
-    r->reset_before = opt.reset_before != 0, r->torch = opt.dialect == EG_TORCH;
-    r->kernel_init = opt.kernel_init, r->recurrent_init = opt.recurrent_init, r->bias_init = opt.bias_init;
-    r->l1 = given(opt.l1), r->l2 = given(opt.l2);
-    r->base.frozen = opt.frozen != 0;
-    return &r->base;
-}
-
-eg_layer *eg_simple_rnn_(eg_recurrent_opt opt) { return new_recurrent(&eg_kind_simple_rnn, opt); }
-eg_layer *eg_lstm_(eg_recurrent_opt opt) { return new_recurrent(&eg_kind_lstm, opt); }
-eg_layer *eg_gru_(eg_recurrent_opt opt) { return new_recurrent(&eg_kind_gru, opt); }
+eg_layer *eg_simple_rnn_(eg_recurrent_opt opt) { return eg_layer_made(&eg_kind_simple_rnn, &opt, sizeof opt); }
+eg_layer *eg_lstm_(eg_recurrent_opt opt) { return eg_layer_made(&eg_kind_lstm, &opt, sizeof opt); }
+eg_layer *eg_gru_(eg_recurrent_opt opt) { return eg_layer_made(&eg_kind_gru, &opt, sizeof opt); }
 
 /* ---- states ------------------------------------------------------------------------------------------- */
 

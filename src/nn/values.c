@@ -3,7 +3,6 @@
  * values.c: a model's parameters: as variables of graphs, as values of its state, as one flat vector.
  */
 #include <math.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -55,7 +54,7 @@ eg_status eg_model_penalty(const eg_model *model, eg_graph *graph, double l1, do
         if (b != 0) sum = add_term(sum, eg_square(w), b / 2);
     }
     *out = sum;
-    return eg_graph_status(graph) == EG_OK ? EG_OK : eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+    return eg_graph_settle(graph);
 }
 
 /* ---- in the state ---------------------------------------------------------------------------- */
@@ -76,48 +75,33 @@ static eg_status add_variables(eg_model *model) {
     if (!graph) return EG_E_MEMORY;
     eg_status status = EG_OK;
     for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
-        eg_value *variable = eg_model_variable(graph, &model->parameters[i], "", model->dtype);
-        status = eg_graph_status(graph) == EG_OK ? eg_state_add(model->state, variable)
-                                                 : eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+        status = eg_state_add(model->state, eg_model_variable(graph, &model->parameters[i], "", model->dtype));
     }
     eg_graph_free(graph);
     return status;
 }
 
-/* n doubles of the parameter through `buffer`, which has room for n of them. */
-static eg_status write_values(eg_model *model, const eg_parameter *parameter, const double *values, double *buffer) {
-    int64_t n = eg_count(&parameter->shape);
-    if (model->dtype == EG_F64)
-        return eg_state_write(model->state, parameter->name, values, (size_t)n * sizeof(double));
-    float *single = (float *)buffer;
-    for (int64_t i = 0; i < n; i++) single[i] = (float)values[i];
-    return eg_state_write(model->state, parameter->name, single, (size_t)n * sizeof(float));
+/* n doubles as the parameter of that name, through `buffer`, which has room for n of them. */
+static eg_status write_values(eg_model *model, const char *name, int64_t n, const double *values, double *buffer) {
+    eg_convert(model->dtype, buffer, EG_F64, values, n);
+    return eg_state_write(model->state, name, buffer, (size_t)n * eg_dtype_size(model->dtype));
 }
 
 static eg_status read_values(const eg_model *model, const char *name, int64_t n, double *values, double *buffer) {
-    if (model->dtype == EG_F64) return eg_state_read(model->state, name, values, (size_t)n * sizeof(double));
-    float *single = (float *)buffer;
-    EG_TRY(eg_state_read(model->state, name, single, (size_t)n * sizeof(float)));
-    for (int64_t i = 0; i < n; i++) values[i] = (double)single[i];
+    EG_TRY(eg_state_read(model->state, name, buffer, (size_t)n * eg_dtype_size(model->dtype)));
+    eg_convert(EG_F64, values, model->dtype, buffer, n);
     return EG_OK;
 }
 
-static int64_t largest_parameter(const eg_model *model) {
+/* Two buffers of the largest parameter's size. */
+static double *new_buffers(const eg_model *model, double **second) {
     int64_t largest = 1;
     for (int i = 0; i < model->nparameters; i++) {
         int64_t n = eg_count(&model->parameters[i].shape);
         if (n > largest) largest = n;
     }
-    return largest;
-}
-
-/* Two buffers of the largest parameter's size. */
-static double *new_buffers(const eg_model *model, double **second) {
-    int64_t n = largest_parameter(model);
-    size_t bytes;
-    if (!eg_mul_size((size_t)n, 2 * sizeof(double), &bytes)) bytes = SIZE_MAX;
-    double *first = eg_alloc(bytes);
-    if (first) *second = first + n;
+    double *first = eg_calloc((size_t)largest, 2 * sizeof *first);
+    if (first) *second = first + largest;
     return first;
 }
 
@@ -152,8 +136,9 @@ eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
     eg_state_set_seed(model->state, seed);
     eg_status status = EG_OK;
     for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
-        status = first_values(&model->parameters[i], seed, dialect, values, buffer);
-        if (status == EG_OK) status = write_values(model, &model->parameters[i], values, buffer);
+        const eg_parameter *p = &model->parameters[i];
+        status = first_values(p, seed, dialect, values, buffer);
+        if (status == EG_OK) status = write_values(model, p->name, eg_count(&p->shape), values, buffer);
     }
     eg_free(values);
     model->initialised = status == EG_OK;
@@ -161,6 +146,26 @@ eg_status eg_model_init(eg_model *model, uint64_t seed, eg_dialect dialect) {
 }
 
 /* ---- as one vector --------------------------------------------------------------------------- */
+
+/* Reads the vector into the parameters, or writes these to it: `flat` or `out`, the other one is NULL. */
+static eg_status move_flat(eg_model *model, const double *flat, double *out) {
+    double *unused, *buffer = new_buffers(model, &unused);
+    if (!buffer) return EG_E_MEMORY;
+    eg_status status = EG_OK;
+    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
+        const eg_parameter *p = &model->parameters[i];
+        int64_t n = eg_count(&p->shape);
+        if (out) {
+            status = read_values(model, p->name, n, out, buffer);
+            out += n;
+        } else {
+            status = write_values(model, p->name, n, flat, buffer);
+            flat += n;
+        }
+    }
+    eg_free(buffer);
+    return status;
+}
 
 static eg_status check_length(const eg_model *model, int64_t n) {
     int64_t wanted = eg_model_parameters(model);
@@ -171,29 +176,13 @@ static eg_status check_length(const eg_model *model, int64_t n) {
 eg_status eg_model_get_flat(const eg_model *model, double *out, int64_t n) {
     EG_TRY(check_length(model, n));
     if (!model->initialised) return eg_fail(EG_E_MISSING, "the model's parameters have no values yet");
-    double *unused, *buffer = new_buffers(model, &unused);
-    if (!buffer) return EG_E_MEMORY;
-    eg_status status = EG_OK;
-    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
-        int64_t size = eg_count(&model->parameters[i].shape);
-        status = read_values(model, model->parameters[i].name, size, out, buffer);
-        out += size;
-    }
-    eg_free(buffer);
-    return status;
+    return move_flat((eg_model *)model, NULL, out);
 }
 
 eg_status eg_model_set_flat(eg_model *model, const double *in, int64_t n) {
     EG_TRY(check_length(model, n));
     if (!model->initialised) EG_TRY(add_variables(model));
-    double *unused, *buffer = new_buffers(model, &unused);
-    if (!buffer) return EG_E_MEMORY;
-    eg_status status = EG_OK;
-    for (int i = 0; status == EG_OK && i < model->nparameters; i++) {
-        status = write_values(model, &model->parameters[i], in, buffer);
-        in += eg_count(&model->parameters[i].shape);
-    }
-    eg_free(buffer);
-    if (status == EG_OK) model->initialised = 1;
-    return status;
+    EG_TRY(move_flat(model, in, NULL));
+    model->initialised = 1;
+    return EG_OK;
 }

@@ -8,18 +8,22 @@
 
 #include "base/text.h"
 
-int eg_word_find(const char *word, const char *const *names, int n, const eg_alias *aliases, int n_aliases) {
-    for (int i = 0; i < n_aliases; i++)
-        if (strcmp(word, aliases[i].alias) == 0) word = aliases[i].name;
-    for (int i = 0; i < n; i++)
-        if (strcmp(word, names[i]) == 0) return i;
-    return -1;
+/* Is the word in a list that blanks separate? */
+static int is_listed(const char *list, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = list; at && *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+        if (n == length && memcmp(at, word, n) == 0) return 1;
+        at += n;
+    }
+    return 0;
 }
 
-eg_status eg_word_index(const char *what, const char *word, const char *const *names, int n, const eg_alias *aliases,
-                        int n_aliases, int *out) {
-    int found = eg_word_find(word, names, n, aliases, n_aliases);
-    if (found < 0) return eg_fail_unknown(what, word, names, n);
-    *out = found;
+eg_status eg_word_index(const char *what, const char *word, const char *const *names, int n,
+                        const char *const *aliases, int n_aliases, int *out) {
+    int i = 0;
+    while (i < n && strcmp(word, names[i]) != 0 && !(i < n_aliases && is_listed(aliases[i], word))) i++;
+    if (i == n) return eg_fail_unknown(what, word, names, n);
+    *out = i;
     return EG_OK;
 }

@@ -33,12 +33,8 @@ eg_status eg_result_type(const eg_value *whole, int64_t index, eg_inferred *out)
 /* The result has the dtype and shape of input 0. */
 eg_status eg_infer_like(const eg_value *value, eg_inferred *out);
 
-/* A scalar constant of that value's dtype (not weak): rules stay inside one dtype with it. */
-eg_value *eg_number(eg_value *like, double number);
 /* A weak constant made firm in `dtype`; any other value as it is. */
 eg_value *eg_firm(eg_value *value, eg_dtype dtype);
-/* Poison that carries the message of the failure that has just been recorded by a function of a lower layer. */
-eg_value *eg_poison_last(eg_graph *graph, const char *op);
 
 /* Does a reshape, expand, permute, slice, pad or flip with these attributes leave what has that shape as it is? */
 int eg_moves_nothing(eg_op op, const eg_shape *shape, const eg_attr *attr);

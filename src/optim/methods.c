@@ -44,6 +44,9 @@ static eg_value *blend(eg_update *u, const char *name, double decay, double gain
 /* Exponential mean: s = b s + (1 - b) x */
 static eg_value *mean(eg_update *u, const char *name, double b, eg_value *x) { return blend(u, name, b, 1 - b, x); }
 
+static eg_value *mean_square(eg_update *u, const char *name, double b) { return mean(u, name, b, eg_square(u->g)); }
+static eg_value *first_moment(eg_update *u) { return mean(u, "m", u->opt->beta1, u->g); }
+
 /* 1 - b^t = 2 h / (1 + h) with h = tanh(-t ln(b) / 2): exact to some ulps for every b and t, in float too. */
 static eg_value *one_minus_power(eg_update *u, double b) {
     if (b <= 0) return number(u, 1);
@@ -75,25 +78,20 @@ static eg_value *sgd_torch(eg_update *u) {
         eg_value *b = torch_velocity(u);
         d = u->opt->nesterov ? eg_add(u->g, times(u, mu, b)) : b;
     }
-    return eg_sub(u->w, eg_mul(u->lr, d));
+    return eg_mul(u->lr, d);
 }
 
 /* The lectures' m = mu m + lr g; w -= m. Keras' v is -m. Nesterov: w -= mu m + lr g, with the new m. */
 static eg_value *lecture_step(eg_update *u) {
     eg_value *rate_g = eg_mul(u->lr, u->g);
-    if (u->opt->momentum == 0) return eg_sub(u->w, rate_g);
+    if (u->opt->momentum == 0) return rate_g;
     eg_value *m = blend(u, "momentum", u->opt->momentum, 1, rate_g);
-    return eg_sub(u->w, u->opt->nesterov ? eg_add(times(u, u->opt->momentum, m), rate_g) : m);
+    return u->opt->nesterov ? eg_add(times(u, u->opt->momentum, m), rate_g) : m;
 }
 
-static eg_value *sgd_step(eg_update *u) { return u->opt->dialect == EG_TORCH ? sgd_torch(u) : lecture_step(u); }
+static eg_value *sgd_step(eg_update *u) { return u->torch ? sgd_torch(u) : lecture_step(u); }
 
 /* ---- adagrad, adadelta, rmsprop -------------------------------------------------------------- */
-
-static double adagrad_start(const eg_optimizer_opt *opt, const char *name) {
-    (void)name;
-    return opt->initial;
-}
 
 static void adagrad_prepare(eg_update *u) {
     u->scalar[0] = u->lr;
@@ -104,22 +102,22 @@ static void adagrad_prepare(eg_update *u) {
 static eg_value *adagrad_step(eg_update *u) {
     eg_value *s = blend(u, "accumulator", 1, 1, eg_square(u->g));
     double eps = u->opt->epsilon;
-    eg_value *root = u->opt->dialect == EG_TORCH ? plus(u, eg_sqrt(s), eps) : eg_sqrt(plus(u, s, eps));
-    return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], u->g), root));
+    eg_value *root = u->torch ? plus(u, eg_sqrt(s), eps) : eg_sqrt(plus(u, s, eps));
+    return eg_div(eg_mul(u->scalar[0], u->g), root);
 }
 
 static eg_value *adadelta_step(eg_update *u) {
     double rho = u->opt->rho, eps = u->opt->epsilon;
-    eg_value *s = mean(u, "gradient", rho, eg_square(u->g));
+    eg_value *s = mean_square(u, "gradient", rho);
     eg_value *d = slot(u, "delta");
     eg_value *step = eg_mul(eg_sqrt(eg_div(plus(u, d, eps), plus(u, s, eps))), u->g);
     keep(u, d, eg_add(times(u, rho, d), times(u, 1 - rho, eg_square(step))));
-    return eg_sub(u->w, eg_mul(u->lr, step));
+    return eg_mul(u->lr, step);
 }
 
 /* g / sqrt(s + eps) in keras, g / (sqrt(s) + eps) in torch and in Keras 2 */
 static eg_value *rmsprop_scaled(eg_update *u) {
-    eg_value *s = mean(u, "velocity", u->opt->rho, eg_square(u->g));
+    eg_value *s = mean_square(u, "velocity", u->opt->rho);
     if (u->opt->centered) s = centered_variance(u, s, mean(u, "average", u->opt->rho, u->g));
     double eps = u->opt->epsilon;
     if (u->opt->dialect == EG_KERAS) return eg_mul(u->g, eg_rsqrt(plus(u, s, eps)));
@@ -129,9 +127,9 @@ static eg_value *rmsprop_scaled(eg_update *u) {
 static eg_value *rmsprop_step(eg_update *u) {
     eg_value *scaled = rmsprop_scaled(u);
     double mu = u->opt->momentum;
-    if (mu == 0) return eg_sub(u->w, eg_mul(u->lr, scaled));
-    if (u->opt->dialect == EG_TORCH) return eg_sub(u->w, eg_mul(u->lr, blend(u, "momentum", mu, 1, scaled)));
-    return eg_sub(u->w, blend(u, "momentum", mu, 1, eg_mul(u->lr, scaled)));
+    if (u->torch && mu != 0) scaled = blend(u, "momentum", mu, 1, scaled);
+    scaled = eg_mul(u->lr, scaled);
+    return u->torch || mu == 0 ? scaled : blend(u, "momentum", mu, 1, scaled);
 }
 
 /* ---- adam and its kin ------------------------------------------------------------------------ */
@@ -140,26 +138,24 @@ static eg_value *rmsprop_step(eg_update *u) {
 static void adam_prepare(eg_update *u) {
     eg_value *rate = eg_div(u->lr, one_minus_power(u, u->opt->beta1));
     eg_value *root = eg_sqrt(one_minus_power(u, u->opt->beta2));
-    int torch = u->opt->dialect == EG_TORCH;
-    u->scalar[0] = torch ? rate : eg_mul(rate, root);
-    u->scalar[1] = torch ? eg_div(number(u, 1), root) : NULL;
+    u->scalar[0] = u->torch ? rate : eg_mul(rate, root);
+    u->scalar[1] = u->torch ? eg_div(number(u, 1), root) : NULL;
 }
 
 static eg_value *adam_step(eg_update *u) {
-    eg_value *m = mean(u, "m", u->opt->beta1, u->g);
-    eg_value *v = mean(u, "v", u->opt->beta2, eg_square(u->g));
+    eg_value *m = first_moment(u), *v = mean_square(u, "v", u->opt->beta2);
     if (u->opt->amsgrad) {
         eg_value *top = slot(u, "v_max");
         v = keep(u, top, eg_maximum(top, v));
     }
     eg_value *root = u->scalar[1] ? eg_mul(eg_sqrt(v), u->scalar[1]) : eg_sqrt(v);
     eg_value *below = plus(u, root, u->opt->epsilon), *above = eg_mul(u->scalar[0], m); /* as the chain has it */
-    return eg_sub(u->w, eg_div(above, below));
+    return eg_div(above, below);
 }
 
 /* Nadam's u_t = b1 (1 - .5 .96^(psi t)) at t + `ahead`; psi is 1 in Keras, .004 in PyTorch */
 static eg_value *nadam_mu(eg_update *u, double ahead) {
-    double psi = u->opt->dialect == EG_TORCH ? .004 : 1, b1 = u->opt->beta1;
+    double psi = u->torch ? .004 : 1, b1 = u->opt->beta1;
     eg_value *power = eg_exp(times(u, psi * log(.96), plus(u, u->t, ahead)));
     return plus(u, times(u, -.5 * b1, power), b1);
 }
@@ -175,63 +171,36 @@ static void nadam_prepare(eg_update *u) {
     u->scalar[2] = eg_rsqrt(one_minus_power(u, u->opt->beta2));
 }
 
-static double nadam_start(const eg_optimizer_opt *opt, const char *name) {
-    (void)opt;
-    return strcmp(name, "u_product") == 0 ? 1 : 0;
-}
-
 static eg_value *nadam_step(eg_update *u) {
-    eg_value *m = mean(u, "m", u->opt->beta1, u->g);
-    eg_value *v = mean(u, "v", u->opt->beta2, eg_square(u->g));
+    eg_value *m = first_moment(u), *v = mean_square(u, "v", u->opt->beta2);
     eg_value *ahead = eg_add(eg_mul(u->scalar[0], m), eg_mul(u->scalar[1], u->g));
-    return eg_sub(u->w, eg_div(ahead, plus(u, eg_mul(eg_sqrt(v), u->scalar[2]), u->opt->epsilon)));
+    return eg_div(ahead, plus(u, eg_mul(eg_sqrt(v), u->scalar[2]), u->opt->epsilon));
 }
 
 static void adamax_prepare(eg_update *u) { u->scalar[0] = eg_div(u->lr, one_minus_power(u, u->opt->beta1)); }
 
 static eg_value *adamax_step(eg_update *u) {
-    int torch = u->opt->dialect == EG_TORCH;
-    eg_value *m = mean(u, "m", u->opt->beta1, u->g), *top = slot(u, "u");
-    eg_value *size = torch ? plus(u, eg_abs(u->g), u->opt->epsilon) : eg_abs(u->g);
+    eg_value *m = first_moment(u), *top = slot(u, "u");
+    eg_value *size = u->torch ? plus(u, eg_abs(u->g), u->opt->epsilon) : eg_abs(u->g);
     eg_value *next = keep(u, top, eg_maximum(times(u, u->opt->beta2, top), size));
-    return eg_sub(u->w, eg_div(eg_mul(u->scalar[0], m), torch ? next : plus(u, next, u->opt->epsilon)));
+    return eg_div(eg_mul(u->scalar[0], m), u->torch ? next : plus(u, next, u->opt->epsilon));
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define MOMENTS .beta1 = .9, .beta2 = .999
+#define MOMENTS " beta1=.9 beta2=.999 epsilon=1e-7|1e-8"
 
-/* clang-format off */
 const eg_method eg_methods[] = {
-    { "sgd", " momentum dampening nesterov ", { { .lr = .01 }, { .lr = 1e-3 } }, sgd_prepare, sgd_step, NULL, 0 },
-    { "momentum", " momentum ", { { .lr = .01, .momentum = .9 }, { .lr = 1e-3, .momentum = .9 } },
-      NULL, lecture_step, NULL, 0 },
-    { "nesterov", " momentum nesterov ",
-      { { .lr = .01, .momentum = .9, .nesterov = 1 }, { .lr = 1e-3, .momentum = .9, .nesterov = 1 } },
-      sgd_prepare, sgd_step, NULL, 0 },
-    { "adagrad", " epsilon initial lr_decay ",
-      { { .lr = 1e-3, .initial = .1, .epsilon = 1e-7 }, { .lr = .01, .epsilon = 1e-10 } },
-      adagrad_prepare, adagrad_step, adagrad_start, 0 },
-    { "adadelta", " rho epsilon ",
-      { { .lr = 1e-3, .rho = .95, .epsilon = 1e-7 }, { .lr = 1, .rho = .9, .epsilon = 1e-6 } },
-      NULL, adadelta_step, NULL, 0 },
-    { "rmsprop", " rho momentum epsilon centered ",
-      { { .lr = 1e-3, .rho = .9, .epsilon = 1e-7 }, { .lr = .01, .rho = .99, .epsilon = 1e-8 } },
-      NULL, rmsprop_step, NULL, 0 },
-    { "adam", " beta1 beta2 epsilon amsgrad ",
-      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 1e-3, MOMENTS, .epsilon = 1e-8 } },
-      adam_prepare, adam_step, NULL, 0 },
-    { "adamw", " beta1 beta2 epsilon amsgrad ",
-      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7, .weight_decay = .004 },
-        { .lr = 1e-3, MOMENTS, .epsilon = 1e-8, .weight_decay = .01 } },
-      adam_prepare, adam_step, NULL, 1 },
-    { "nadam", " beta1 beta2 epsilon ",
-      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 2e-3, MOMENTS, .epsilon = 1e-8 } },
-      nadam_prepare, nadam_step, nadam_start, 0 },
-    { "adamax", " beta1 beta2 epsilon ",
-      { { .lr = 1e-3, MOMENTS, .epsilon = 1e-7 }, { .lr = 2e-3, MOMENTS, .epsilon = 1e-8 } },
-      adamax_prepare, adamax_step, NULL, 0 },
-    { "coordinate", " ", { { .lr = .01 }, { .lr = .01 } }, NULL, NULL, NULL, 0 },
+    { "sgd", "lr=.01|.001 momentum dampening nesterov", sgd_prepare, sgd_step, 0 },
+    { "momentum", "lr=.01|.001 momentum=.9", NULL, lecture_step, 0 },
+    { "nesterov", "lr=.01|.001 momentum=.9 nesterov=1", sgd_prepare, sgd_step, 0 },
+    { "adagrad", "lr=.001|.01 epsilon=1e-7|1e-10 initial=.1|0 lr_decay", adagrad_prepare, adagrad_step, 0 },
+    { "adadelta", "lr=.001|1 rho=.95|.9 epsilon=1e-7|1e-6", NULL, adadelta_step, 0 },
+    { "rmsprop", "lr=.001|.01 rho=.9|.99 momentum epsilon=1e-7|1e-8 centered", NULL, rmsprop_step, 0 },
+    { "adam", "lr=.001" MOMENTS " amsgrad", adam_prepare, adam_step, 0 },
+    { "adamw", "lr=.001" MOMENTS " amsgrad weight_decay=.004|.01", adam_prepare, adam_step, 1 },
+    { "nadam", "lr=.001|.002" MOMENTS, nadam_prepare, nadam_step, 0 },
+    { "adamax", "lr=.001|.002" MOMENTS, adamax_prepare, adamax_step, 0 },
+    { "coordinate", "lr=.01", NULL, NULL, 0 },
     { 0 },
 };
-/* clang-format on */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * optim.h: how the update rules are tabled. A method is its name, its defaults in both dialects, the options that it
- * has, and a function that writes one parameter's update as a formula. Slots (moments, accumulators) come into being
- * where a formula asks for them. All expressions are elementwise in the parameter but for scalars that `prepare` made
- * once for all of them, so the compiler makes one fused group of each parameter's update.
+ * optim.h: how the update rules are tabled. A method is its name, the options that it has with their defaults in both
+ * dialects, and a function that writes one parameter's update as a formula. Slots (moments, accumulators) come into
+ * being where a formula asks for them. All expressions are elementwise in the parameter but for scalars that
+ * `prepare` made once for all of them, so the compiler makes one fused group of each parameter's update.
  */
 #ifndef EG_OPTIM_OPTIM_H
 #define EG_OPTIM_OPTIM_H
@@ -15,6 +15,7 @@ enum { EG_UPDATE_SCALARS = 4 };
 /* One parameter's update under construction. Values are of the parameters' dtype; scalars have shape []. */
 typedef struct eg_update {
     const eg_optimizer_opt *opt;              /* defaults filled in, zeros are zeros */
+    int torch;                                /* the dialect */
     eg_graph *graph;
     eg_value *lr, *t;                         /* scalars; t = step + 1 */
     eg_value *scalar[EG_UPDATE_SCALARS];      /* what the method's `prepare` computed */
@@ -27,11 +28,12 @@ typedef struct eg_update {
 
 typedef struct eg_method {
     const char *name;
-    const char *options;                      /* " momentum ... ": what it has beside lr, decay, clipping, dialect */
-    eg_optimizer_opt defaults[2];             /* [EG_KERAS], [EG_TORCH] */
+    /* Its options beside those of all methods (weight_decay, clip_*), with their defaults where these are not 0:
+     * "lr=.01|.001 momentum": keras | torch, one number for both. */
+    const char *options;
     void (*prepare)(eg_update *update);       /* NULL: nothing to share */
-    eg_value *(*step)(eg_update *update);     /* the parameter's next value; NULL: the method has no gradient form */
-    double (*start)(const eg_optimizer_opt *opt, const char *slot); /* a slot's first value; NULL: 0 */
+    eg_value *(*step)(
+        eg_update *update); /* what the parameter is lowered by; NULL: the method has no gradient form */
     int decoupled_decay;                      /* adamw: in both dialects */
 } eg_method;
 

@@ -16,73 +16,78 @@
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-/* Every numeric option and its range; `common` ones belong to all methods. */
-static const struct number_option {
+/* Every option and its range; `common` ones belong to all methods. */
+static const struct option {
     const char *name;
-    size_t offset;
-    double low, below; /* low <= value < below */
-    int common;
-} numbers[] = {
+    unsigned char offset, is_flag, is_common, is_share; /* a number is >= 0, a share < 1 too */
+} options[] = {
 #define FIELD(name) #name, offsetof(eg_optimizer_opt, name)
-    { FIELD(lr), 0, INFINITY, 1 },
-    { FIELD(momentum), 0, 1, 0 },
-    { FIELD(dampening), 0, INFINITY, 0 },
-    { FIELD(rho), 0, 1, 0 },
-    { FIELD(beta1), 0, 1, 0 },
-    { FIELD(beta2), 0, 1, 0 },
-    { FIELD(epsilon), 0, INFINITY, 0 },
-    { FIELD(initial), 0, INFINITY, 0 },
-    { FIELD(lr_decay), 0, INFINITY, 0 },
-    { FIELD(weight_decay), 0, INFINITY, 1 },
-    { FIELD(clip_value), 0, INFINITY, 1 },
-    { FIELD(clip_norm), 0, INFINITY, 1 },
-    { FIELD(clip_global_norm), 0, INFINITY, 1 },
-};
-static const struct flag_option {
-    const char *name;
-    size_t offset;
-} flags[] = { { FIELD(nesterov) }, { FIELD(centered) }, { FIELD(amsgrad) } };
+    { FIELD(lr), 0, 1, 0 },
+    { FIELD(momentum), 0, 0, 1 },
+    { FIELD(dampening), 0, 0, 0 },
+    { FIELD(rho), 0, 0, 1 },
+    { FIELD(beta1), 0, 0, 1 },
+    { FIELD(beta2), 0, 0, 1 },
+    { FIELD(epsilon), 0, 0, 0 },
+    { FIELD(initial), 0, 0, 0 },
+    { FIELD(lr_decay), 0, 0, 0 },
+    { FIELD(weight_decay), 0, 1, 0 },
+    { FIELD(clip_value), 0, 1, 0 },
+    { FIELD(clip_norm), 0, 1, 0 },
+    { FIELD(clip_global_norm), 0, 1, 0 },
+    { FIELD(nesterov), 1, 0, 0 },
+    { FIELD(centered), 1, 0, 0 },
+    { FIELD(amsgrad), 1, 0, 0 },
 #undef FIELD
+};
+enum { OPTIONS = sizeof options / sizeof *options };
 
-enum { NUMBERS = sizeof numbers / sizeof *numbers, FLAGS = sizeof flags / sizeof *flags };
-
-static double *number_at(eg_optimizer_opt *opt, int i) { return (double *)((char *)opt + numbers[i].offset); }
-static int *flag_at(eg_optimizer_opt *opt, int i) { return (int *)((char *)opt + flags[i].offset); }
-
-static int has_option(const eg_method *method, const char *name) {
-    char word[40];
-    snprintf(word, sizeof word, " %s ", name);
-    return strstr(method->options, word) != NULL;
+/* Behind the option's name in the method's text; NULL where that has no such option. */
+static const char *find_option(const eg_method *method, const char *name) {
+    size_t length = strlen(name);
+    for (const char *word = method->options; *word; word += strcspn(word, " "), word += strspn(word, " "))
+        if (strncmp(word, name, length) == 0 && strchr("= ", word[length])) return word + length;
+    return NULL;
 }
 
-static eg_status no_such_option(const eg_method *method, const char *name) {
-    return eg_fail(EG_E_ARGUMENT, "optimizer %s has no %s (it has lr, weight_decay, clip_*,%s)", method->name, name,
-                   method->options);
+static double default_of(const eg_method *method, const struct option *option, eg_dialect dialect) {
+    const char *text = find_option(method, option->name), *end = method->options + strlen(method->options);
+    double value = 0;
+    if (text && *text == '=') text = eg_parse_double(text + 1, end, &value);
+    if (text && *text == '|' && dialect == EG_TORCH) eg_parse_double(text + 1, end, &value);
+    return value;
 }
 
-/* Fills in one number's default; EG_ZERO becomes 0. */
-static eg_status resolve_number(const eg_method *method, eg_optimizer_opt *opt, const eg_optimizer_opt *defaults,
-                                int i) {
-    double *value = number_at(opt, i), fallback = *number_at((eg_optimizer_opt *)defaults, i);
-    int given = *value != 0;
-    if (given && !numbers[i].common && !has_option(method, numbers[i].name))
-        return no_such_option(method, numbers[i].name);
-    *value = !given ? fallback : *value == EG_ZERO ? 0 : *value;
-    if (*value >= numbers[i].low && *value < numbers[i].below) return EG_OK;
-    return eg_fail(EG_E_ARGUMENT, "optimizer %s: %s is %g, it must be >= %g and < %g", method->name, numbers[i].name,
-                   *value, numbers[i].low, numbers[i].below);
+static double get(const eg_optimizer_opt *opt, const struct option *option) {
+    const void *at = (const char *)opt + option->offset;
+    return option->is_flag ? *(const int *)at != 0 : *(const double *)at;
+}
+
+static void set(eg_optimizer_opt *opt, const struct option *option, double value) {
+    void *at = (char *)opt + option->offset;
+    if (option->is_flag)
+        *(int *)at = value != 0;
+    else
+        *(double *)at = value;
+}
+
+/* Fills in the option's default; EG_ZERO becomes 0. */
+static eg_status resolve_option(const eg_method *method, const struct option *option, eg_optimizer_opt *opt) {
+    double value = get(opt, option), below = option->is_share ? 1 : INFINITY;
+    if (value != 0 && !option->is_common && !find_option(method, option->name))
+        return eg_fail(EG_E_ARGUMENT, "optimizer %s has no %s (it has weight_decay, clip_*, %s)", method->name,
+                       option->name, method->options);
+    value = value == 0 ? default_of(method, option, opt->dialect) : value == EG_ZERO ? 0 : value;
+    set(opt, option, value);
+    if (value >= 0 && value < below) return EG_OK;
+    return eg_fail(EG_E_ARGUMENT, "optimizer %s: %s is %g, it must be >= 0 and < %g", method->name, option->name,
+                   value, below);
 }
 
 static eg_status resolve(const eg_method *method, eg_optimizer_opt *opt) {
     if (opt->dialect != EG_KERAS && opt->dialect != EG_TORCH && opt->dialect != EG_KERAS2)
         return eg_fail(EG_E_ARGUMENT, "optimizer %s: unknown dialect %d", method->name, (int)opt->dialect);
-    const eg_optimizer_opt *defaults = &method->defaults[opt->dialect == EG_TORCH];
-    for (int i = 0; i < NUMBERS; i++) EG_TRY(resolve_number(method, opt, defaults, i));
-    for (int i = 0; i < FLAGS; i++) {
-        int *flag = flag_at(opt, i);
-        if (*flag && !has_option(method, flags[i].name)) return no_such_option(method, flags[i].name);
-        *flag = *flag || *flag_at((eg_optimizer_opt *)defaults, i);
-    }
+    for (int i = 0; i < OPTIONS; i++) EG_TRY(resolve_option(method, &options[i], opt));
     if ((opt->clip_value > 0) + (opt->clip_norm > 0) + (opt->clip_global_norm > 0) > 1)
         return eg_fail(EG_E_ARGUMENT, "optimizer %s: only one of clip_value, clip_norm and clip_global_norm",
                        method->name);
@@ -146,22 +151,16 @@ double eg_optimizer_lr(const eg_optimizer *optimizer) { return optimizer->opt.lr
 
 eg_optimizer_opt eg_optimizer_options(const eg_optimizer *optimizer) {
     eg_optimizer_opt opt = optimizer->opt;
-    const eg_optimizer_opt *defaults = &optimizer->method->defaults[opt.dialect == EG_TORCH];
-    for (int i = 0; i < NUMBERS; i++)
-        if (*number_at(&opt, i) == 0 && *number_at((eg_optimizer_opt *)defaults, i) != 0)
-            *number_at(&opt, i) = EG_ZERO;
+    for (int i = 0; i < OPTIONS; i++)
+        if (get(&opt, &options[i]) == 0 && default_of(optimizer->method, &options[i], opt.dialect) != 0)
+            set(&opt, &options[i], EG_ZERO);
     return opt;
 }
 
 /* ---- the update ------------------------------------------------------------------------------ */
 
-static eg_status graph_status(const eg_graph *graph) {
-    eg_status status = eg_graph_status(graph);
-    return status == EG_OK ? EG_OK : eg_fail(status, "%s", eg_graph_error(graph));
-}
-
 static eg_status check_arguments(eg_value *step, eg_value *lr, eg_value *const *w, eg_value *const *g, int n) {
-    EG_TRY(graph_status(step->graph));
+    EG_TRY(eg_graph_settle(step->graph));
     if (n < 1) return eg_fail(EG_E_ARGUMENT, "optimizer: no parameters to update");
     if (step->dtype != EG_I32 || step->shape.rank != 0)
         return eg_fail(EG_E_DTYPE, "optimizer: step must be a scalar i32");
@@ -182,7 +181,7 @@ static void apply_decay(eg_update *u, const eg_method *method) {
     double decay = u->opt->weight_decay;
     if (decay == 0) return;
     eg_value *factor = eg_const(u->graph, decay);
-    if (u->opt->dialect == EG_TORCH && !method->decoupled_decay)
+    if (u->torch && !method->decoupled_decay)
         u->g = eg_add(u->g, eg_mul(u->w, factor));
     else
         u->w = eg_mul(u->w, eg_sub(eg_const(u->graph, 1), eg_mul(u->lr, factor)));
@@ -193,8 +192,8 @@ static void update_parameter(eg_update *u, const eg_method *method, eg_value *w,
     u->g = g;
     u->parameter = w->name;
     apply_decay(u, method);
-    eg_value *next = method->step(u);
-    u->out[u->count++] = eg_assign(w, next);
+    eg_value *lowered_by = method->step(u);
+    u->out[u->count++] = eg_assign(w, eg_sub(u->w, lowered_by));
 }
 
 eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_value *lr, eg_value *const *parameters,
@@ -210,12 +209,13 @@ eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_v
     memcpy(g, gradients, sizeof *g * (size_t)n);
     eg_clip_gradients(&optimizer->opt, g, n);
     eg_value *t = eg_add(eg_cast(step, lr->dtype), eg_const(graph, 1));
-    eg_update u = { .opt = &optimizer->opt, .graph = graph, .lr = lr, .t = t, .out = out };
+    const eg_optimizer_opt *opt = &optimizer->opt;
+    eg_update u = { .opt = opt, .torch = opt->dialect == EG_TORCH, .graph = graph, .lr = lr, .t = t, .out = out };
     if (optimizer->method->prepare) optimizer->method->prepare(&u);
     for (int i = 0; i < n; i++) update_parameter(&u, optimizer->method, parameters[i], g[i]);
     eg_free(g);
     *count = u.count;
-    return graph_status(graph);
+    return eg_graph_settle(graph);
 }
 
 /* ---- starting values ------------------------------------------------------------------------- */
@@ -223,29 +223,28 @@ eg_status eg_optimizer_build(const eg_optimizer *optimizer, eg_value *step, eg_v
 static eg_status fill(eg_state *state, int index, double value) {
     int64_t n = eg_shape_size(eg_state_shape(state, index));
     eg_dtype dtype = eg_state_dtype(state, index);
-    size_t bytes = (size_t)n * eg_dtype_size(dtype);
-    void *data = eg_alloc(bytes > 0 ? bytes : 1);
+    size_t size = eg_dtype_size(dtype);
+    char *data = eg_calloc((size_t)n + 1, size);
     if (!data) return EG_E_MEMORY;
-    for (int64_t i = 0; i < n; i++) {
-        if (dtype == EG_F64)
-            ((double *)data)[i] = value;
-        else
-            ((float *)data)[i] = (float)value;
-    }
-    eg_status status = eg_state_write(state, eg_state_name(state, index), data, bytes);
+    for (int64_t i = 0; i < n && value != 0; i++) eg_convert(dtype, data + (size_t)i * size, EG_F64, &value, 1);
+    eg_status status = eg_state_write(state, eg_state_name(state, index), data, (size_t)n * size);
     eg_free(data);
     return status;
 }
 
+static int is_slot(const char *variable, const char *slot) {
+    size_t length = strlen(slot);
+    return strncmp(variable, slot, length) == 0 && strchr("/", variable[length]);
+}
+
+/* All start at zero but adagrad's sums and nadam's product. */
 eg_status eg_optimizer_init_slots(const eg_optimizer *optimizer, eg_state *state) {
-    static const char prefix[] = "optimizer/";
     for (int i = 0; i < eg_state_count(state); i++) {
         const char *name = eg_state_name(state, i);
         eg_dtype dtype = eg_state_dtype(state, i);
-        if (strncmp(name, prefix, sizeof prefix - 1) != 0 || (dtype != EG_F32 && dtype != EG_F64)) continue;
-        char slot[32];
-        snprintf(slot, sizeof slot, "%.*s", (int)strcspn(name + sizeof prefix - 1, "/"), name + sizeof prefix - 1);
-        double start = optimizer->method->start ? optimizer->method->start(&optimizer->opt, slot) : 0;
+        if (!is_slot(name, "optimizer") || (dtype != EG_F32 && dtype != EG_F64)) continue;
+        double start =
+            is_slot(name, "optimizer/accumulator") ? optimizer->opt.initial : is_slot(name, "optimizer/u_product");
         EG_TRY(fill(state, i, start));
     }
     return EG_OK;

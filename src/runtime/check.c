@@ -180,7 +180,7 @@ static eg_status check_one(check *c, const eg_value *leaf, int root) {
  * ----------------------------------------------------------------------------------------------------- */
 
 static eg_status check_leaves(const eg_graph *graph, eg_value *const *wrt, int n) {
-    if (eg_graph_status(graph) != EG_OK) return eg_fail(eg_graph_status(graph), "%s", eg_graph_error(graph));
+    EG_TRY(eg_graph_settle(graph));
     if (n < 1) return eg_fail(EG_E_ARGUMENT, "check: there is nothing to differentiate by");
     for (int i = 0; i < n; i++)
         if (wrt[i]->op != EG_OP_VAR && wrt[i]->op != EG_OP_INPUT)

@@ -146,7 +146,7 @@ eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const i
 }
 
 eg_status eg_state_add(eg_state *state, const eg_value *var) {
-    if (eg_value_is_poisoned(var)) return eg_fail(EG_E_ARGUMENT, "state: the variable's graph holds an error");
+    if (eg_value_is_poisoned(var)) return eg_graph_settle(var->graph);
     if (var->op != EG_OP_VAR) return eg_fail(EG_E_ARGUMENT, "state: %s is no variable", eg_value_op(var));
     const eg_variable *have = eg_state_get(state, var->name);
     return have ? same(have, var) : eg_state_make(state, var->name, var->dtype, &var->shape, var->layout);
