@@ -92,10 +92,7 @@ void eg_augment_row(const eg_augment *a, uint64_t seed, int epoch, int64_t row, 
             for (int64_t channel = 0; channel < m.channels; channel++, i++) {
                 double value = moved_pixel(from, &m, r, c, channel);
                 if (a->noise != 0) value += a->noise * eg_rng_normal(key, first + NOISE + (uint64_t)i);
-                if (bytes)
-                    ((unsigned char *)out)[i] = (unsigned char)floor(fmin(fmax(value, 0), 255) + .5);
-                else
-                    ((float *)out)[i] = (float)value;
+                eg_put_element(eg_tensor_dtype(x), out, i, value);
             }
 }
 

@@ -4,6 +4,8 @@
  * an antialiased triangle filter, and the frame of MNIST (content cut out, scaled into a box, centred by its mass).
  * Not an image library: no colour spaces, no files.
  */
+#include "data/image.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +22,7 @@ typedef struct images {
     int rank;
 } images;
 
-static int64_t size_of(images i) { return i.height * i.width * i.channels; }
+static int64_t size_of(const images *i) { return i->height * i->width * i->channels; }
 
 static eg_status look_at(const eg_tensor *tensor, images *out) {
     eg_shape shape = tensor ? eg_tensor_shape(tensor) : EG_SCALAR;
@@ -40,16 +42,11 @@ static eg_status check_side(int64_t height, int64_t width) {
                    (long long)width, MAX_SIDE);
 }
 
-static eg_tensor *new_images(eg_dtype dtype, images i) {
-    eg_shape shape = { .rank = i.rank, .dim = { i.n, i.height, i.width, i.channels } };
-    return eg_tensor_shaped(dtype, &shape);
-}
-
-static void put(eg_tensor *tensor, int64_t i, double value) {
-    if (eg_tensor_dtype(tensor) == EG_U8)
-        ((unsigned char *)eg_tensor_data(tensor))[i] = (unsigned char)floor(fmin(fmax(value, 0), 255) + .5);
+void eg_put_element(eg_dtype dtype, void *data, int64_t i, double value) {
+    if (dtype == EG_U8)
+        ((unsigned char *)data)[i] = (unsigned char)floor(fmin(fmax(value, 0), 255) + .5);
     else
-        ((float *)eg_tensor_data(tensor))[i] = (float)value;
+        ((float *)data)[i] = (float)value;
 }
 
 /* ---- one axis ------------------------------------------------------------------------------------------------- */
@@ -75,152 +72,115 @@ static void resample(const double *from, int64_t outer, int64_t before, int64_t 
     }
 }
 
-/* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c]; behind `to` lies room for the weights of a side of `from`. */
-static void resize(const double *from, images a, double *middle, double *to, images b) {
-    double *weight = to + b.height * b.width * a.channels;
-    resample(from, a.height, a.width, a.channels, middle, b.width, weight);
-    resample(middle, 1, a.height, b.width * a.channels, to, b.height, weight);
+/* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c], which lie one behind the other; then room for the weights of a side
+ * of `from`. Returns `to`. */
+static const double *resize(double *from, const images *a, const images *b) {
+    double *middle = from + size_of(a), *to = middle + a->height * b->width * a->channels, *weight = to + size_of(b);
+    resample(from, a->height, a->width, a->channels, middle, b->width, weight);
+    resample(middle, 1, a->height, b->width * a->channels, to, b->height, weight);
+    return to;
 }
 
-/* Numbers that resize takes: images before, between, after, and weights. */
-static size_t room_for(images a, images b) {
-    int64_t longer = a.height > a.width ? a.height : a.width;
-    return (size_t)(size_of(a) + a.height * b.width * a.channels + size_of(b) + longer);
-}
-
-static void get_image(const eg_tensor *tensor, int64_t first, int64_t size, double *out) {
-    eg_elements x = eg_elements_of(tensor);
-    for (int64_t i = 0; i < size; i++) out[i] = eg_element(x, first + i);
-}
-
-static eg_status resize_all(const eg_tensor *from, images a, eg_tensor *to, images b) {
-    int64_t middle = a.height * b.width * a.channels;
-    double *room = eg_alloc(room_for(a, b) * sizeof *room);
-    if (!room) return EG_E_MEMORY;
-    double *between = room + size_of(a), *out = between + middle;
-    for (int64_t n = 0; n < a.n; n++) {
-        get_image(from, n * size_of(a), size_of(a), room);
-        resize(room, a, between, out, b);
-        for (int64_t i = 0; i < size_of(b); i++) put(to, n * size_of(b) + i, out[i]);
-    }
-    eg_free(room);
-    return EG_OK;
+/* Numbers that resize takes. */
+static size_t room_for(const images *a, const images *b) {
+    int64_t longer = a->height > a->width ? a->height : a->width;
+    return (size_t)(size_of(a) + a->height * b->width * a->channels + size_of(b) + longer);
 }
 
 /* ---- the frame of MNIST --------------------------------------------------------------------------------------- */
 
-typedef struct box {
-    int64_t top, left, bottom, right; /* the last two are not in it */
-} box;
-
-static int is_ink(const double *image, images i, int64_t row, int64_t column) {
-    for (int64_t c = 0; c < i.channels; c++)
-        if (image[(row * i.width + column) * i.channels + c] != 0) return 1;
-    return 0;
-}
-
-static box find_ink(const double *image, images i) {
-    box b = { i.height, i.width, 0, 0 };
-    for (int64_t r = 0; r < i.height; r++)
-        for (int64_t c = 0; c < i.width; c++) {
-            if (!is_ink(image, i, r, c)) continue;
-            if (r < b.top) b.top = r;
-            if (c < b.left) b.left = c;
-            if (r >= b.bottom) b.bottom = r + 1;
-            if (c >= b.right) b.right = c + 1;
+/* Moves what is not 0 to the front and makes that the image; one without any gets a height of 0. */
+static void cut_out(double *image, images *size) {
+    int64_t row = size->width * size->channels, top = size->height, bottom = 0, left = row, right = 0;
+    for (int64_t r = 0; r < size->height; r++)
+        for (int64_t c = 0; c < row; c++) {
+            if (image[r * row + c] == 0) continue;
+            if (r < top) top = r;
+            if (c < left) left = c;
+            if (c > right) right = c;
+            bottom = r + 1;
         }
-    return b;
+    left /= size->channels;
+    size->height = bottom > top ? bottom - top : 0;
+    size->width = right / size->channels + 1 - left;
+    size_t kept = (size_t)(size->width * size->channels);
+    for (int64_t r = 0; r < size->height; r++)
+        memmove(image + (size_t)r * kept, image + (top + r) * row + left * size->channels, kept * sizeof *image);
 }
 
-/* The place of the mean along an axis of n elements of which each stands for `inner` numbers, repeated `outer` times.
- */
-static double centre_of_mass(const double *image, int64_t outer, int64_t n, int64_t inner) {
+/* How far content moves along an axis of n elements, of which each stands for `inner` numbers, repeated `outer` times, so
+ * that its centre of mass comes into the middle of a side. */
+static int64_t to_middle(const double *image, int64_t outer, int64_t n, int64_t inner, int64_t side) {
     double mass = 0, moment = 0;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < n; i++)
             for (int64_t k = 0; k < inner; k++) {
-                double ink = fabs(image[(o * n + i) * inner + k]);
+                double ink = fabs(*image++);
                 mass += ink;
                 moment += ink * ((double)i + .5);
             }
-    return moment / mass;
-}
-
-static void paste(const double *image, images i, eg_tensor *to, int64_t number, images frame) {
-    int64_t down = (int64_t)floor((double)frame.height / 2 -
-                                  centre_of_mass(image, 1, i.height, i.width * i.channels) + .5);
-    int64_t across = (int64_t)floor((double)frame.width / 2 -
-                                    centre_of_mass(image, i.height, i.width, i.channels) + .5);
-    for (int64_t r = 0; r < i.height; r++)
-        for (int64_t c = 0; c < i.width; c++) {
-            int64_t y = r + down, x = c + across;
-            if (y < 0 || y >= frame.height || x < 0 || x >= frame.width) continue;
-            for (int64_t k = 0; k < i.channels; k++)
-                put(to, number * size_of(frame) + (y * frame.width + x) * i.channels + k,
-                    image[(r * i.width + c) * i.channels + k]);
-        }
+    return (int64_t)floor((double)side / 2 - moment / mass + .5);
 }
 
 /* The content's size when its longer side is `side`. */
-static images scaled(images i, int64_t side) {
-    int64_t longer = i.height > i.width ? i.height : i.width;
-    images out = i;
+static images scaled(const images *i, int64_t side) {
+    int64_t longer = i->height > i->width ? i->height : i->width;
+    images out = *i;
     if (side == 0) return out;
-    out.height = (i.height * side + longer / 2) / longer;
-    out.width = (i.width * side + longer / 2) / longer;
+    out.height = (i->height * side + longer / 2) / longer;
+    out.width = (i->width * side + longer / 2) / longer;
     if (out.height < 1) out.height = 1;
     if (out.width < 1) out.width = 1;
     return out;
 }
 
-static eg_status centre_one(const double *image, images i, eg_tensor *to, int64_t number, images frame, int64_t side) {
-    box b = find_ink(image, i);
-    if (b.bottom == 0) return EG_OK; /* an empty image stays empty */
-    images cut = i;
-    cut.height = b.bottom - b.top;
-    cut.width = b.right - b.left;
-    images fit = scaled(cut, side);
-    int64_t middle = cut.height * fit.width * i.channels;
-    double *ink = eg_alloc(room_for(cut, fit) * sizeof *ink);
-    if (!ink) return EG_E_MEMORY;
-    double *between = ink + size_of(cut), *out = between + middle;
-    for (int64_t r = 0; r < cut.height; r++)
-        memcpy(ink + r * cut.width * i.channels, image + ((b.top + r) * i.width + b.left) * i.channels,
-               (size_t)(cut.width * i.channels) * sizeof *ink);
-    resize(ink, cut, between, out, fit);
-    paste(out, fit, to, number, frame);
-    eg_free(ink);
-    return EG_OK;
-}
-
-static eg_status centre_all(const eg_tensor *from, images a, eg_tensor *to, images frame, int64_t side) {
-    double *image = eg_alloc((size_t)size_of(a) * sizeof *image);
-    if (!image) return EG_E_MEMORY;
-    eg_status status = EG_OK;
-    for (int64_t n = 0; n < a.n && status == EG_OK; n++) {
-        get_image(from, n * size_of(a), size_of(a), image);
-        status = centre_one(image, a, to, n, frame, side);
-    }
-    eg_free(image);
-    return status;
+/* An image into the one that starts at `first`, moved down and across; what leaves the frame is lost. */
+static void paste(const double *image, const images *i, int64_t down, int64_t across, eg_tensor *to, int64_t first,
+                  const images *frame) {
+    for (int64_t r = down; r < i->height + down; r++)
+        for (int64_t c = across; c < i->width + across; c++)
+            for (int64_t k = 0; k < i->channels; k++, image++)
+                if (r >= 0 && r < frame->height && c >= 0 && c < frame->width)
+                    eg_put_element(eg_tensor_dtype(to), eg_tensor_data(to),
+                                   first + (r * frame->width + c) * i->channels + k, *image);
 }
 
 /* ---- all of them ---------------------------------------------------------------------------------------------- */
 
-/* side < 0: resize the whole image. */
+/* side < 0: the whole image; else its content into the middle. */
+static void make_one(double *room, images from, eg_tensor *to, int64_t first, const images *frame, int64_t side) {
+    images fit = *frame;
+    int64_t down = 0, across = 0;
+    if (side >= 0) {
+        cut_out(room, &from);
+        if (from.height == 0) return; /* an empty image stays empty */
+        fit = scaled(&from, side);
+    }
+    const double *image = resize(room, &from, &fit);
+    if (side >= 0) {
+        down = to_middle(image, 1, fit.height, fit.width * fit.channels, frame->height);
+        across = to_middle(image, fit.height, fit.width, fit.channels, frame->width);
+    }
+    paste(image, &fit, down, across, to, first, frame);
+}
+
 static eg_tensor *make(const eg_tensor *from, int64_t height, int64_t width, int64_t side) {
     images a;
     if (look_at(from, &a) != EG_OK || check_side(height, width) != EG_OK) return NULL;
-    images b = a;
-    b.height = height;
-    b.width = width;
-    eg_tensor *dense = eg_tensor_copy(from, eg_tensor_dtype(from)), *to = new_images(eg_tensor_dtype(from), b);
-    eg_status status = dense && to ? EG_OK : EG_E_MEMORY;
-    if (status == EG_OK) status = side < 0 ? resize_all(dense, a, to, b) : centre_all(dense, a, to, b, side);
+    images frame = { a.n, height, width, a.channels, a.rank }, most = side < 0 ? frame : a;
+    if (side > 0) most.height = most.width = side;
+    eg_shape shape = { .rank = a.rank, .dim = { a.n, height, width, a.channels } };
+    eg_dtype dtype = eg_tensor_dtype(from);
+    eg_tensor *dense = eg_tensor_copy(from, dtype), *to = eg_tensor_shaped(dtype, &shape);
+    double *room = eg_alloc(room_for(&a, &most) * sizeof *room);
+    for (int64_t n = 0; n < a.n && dense && to && room; n++) {
+        eg_elements(dense, n * size_of(&a), 1, size_of(&a), room);
+        make_one(room, a, to, n * size_of(&frame), &frame, side);
+    }
+    if (!dense || !room) eg_tensor_free(to), to = NULL;
     eg_tensor_free(dense);
-    if (status == EG_OK) return to;
-    eg_tensor_free(to);
-    return NULL;
+    eg_free(room);
+    return to;
 }
 
 eg_tensor *eg_image_resize(const eg_tensor *pictures, int64_t height, int64_t width) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * image.h: random changes of one sample, for the training loop.
+ * image.h: random changes of one sample, for the training loop, and elements of images.
  */
 #ifndef EG_DATA_IMAGE_H
 #define EG_DATA_IMAGE_H
@@ -13,5 +13,8 @@ eg_status eg_augment_check(const eg_augment *augment, eg_shape sample);
 /* Row `row` of x (contiguous, u8 or f32), changed, into out [sample]. */
 void eg_augment_row(const eg_augment *augment, uint64_t seed, int epoch, int64_t row, eg_shape sample,
                     const eg_tensor *x, void *out);
+
+/* Into element i of data, f32 or u8: there rounded and kept within the range. */
+void eg_put_element(eg_dtype dtype, void *data, int64_t i, double value);
 
 #endif

@@ -45,23 +45,23 @@ static void add_rows(const double *rows, int n, int64_t d, double *sums) {
         }
 }
 
-static void centre_row(eg_elements x, int64_t row, int64_t d, const double *mean, double *out) {
-    for (int64_t j = 0; j < d; j++) out[j] = eg_element(x, row * d + j) - mean[j];
-}
-
-static void find_mean(eg_elements x, int64_t n, int64_t d, double *mean) {
+/* `row` [d] is scratch. */
+static void find_mean(const eg_tensor *x, int64_t n, int64_t d, double *mean, double *row) {
     memset(mean, 0, (size_t)d * sizeof *mean);
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t j = 0; j < d; j++) mean[j] += eg_element(x, r * d + j);
+    for (int64_t r = 0; r < n; r++) {
+        eg_elements(x, r * d, 1, d, row);
+        for (int64_t j = 0; j < d; j++) mean[j] += row[j];
+    }
     for (int64_t j = 0; j < d; j++) mean[j] /= (double)n;
 }
 
 /* covariance [d,d] with ddof 0; `rows` [TOGETHER,d] is scratch. */
-static void find_covariance(eg_elements x, int64_t n, int64_t d, const double *mean, double *rows, double *out) {
+static void find_covariance(const eg_tensor *x, int64_t n, int64_t d, const double *mean, double *rows, double *out) {
     memset(out, 0, (size_t)(d * d) * sizeof *out);
     for (int64_t r = 0; r < n; r += TOGETHER) {
         int count = n - r < TOGETHER ? (int)(n - r) : TOGETHER;
-        for (int i = 0; i < count; i++) centre_row(x, r + i, d, mean, rows + i * d);
+        eg_elements(x, r * d, 1, count * d, rows);
+        for (int64_t i = 0; i < count * d; i++) rows[i] -= mean[i % d];
         add_rows(rows, count, d, out);
     }
     for (int64_t i = 0; i < d; i++)
@@ -135,9 +135,8 @@ static eg_status fit_matrix(eg_preprocess *p, const eg_data *data, eg_scaling_op
     if (!room) return EG_E_MEMORY;
     double *vectors = room + d * d, *mean = vectors + d * d, *values = mean + d, *scale = values + d;
     double *rows = scale + d;
-    eg_elements x = eg_elements_of(eg_data_x(data));
-    find_mean(x, eg_data_rows(data), d, mean);
-    find_covariance(x, eg_data_rows(data), d, mean, rows, room);
+    find_mean(data->x, eg_data_rows(data), d, mean, rows);
+    find_covariance(data->x, eg_data_rows(data), d, mean, rows, room);
     eg_status status = find_first(data, opt.first, d, scale, room);
     if (status == EG_OK) status = eg_symmetric_eigen(d, room, values, vectors);
     if (status == EG_OK) status = keep_directions(p, mean, values, vectors, scale, opt);
@@ -161,7 +160,8 @@ static eg_status fit_quantiles(eg_preprocess *p, const eg_data *data, eg_scaling
     }
     float *table = eg_tensor_data(p->part[QUANTILES]);
     for (int64_t j = 0; j < d; j++) {
-        eg_sort_element(eg_elements_of(eg_data_x(data)), n, d, j, sorted);
+        eg_elements(data->x, j, d, n, sorted);
+        eg_sort(sorted, n);
         for (int64_t i = 0; i < points; i++)
             table[i * d + j] = (float)eg_quantile(sorted, n, (double)i / (double)(points - 1));
     }
@@ -252,32 +252,28 @@ const eg_tensor *eg_preprocess_part(const eg_preprocess *fitted, const char *nam
 
 /* ---- apply ---------------------------------------------------------------------------------------------------- */
 
-static const float *numbers(const eg_tensor *part) { return part ? eg_tensor_data(part) : NULL; }
-
-static void apply_numbers(const eg_preprocess *p, eg_elements x, int64_t first, float *y) {
-    const float *shift = numbers(p->part[SHIFT]), *scale = numbers(p->part[SCALE]);
-    for (int64_t j = 0; j < p->width; j++)
-        y[j] = (float)((eg_element(x, first + j) - (double)shift[j]) * (double)scale[j]);
+static void apply_numbers(const eg_preprocess *p, const double *x, float *y) {
+    const float *shift = eg_tensor_data(p->part[SHIFT]), *scale = eg_tensor_data(p->part[SCALE]);
+    for (int64_t j = 0; j < p->width; j++) y[j] = (float)((x[j] - (double)shift[j]) * (double)scale[j]);
 }
 
-static void apply_quantiles(const eg_preprocess *p, eg_elements x, int64_t first, float *y) {
-    const float *table = numbers(p->part[QUANTILES]);
+static void apply_quantiles(const eg_preprocess *p, const double *x, float *y) {
+    const float *table = eg_tensor_data(p->part[QUANTILES]);
     int64_t points = eg_tensor_shape(p->part[QUANTILES]).dim[0];
     for (int64_t j = 0; j < p->width; j++) {
-        double u = share_below(table + j, points, p->width, eg_element(x, first + j));
+        double u = share_below(table + j, points, p->width, x[j]);
         if (p->kind == EG_SCALING_QUANTILE_NORMAL)
             u = eg_normal_quantile(fmin(fmax(u, EG_NORMAL_MARGIN), 1 - EG_NORMAL_MARGIN));
         y[j] = (float)u;
     }
 }
 
-static void apply_matrix(const eg_preprocess *p, eg_elements x, int64_t first, float *y) {
-    const float *shift = numbers(p->part[SHIFT]), *m = numbers(p->part[MATRIX]);
+static void apply_matrix(const eg_preprocess *p, const double *x, float *y) {
+    const float *shift = eg_tensor_data(p->part[SHIFT]), *m = eg_tensor_data(p->part[MATRIX]);
     int64_t k = eg_tensor_shape(p->part[MATRIX]).dim[1];
     for (int64_t c = 0; c < k; c++) {
         double sum = 0;
-        for (int64_t j = 0; j < p->width; j++)
-            sum += (eg_element(x, first + j) - (double)shift[j]) * (double)m[j * k + c];
+        for (int64_t j = 0; j < p->width; j++) sum += (x[j] - (double)shift[j]) * (double)m[j * k + c];
         y[c] = (float)sum;
     }
 }
@@ -297,12 +293,15 @@ eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x) 
     int64_t n = eg_tensor_shape(x).dim[0], d = fitted->width;
     int64_t k = fitted->part[MATRIX] ? eg_tensor_shape(fitted->part[MATRIX]).dim[1] : d;
     eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *y = eg_tensor_shaped(EG_F32, &EG_SHAPE(n, k));
-    for (int64_t r = 0; dense && y && r < n; r++)
+    double *row = eg_alloc((size_t)d * sizeof *row + 1);
+    for (int64_t r = 0; dense && y && row && r < n; r++) {
+        eg_elements(dense, r * d, 1, d, row);
         (fitted->part[MATRIX]      ? apply_matrix
          : fitted->part[QUANTILES] ? apply_quantiles
-                                   : apply_numbers)(fitted, eg_elements_of(dense), r * d,
-                                                    (float *)eg_tensor_data(y) + r * k);
-    if (!dense) eg_tensor_free(y), y = NULL;
+                                   : apply_numbers)(fitted, row, (float *)eg_tensor_data(y) + r * k);
+    }
+    if (!dense || !row) eg_tensor_free(y), y = NULL;
     eg_tensor_free(dense);
+    eg_free(row);
     return y;
 }

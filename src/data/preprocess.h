@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * preprocess.h: what the fitting of scalings shares: elements of either type, sorted values, resolved kinds.
+ * preprocess.h: what the fitting of scalings shares: elements of any type, sorted values, resolved kinds.
  */
 #ifndef EG_DATA_PREPROCESS_H
 #define EG_DATA_PREPROCESS_H
 
 #include "data/set.h"
 
-/* The samples' elements, of one of the two types. */
-typedef struct eg_elements {
-    const unsigned char *u8;
-    const float *f32;
-} eg_elements;
-
-static inline eg_elements eg_elements_of(const eg_tensor *x) {
-    const void *first = eg_tensor_data(x);
-    int bytes = eg_tensor_dtype(x) == EG_U8;
-    return (eg_elements){ .u8 = bytes ? first : NULL, .f32 = bytes ? NULL : first };
-}
-
-static inline double eg_element(eg_elements x, int64_t i) { return x.u8 ? x.u8[i] : (double)x.f32[i]; }
-
+/* n elements of a contiguous tensor, from number `first` on, `step` apart. */
+void eg_elements(const eg_tensor *x, int64_t first, int64_t step, int64_t n, double *out);
 void eg_sort(double *values, int64_t n); /* ascending */
-/* Element j of all samples, ascending: sorted [rows]. */
-void eg_sort_element(eg_elements x, int64_t rows, int64_t width, int64_t j, double *sorted);
 /* NumPy's linear percentile at share 0 to 1. */
 double eg_quantile(const double *sorted, int64_t n, double share);
 /* What AUTO means for the data; DATA error where the kind cannot be fitted to it. */

@@ -58,13 +58,11 @@ eg_status eg_missing_fit(eg_missing kind, const eg_data *data, float *fill) {
     int64_t rows = eg_data_rows(data), width = eg_data_sample_size(data);
     double *values = eg_alloc((size_t)rows * sizeof *values + 1);
     if (!values) return EG_E_MEMORY;
-    eg_elements x = eg_elements_of(eg_data_x(data));
     for (int64_t j = 0; j < width; j++) {
         int64_t there = 0;
-        for (int64_t r = 0; r < rows; r++) {
-            double v = eg_element(x, r * width + j);
-            if (!isnan(v)) values[there++] = v;
-        }
+        eg_elements(data->x, j, width, rows, values);
+        for (int64_t r = 0; r < rows; r++)
+            if (!isnan(values[r])) values[there++] = values[r];
         eg_sort(values, there);
         fill[j] = there > 0 ? (float)rules[kind](values, there) : 0;
     }

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "data/preprocess.h"
+#include "tensor/shape.h"
 
 static const char *const names[EG_SCALING_KINDS] = {
 #define NAME(NAME, name, formula) name,
@@ -42,33 +43,25 @@ typedef struct column_facts {
     double least, greatest, sum, squares; /* squares: of the distance to the mean */
 } column_facts;
 
-static void gather_facts(eg_elements x, int64_t rows, int64_t width, column_facts *facts) {
+/* `row` [width] is scratch. */
+static void gather_facts(const eg_tensor *x, int64_t rows, int64_t width, column_facts *facts, double *row) {
     for (int64_t j = 0; j < width; j++)
         facts[j] = (column_facts){ .least = (double)INFINITY, .greatest = -(double)INFINITY };
-    for (int64_t r = 0; r < rows; r++)
+    for (int64_t r = 0; r < rows; r++) {
+        eg_elements(x, r * width, 1, width, row);
         for (int64_t j = 0; j < width; j++) {
-            double v = eg_element(x, r * width + j);
-            if (v < facts[j].least) facts[j].least = v;
-            if (v > facts[j].greatest) facts[j].greatest = v;
-            facts[j].sum += v;
+            if (row[j] < facts[j].least) facts[j].least = row[j];
+            if (row[j] > facts[j].greatest) facts[j].greatest = row[j];
+            facts[j].sum += row[j];
         }
-    for (int64_t r = 0; r < rows; r++)
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        eg_elements(x, r * width, 1, width, row);
         for (int64_t j = 0; j < width; j++) {
-            double distance = eg_element(x, r * width + j) - facts[j].sum / (double)rows;
+            double distance = row[j] - facts[j].sum / (double)rows;
             facts[j].squares += distance * distance;
         }
-}
-
-static void standardise(const column_facts *facts, int64_t rows, float *shift, float *scale) {
-    int constant = facts->least == facts->greatest;
-    *shift = (float)(constant ? facts->least : facts->sum / (double)rows);
-    *scale = constant ? 1 : (float)(1 / sqrt(facts->squares / (double)rows));
-}
-
-static void min_max(const column_facts *facts, int64_t rows, float *shift, float *scale) {
-    (void)rows;
-    *shift = (float)facts->least;
-    *scale = facts->least == facts->greatest ? 1 : (float)(1 / (facts->greatest - facts->least));
+    }
 }
 
 static int compare_doubles(const void *a, const void *b) {
@@ -85,9 +78,10 @@ double eg_quantile(const double *sorted, int64_t n, double share) {
 
 void eg_sort(double *values, int64_t n) { qsort(values, (size_t)n, sizeof *values, compare_doubles); }
 
-void eg_sort_element(eg_elements x, int64_t rows, int64_t width, int64_t j, double *sorted) {
-    for (int64_t r = 0; r < rows; r++) sorted[r] = eg_element(x, r * width + j);
-    eg_sort(sorted, rows);
+void eg_elements(const eg_tensor *x, int64_t first, int64_t step, int64_t n, double *out) {
+    eg_dtype dtype = eg_tensor_dtype(x);
+    const char *bytes = eg_tensor_data(x);
+    eg_convert_strided(EG_F64, out, dtype, bytes + (size_t)first * eg_dtype_size(dtype), step, n);
 }
 
 static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
@@ -95,7 +89,8 @@ static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
     double *sorted = eg_alloc((size_t)rows * sizeof *sorted);
     if (!sorted) return EG_E_MEMORY;
     for (int64_t j = 0; j < width; j++) {
-        eg_sort_element(eg_elements_of(eg_data_x(data)), rows, width, j, sorted);
+        eg_elements(data->x, j, width, rows, sorted);
+        eg_sort(sorted, rows);
         double spread = eg_quantile(sorted, rows, .75) - eg_quantile(sorted, rows, .25);
         shift[j] = (float)eg_quantile(sorted, rows, .5);
         scale[j] = spread > 0 ? (float)(1 / spread) : 1;
@@ -104,36 +99,21 @@ static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
     return EG_OK;
 }
 
-typedef void (*facts_rule)(const column_facts *facts, int64_t rows, float *shift, float *scale);
-
-static eg_status fit_facts(facts_rule rule, const eg_data *data, float *shift, float *scale) {
+/* Mean and standard deviation, or least and range. */
+static eg_status fit_facts(int standardise, const eg_data *data, float *shift, float *scale) {
     int64_t rows = eg_data_rows(data), width = eg_data_sample_size(data);
-    column_facts *facts = eg_calloc(width > 0 ? (size_t)width : 1, sizeof *facts);
+    column_facts *facts = eg_alloc((size_t)width * (sizeof *facts + sizeof(double)) + 1);
     if (!facts) return EG_E_MEMORY;
-    gather_facts(eg_elements_of(eg_data_x(data)), rows, width, facts);
-    for (int64_t j = 0; j < width; j++) rule(&facts[j], rows, &shift[j], &scale[j]);
+    gather_facts(data->x, rows, width, facts, (double *)(facts + width));
+    for (int64_t j = 0; j < width; j++) {
+        const column_facts *f = &facts[j];
+        double spread = standardise ? sqrt(f->squares / (double)rows) : f->greatest - f->least;
+        int constant = f->least == f->greatest;
+        shift[j] = (float)(standardise && !constant ? f->sum / (double)rows : f->least);
+        scale[j] = constant ? 1 : (float)(1 / spread);
+    }
     eg_free(facts);
     return EG_OK;
-}
-
-static eg_status fit_standardise(const eg_data *data, float *shift, float *scale) {
-    return fit_facts(standardise, data, shift, scale);
-}
-
-static eg_status fit_min_max(const eg_data *data, float *shift, float *scale) {
-    return fit_facts(min_max, data, shift, scale);
-}
-
-static eg_status fit_fixed(const eg_data *data, float *shift, float *scale, float factor) {
-    int64_t width = eg_data_sample_size(data);
-    for (int64_t j = 0; j < width; j++) shift[j] = 0, scale[j] = factor;
-    return EG_OK;
-}
-
-static eg_status fit_none(const eg_data *data, float *shift, float *scale) { return fit_fixed(data, shift, scale, 1); }
-
-static eg_status fit_bytes(const eg_data *data, float *shift, float *scale) {
-    return fit_fixed(data, shift, scale, 1.0f / 255);
 }
 
 eg_status eg_scaling_resolve(eg_scaling kind, const eg_data *data, eg_scaling *out) {
@@ -154,16 +134,14 @@ eg_status eg_scaling_resolve(eg_scaling kind, const eg_data *data, eg_scaling *o
     return EG_OK;
 }
 
+/* The kinds that are a shift and a scale come first. */
 eg_status eg_scaling_fit(eg_scaling kind, const eg_data *data, float *shift, float *scale, eg_scaling *chosen) {
-    static eg_status (*const rules[EG_SCALING_KINDS])(const eg_data *data, float *shift, float *scale) = {
-        [EG_SCALING_NONE] = fit_none,
-        [EG_SCALING_BYTES] = fit_bytes,
-        [EG_SCALING_STANDARDISE] = fit_standardise,
-        [EG_SCALING_MIN_MAX] = fit_min_max,
-        [EG_SCALING_ROBUST] = fit_robust
-    };
     EG_TRY(eg_scaling_resolve(kind, data, &kind));
     if (chosen) *chosen = kind;
-    if (!rules[kind]) return eg_fail(EG_E_ARGUMENT, "%s is more than a shift and a scale", names[kind]);
-    return rules[kind](data, shift, scale);
+    if (kind > EG_SCALING_ROBUST) return eg_fail(EG_E_ARGUMENT, "%s is more than a shift and a scale", names[kind]);
+    if (kind == EG_SCALING_ROBUST) return fit_robust(data, shift, scale);
+    if (kind >= EG_SCALING_STANDARDISE) return fit_facts(kind == EG_SCALING_STANDARDISE, data, shift, scale);
+    for (int64_t j = 0; j < eg_data_sample_size(data); j++)
+        shift[j] = 0, scale[j] = kind == EG_SCALING_BYTES ? 1.0f / 255 : 1;
+    return EG_OK;
 }
