@@ -176,6 +176,19 @@ static void *resize(void *block, size_t size) {
 
 void *eg_realloc(void *block, size_t size) { return block ? resize(block, size) : eg_alloc(size); }
 
+eg_status eg_grow(void *table, size_t n, size_t size) {
+    enum { LEAST = 1024 };
+    void *block;
+    memcpy(&block, table, sizeof block);
+    size_t room = block ? header_of(block)->size : 0, bytes;
+    if (!eg_mul_size(n, size, &bytes)) bytes = SIZE_MAX;
+    if (bytes <= room) return EG_OK;
+    if (bytes < 2 * room) bytes = 2 * room;
+    if (!(block = eg_realloc(block, bytes < LEAST ? LEAST : bytes))) return EG_E_MEMORY;
+    memcpy(table, &block, sizeof block);
+    return EG_OK;
+}
+
 char *eg_strndup(const char *text, size_t length) {
     size_t size;
     if (!eg_add_size(length, 1, &size)) return no_memory(length);

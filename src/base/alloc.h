@@ -18,6 +18,10 @@ void *eg_calloc(size_t count, size_t size); /* the product is checked for overfl
 /* Keeps the content up to the smaller size; on failure the old block stays valid and NULL comes back. */
 void *eg_realloc(void *block, size_t size);
 void eg_free(void *block); /* NULL is fine */
+/* Makes room for n elements in a table that grows, an eg_realloc'ed array or NULL: at least twice what it had. It may
+ * move; on failure it stays as it is. */
+eg_status eg_grow(void *table, size_t n, size_t size);
+#define EG_GROW(table, n) eg_grow(&(table), (size_t)(n), sizeof *(table))
 char *eg_strdup(const char *text);
 char *eg_strndup(const char *text, size_t length);
 

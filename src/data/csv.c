@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -23,12 +24,9 @@ typedef struct scanner {
     char delimiter;
     int quick; /* a number ends where the delimiter stands, as it is no part of one */
     int64_t line;
-    int columns; /* of the first row, 0 before it */
-    int64_t first_row_line;
-    size_t *start;
-    int64_t *lines, rows, capacity;
     float *number;
     size_t numbers, room; /* cells of them */
+    eg_csv *csv;          /* columns: of the first row, 0 before it */
 } scanner;
 
 /* ---- cells ----------------------------------------------------------------------------------------------------- */
@@ -103,11 +101,9 @@ static eg_status any_cell(scanner *in, int column, float *number) {
 
 static eg_status one_cell(scanner *in, int column) {
     if (in->numbers == in->room) {
-        size_t room = in->room > 0 ? 2 * in->room : 1024;
-        float *grown = eg_realloc(in->number, room * sizeof *grown);
-        if (!grown) return EG_E_MEMORY;
-        in->number = grown;
-        in->room = room;
+        in->room = 2 * in->room + 1024;
+        EG_TRY(EG_GROW(in->csv->first_number, in->room));
+        in->number = in->csv->first_number;
     }
     float *number = &in->number[in->numbers++];
     return number_cell(in, number) ? EG_OK : any_cell(in, column, number);
@@ -115,30 +111,14 @@ static eg_status one_cell(scanner *in, int column) {
 
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
-static eg_status remember_row(scanner *in, size_t start, int64_t line) {
-    if (in->rows == in->capacity) {
-        int64_t capacity = in->capacity > 0 ? 2 * in->capacity : 256;
-        size_t *starts = eg_realloc(in->start, (size_t)capacity * sizeof *starts);
-        if (!starts) return EG_E_MEMORY;
-        in->start = starts;
-        int64_t *lines = eg_realloc(in->lines, (size_t)capacity * sizeof *lines);
-        if (!lines) return EG_E_MEMORY;
-        in->lines = lines;
-        in->capacity = capacity;
-    }
-    in->start[in->rows] = start;
-    in->lines[in->rows++] = line;
+static eg_status remember_row(eg_csv *csv, size_t start, int64_t line, int columns) {
+    if (csv->rows == 0) csv->columns = columns;
+    if (columns != csv->columns)
+        return eg_fail(EG_E_DATA, "line %lld: %d column%s, but line %lld has %d", (long long)line, columns,
+                       columns == 1 ? "" : "s", (long long)csv->first_place->line, csv->columns);
+    EG_TRY(EG_GROW(csv->first_place, csv->rows + 1));
+    csv->first_place[csv->rows++] = (eg_csv_place){ start, line };
     return EG_OK;
-}
-
-static eg_status check_width(scanner *in, int columns, int64_t line) {
-    if (in->columns == 0) {
-        in->columns = columns;
-        in->first_row_line = line;
-    }
-    if (columns == in->columns) return EG_OK;
-    return eg_fail(EG_E_DATA, "line %lld: %d column%s, but line %lld has %d", (long long)line, columns,
-                   columns == 1 ? "" : "s", (long long)in->first_row_line, in->columns);
 }
 
 /* Ends a cell with a NUL: the byte that `p` stands on (a delimiter, a line end, or the spare byte) makes room for it.
@@ -168,8 +148,7 @@ static eg_status one_row(scanner *in) {
         in->numbers--;
         return EG_OK;
     }
-    EG_TRY(check_width(in, columns, line));
-    return remember_row(in, start, line);
+    return remember_row(in->csv, start, line, columns);
 }
 
 /* ---- guessing -------------------------------------------------------------------------------------------------- */
@@ -206,75 +185,48 @@ static char detect_delimiter(const char *text, const char *end) {
 
 /* Names are text: the first row is a header when no cell of it is a number, or when it has text above a column of
  * numbers. */
-static eg_status detect_header(const eg_csv *csv, int *has_header) {
+static eg_status detect_header(eg_csv *csv) {
     enum { ROWS = 20 };
-    *has_header = 0;
-    const char **head = eg_calloc((size_t)csv->columns, sizeof *head),
-               **cells = eg_calloc((size_t)csv->columns, sizeof *cells);
-    unsigned char *text_below = eg_calloc((size_t)csv->columns, 1);
-    eg_status status = head && cells && text_below ? EG_OK : EG_E_MEMORY;
+    const char **head = EG_ARENA_ARRAY(&csv->arena, const char *, csv->columns),
+               **cells = EG_ARENA_ARRAY(&csv->arena, const char *, csv->columns);
+    char *text_below = EG_ARENA_ARRAY(&csv->arena, char, csv->columns);
+    if (!head || !cells || !text_below) return EG_E_MEMORY;
     int64_t last = csv->rows < ROWS ? csv->rows : ROWS;
     double ignored;
-    if (status == EG_OK) {
-        eg_csv_row(csv, 0, head);
-        for (int64_t r = 1; r < last; r++) {
-            eg_csv_row(csv, r, cells);
-            for (int c = 0; c < csv->columns; c++) text_below[c] |= !eg_csv_is_number(cells[c], &ignored);
-        }
-        int numbers = 0;
-        for (int c = 0; c < csv->columns; c++) {
-            int number = eg_csv_is_number(head[c], &ignored) || strcmp(head[c], "?") == 0;
-            numbers += number;
-            *has_header |= last > 1 && !number && head[c][0] != '\0' && !text_below[c];
-        }
-        *has_header |= numbers == 0;
+    for (int64_t r = 1; r < last; r++) {
+        eg_csv_row(csv, r, cells);
+        for (int c = 0; c < csv->columns; c++) text_below[c] |= !eg_csv_is_number(cells[c], &ignored);
     }
-    eg_free(head);
-    eg_free(cells);
-    eg_free(text_below);
-    return status;
+    int numbers = 0, names = 0;
+    eg_csv_row(csv, 0, head);
+    for (int c = 0; c < csv->columns; c++) {
+        int number = eg_csv_is_number(head[c], &ignored) || strcmp(head[c], "?") == 0;
+        numbers += number;
+        names += last > 1 && !number && head[c][0] != '\0' && !text_below[c];
+    }
+    csv->has_header = numbers == 0 || names > 0;
+    return EG_OK;
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-static const char *compare_names_sorted(const eg_csv *csv, const int *order, int *first, int *second) {
+/* Of two columns' places in the names: equal names stay in their order. */
+static int by_name(const void *a, const void *b) {
+    const char *const *x = *(const char *const *const *)a, *const *y = *(const char *const *const *)b;
+    int order = strcmp(*x, *y);
+    return order ? order : (x > y) - (x < y);
+}
+
+static eg_status check_names(eg_csv *csv) {
+    const char ***order = EG_ARENA_ARRAY(&csv->arena, const char **, csv->columns);
+    if (!order) return EG_E_MEMORY;
+    for (int i = 0; i < csv->columns; i++) order[i] = &csv->names[i];
+    qsort(order, (size_t)csv->columns, sizeof *order, by_name);
     for (int i = 1; i < csv->columns; i++)
-        if (strcmp(csv->names[order[i - 1]], csv->names[order[i]]) == 0) {
-            *first = order[i - 1] + 1, *second = order[i] + 1;
-            return csv->names[order[i]];
-        }
-    return NULL;
-}
-
-/* Bottom-up merge sort of column numbers by name: stable, and no context pointer as qsort would need. */
-static void sort_by_name(const eg_csv *csv, int *order, int *scratch) {
-    int n = csv->columns;
-    for (int width = 1; width < n; width *= 2) {
-        for (int low = 0; low < n; low += 2 * width) {
-            int middle = low + width < n ? low + width : n, high = middle + width < n ? middle + width : n;
-            for (int i = low, j = middle, k = low; k < high; k++) {
-                int left = i < middle && (j >= high || strcmp(csv->names[order[i]], csv->names[order[j]]) <= 0);
-                scratch[k] = left ? order[i++] : order[j++];
-            }
-        }
-        memcpy(order, scratch, (size_t)n * sizeof *order);
-    }
-}
-
-static eg_status check_names(const eg_csv *csv) {
-    int *order = eg_calloc((size_t)csv->columns, sizeof *order),
-        *scratch = eg_calloc((size_t)csv->columns, sizeof *scratch);
-    eg_status status = order && scratch ? EG_OK : EG_E_MEMORY;
-    if (status == EG_OK) {
-        for (int i = 0; i < csv->columns; i++) order[i] = i;
-        sort_by_name(csv, order, scratch);
-        int first, second;
-        const char *name = compare_names_sorted(csv, order, &first, &second);
-        if (name) status = eg_fail(EG_E_DATA, "columns %d and %d have the same name \"%.100s\"", first, second, name);
-    }
-    eg_free(order);
-    eg_free(scratch);
-    return status;
+        if (strcmp(*order[i - 1], *order[i]) == 0)
+            return eg_fail(EG_E_DATA, "columns %d and %d have the same name \"%.100s\"",
+                           (int)(order[i - 1] - csv->names) + 1, (int)(order[i] - csv->names) + 1, *order[i]);
+    return EG_OK;
 }
 
 static eg_status name_columns(eg_csv *csv) {
@@ -323,31 +275,23 @@ static eg_status check_bytes(const char *text, size_t size) {
     return EG_OK;
 }
 
-static eg_status scan(scanner *in, eg_csv *out) {
-    eg_status status = EG_OK;
-    while (in->p < in->end && status == EG_OK) status = one_row(in);
-    out->first_start = out->start = in->start;
-    out->first_line = out->line = in->lines;
-    out->number = out->first_number = in->number;
-    out->rows = in->rows;
-    out->columns = in->columns;
-    out->text = in->text;
-    out->end = in->out;
-    return status;
-}
-
 static eg_status parse(char *text, size_t size, char delimiter, int no_header, eg_csv *out) {
     EG_TRY(check_bytes(text, size));
     char *end = text + size;
     if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3;
     out->delimiter = delimiter ? delimiter : detect_delimiter(text, end);
     scanner in = { .p = text, .end = end, .out = text, .text = text, .delimiter = out->delimiter, .line = 1,
-                   .quick = strchr(",;\t", out->delimiter) != NULL };
-    EG_TRY(scan(&in, out));
+                   .quick = strchr(",;\t", out->delimiter) != NULL, .csv = out };
+    while (in.p < end) EG_TRY(one_row(&in));
     if (out->rows == 0) return eg_fail(EG_E_DATA, "is empty: there are no rows");
-    if (!no_header) EG_TRY(detect_header(out, &out->has_header));
+    out->text = text;
+    out->end = in.out;
+    out->place = out->first_place;
+    if (!no_header) EG_TRY(detect_header(out));
     EG_TRY(name_columns(out));
-    if (out->has_header) out->start++, out->line++, out->number += out->columns, out->rows--;
+    out->rows -= out->has_header;
+    out->place += out->has_header;
+    out->number = out->first_number + (out->has_header ? out->columns : 0);
     return out->rows > 0 ? EG_OK : eg_fail(EG_E_DATA, "holds a line of names but no rows of data");
 }
 
@@ -359,20 +303,19 @@ eg_status eg_csv_parse(char *text, size_t size, char delimiter, int no_header, e
 }
 
 void eg_csv_free(eg_csv *csv) {
-    eg_free(csv->first_start);
-    eg_free(csv->first_line);
+    eg_free(csv->first_place);
     eg_free(csv->first_number);
     eg_arena_free(&csv->arena);
     *csv = (eg_csv){ 0 };
 }
 
 void eg_csv_row(const eg_csv *csv, int64_t row, const char **cells) {
-    const char *p = csv->text + csv->start[row];
+    const char *p = csv->text + csv->place[row].start;
     for (int i = 0; i < csv->columns; i++, p += strlen(p) + 1) cells[i] = p;
 }
 
 const char *eg_csv_last(const eg_csv *csv, int64_t row) {
-    const char *first = csv->text + csv->start[row], *p = row + 1 < csv->rows ? csv->text + csv->start[row + 1] : csv->end;
+    const char *first = csv->text + csv->place[row].start, *p = row + 1 < csv->rows ? csv->text + csv->place[row + 1].start : csv->end;
     for (p--; p > first && p[-1];) p--;
     return p;
 }
@@ -391,5 +334,5 @@ eg_status eg_csv_fail(const eg_csv *csv, int64_t row, int column, const char *fo
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     if (csv->has_header) snprintf(name, sizeof name, " (%.100s)", csv->names[column]);
-    return eg_fail(EG_E_DATA, "line %lld, column %d%s: %s", (long long)csv->line[row], column + 1, name, what);
+    return eg_fail(EG_E_DATA, "line %lld, column %d%s: %s", (long long)csv->place[row].line, column + 1, name, what);
 }

@@ -14,6 +14,11 @@
 enum { EG_CSV_MAX_COLUMNS = 100000, EG_CSV_MAX_CELL = 1 << 20 };
 #define EG_CSV_MAX_BYTES ((size_t)2 << 30)
 
+typedef struct eg_csv_place {
+    size_t start; /* where a row begins in the packed text */
+    int64_t line; /* in the file, from 1 */
+} eg_csv_place;
+
 typedef struct eg_csv {
     int columns;
     int64_t rows; /* without the header */
@@ -22,11 +27,9 @@ typedef struct eg_csv {
     const char **names; /* [columns]; "column_3" where there is no header or an empty cell */
     /* The packed text: each row is `columns` strings, one after the other, each ended by a NUL. */
     const char *text, *end;
-    size_t *start;       /* [rows] where a row begins in `text` */
-    int64_t *line;       /* [rows] its line in the file, from 1 */
+    const eg_csv_place *place; /* [rows] */
     const float *number; /* [rows,columns] the cells that are finite numbers of 32 bits; NaN: what else they are says `text` */
-    size_t *first_start; /* the allocations, header row included */
-    int64_t *first_line;
+    eg_csv_place *first_place; /* the allocations, header row included */
     float *first_number;
     eg_arena arena;
 } eg_csv;

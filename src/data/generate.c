@@ -264,13 +264,12 @@ static void draw_rows(const generator *g, const settings *s, eg_data *data) {
 static eg_status generate(const generator *g, const settings *s, eg_data *data) {
     eg_data_info *info = data->info;
     int64_t rows = g->per_class ? s->n * s->classes : s->n;
-    data->x = g->draw ? eg_tensor_shaped(EG_F32, &EG_SHAPE(rows, s->dims))
+    data->x = g->draw ? eg_new_matrix(EG_F32, rows, s->dims)
                       : eg_tensor_shaped(EG_U8, &EG_SHAPE(rows, EG_DIGIT_SIDE, EG_DIGIT_SIDE));
-    data->y = s->classes > 0 ? eg_tensor_shaped(EG_I32, &EG_SHAPE(rows))
-                             : eg_tensor_shaped(EG_F32, &EG_SHAPE(rows, 1));
+    data->y = s->classes > 0 ? eg_new_vector(EG_I32, rows) : eg_new_matrix(EG_F32, rows, 1);
     if (!data->x || !data->y) return eg_error_status();
     info->task = s->classes > 0 ? EG_TASK_CLASSIFICATION : EG_TASK_REGRESSION;
-    if (s->classes > 0) EG_TRY(eg_data_number_classes(info, s->classes));
+    if (s->classes > 0) EG_TRY(eg_data_name_classes(info, NULL, s->classes));
     info->source =
         eg_arena_format(&info->arena, "gen:%s (drawn by elegans, %s part)", g->name, s->test ? "test" : "train");
     if (!info->source) return EG_E_MEMORY;

@@ -17,6 +17,7 @@
 #include "data/set.h"
 #include "data/table.h"
 #include "data/text.h"
+#include "tensor/shape.h"
 
 enum {
     MAX_FREE_LABEL = 9
@@ -87,12 +88,11 @@ static eg_status find_sibling(const char *images, char **path) {
 /* Samples of another type than u8 and f32 become f32; single numbers become rows of one. */
 static eg_status take_images(eg_data *data, eg_tensor *images) {
     eg_dtype dtype = eg_tensor_dtype(images) == EG_U8 ? EG_U8 : EG_F32;
-    eg_shape shape = eg_tensor_shape(images);
-    if (shape.rank == 1) shape = EG_SHAPE(shape.dim[0], 1);
-    eg_tensor *converted = eg_tensor_dtype(images) == dtype ? NULL : eg_tensor_copy(images, dtype);
-    int failed = eg_tensor_dtype(images) != dtype && !converted;
-    if (!failed) data->x = eg_tensor_reshape(converted ? converted : images, shape);
-    eg_tensor_free(converted);
+    eg_shape shape = *eg_shape_of(images);
+    if (shape.rank == 1) shape.dim[shape.rank++] = 1;
+    eg_tensor *samples = eg_tensor_dtype(images) == dtype ? images : eg_tensor_copy(images, dtype);
+    if (samples) data->x = eg_tensor_reshape(samples, shape);
+    if (samples != images) eg_tensor_free(samples);
     eg_tensor_free(images);
     if (!data->x) return EG_E_MEMORY;
     return shape.dim[0] > 0 ? EG_OK : eg_fail(EG_E_DATA, "holds no samples");
@@ -104,9 +104,10 @@ static eg_status read_labels(const char *path, eg_tensor **out) {
     *out = NULL;
     EG_TRY(eg_idx_read(path, &labels));
     eg_status status = EG_OK;
-    if (eg_tensor_shape(labels).rank != 1 || (eg_tensor_dtype(labels) != EG_U8 && eg_tensor_dtype(labels) != EG_I32))
+    int rank = eg_shape_of(labels)->rank;
+    if (rank != 1 || (eg_tensor_dtype(labels) != EG_U8 && eg_tensor_dtype(labels) != EG_I32))
         status = eg_fail(EG_E_DATA, "%s: labels are one row of whole numbers, this is rank %d of %s", path,
-                         eg_tensor_shape(labels).rank, eg_dtype_name(eg_tensor_dtype(labels)));
+                         rank, eg_dtype_name(eg_tensor_dtype(labels)));
     else if (!(*out = eg_tensor_copy(labels, EG_I32)))
         status = EG_E_MEMORY;
     eg_tensor_free(labels);
@@ -134,11 +135,6 @@ static eg_status count_classes(const eg_tensor *labels, int *classes) {
     return EG_OK;
 }
 
-static eg_status name_classes(eg_data_info *info, const eg_data_opt *opt, int classes) {
-    if (opt->n_classes == 0) return eg_data_number_classes(info, classes);
-    return eg_data_name_classes(info, opt->classes, opt->n_classes);
-}
-
 /* `classes` 0: found in these labels. */
 static eg_status take_labels(eg_data *data, const char *path, const eg_data_opt *opt, int classes) {
     EG_TRY(read_labels(path, &data->y));
@@ -150,16 +146,15 @@ static eg_status take_labels(eg_data *data, const char *path, const eg_data_opt 
     if (classes == 0 && count_classes(data->y, &classes) != EG_OK) return eg_context("%s", path);
     if (eg_data_check_labels(data->y, classes) != EG_OK) return eg_context("%s", path);
     data->info->task = EG_TASK_CLASSIFICATION;
-    return name_classes(data->info, opt, classes);
+    return eg_data_name_classes(data->info, opt->n_classes > 0 ? opt->classes : NULL, classes);
 }
 
 /* "mnist (IDX, 60000 samples of [28,28])" */
 static eg_status describe_idx(eg_data *data, const char *source) {
-    char shape[160];
     eg_data_info *info = data->info;
-    info->source =
-        eg_arena_format(&info->arena, "%s (IDX, %lld samples of %s)", source, (long long)eg_data_rows(data),
-                        eg_shape_text(eg_data_sample_shape(data), shape, sizeof shape));
+    eg_shape sample = eg_data_sample_shape(data);
+    info->source = eg_arena_format(&info->arena, "%s (IDX, %lld samples of %s)", source, (long long)eg_data_rows(data),
+                                   eg_shape_words(&sample));
     return info->source ? EG_OK : EG_E_MEMORY;
 }
 

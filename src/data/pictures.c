@@ -128,7 +128,7 @@ eg_status eg_picture_open(eg_data *data, const char *path, const unsigned char *
 
 typedef struct names {
     const char **item;
-    int64_t n, capacity;
+    int64_t n;
 } names;
 
 typedef struct gallery {
@@ -137,18 +137,12 @@ typedef struct gallery {
     char *root;      /* the folder of the classes */
     eg_arena scratch; /* names in folders */
     names files;     /* from the root on: the names of the rows */
-    int32_t *labels; /* [capacity of files] */
+    int32_t *labels; /* [files] */
 } gallery;
 
 static eg_status add_name(names *list, const char *name) {
     if (!name) return EG_E_MEMORY;
-    if (list->n == list->capacity) {
-        int64_t capacity = list->capacity > 0 ? 2 * list->capacity : 64;
-        const char **item = eg_realloc(list->item, (size_t)capacity * sizeof *item);
-        if (!item) return EG_E_MEMORY;
-        list->item = item;
-        list->capacity = capacity;
-    }
+    EG_TRY(EG_GROW(list->item, list->n + 1));
     list->item[list->n++] = name;
     return EG_OK;
 }
@@ -200,10 +194,8 @@ static eg_status add_files(gallery *g, const char *class, const names *files, in
                                  : eg_arena_strdup(arena, files->item[i]);
         EG_TRY(add_name(&g->files, name));
     }
-    int32_t *labels = eg_realloc(g->labels, (size_t)(g->files.capacity + 1) * sizeof *labels);
-    if (!labels) return EG_E_MEMORY;
-    g->labels = labels;
-    for (int64_t i = g->files.n - files->n; i < g->files.n; i++) labels[i] = label;
+    EG_TRY(EG_GROW(g->labels, g->files.n));
+    for (int64_t i = g->files.n - files->n; i < g->files.n; i++) g->labels[i] = label;
     return EG_OK;
 }
 
@@ -315,7 +307,7 @@ static eg_status read_all(gallery *g) {
 
 static eg_status take_labels(gallery *g) {
     if (g->data->info->task == EG_TASK_NONE) return EG_OK;
-    g->data->y = eg_tensor_shaped(EG_I32, &EG_SHAPE(g->files.n));
+    g->data->y = eg_new_vector(EG_I32, g->files.n);
     if (!g->data->y) return EG_E_MEMORY;
     memcpy(eg_tensor_data(g->data->y), g->labels, (size_t)g->files.n * sizeof *g->labels);
     return EG_OK;

@@ -111,8 +111,8 @@ static eg_status keep_directions(eg_preprocess *p, const double *mean, const dou
     int64_t d = p->width, k = count_components(values, d, opt);
     double epsilon = opt.epsilon == EG_ZERO ? 0 : opt.epsilon > 0 ? opt.epsilon : 1e-5;
     p->part[SHIFT] = eg_tensor_shaped(EG_F32, &p->sample);
-    p->part[MATRIX] = eg_tensor_shaped(EG_F32, &EG_SHAPE(d, p->kind == EG_SCALING_ZCA ? d : k));
-    p->part[VARIANCE] = eg_tensor_shaped(EG_F32, &EG_SHAPE(k));
+    p->part[MATRIX] = eg_new_matrix(EG_F32, d, p->kind == EG_SCALING_ZCA ? d : k);
+    p->part[VARIANCE] = eg_new_vector(EG_F32, k);
     if (!p->part[SHIFT] || !p->part[MATRIX] || !p->part[VARIANCE]) return EG_E_MEMORY;
     if (p->kind != EG_SCALING_PCA && epsilon == 0 && values[k - 1] <= 1e-12 * values[0])
         return eg_fail(EG_E_DATA, "%s without epsilon: direction %lld of the data has no variance",
@@ -152,7 +152,7 @@ static eg_status fit_quantiles(eg_preprocess *p, const eg_data *data, eg_scaling
         return eg_fail(EG_E_LIMIT, "%lld quantiles: at most %d", (long long)points, MAX_QUANTILES);
     if (points > n) points = n;
     if (points < 2) points = 2;
-    p->part[QUANTILES] = eg_tensor_shaped(EG_F32, &EG_SHAPE(points, d));
+    p->part[QUANTILES] = eg_new_matrix(EG_F32, points, d);
     double *sorted = eg_alloc((size_t)n * sizeof *sorted);
     if (!p->part[QUANTILES] || !sorted) {
         eg_free(sorted);
@@ -259,7 +259,7 @@ static void apply_numbers(const eg_preprocess *p, const double *x, float *y) {
 
 static void apply_quantiles(const eg_preprocess *p, const double *x, float *y) {
     const float *table = eg_tensor_data(p->part[QUANTILES]);
-    int64_t points = eg_tensor_shape(p->part[QUANTILES]).dim[0];
+    int64_t points = eg_shape_of(p->part[QUANTILES])->dim[0];
     for (int64_t j = 0; j < p->width; j++) {
         double u = share_below(table + j, points, p->width, x[j]);
         if (p->kind == EG_SCALING_QUANTILE_NORMAL)
@@ -270,7 +270,7 @@ static void apply_quantiles(const eg_preprocess *p, const double *x, float *y) {
 
 static void apply_matrix(const eg_preprocess *p, const double *x, float *y) {
     const float *shift = eg_tensor_data(p->part[SHIFT]), *m = eg_tensor_data(p->part[MATRIX]);
-    int64_t k = eg_tensor_shape(p->part[MATRIX]).dim[1];
+    int64_t k = eg_shape_of(p->part[MATRIX])->dim[1];
     for (int64_t c = 0; c < k; c++) {
         double sum = 0;
         for (int64_t j = 0; j < p->width; j++) sum += (x[j] - (double)shift[j]) * (double)m[j * k + c];
@@ -280,19 +280,19 @@ static void apply_matrix(const eg_preprocess *p, const double *x, float *y) {
 
 static eg_status check_samples(const eg_preprocess *fitted, const eg_tensor *x) {
     if (!fitted || !x) return eg_fail(EG_E_ARGUMENT, "preprocess: no fitted scaling or no samples");
-    eg_shape shape = eg_tensor_shape(x);
+    const eg_shape *shape = eg_shape_of(x);
     if (eg_tensor_dtype(x) != EG_F32 && eg_tensor_dtype(x) != EG_U8)
         return eg_fail(EG_E_DTYPE, "preprocess: samples are f32 or u8, not %s", eg_dtype_name(eg_tensor_dtype(x)));
-    if (shape.rank > 0 && eg_count(&shape) == shape.dim[0] * fitted->width) return EG_OK;
+    if (shape->rank > 0 && eg_count(shape) == shape->dim[0] * fitted->width) return EG_OK;
     return eg_fail(EG_E_SHAPE, "preprocess: fitted on samples of %lld elements, got %s for all of them",
-                   (long long)fitted->width, eg_shape_words(&shape));
+                   (long long)fitted->width, eg_shape_words(shape));
 }
 
 eg_tensor *eg_preprocess_apply(const eg_preprocess *fitted, const eg_tensor *x) {
     if (check_samples(fitted, x) != EG_OK) return NULL;
-    int64_t n = eg_tensor_shape(x).dim[0], d = fitted->width;
-    int64_t k = fitted->part[MATRIX] ? eg_tensor_shape(fitted->part[MATRIX]).dim[1] : d;
-    eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *y = eg_tensor_shaped(EG_F32, &EG_SHAPE(n, k));
+    int64_t n = eg_shape_of(x)->dim[0], d = fitted->width;
+    int64_t k = fitted->part[MATRIX] ? eg_shape_of(fitted->part[MATRIX])->dim[1] : d;
+    eg_tensor *dense = eg_tensor_copy(x, eg_tensor_dtype(x)), *y = eg_new_matrix(EG_F32, n, k);
     double *row = eg_alloc((size_t)d * sizeof *row + 1);
     for (int64_t r = 0; dense && y && row && r < n; r++) {
         eg_elements(dense, r * d, 1, d, row);

@@ -33,7 +33,7 @@ typedef struct value {
 
 typedef struct values {
     value *item;
-    int n, capacity, limit; /* a column with more than `limit` values stops counting at limit + 1 */
+    int n, limit; /* a column with more than `limit` values stops counting at limit + 1 */
 } values;
 
 /* Numbers by size before texts by bytes, so that "10" follows "9" and "1.0" is "1". */
@@ -69,13 +69,7 @@ static eg_status add_value(values *set, value v) {
     if (set->n > set->limit) return EG_OK;
     int found, at = find_value(set, &v, &found);
     if (found) return EG_OK;
-    if (set->n == set->capacity) {
-        int capacity = set->capacity > 0 ? 2 * set->capacity : 16;
-        value *item = eg_realloc(set->item, (size_t)capacity * sizeof *item);
-        if (!item) return EG_E_MEMORY;
-        set->item = item;
-        set->capacity = capacity;
-    }
+    EG_TRY(EG_GROW(set->item, set->n + 1));
     memmove(set->item + at + 1, set->item + at, (size_t)(set->n - at) * sizeof *set->item);
     set->item[at] = v;
     set->n++;
@@ -106,7 +100,7 @@ typedef struct reading {
     const char **cells; /* scratch: one row, */
     int64_t split;      /* this one; -1: none yet */
     feature *features;
-    int n_features, capacity;
+    int n_features;
 } reading;
 
 static int is_text_column(const column *c) { return c->texts > 0 && c->texts >= c->numbers; }
@@ -225,13 +219,7 @@ static eg_status find_target(reading *in) {
 }
 
 static eg_status add_feature(reading *in, int c, const char *text, const char *name) {
-    if (in->n_features == in->capacity) {
-        int capacity = in->capacity > 0 ? 2 * in->capacity : 64;
-        feature *features = eg_realloc(in->features, (size_t)capacity * sizeof *features);
-        if (!features) return EG_E_MEMORY;
-        in->features = features;
-        in->capacity = capacity;
-    }
+    EG_TRY(EG_GROW(in->features, in->n_features + 1));
     name = name ? eg_arena_strdup(&in->data->info->arena, name)
                 : eg_arena_format(&in->data->info->arena, "%s=%s", in->csv->names[c], text);
     if (!name) return EG_E_MEMORY;
@@ -457,7 +445,7 @@ static eg_status fail_unknown_class(reading *in, int64_t row) {
 }
 
 static eg_status read_labels(reading *in, const values *set) {
-    in->data->y = eg_tensor_shaped(EG_I32, &EG_SHAPE(in->csv->rows));
+    in->data->y = eg_new_vector(EG_I32, in->csv->rows);
     if (!in->data->y) return EG_E_MEMORY;
     int32_t *y = eg_tensor_data(in->data->y);
     for (int64_t r = 0; r < in->csv->rows; r++) {
@@ -491,7 +479,7 @@ static eg_status read_classes(reading *in) {
 static eg_status read_numbers(reading *in) {
     const column *target = &in->columns[in->target];
     if (target->texts > 0) return fail_not_number(in, target->first_text, in->target);
-    in->data->y = eg_tensor_shaped(EG_F32, &EG_SHAPE(in->csv->rows, 1));
+    in->data->y = eg_new_matrix(EG_F32, in->csv->rows, 1);
     if (!in->data->y) return EG_E_MEMORY;
     float *y = eg_tensor_data(in->data->y);
     for (int64_t r = 0; r < in->csv->rows; r++) EG_TRY(cell_number(in, r, in->target, &y[r]));

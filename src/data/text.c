@@ -121,8 +121,8 @@ static eg_status cut_pieces(eg_data *data, const int32_t *tokens, int64_t n) {
     if (pieces < 1)
         return eg_fail(EG_E_DATA, "text: %lld tokens are too few for %lld rows of %lld steps", (long long)n,
                        (long long)rows, (long long)steps);
-    data->x = eg_tensor_shaped(EG_F32, &EG_SHAPE(pieces * rows, steps));
-    data->y = eg_tensor_shaped(EG_I32, &EG_SHAPE(pieces * rows, steps));
+    data->x = eg_new_matrix(EG_F32, pieces * rows, steps);
+    data->y = eg_new_matrix(EG_I32, pieces * rows, steps);
     if (!data->x || !data->y) return EG_E_MEMORY;
     float *x = eg_tensor_data(data->x);
     int32_t *y = eg_tensor_data(data->y);
@@ -292,8 +292,7 @@ eg_status eg_text_column(eg_data *data, const char *all, const size_t *end, int6
     eg_text_opt *kept = &data->info->text;
     if (!kept->steps) EG_TRY(read_texts(data, all, end, n, NULL, &kept->steps));
     int64_t longest = 0;
-    data->x = kept->steps > MAX_STEPS ? NULL : eg_tensor_shaped(EG_F32, &EG_SHAPE(n, kept->steps));
+    data->x = kept->steps > MAX_STEPS ? NULL : eg_new_matrix(EG_F32, n, kept->steps);
     if (!data->x) return kept->steps > MAX_STEPS ? check_options(kept) : EG_E_MEMORY;
-    memset(eg_tensor_data(data->x), 0, sizeof(float) * (size_t)eg_tensor_size(data->x));
     return read_texts(data, all, end, n, eg_tensor_data(data->x), &longest);
 }

@@ -28,7 +28,7 @@ struct eg_vocabulary {
     eg_token_unit unit;
     int unknown;
     token *token; /* [n] in order of their numbers */
-    int n, capacity;
+    int n;
     int32_t *slot; /* [slots], a power of two, more than 2 n: number + 1, 0 where it is free */
     uint32_t slots;
 };
@@ -98,18 +98,12 @@ static void index_all(eg_vocabulary *v) {
 }
 
 static eg_status grow(eg_vocabulary *v) {
-    if (v->n < v->capacity) return EG_OK;
     if (v->n >= MAX_TOKENS) return eg_fail(EG_E_LIMIT, "a vocabulary has at most %d tokens", MAX_TOKENS);
-    int capacity = v->capacity > 0 ? 2 * v->capacity : 128;
-    token *more = eg_realloc(v->token, (size_t)capacity * sizeof *more);
-    if (!more) return EG_E_MEMORY;
-    v->token = more;
-    int32_t *slot = eg_alloc((size_t)capacity * 4 * sizeof *slot);
-    if (!slot) return EG_E_MEMORY;
-    eg_free(v->slot);
-    v->slot = slot;
-    v->slots = (uint32_t)capacity * 4;
-    v->capacity = capacity;
+    EG_TRY(EG_GROW(v->token, v->n + 1));
+    if ((uint32_t)v->n < v->slots / 4) return EG_OK;
+    uint32_t slots = v->slots > 0 ? 2 * v->slots : 512;
+    EG_TRY(EG_GROW(v->slot, slots));
+    v->slots = slots;
     index_all(v);
     return EG_OK;
 }
@@ -244,7 +238,7 @@ static eg_status encode(const eg_vocabulary *v, const char *text, size_t size, i
 eg_tensor *eg_vocabulary_encode(const eg_vocabulary *vocabulary, const char *text, size_t size) {
     int64_t n;
     if (encode(vocabulary, text, size, NULL, &n) != EG_OK) return NULL;
-    eg_tensor *numbers = eg_tensor_shaped(EG_I32, &EG_SHAPE(n));
+    eg_tensor *numbers = eg_new_vector(EG_I32, n);
     if (numbers && encode(vocabulary, text, size, eg_tensor_data(numbers), &n) == EG_OK) return numbers;
     eg_tensor_free(numbers);
     return NULL;

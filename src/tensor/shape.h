@@ -16,8 +16,11 @@ eg_status eg_broadcast(const eg_shape *a, const eg_shape *b, eg_shape *out);
 const char *eg_shape_words(const eg_shape *shape);
 const char *eg_type_words(eg_dtype dtype, const eg_shape *shape); /* f32[128,784] */
 enum { EG_SHAPES_IN_WORDS = 8 };
-/* eg_tensor_new for the inside. */
+/* eg_tensor_shape and eg_tensor_new for the inside; zeros of shape [n], [rows,columns]. */
+const eg_shape *eg_shape_of(const eg_tensor *tensor);
 eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape);
+eg_tensor *eg_new_vector(eg_dtype dtype, int64_t n);
+eg_tensor *eg_new_matrix(eg_dtype dtype, int64_t rows, int64_t columns);
 
 /* [batch, sample...] */
 eg_shape eg_batch_shape(int64_t batch, const eg_shape *sample);

@@ -79,6 +79,17 @@ eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape) {
 
 eg_tensor *eg_tensor_new(eg_dtype dtype, eg_shape shape) { return eg_tensor_shaped(dtype, &shape); }
 
+static eg_tensor *new_of_rank(eg_dtype dtype, int rank, int64_t rows, int64_t columns) {
+    eg_shape shape = { rank, { rows, columns } };
+    return eg_tensor_shaped(dtype, &shape);
+}
+
+eg_tensor *eg_new_vector(eg_dtype dtype, int64_t n) { return new_of_rank(dtype, 1, n, 0); }
+
+eg_tensor *eg_new_matrix(eg_dtype dtype, int64_t rows, int64_t columns) {
+    return new_of_rank(dtype, 2, rows, columns);
+}
+
 eg_tensor *eg_tensor_from(eg_dtype dtype, eg_shape shape, const void *data) {
     eg_tensor *tensor = eg_tensor_unset(dtype, &shape);
     size_t bytes = tensor ? (size_t)eg_count(&shape) * eg_dtype_size(dtype) : 0;
@@ -99,6 +110,7 @@ static eg_tensor *view_of(const eg_tensor *tensor) {
 
 eg_dtype eg_tensor_dtype(const eg_tensor *tensor) { return tensor->dtype; }
 eg_shape eg_tensor_shape(const eg_tensor *tensor) { return tensor->shape; }
+const eg_shape *eg_shape_of(const eg_tensor *tensor) { return &tensor->shape; }
 int64_t eg_tensor_size(const eg_tensor *tensor) { return eg_count(&tensor->shape); }
 const int64_t *eg_tensor_strides(const eg_tensor *tensor) { return tensor->strides; }
 void *eg_tensor_data(const eg_tensor *tensor) { return tensor->data; }

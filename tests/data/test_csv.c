@@ -61,7 +61,7 @@ static void test_cells_and_names(void **state) {
     assert_true(t.csv.has_header);
     assert_string_equal(t.csv.names[1], "b");
     assert_string_equal(cell(&t, 1, 0), "3");
-    assert_int_equal(t.csv.line[1], 3);
+    assert_int_equal(t.csv.place[1].line, 3);
     release(&t);
 }
 
@@ -74,7 +74,7 @@ static void test_quotes(void **state) {
     assert_string_equal(cell(&t, 1, 1), "3");
     assert_string_equal(cell(&t, 2, 0), "5'6\"7");
     assert_string_equal(cell(&t, 3, 0), "");
-    assert_int_equal(t.csv.line[1], 4); /* a line end inside quotes counts */
+    assert_int_equal(t.csv.place[1].line, 4); /* a line end inside quotes counts */
     release(&t);
 }
 
@@ -85,11 +85,11 @@ static void test_line_ends_and_mark(void **state) {
     assert_string_equal(t.csv.names[0], "a");
     assert_int_equal(t.csv.rows, 2);
     assert_string_equal(cell(&t, 0, 1), "2");
-    assert_int_equal(t.csv.line[1], 5);
+    assert_int_equal(t.csv.place[1].line, 5);
     release(&t);
     t = parsed("1,2\r3,4\r");
     assert_int_equal(t.csv.rows, 2);
-    assert_int_equal(t.csv.line[1], 2);
+    assert_int_equal(t.csv.place[1].line, 2);
     release(&t);
 }
 
