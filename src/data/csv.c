@@ -280,8 +280,14 @@ static eg_status parse(char *text, size_t size, char delimiter, int no_header, e
     char *end = text + size;
     if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3;
     out->delimiter = delimiter ? delimiter : detect_delimiter(text, end);
-    scanner in = { .p = text, .end = end, .out = text, .text = text, .delimiter = out->delimiter, .line = 1,
-                   .quick = strchr(",;\t", out->delimiter) != NULL, .csv = out };
+    scanner in = { .p = text,
+                   .end = end,
+                   .out = text,
+                   .text = text,
+                   .delimiter = out->delimiter,
+                   .line = 1,
+                   .quick = strchr(",;\t", out->delimiter) != NULL,
+                   .csv = out };
     while (in.p < end) EG_TRY(one_row(&in));
     if (out->rows == 0) return eg_fail(EG_E_DATA, "is empty: there are no rows");
     out->text = text;
@@ -315,7 +321,8 @@ void eg_csv_row(const eg_csv *csv, int64_t row, const char **cells) {
 }
 
 const char *eg_csv_last(const eg_csv *csv, int64_t row) {
-    const char *first = csv->text + csv->place[row].start, *p = row + 1 < csv->rows ? csv->text + csv->place[row + 1].start : csv->end;
+    const char *first = csv->text + csv->place[row].start,
+               *p = row + 1 < csv->rows ? csv->text + csv->place[row + 1].start : csv->end;
     for (p--; p > first && p[-1];) p--;
     return p;
 }

@@ -141,8 +141,9 @@ static eg_status fill_from(eg_data *data, const eg_tensor *x, const eg_tensor *y
         return eg_fail(EG_E_ARGUMENT, "eg_data_from: %d classes: 0 to %d can be used", classes, EG_DATA_MAX_CLASSES);
     const eg_shape *shape = eg_shape_of(y);
     if (shape->rank != 1 && shape->rank != 2)
-        return eg_fail(EG_E_SHAPE, "eg_data_from: %s of rank %d", classes > 0 ? "class numbers are [n] or [n, steps], not"
-                                                                              : "targets are [n] or [n, outputs], not",
+        return eg_fail(EG_E_SHAPE, "eg_data_from: %s of rank %d",
+                       classes > 0 ? "class numbers are [n] or [n, steps], not"
+                                   : "targets are [n] or [n, outputs], not",
                        shape->rank);
     EG_TRY(classes > 0 ? take_labels(data, y, classes) : take_numbers(data, y));
     if (shape->dim[0] == eg_data_rows(data)) return EG_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fold.c: a data set in two: by a share, or as cross-validation's folds, of which every row is held out by one. Either
- * part has its share of every class. Which row falls into which depends on the seed alone.
+ * fold.c: a data set in two: by a share, or as cross-validation's folds, of which every row is held out by one.
+ * Either part has its share of every class. Which row falls into which depends on the seed alone.
  */
 #include <math.h>
 
@@ -65,8 +65,7 @@ eg_status eg_data_split(const eg_data *data, double share, uint64_t seed, eg_dat
     EG_TRY(eg_data_check(data));
     if (!(share > 0 && share < 1))
         return eg_fail(EG_E_ARGUMENT, "a split by %g: the share is between 0 and 1", share);
-    if (eg_data_rows(data) < 2)
-        return eg_fail(EG_E_DATA, "%lld rows cannot be split", (long long)eg_data_rows(data));
+    if (eg_data_rows(data) < 2) return eg_fail(EG_E_DATA, "%lld rows cannot be split", (long long)eg_data_rows(data));
     return part(data, seed, &(deal){ .site = "data/split", .share = share }, first, second);
 }
 

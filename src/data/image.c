@@ -72,8 +72,8 @@ static void resample(const double *from, int64_t outer, int64_t before, int64_t 
     }
 }
 
-/* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c], which lie one behind the other; then room for the weights of a side
- * of `from`. Returns `to`. */
+/* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c], which lie one behind the other; then room for the weights of a
+ * side of `from`. Returns `to`. */
 static const double *resize(double *from, const images *a, const images *b) {
     double *middle = from + size_of(a), *to = middle + a->height * b->width * a->channels, *weight = to + size_of(b);
     resample(from, a->height, a->width, a->channels, middle, b->width, weight);
@@ -108,8 +108,8 @@ static void cut_out(double *image, images *size) {
         memmove(image + (size_t)r * kept, image + (top + r) * row + left * size->channels, kept * sizeof *image);
 }
 
-/* How far content moves along an axis of n elements, of which each stands for `inner` numbers, repeated `outer` times, so
- * that its centre of mass comes into the middle of a side. */
+/* How far content moves along an axis of n elements, of which each stands for `inner` numbers, repeated `outer`
+ * times, so that its centre of mass comes into the middle of a side. */
 static int64_t to_middle(const double *image, int64_t outer, int64_t n, int64_t inner, int64_t side) {
     double mass = 0, moment = 0;
     for (int64_t o = 0; o < outer; o++)

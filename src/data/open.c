@@ -106,8 +106,8 @@ static eg_status read_labels(const char *path, eg_tensor **out) {
     eg_status status = EG_OK;
     int rank = eg_shape_of(labels)->rank;
     if (rank != 1 || (eg_tensor_dtype(labels) != EG_U8 && eg_tensor_dtype(labels) != EG_I32))
-        status = eg_fail(EG_E_DATA, "%s: labels are one row of whole numbers, this is rank %d of %s", path,
-                         rank, eg_dtype_name(eg_tensor_dtype(labels)));
+        status = eg_fail(EG_E_DATA, "%s: labels are one row of whole numbers, this is rank %d of %s", path, rank,
+                         eg_dtype_name(eg_tensor_dtype(labels)));
     else if (!(*out = eg_tensor_copy(labels, EG_I32)))
         status = EG_E_MEMORY;
     eg_tensor_free(labels);
@@ -153,8 +153,8 @@ static eg_status take_labels(eg_data *data, const char *path, const eg_data_opt 
 static eg_status describe_idx(eg_data *data, const char *source) {
     eg_data_info *info = data->info;
     eg_shape sample = eg_data_sample_shape(data);
-    info->source = eg_arena_format(&info->arena, "%s (IDX, %lld samples of %s)", source, (long long)eg_data_rows(data),
-                                   eg_shape_words(&sample));
+    info->source = eg_arena_format(&info->arena, "%s (IDX, %lld samples of %s)", source,
+                                   (long long)eg_data_rows(data), eg_shape_words(&sample));
     return info->source ? EG_OK : EG_E_MEMORY;
 }
 
@@ -259,6 +259,14 @@ static eg_status open_mnist(eg_data *data, const char *part, const eg_data_opt *
     eg_status status = source ? open_idx_folder(data, folder, source, part, opt) : EG_E_MEMORY;
     eg_free(folder);
     return status;
+}
+
+char *eg_next_setting(char **query, char **value) {
+    char *key = *query;
+    if (!key || *key == '\0') return NULL;
+    if ((*query = strpbrk(key, ",&"))) *(*query)++ = '\0';
+    if ((*value = strchr(key, '='))) *(*value)++ = '\0';
+    return key;
 }
 
 /* The text after "gen:", or NULL. */

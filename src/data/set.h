@@ -53,6 +53,9 @@ eg_status eg_data_check(const eg_data *data);
 eg_status eg_data_name_classes(eg_data_info *info, const char *const *names, int n);
 /* DATA error for the first label, of y i32 [n] or [n, steps], outside 0..classes-1. */
 eg_status eg_data_check_labels(const eg_tensor *y, int classes);
+/* Of settings "key=value", apart by commas or ampersands: cuts off the next one and returns its key, NULL after the
+ * last. *value: NULL where there is no "=". */
+char *eg_next_setting(char **query, char **value);
 /* The class of each row, [rows]; NULL where there is none, or one for each step. */
 const int32_t *eg_data_labels(const eg_data *data);
 

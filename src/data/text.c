@@ -167,34 +167,25 @@ const eg_text_opt *eg_data_text(const eg_data *data) {
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
-/* The settings behind "?": key=value, apart by commas. */
-static eg_status read_key(char *pair, eg_text_opt *opt) {
+/* A setting behind "?". */
+static eg_status set_key(const char *key, const char *value, eg_text_opt *opt) {
     static const char *const names[] = { "steps", "rows", "every", "most", "unit" };
     int64_t *const numbers[] = { &opt->steps, &opt->rows, &opt->every, &opt->most };
-    char *value = strchr(pair, '=');
-    if (value) *value++ = '\0';
     for (int i = 0; value && i < 4; i++) {
         const char *end = value + strlen(value);
-        if (strcmp(pair, names[i]) != 0) continue;
+        if (strcmp(key, names[i]) != 0) continue;
         return eg_parse_int(value, end, numbers[i]) == end && *numbers[i] > 0
                    ? EG_OK
-                   : eg_fail(EG_E_ARGUMENT, "text: %s=%.40s: a whole number from 1 on is needed", pair, value);
+                   : eg_fail(EG_E_ARGUMENT, "text: %s=%.40s: a whole number from 1 on is needed", key, value);
     }
-    if (value && strcmp(pair, "unit") == 0) {
-        opt->unit = strcmp(value, "words") == 0 ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER;
-        if (opt->unit == EG_TOKEN_WORD || strcmp(value, "characters") == 0) return EG_OK;
-        return eg_fail(EG_E_ARGUMENT, "text: unit=%.40s: there are characters and words", value);
-    }
-    return eg_fail_unknown("key of text:", pair, names, 5);
+    if (!value || strcmp(key, "unit") != 0) return eg_fail_unknown("key of text:", key, names, 5);
+    opt->unit = strcmp(value, "words") == 0 ? EG_TOKEN_WORD : EG_TOKEN_CHARACTER;
+    if (opt->unit == EG_TOKEN_WORD || strcmp(value, "characters") == 0) return EG_OK;
+    return eg_fail(EG_E_ARGUMENT, "text: unit=%.40s: there are characters and words", value);
 }
 
-static eg_status read_keys(char *query, eg_text_opt *opt) {
-    while (query && *query) {
-        char *next = strpbrk(query, ",&");
-        if (next) *next++ = '\0';
-        EG_TRY(read_key(query, opt));
-        query = next;
-    }
+static eg_status set_keys(char *query, eg_text_opt *opt) {
+    for (char *key, *value; (key = eg_next_setting(&query, &value));) EG_TRY(set_key(key, value, opt));
     return EG_OK;
 }
 
@@ -253,7 +244,7 @@ static eg_status open_file(eg_data *data, const char *name, const char *part, co
 eg_status eg_text_open(eg_data *data, const char *source, const char *part, const eg_text_opt *opt) {
     eg_text_opt settings = *opt;
     char *query, *name = split_source(source, &query);
-    eg_status status = name ? read_keys(query, &settings) : EG_E_MEMORY;
+    eg_status status = name ? set_keys(query, &settings) : EG_E_MEMORY;
     if (status == EG_OK) status = open_file(data, name, part, &settings);
     eg_free(name);
     return status;

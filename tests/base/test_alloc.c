@@ -189,6 +189,21 @@ static void test_strings(void **state) {
     eg_free(a), eg_free(b), eg_free(c);
 }
 
+static void test_growing_table(void **state) {
+    (void)state;
+    int *table = NULL;
+    uint64_t before = eg_memory().allocations;
+    for (int i = 0; i < 100000; i++) {
+        assert_int_equal(EG_GROW(table, i + 1), EG_OK);
+        table[i] = i;
+    }
+    for (int i = 0; i < 100000; i++) assert_int_equal(table[i], i);
+    assert_true(eg_memory().allocations - before < 16); /* it doubles */
+    assert_int_equal(EG_GROW(table, SIZE_MAX / 2), EG_E_MEMORY);
+    assert_int_equal(table[99999], 99999);
+    eg_free(table);
+}
+
 #ifdef EG_HOSTILE
 static void test_poison(void **state) {
     (void)state;
@@ -213,6 +228,7 @@ int main(void) {
         cmocka_unit_test(test_fail_from_then_on),
         cmocka_unit_test(test_size_arithmetic),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_growing_table),
 #ifdef EG_HOSTILE
         cmocka_unit_test(test_poison),
 #endif
