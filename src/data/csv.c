@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * csv.c: one pass over the bytes packs the cells in place (unquoted, trimmed, each ended by a NUL), so that a table
- * costs its file plus 16 bytes a row and 4 a cell, for the number that it may be. Lenient where files differ (spaces around cells, blank lines, a quote inside a
- * bare cell), strict where a guess would change the data (ragged rows, open quotes, zero bytes). Decimal commas are
- * not read.
+ * costs its file plus 16 bytes a row and 4 a cell, for the number that it may be. Lenient where files differ (spaces
+ * around cells, blank lines, a quote inside a bare cell), strict where a guess would change the data (ragged rows, open
+ * quotes, zero bytes). Decimal commas are not read.
  */
 #include "data/csv.h"
 

@@ -17,6 +17,7 @@
 #include "tensor/shape.h"
 
 enum { HEADER_BYTES = 4, SIZE_BYTES = 4, MOST_HEADER = HEADER_BYTES + SIZE_BYTES * EG_MAX_RANK };
+enum { DEFLATE_BEST_RATIO = 1032 }; /* zlib's technical notes: 258 bytes in 2 bits */
 
 typedef struct element {
     unsigned char code;
@@ -45,6 +46,101 @@ static int is_gzip(const unsigned char *bytes, size_t size) {
 
 int eg_idx_is(const unsigned char *bytes, size_t size) {
     return is_gzip(bytes, size) || (size >= HEADER_BYTES && bytes[0] == 0 && bytes[1] == 0);
+}
+
+/* ---- bytes, plain or packed -------------------------------------------------------------------------------------- */
+
+/* Where bytes come from: memory, plain or packed, of which `next` is unread. */
+typedef struct source {
+    const unsigned char *next;
+    size_t left, total;
+    const char *path; /* where what follows the header lies in a file, of `total` bytes */
+    int packed;
+#ifdef EG_HAVE_ZLIB
+    z_stream z;
+    int ended;
+#endif
+} source;
+
+#ifdef EG_HAVE_ZLIB
+
+static void *z_alloc(void *user, unsigned count, unsigned size) {
+    (void)user;
+    return eg_calloc(count, size);
+}
+
+static void z_free(void *user, void *block) {
+    (void)user;
+    eg_free(block);
+}
+
+static eg_status z_fail(const z_stream *z, int code) {
+    if (code == Z_MEM_ERROR) return eg_fail(EG_E_MEMORY, "no memory to unpack gzip");
+    if (code == Z_BUF_ERROR || code == Z_OK)
+        return eg_fail(EG_E_DATA, "is truncated: the gzip stream ends too early");
+    return eg_fail(EG_E_DATA, "is damaged: gzip: %s", z->msg ? z->msg : "not a valid stream");
+}
+
+/* Feeds and drains in pieces that fit zlib's unsigned counters. */
+static eg_status unpack(source *in, unsigned char *bytes, size_t size, size_t *got) {
+    const size_t piece = 1u << 30;
+    *got = 0;
+    while (!in->ended && *got < size) {
+        size_t room = size - *got < piece ? size - *got : piece;
+        if (in->z.avail_in == 0 && in->left > 0) {
+            size_t n = in->left < piece ? in->left : piece;
+            in->z.next_in = (unsigned char *)(uintptr_t)in->next;
+            in->z.avail_in = (unsigned)n;
+            in->next += n;
+            in->left -= n;
+        }
+        in->z.next_out = bytes + *got;
+        in->z.avail_out = (unsigned)room;
+        int code = inflate(&in->z, Z_NO_FLUSH);
+        *got += room - in->z.avail_out;
+        in->ended = code == Z_STREAM_END;
+        if (code != Z_OK && code != Z_STREAM_END) return z_fail(&in->z, code);
+    }
+    return EG_OK;
+}
+
+static eg_status start_unpacking(source *in) {
+    enum { GZIP_ONLY = 16 };
+    in->z.zalloc = z_alloc;
+    in->z.zfree = z_free;
+    int code = inflateInit2(&in->z, GZIP_ONLY + MAX_WBITS);
+    return code == Z_OK ? EG_OK : z_fail(&in->z, code);
+}
+
+static void stop_unpacking(source *in) { inflateEnd(&in->z); }
+static size_t unread(const source *in) { return in->left + in->z.avail_in; }
+
+#else
+
+static eg_status unpack(source *in, unsigned char *bytes, size_t size, size_t *got) {
+    (void)in, (void)bytes, (void)size, (void)got;
+    return EG_E_UNAVAILABLE;
+}
+
+static eg_status start_unpacking(source *in) {
+    (void)in;
+    return eg_fail(EG_E_UNAVAILABLE,
+                   "is packed with gzip, but this elegans was built without zlib: unpack it with gunzip");
+}
+
+static void stop_unpacking(source *in) { (void)in; }
+static size_t unread(const source *in) { return in->left; }
+
+#endif
+
+/* Up to `size` bytes; *got says how many. */
+static eg_status next_bytes(source *in, unsigned char *bytes, size_t size, size_t *got) {
+    if (in->packed) return unpack(in, bytes, size, got);
+    *got = size < in->left ? size : in->left;
+    if (*got > 0) memcpy(bytes, in->next, *got);
+    in->next += *got;
+    in->left -= *got;
+    return EG_OK;
 }
 
 /* ---- header ---------------------------------------------------------------------------------------------------- */
@@ -113,113 +209,45 @@ static void to_native(unsigned char *data, size_t count, const element *from) {
     }
 }
 
-/* ---- plain ----------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
 
-/* Of a file of `total` bytes, of which `size` are here: all of its header, or all of it. */
-static eg_status read_header(const unsigned char *bytes, size_t size, size_t total, layout *in) {
-    EG_TRY(read_magic(bytes, size, in));
-    EG_TRY(read_sizes(bytes, size, in));
-    return total == in->header + in->body ? EG_OK : size_mismatch(in, total);
-}
-
-static eg_status parse_plain(const unsigned char *bytes, size_t size, eg_tensor **out) {
-    layout in;
-    EG_TRY(read_header(bytes, size, size, &in));
-    eg_tensor *tensor = eg_tensor_unset(in.element->dtype, &in.shape);
-    if (!tensor) return eg_error_status();
-    unsigned char *data = eg_tensor_data(tensor);
-    if (in.body > 0) memcpy(data, bytes + in.header, in.body);
-    to_native(data, in.body / in.element->bytes, in.element);
-    *out = tensor;
-    return EG_OK;
-}
-
-/* ---- gzip ------------------------------------------------------------------------------------------------------ */
-
-#ifdef EG_HAVE_ZLIB
-
-enum { DEFLATE_BEST_RATIO = 1032 }; /* zlib's technical notes: 258 bytes in 2 bits */
-
-static void *z_alloc(void *user, unsigned count, unsigned size) {
-    (void)user;
-    return eg_calloc(count, size);
-}
-
-static void z_free(void *user, void *block) {
-    (void)user;
-    eg_free(block);
-}
-
-static eg_status z_fail(const z_stream *z, int code) {
-    if (code == Z_MEM_ERROR) return eg_fail(EG_E_MEMORY, "no memory to unpack gzip");
-    if (code == Z_BUF_ERROR || code == Z_OK)
-        return eg_fail(EG_E_DATA, "is truncated: the gzip stream ends too early");
-    return eg_fail(EG_E_DATA, "is damaged: gzip: %s", z->msg ? z->msg : "not a valid stream");
-}
-
-/* Feeds and drains in pieces that fit zlib's unsigned counters. Unpacks up to `size` bytes; *got says how many. */
-typedef struct unpacker {
-    z_stream z;
-    const unsigned char *next;
-    size_t left;
-    int ended;
-} unpacker;
-
-static eg_status unpack(unpacker *in, unsigned char *bytes, size_t size, size_t *got) {
-    const size_t piece = 1u << 30;
-    *got = 0;
-    while (!in->ended && *got < size) {
-        size_t room = size - *got < piece ? size - *got : piece;
-        if (in->z.avail_in == 0 && in->left > 0) {
-            size_t n = in->left < piece ? in->left : piece;
-            in->z.next_in = (unsigned char *)(uintptr_t)in->next;
-            in->z.avail_in = (unsigned)n;
-            in->next += n;
-            in->left -= n;
-        }
-        in->z.next_out = bytes + *got;
-        in->z.avail_out = (unsigned)room;
-        int code = inflate(&in->z, Z_NO_FLUSH);
-        *got += room - in->z.avail_out;
-        in->ended = code == Z_STREAM_END;
-        if (code != Z_OK && code != Z_STREAM_END) return z_fail(&in->z, code);
-    }
-    return EG_OK;
-}
-
-/* The stream must end exactly here: one more byte is asked for, which also makes zlib check its sum. */
-static eg_status expect_end(unpacker *in, const layout *layout) {
+/* A packed stream must end exactly here: one more byte is asked for, which also makes zlib check its sum. */
+static eg_status expect_end(source *in, const layout *layout) {
     unsigned char extra;
     size_t got;
     EG_TRY(unpack(in, &extra, 1, &got));
     if (got > 0) return size_mismatch(layout, layout->header + layout->body + 1);
-    if (in->left + in->z.avail_in > 0)
-        return eg_fail(EG_E_DATA, "has %zu bytes left over after the gzip stream", in->left + in->z.avail_in);
-    return EG_OK;
+    return unread(in) == 0 ? EG_OK : eg_fail(EG_E_DATA, "has %zu bytes left over after the gzip stream", unread(in));
 }
 
-static eg_status unpack_body(unpacker *in, const layout *layout, eg_tensor *tensor) {
-    unsigned char *data = eg_tensor_data(tensor);
-    size_t got;
-    EG_TRY(unpack(in, data, layout->body, &got));
+static eg_status read_header(source *in, layout *out) {
+    unsigned char header[MOST_HEADER];
+    size_t got, more;
+    EG_TRY(next_bytes(in, header, HEADER_BYTES, &got));
+    EG_TRY(read_magic(header, got, out));
+    EG_TRY(next_bytes(in, header + HEADER_BYTES, out->header - HEADER_BYTES, &more));
+    EG_TRY(read_sizes(header, got + more, out));
+    int fits = in->packed ? out->body / DEFLATE_BEST_RATIO <= in->total : out->header + out->body == in->total;
+    return fits ? EG_OK : size_mismatch(out, in->total);
+}
+
+/* Elements go from the file to their place; one that became shorter meanwhile is truncated. */
+static eg_status read_body(source *in, const layout *layout, unsigned char *data) {
+    size_t got, total;
+    EG_TRY(in->path ? eg_file_piece(in->path, layout->header, data, layout->body, &got, &total)
+                    : next_bytes(in, data, layout->body, &got));
     if (got < layout->body) return size_mismatch(layout, layout->header + got);
-    EG_TRY(expect_end(in, layout));
+    if (in->packed) EG_TRY(expect_end(in, layout));
     to_native(data, layout->body / layout->element->bytes, layout->element);
     return EG_OK;
 }
 
-static eg_status unpack_array(unpacker *in, size_t packed, eg_tensor **out) {
-    unsigned char header[MOST_HEADER];
+static eg_status read_array(source *in, eg_tensor **out) {
     layout layout;
-    size_t got, more;
-    EG_TRY(unpack(in, header, HEADER_BYTES, &got));
-    EG_TRY(read_magic(header, got, &layout));
-    EG_TRY(unpack(in, header + HEADER_BYTES, layout.header - HEADER_BYTES, &more));
-    EG_TRY(read_sizes(header, got + more, &layout));
-    if (layout.body / DEFLATE_BEST_RATIO > packed) return size_mismatch(&layout, packed);
+    EG_TRY(read_header(in, &layout));
     eg_tensor *tensor = eg_tensor_unset(layout.element->dtype, &layout.shape);
     if (!tensor) return eg_error_status();
-    eg_status status = unpack_body(in, &layout, tensor);
+    eg_status status = read_body(in, &layout, eg_tensor_data(tensor));
     if (status == EG_OK)
         *out = tensor;
     else
@@ -227,29 +255,14 @@ static eg_status unpack_array(unpacker *in, size_t packed, eg_tensor **out) {
     return status;
 }
 
-static eg_status parse_gzip(const unsigned char *bytes, size_t size, eg_tensor **out) {
-    enum { GZIP_ONLY = 16 };
-    unpacker in = { .z = { .zalloc = z_alloc, .zfree = z_free }, .next = bytes, .left = size };
-    int code = inflateInit2(&in.z, GZIP_ONLY + MAX_WBITS);
-    if (code != Z_OK) return z_fail(&in.z, code);
-    eg_status status = unpack_array(&in, size, out);
-    inflateEnd(&in.z);
-    return status;
-}
-
-#else
-
-static eg_status parse_gzip(const unsigned char *bytes, size_t size, eg_tensor **out) {
-    (void)bytes, (void)size, (void)out;
-    return eg_fail(EG_E_UNAVAILABLE,
-                   "is packed with gzip, but this elegans was built without zlib: unpack it with gunzip");
-}
-
-#endif
-
 eg_status eg_idx_parse(const unsigned char *bytes, size_t size, eg_tensor **out) {
+    source in = { .next = bytes, .left = size, .total = size, .packed = is_gzip(bytes, size) };
     *out = NULL;
-    return is_gzip(bytes, size) ? parse_gzip(bytes, size, out) : parse_plain(bytes, size, out);
+    if (!in.packed) return read_array(&in, out);
+    EG_TRY(start_unpacking(&in));
+    eg_status status = read_array(&in, out);
+    stop_unpacking(&in);
+    return status;
 }
 
 static eg_status read_packed(const char *path, eg_tensor **out) {
@@ -260,26 +273,11 @@ static eg_status read_packed(const char *path, eg_tensor **out) {
     return status == EG_OK ? EG_OK : eg_context("%s", path);
 }
 
-/* Elements go from the file to their place; one that became shorter meanwhile is truncated. */
-static eg_status read_plain(const char *path, const layout *in, eg_tensor **out) {
-    size_t got = 0, total;
-    eg_tensor *tensor = eg_tensor_unset(in->element->dtype, &in->shape);
-    eg_status status = tensor ? eg_file_piece(path, in->header, eg_tensor_data(tensor), in->body, &got, &total)
-                              : eg_error_status();
-    if (status == EG_OK && got < in->body) status = (size_mismatch(in, in->header + got), eg_context("%s", path));
-    if (status != EG_OK) return eg_tensor_free(tensor), status;
-    to_native(eg_tensor_data(tensor), in->body / in->element->bytes, in->element);
-    *out = tensor;
-    return EG_OK;
-}
-
 eg_status eg_idx_read(const char *path, eg_tensor **out) {
     unsigned char header[MOST_HEADER];
-    size_t got, total;
-    layout in;
+    source in = { .next = header, .path = path };
     *out = NULL;
-    EG_TRY(eg_file_piece(path, 0, header, sizeof header, &got, &total));
-    if (total == 0 || is_gzip(header, got)) return read_packed(path, out);
-    if (read_header(header, got, total, &in) != EG_OK) return eg_context("%s", path);
-    return read_plain(path, &in, out);
+    EG_TRY(eg_file_piece(path, 0, header, sizeof header, &in.left, &in.total));
+    if (in.total == 0 || is_gzip(header, in.left)) return read_packed(path, out);
+    return read_array(&in, out) == EG_OK ? EG_OK : eg_context("%s", path);
 }

@@ -56,22 +56,22 @@ eg_status eg_picture_new(int64_t height, int64_t width, int channels, size_t lea
 /* ---- to one size and kind -------------------------------------------------------------------------------------- */
 
 /* [height,width] or [height,width,channels]; rank 0: as they are. */
-static eg_status check_size(eg_shape size) {
-    int fits = size.rank == 0 || size.rank == 2 || (size.rank == 3 && (size.dim[2] == 1 || size.dim[2] == 3));
-    for (int i = 0; i < 2 && i < size.rank; i++) fits = fits && size.dim[i] > 0 && size.dim[i] <= EG_PICTURE_MAX_SIDE;
+static eg_status check_size(const eg_shape *size) {
+    int fits = size->rank == 0 || size->rank == 2 || (size->rank == 3 && (size->dim[2] == 1 || size->dim[2] == 3));
+    for (int i = 0; i < 2 && i < size->rank; i++) fits &= size->dim[i] > 0 && size->dim[i] <= EG_PICTURE_MAX_SIDE;
     return fits ? EG_OK
                 : eg_fail(EG_E_ARGUMENT, "%s is no size of images: [height,width] up to %d, and 1 or 3 channels",
-                          eg_shape_words(&size), EG_PICTURE_MAX_SIDE);
+                          eg_shape_words(size), EG_PICTURE_MAX_SIDE);
 }
 
 /* Grey is the eye's mean of the colours (ITU-R BT.601), rounded; colour of grey is three times the same. */
-static eg_status change_channels(eg_tensor **picture) {
-    eg_shape shape = eg_tensor_shape(*picture);
+static eg_tensor *change_channels(const eg_tensor *picture) {
+    eg_shape shape = *eg_shape_of(picture);
     int64_t pixels = shape.dim[1] * shape.dim[2], grey = shape.dim[3] == 1;
     shape.dim[3] = grey ? 3 : 1;
     eg_tensor *changed = eg_tensor_unset(EG_U8, &shape);
-    if (!changed) return EG_E_MEMORY;
-    const unsigned char *from = eg_tensor_data(*picture);
+    if (!changed) return NULL;
+    const unsigned char *from = eg_tensor_data(picture);
     unsigned char *to = eg_tensor_data(changed);
     for (int64_t i = 0; i < pixels; i++) {
         const unsigned char *rgb = from + 3 * i;
@@ -80,30 +80,23 @@ static eg_status change_channels(eg_tensor **picture) {
         else
             to[i] = (unsigned char)((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + (1u << 15)) >> 16);
     }
-    eg_tensor_free(*picture);
-    *picture = changed;
-    return EG_OK;
+    return changed;
 }
 
-/* Frees the picture on failure. */
-static eg_status bring_to(eg_shape size, eg_tensor **picture) {
-    eg_shape shape = eg_tensor_shape(*picture);
-    eg_status status = size.rank == 3 && size.dim[2] != shape.dim[3] ? change_channels(picture) : EG_OK;
-    if (status == EG_OK && size.rank && (size.dim[0] != shape.dim[1] || size.dim[1] != shape.dim[2])) {
-        eg_tensor *resized = eg_image_resize(*picture, size.dim[0], size.dim[1]);
-        eg_tensor_free(*picture);
-        *picture = resized;
-        return resized ? EG_OK : eg_error_status();
-    }
-    if (status == EG_OK) return EG_OK;
+/* Frees the picture it replaces; *picture is NULL on failure. */
+static eg_status replace(eg_tensor **picture, eg_tensor *other) {
     eg_tensor_free(*picture);
-    *picture = NULL;
-    return status;
+    *picture = other;
+    return other ? EG_OK : eg_error_status();
 }
 
-static eg_status read_as(eg_shape size, const unsigned char *bytes, size_t n, eg_tensor **out) {
+static eg_status read_as(const eg_shape *size, const unsigned char *bytes, size_t n, eg_tensor **out) {
     EG_TRY(eg_picture_read(bytes, n, out));
-    return bring_to(size, out);
+    const eg_shape *is = eg_shape_of(*out);
+    if (size->rank == 3 && size->dim[2] != is->dim[3]) EG_TRY(replace(out, change_channels(*out)));
+    is = eg_shape_of(*out);
+    if (size->rank == 0 || (size->dim[0] == is->dim[1] && size->dim[1] == is->dim[2])) return EG_OK;
+    return replace(out, eg_image_resize(*out, size->dim[0], size->dim[1]));
 }
 
 static eg_status describe(eg_data *data, const char *source) {
@@ -117,8 +110,8 @@ static eg_status describe(eg_data *data, const char *source) {
 
 eg_status eg_picture_open(eg_data *data, const char *path, const unsigned char *bytes, size_t size,
                           const eg_data_opt *opt) {
-    EG_TRY(check_size(opt->image_size));
-    if (read_as(opt->image_size, bytes, size, &data->x) != EG_OK) return eg_context("%s", path);
+    EG_TRY(check_size(&opt->image_size));
+    if (read_as(&opt->image_size, bytes, size, &data->x) != EG_OK) return eg_context("%s", path);
     data->row_names = eg_alloc(sizeof *data->row_names);
     if (!data->row_names || !(data->row_names[0] = eg_arena_strdup(&data->info->arena, path))) return EG_E_MEMORY;
     return describe(data, path);
@@ -257,29 +250,28 @@ static eg_status list_files(gallery *g, const char *training) {
 
 /* ---- all of them ----------------------------------------------------------------------------------------------- */
 
-static eg_status fail_other_size(const gallery *g, const eg_shape *is, const eg_shape *first) {
-    return eg_fail(EG_E_DATA, "is %lldx%lldx%lld (height, width, channels), but %s is %lldx%lldx%lld: "
-                   "say one size for all (--size %lldx%lldx%lld)", (long long)is->dim[1], (long long)is->dim[2],
-                   (long long)is->dim[3], g->files.item[0], (long long)first->dim[1], (long long)first->dim[2],
-                   (long long)first->dim[3], (long long)first->dim[1], (long long)first->dim[2],
-                   (long long)(is->dim[3] > first->dim[3] ? is : first)->dim[3]);
+static eg_status fail_other_size(const gallery *g, const int64_t *is, const int64_t *first) {
+    return eg_fail(EG_E_DATA,
+                   "is %lldx%lldx%lld (height, width, channels), but %s is %lldx%lldx%lld: "
+                   "say one size for all (--size %lldx%lldx%lld)",
+                   (long long)is[1], (long long)is[2], (long long)is[3], g->files.item[0], (long long)first[1],
+                   (long long)first[2], (long long)first[3], (long long)first[1], (long long)first[2],
+                   (long long)(is[3] > first[3] ? is : first)[3]);
 }
 
 /* The first one makes room for all. */
 static eg_status put(gallery *g, int64_t row, const eg_tensor *picture) {
-    eg_shape is = eg_tensor_shape(picture);
-    size_t size = (size_t)eg_tensor_size(picture), all;
+    eg_shape shape = *eg_shape_of(picture);
+    size_t size = (size_t)eg_count(&shape), all;
+    shape.dim[0] = g->files.n;
     if (row == 0) {
         if (!eg_mul_size((size_t)g->files.n, size, &all) || all > EG_PICTURES_MAX_BYTES)
             return eg_fail(EG_E_LIMIT, "and %lld more of its size are above the limit of %zu bytes",
                            (long long)g->files.n - 1, EG_PICTURES_MAX_BYTES);
-        eg_shape shape = is;
-        shape.dim[0] = g->files.n;
         if (!(g->data->x = eg_tensor_unset(EG_U8, &shape))) return EG_E_MEMORY;
     }
-    eg_shape first = eg_tensor_shape(g->data->x);
-    first.dim[0] = 1;
-    if (!eg_same_shape(&is, &first)) return fail_other_size(g, &is, &first);
+    const eg_shape *first = eg_shape_of(g->data->x);
+    if (!eg_same_shape(&shape, first)) return fail_other_size(g, shape.dim, first->dim);
     memcpy((unsigned char *)eg_tensor_data(g->data->x) + (size_t)row * size, eg_tensor_data(picture), size);
     return EG_OK;
 }
@@ -288,7 +280,7 @@ static eg_status read_file(gallery *g, int64_t row, const char *path) {
     eg_bytes bytes;
     eg_tensor *picture;
     EG_TRY(eg_file_read(path, EG_PICTURE_MAX_FILE, &bytes));
-    eg_status status = read_as(g->opt->image_size, bytes.data, bytes.size, &picture);
+    eg_status status = read_as(&g->opt->image_size, bytes.data, bytes.size, &picture);
     eg_bytes_free(&bytes);
     if (status == EG_OK) status = put(g, row, picture);
     eg_tensor_free(picture);
@@ -315,7 +307,7 @@ static eg_status take_labels(gallery *g) {
 
 /* `training`: where the classes of a test part have their names; NULL for all else. */
 static eg_status open_root(gallery *g, const char *training, const char *source) {
-    EG_TRY(check_size(g->opt->image_size));
+    EG_TRY(check_size(&g->opt->image_size));
     EG_TRY(list_files(g, training));
     EG_TRY(read_all(g));
     EG_TRY(take_labels(g));

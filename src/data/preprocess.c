@@ -68,76 +68,77 @@ static void find_covariance(const eg_tensor *x, int64_t n, int64_t d, const doub
         for (int64_t j = i; j < d; j++) out[j * d + i] = out[i * d + j] /= (double)n;
 }
 
-/* Elements that are scaled first, x' = (x - a) s: their covariance is s_i s_j times that of x. Writes s, 1 without. */
-static eg_status find_first(const eg_data *data, eg_scaling first, int64_t d, double *scale, double *covariance) {
-    for (int64_t j = 0; j < d; j++) scale[j] = 1;
-    if (first == EG_SCALING_AUTO || first == EG_SCALING_NONE) return EG_OK;
-    float *numbers = eg_alloc((size_t)(2 * d) * sizeof *numbers);
-    if (!numbers) return EG_E_MEMORY;
-    eg_status status = eg_scaling_fit(first, data, numbers, numbers + d, NULL);
-    for (int64_t j = 0; status == EG_OK && j < d; j++) scale[j] = (double)numbers[d + j];
-    eg_free(numbers);
+/* Elements that are scaled first, x' = (x - a) s: their covariance is s_i s_j times that of x. Writes s, 1 without;
+ * `numbers` [2 d] is scratch. */
+static eg_status scale_first(const eg_data *data, eg_scaling first, int64_t d, float *numbers, double *scale,
+                             double *covariance) {
+    EG_TRY(eg_scaling_fit(first == EG_SCALING_AUTO ? EG_SCALING_NONE : first, data, numbers, numbers + d, NULL));
+    eg_convert(EG_F64, scale, EG_F32, numbers + d, d);
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = 0; j < d; j++) covariance[i * d + j] *= scale[i] * scale[j];
-    return status;
+    return EG_OK;
 }
 
-static int64_t count_components(const double *values, int64_t d, eg_scaling_opt opt) {
-    int64_t most = opt.components > 0 ? opt.components : d, k = 0;
+static int64_t count_components(const double *values, int64_t d, const eg_scaling_opt *opt) {
+    int64_t most = opt->components > 0 ? opt->components : d, k = 0;
     double total = 0, held = 0;
-    for (int64_t i = 0; i < d; i++) total += fmax(0, values[i]);
-    if (opt.variance <= 0) return most;
-    while (k < most && (k == 0 || held < opt.variance * total)) held += fmax(0, values[k++]);
+    for (int64_t i = 0; i < d; i++) total += values[i];
+    if (opt->variance <= 0) return most;
+    while (k < most && (k == 0 || held < opt->variance * total)) held += values[k++];
     return k;
 }
 
-/* S U, S U L^-1/2 or S U L^-1/2 U': values [d], vectors [d,d] (rows) and S's diagonal [d] into m [d, k] or [d, d]. */
-static void fill_matrix(eg_scaling kind, const double *values, const double *vectors, const double *scale, int64_t d,
-                        int64_t k, double epsilon, float *m) {
-    int64_t width = kind == EG_SCALING_ZCA ? d : k;
+/* S U, S U L^-1/2 or S U L^-1/2 U': roots of L [k], vectors [d,d] (rows) and S's diagonal [d] into m [d,width]. */
+static void fill_matrix(int turn_back, const double *roots, const double *vectors, const double *scale, int64_t d,
+                        int64_t k, int64_t width, float *m) {
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = 0; j < width; j++) {
             double sum = 0;
-            for (int64_t c = 0; kind == EG_SCALING_ZCA && c < k; c++)
-                sum += vectors[c * d + i] * vectors[c * d + j] / sqrt(fmax(0, values[c]) + epsilon);
-            if (kind == EG_SCALING_WHITEN) sum = vectors[j * d + i] / sqrt(fmax(0, values[j]) + epsilon);
-            if (kind == EG_SCALING_PCA) sum = vectors[j * d + i];
-            m[i * width + j] = (float)(scale[i] * sum);
+            for (int64_t c = 0; turn_back && c < k; c++) sum += vectors[c * d + i] * vectors[c * d + j] / roots[c];
+            *m++ = (float)(scale[i] * (turn_back ? sum : vectors[j * d + i] / roots[j]));
         }
 }
 
-static eg_status keep_directions(eg_preprocess *p, const double *mean, const double *values, const double *vectors,
-                                 const double *scale, eg_scaling_opt opt) {
-    int64_t d = p->width, k = count_components(values, d, opt);
-    double epsilon = opt.epsilon == EG_ZERO ? 0 : opt.epsilon > 0 ? opt.epsilon : 1e-5;
+static eg_tensor *as_vector(const double *values, int64_t n) {
+    eg_tensor *vector = eg_new_vector(EG_F32, n);
+    if (vector) eg_convert(EG_F32, eg_tensor_data(vector), EG_F64, values, n);
+    return vector;
+}
+
+/* values: the variances become their roots. */
+static eg_status keep_directions(eg_preprocess *p, const double *mean, double *values, const double *vectors,
+                                 const double *scale, const eg_scaling_opt *opt) {
+    for (int64_t j = 0; j < p->width; j++) values[j] = fmax(0, values[j]);
+    int64_t d = p->width, k = count_components(values, d, opt), width = p->kind == EG_SCALING_ZCA ? d : k;
+    double epsilon = opt->epsilon == EG_ZERO ? 0 : opt->epsilon > 0 ? opt->epsilon : 1e-5;
     p->part[SHIFT] = eg_tensor_shaped(EG_F32, &p->sample);
-    p->part[MATRIX] = eg_new_matrix(EG_F32, d, p->kind == EG_SCALING_ZCA ? d : k);
-    p->part[VARIANCE] = eg_new_vector(EG_F32, k);
+    p->part[MATRIX] = eg_new_matrix(EG_F32, d, width);
+    p->part[VARIANCE] = as_vector(values, k);
     if (!p->part[SHIFT] || !p->part[MATRIX] || !p->part[VARIANCE]) return EG_E_MEMORY;
     if (p->kind != EG_SCALING_PCA && epsilon == 0 && values[k - 1] <= 1e-12 * values[0])
         return eg_fail(EG_E_DATA, "%s without epsilon: direction %lld of the data has no variance",
                        eg_scaling_name(p->kind), (long long)k);
-    for (int64_t j = 0; j < d; j++) ((float *)eg_tensor_data(p->part[SHIFT]))[j] = (float)mean[j];
-    for (int64_t j = 0; j < k; j++) ((float *)eg_tensor_data(p->part[VARIANCE]))[j] = (float)fmax(0, values[j]);
-    fill_matrix(p->kind, values, vectors, scale, d, k, epsilon, eg_tensor_data(p->part[MATRIX]));
+    eg_convert(EG_F32, eg_tensor_data(p->part[SHIFT]), EG_F64, mean, d);
+    for (int64_t j = 0; j < k; j++) values[j] = p->kind == EG_SCALING_PCA ? 1 : sqrt(values[j] + epsilon);
+    fill_matrix(p->kind == EG_SCALING_ZCA, values, vectors, scale, d, k, width, eg_tensor_data(p->part[MATRIX]));
     return EG_OK;
 }
 
-static eg_status fit_matrix(eg_preprocess *p, const eg_data *data, eg_scaling_opt opt) {
+static eg_status fit_matrix(eg_preprocess *p, const eg_data *data, const eg_scaling_opt *opt) {
     int64_t d = p->width;
     if (d > MAX_MATRIX)
         return eg_fail(EG_E_LIMIT, "%s of samples with %lld elements: at most %d", eg_scaling_name(p->kind),
                        (long long)d, MAX_MATRIX);
-    if (opt.components < 0 || opt.components > d)
+    if (opt->components < 0 || opt->components > d)
         return eg_fail(EG_E_ARGUMENT, "%s of samples with %lld elements cannot keep %lld components",
-                       eg_scaling_name(p->kind), (long long)d, (long long)opt.components);
+                       eg_scaling_name(p->kind), (long long)d, (long long)opt->components);
     double *room = eg_alloc((size_t)(2 * d * d + (3 + TOGETHER) * d) * sizeof *room);
     if (!room) return EG_E_MEMORY;
     double *vectors = room + d * d, *mean = vectors + d * d, *values = mean + d, *scale = values + d;
     double *rows = scale + d;
     find_mean(data->x, eg_data_rows(data), d, mean, rows);
     find_covariance(data->x, eg_data_rows(data), d, mean, rows, room);
-    eg_status status = find_first(data, opt.first, d, scale, room);
+    eg_status status = scale_first(data, opt->first, d, (float *)rows, scale, room);
     if (status == EG_OK) status = eg_symmetric_eigen(d, room, values, vectors);
     if (status == EG_OK) status = keep_directions(p, mean, values, vectors, scale, opt);
     eg_free(room);
@@ -146,8 +147,8 @@ static eg_status fit_matrix(eg_preprocess *p, const eg_data *data, eg_scaling_op
 
 /* ---- percentiles ---------------------------------------------------------------------------------------------- */
 
-static eg_status fit_quantiles(eg_preprocess *p, const eg_data *data, eg_scaling_opt opt) {
-    int64_t n = eg_data_rows(data), d = p->width, points = opt.quantiles > 0 ? opt.quantiles : DEFAULT_QUANTILES;
+static eg_status fit_quantiles(eg_preprocess *p, const eg_data *data, const eg_scaling_opt *opt) {
+    int64_t n = eg_data_rows(data), d = p->width, points = opt->quantiles > 0 ? opt->quantiles : DEFAULT_QUANTILES;
     if (points > MAX_QUANTILES)
         return eg_fail(EG_E_LIMIT, "%lld quantiles: at most %d", (long long)points, MAX_QUANTILES);
     if (points > n) points = n;
@@ -206,7 +207,7 @@ static double share_below(const float *table, int64_t points, int64_t d, double 
 
 /* ---- fit ------------------------------------------------------------------------------------------------------ */
 
-static eg_status fit_numbers(eg_preprocess *p, const eg_data *data, eg_scaling_opt opt) {
+static eg_status fit_numbers(eg_preprocess *p, const eg_data *data, const eg_scaling_opt *opt) {
     (void)opt;
     p->part[SHIFT] = eg_tensor_shaped(EG_F32, &p->sample);
     p->part[SCALE] = eg_tensor_shaped(EG_F32, &p->sample);
@@ -214,24 +215,21 @@ static eg_status fit_numbers(eg_preprocess *p, const eg_data *data, eg_scaling_o
     return eg_scaling_fit(p->kind, data, eg_tensor_data(p->part[SHIFT]), eg_tensor_data(p->part[SCALE]), NULL);
 }
 
-static eg_status fit(eg_preprocess *p, eg_scaling kind, const eg_data *data, eg_scaling_opt opt) {
-    static eg_status (*const rules[EG_SCALING_KINDS])(eg_preprocess *, const eg_data *, eg_scaling_opt) = {
-        [EG_SCALING_QUANTILE] = fit_quantiles, [EG_SCALING_QUANTILE_NORMAL] = fit_quantiles,
-        [EG_SCALING_PCA] = fit_matrix,         [EG_SCALING_WHITEN] = fit_matrix,
-        [EG_SCALING_ZCA] = fit_matrix
-    };
+static eg_status fit(eg_preprocess *p, eg_scaling kind, const eg_data *data, const eg_scaling_opt *opt) {
     EG_TRY(eg_scaling_resolve(kind, data, &p->kind));
-    if (!(opt.variance >= 0 && opt.variance <= 1) || opt.quantiles < 0 || !(opt.epsilon >= 0))
+    if (!(opt->variance >= 0 && opt->variance <= 1) || opt->quantiles < 0 || !(opt->epsilon >= 0))
         return eg_fail(EG_E_ARGUMENT, "%s: a share of variance is from 0 to 1, the other options are not negative",
                        eg_scaling_name(p->kind));
     p->sample = eg_data_sample_shape(data);
     p->width = eg_count(&p->sample);
-    return (rules[p->kind] ? rules[p->kind] : fit_numbers)(p, data, opt);
+    return (p->kind >= EG_SCALING_PCA        ? fit_matrix
+            : p->kind >= EG_SCALING_QUANTILE ? fit_quantiles
+                                             : fit_numbers)(p, data, opt);
 }
 
 eg_preprocess *eg_preprocess_fit_(eg_scaling kind, const eg_data *data, eg_scaling_opt opt) {
     eg_preprocess *p = eg_calloc(1, sizeof *p);
-    if (!p || fit(p, kind, data, opt) == EG_OK) return p;
+    if (!p || fit(p, kind, data, &opt) == EG_OK) return p;
     eg_preprocess_free(p);
     return NULL;
 }

@@ -47,8 +47,6 @@ int64_t eg_data_bad_row(const eg_data *data);
 int64_t eg_data_first_gap(const eg_data *data);
 /* The same rows with the gaps filled, as a data set without targets. */
 eg_data *eg_data_filled(const eg_data *data, const float *fill);
-/* The error of a set that has one. */
-eg_status eg_data_check(const eg_data *data);
 /* Class names: copies of these; "0", "1", ... where names is NULL. */
 eg_status eg_data_name_classes(eg_data_info *info, const char *const *names, int n);
 /* DATA error for the first label, of y i32 [n] or [n, steps], outside 0..classes-1. */

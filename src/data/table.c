@@ -58,20 +58,20 @@ static int find_value(const values *set, const value *wanted, int *found) {
     return low;
 }
 
-static value text_value(const char *text) { return (value){ .text = text, .number = (double)NAN }; }
-
-static value value_of(const char *text) {
+/* `is_text`: a number counts as text, too. */
+static value value_of(const char *text, int is_text) {
     value v = { .text = text };
-    return eg_csv_is_number(text, &v.number) ? v : text_value(text);
+    if (is_text || !eg_csv_is_number(text, &v.number)) v.number = (double)NAN;
+    return v;
 }
 
-static eg_status add_value(values *set, value v) {
+static eg_status add_value(values *set, const value *v) {
     if (set->n > set->limit) return EG_OK;
-    int found, at = find_value(set, &v, &found);
+    int found, at = find_value(set, v, &found);
     if (found) return EG_OK;
     EG_TRY(EG_GROW(set->item, set->n + 1));
     memmove(set->item + at + 1, set->item + at, (size_t)(set->n - at) * sizeof *set->item);
-    set->item[at] = v;
+    set->item[at] = *v;
     set->n++;
     return EG_OK;
 }
@@ -141,7 +141,8 @@ static void count_cells(reading *in) {
 static eg_status add_content(reading *in, int64_t row, int c) {
     const char *cell = cell_of(in, row, c);
     if (eg_csv_is_missing(cell)) return EG_OK;
-    return add_value(&in->columns[c].values, c == in->target ? value_of(cell) : text_value(cell));
+    value v = value_of(cell, c != in->target);
+    return add_value(&in->columns[c].values, &v);
 }
 
 static int has_values(const reading *in, int c) { return c == in->target || is_text_column(&in->columns[c]); }
@@ -165,15 +166,18 @@ static eg_status fail_not_number(reading *in, int64_t row, int c) {
     return eg_csv_fail(in->csv, row, c, "'%.60s' is not a number", cell_of(in, row, c));
 }
 
+static eg_status fail_missing(const reading *in, int64_t row, int c) {
+    return eg_csv_fail(in->csv, row, c, "the %s is missing: fill it in or remove the row",
+                       c == in->target ? "target" : "value");
+}
+
 static eg_status cell_number(reading *in, int64_t row, int c, float *out) {
     double number;
     if (!isnan(*out = numbers_of(in, row)[c])) return EG_OK;
     const char *cell = cell_of(in, row, c);
-    if (eg_csv_is_missing(cell) && c != in->target && in->opt->missing != EG_MISSING_ERROR)
-        return *out = (float)NAN, EG_OK;
     if (eg_csv_is_missing(cell))
-        return eg_csv_fail(in->csv, row, c, "the value is missing: fill it in or remove the row");
-    if (!eg_csv_is_number(cell, &number)) return eg_csv_fail(in->csv, row, c, "'%.60s' is not a number", cell);
+        return c != in->target && in->opt->missing != EG_MISSING_ERROR ? EG_OK : fail_missing(in, row, c);
+    if (!eg_csv_is_number(cell, &number)) return fail_not_number(in, row, c);
     if (!isfinite(number)) return eg_csv_fail(in->csv, row, c, "'%.60s' is not a finite number", cell);
     *out = (float)number;
     if (!isfinite(*out)) return eg_csv_fail(in->csv, row, c, "%.60s is too large for a 32-bit number", cell);
@@ -316,8 +320,7 @@ static eg_status read_one_hot(reading *in, int64_t row, int first, float *out, i
     const char *cell = cell_of(in, row, c);
     int gap = eg_csv_is_missing(cell), fills = in->opt->missing != EG_MISSING_ERROR;
     int indicator = strcmp(in->features[first].value, GAP) == 0;
-    if (gap && !fills)
-        return eg_csv_fail(in->csv, row, c, "the value is missing: fill it in or remove the row");
+    if (gap && !fills) return fail_missing(in, row, c);
     for (; i < in->n_features && in->features[i].column == c && in->features[i].value; i++) {
         int hit = is_hit(&in->features[i], cell);
         out[i] = (float)hit;
@@ -333,26 +336,30 @@ static eg_status read_row(reading *in, int64_t row, float *out) {
     const float *number = numbers_of(in, row);
     for (int i = 0; i < in->n_features;) {
         const feature *f = &in->features[i];
-        if (!f->value && !isnan(number[f->column])) {
-            out[i++] = number[f->column];
-        } else if (f->value) {
+        if (f->value)
             EG_TRY(read_one_hot(in, row, i, out, &i));
-        } else {
-            EG_TRY(cell_number(in, row, f->column, &out[i]));
+        else if (!isnan(out[i] = number[f->column]))
             i++;
-        }
+        else
+            EG_TRY(cell_number(in, row, f->column, &out[i++]));
     }
     return EG_OK;
 }
 
-static eg_status read_features(reading *in) {
+static eg_status name_features(reading *in) {
     eg_data_info *info = in->data->info;
-    in->data->x = eg_tensor_unset(EG_F32, &EG_SHAPE(in->csv->rows, in->n_features));
     info->column_names = EG_ARENA_ARRAY(&info->arena, const char *, in->n_features);
-    if (!in->data->x || !info->column_names) return EG_E_MEMORY;
+    if (!info->column_names) return EG_E_MEMORY;
     for (int i = 0; i < in->n_features; i++) info->column_names[i] = in->features[i].name;
     info->columns = in->n_features;
-    info->missing = in->opt->missing;
+    return EG_OK;
+}
+
+static eg_status read_features(reading *in) {
+    EG_TRY(name_features(in));
+    in->data->x = eg_tensor_unset(EG_F32, &EG_SHAPE(in->csv->rows, in->n_features));
+    if (!in->data->x) return EG_E_MEMORY;
+    in->data->info->missing = in->opt->missing;
     float *x = eg_tensor_data(in->data->x);
     for (int64_t r = 0; r < in->csv->rows; r++) EG_TRY(read_row(in, r, x + r * in->n_features));
     return EG_OK;
@@ -364,9 +371,8 @@ static eg_status read_texts(reading *in) {
     const char *name = in->opt->text.column;
     int c = find_column(in->csv, name, strlen(name));
     if (c < 0) return eg_fail_unknown("column of text", name, in->csv->names, in->csv->columns);
-    info->column_names = EG_ARENA_ARRAY(&info->arena, const char *, 1);
-    if (!info->column_names || !(info->column_names[0] = eg_arena_strdup(&info->arena, name))) return EG_E_MEMORY;
-    info->columns = 1;
+    EG_TRY(add_feature(in, c, NULL, name));
+    EG_TRY(name_features(in));
     int64_t rows = in->csv->rows;
     eg_text all = { 0 };
     size_t *end = eg_calloc((size_t)rows + 1, sizeof *end);
@@ -406,13 +412,11 @@ static eg_status name_found_classes(reading *in, values *set) {
     if (!info->class_names) return EG_E_MEMORY;
     for (int i = 0; i < set->n; i++) {
         value *v = &set->item[i];
-        eg_text text = { 0 };
-        if (isnan(v->number))
-            eg_text_add(&text, v->text);
-        else
-            eg_text_number(&text, v->number);
-        info->class_names[i] = text.failed ? NULL : eg_arena_strdup(&info->arena, text.data);
-        eg_text_free(&text);
+        eg_text number = { 0 };
+        if (!isnan(v->number)) eg_text_number(&number, v->number);
+        info->class_names[i] =
+            number.failed ? NULL : eg_arena_strdup(&info->arena, number.data ? number.data : v->text);
+        eg_text_free(&number);
         if (!info->class_names[i]) return EG_E_MEMORY;
         v->index = i;
     }
@@ -427,21 +431,23 @@ static eg_status name_given_classes(reading *in, values *set) {
     *set = (values){ .limit = n };
     EG_TRY(eg_data_name_classes(info, in->opt->classes, n));
     for (int i = 0; i < n; i++) {
-        value v = value_of(info->class_names[i]);
+        value v = value_of(info->class_names[i], 0);
         v.index = i;
-        EG_TRY(add_value(set, v));
+        EG_TRY(add_value(set, &v));
     }
     return EG_OK;
 }
 
 static eg_status fail_unknown_class(reading *in, int64_t row) {
     const eg_data_info *info = in->data->info;
-    char list[160] = "";
-    size_t used = 0;
-    for (int i = 0; i < info->classes && used < sizeof list - 1; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", info->class_names[i]);
-    return eg_csv_fail(in->csv, row, in->target, "'%.60s' is none of the %d classes (%s%s)", cell_of(in, row, in->target),
-                       info->classes, list, used >= sizeof list ? "..." : "");
+    enum { SHOWN = 160 };
+    eg_text list = { 0 };
+    for (int i = 0; i < info->classes && list.length < SHOWN && !list.failed; i++)
+        eg_text_format(&list, i > 0 ? ", %s" : "%s", info->class_names[i]);
+    eg_csv_fail(in->csv, row, in->target, "'%.60s' is none of the %d classes (%.*s%s)", cell_of(in, row, in->target),
+                info->classes, SHOWN - 1, list.data ? list.data : "", list.length >= SHOWN ? "..." : "");
+    eg_text_free(&list);
+    return EG_E_DATA;
 }
 
 static eg_status read_labels(reading *in, const values *set) {
@@ -450,9 +456,8 @@ static eg_status read_labels(reading *in, const values *set) {
     int32_t *y = eg_tensor_data(in->data->y);
     for (int64_t r = 0; r < in->csv->rows; r++) {
         const char *cell = cell_of(in, r, in->target);
-        if (eg_csv_is_missing(cell))
-            return eg_csv_fail(in->csv, r, in->target, "the target is missing: fill it in or remove the row");
-        value v = value_of(cell);
+        if (eg_csv_is_missing(cell)) return fail_missing(in, r, in->target);
+        value v = value_of(cell, 0);
         int found, at = find_value(set, &v, &found);
         if (!found) return fail_unknown_class(in, r);
         y[r] = set->item[at].index;

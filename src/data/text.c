@@ -68,23 +68,19 @@ static const char *line_end(const char *at, const char *end) {
     return newline ? newline + 1 : end;
 }
 
-static int64_t count_lines(const char *text, const char *end) {
-    int64_t n = 0;
-    for (; text < end; text = line_end(text, end)) n++;
-    return n;
-}
-
 /* Every so many-th line for the test, the others to train. Lines stand for themselves: in random order, always the same,
  * no line tells what the next one is like. */
 static eg_status copy_lines(const char *text, size_t size, int64_t every, int test, eg_text *out) {
-    const char *end = text + size;
-    int64_t n = count_lines(text, end);
-    const char **line = eg_calloc((size_t)n + 1, sizeof *line);
-    int64_t *order = eg_calloc((size_t)n + 1, sizeof *order);
-    eg_rng rng = eg_rng_new(0, eg_site("text/lines"));
-    eg_status status = line && order ? EG_OK : EG_E_MEMORY;
-    for (int64_t i = 0; i < n && status == EG_OK; i++, text = line_end(text, end)) line[i] = text;
-    if (status == EG_OK) eg_rng_permutation(&rng, order, n);
+    const char *end = text + size, **line = NULL;
+    int64_t n = 0, *order = NULL;
+    eg_status status = EG_OK;
+    for (; text < end && status == EG_OK; text = line_end(text, end))
+        if ((status = EG_GROW(line, n + 1)) == EG_OK) line[n++] = text;
+    if (status == EG_OK) status = EG_GROW(order, n);
+    if (status == EG_OK) {
+        eg_rng rng = eg_rng_new(0, eg_site("text/lines"));
+        eg_rng_permutation(&rng, order, n);
+    }
     for (int64_t i = 0; i < n && status == EG_OK; i++) {
         const char *from = line[order[i]], *to = line_end(from, end);
         if (((order[i] + 1) % every == 0) != test) continue;

@@ -38,7 +38,13 @@ struct eg_vocabulary {
 typedef struct cutter {
     const char *at, *end, *start; /* start: of the whole text */
     eg_token_unit unit;
+    const char *token; /* the last one, */
+    size_t length;     /* 0 at the end */
 } cutter;
+
+static cutter cutter_of(const eg_vocabulary *v, const char *text, size_t size) {
+    return (cutter){ .at = text, .end = text + size, .start = text, .unit = v->unit };
+}
 
 static int is_word_byte(unsigned char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'' || c >= 0x80;
@@ -57,20 +63,17 @@ static eg_status fail_at(const cutter *c, const char *at, const char *what, int 
     return eg_fail(EG_E_DATA, "line %d, byte %d: '%.*s' is not in the vocabulary", line, column, length, what);
 }
 
-/* The next token into *text, *length (0 at the end). */
-static eg_status cut(cutter *c, const char **text, size_t *length) {
+static eg_status next_token(cutter *c) {
     while (c->unit == EG_TOKEN_WORD && c->at < c->end && is_blank(*c->at)) c->at++;
-    *text = c->at;
-    *length = 0;
-    while (c->at < c->end) {
-        int word = c->unit == EG_TOKEN_WORD && is_word_byte((unsigned char)*c->at);
-        if (*length > 0 && !word) break;
+    c->token = c->at;
+    for (int word = 1; word && c->at < c->end;) {
+        word = c->unit == EG_TOKEN_WORD && is_word_byte((unsigned char)*c->at);
+        if (c->at > c->token && !word) break;
         int bytes = *c->at ? eg_utf8_length(c->at, c->end) : 0;
         if (bytes == 0) return fail_at(c, c->at, NULL, 0);
         c->at += bytes;
-        *length += (size_t)bytes;
-        if (!word) break;
     }
+    c->length = (size_t)(c->at - c->token);
     return EG_OK;
 }
 
@@ -155,14 +158,12 @@ eg_vocabulary *eg_vocabulary_share(const eg_vocabulary *vocabulary) {
 }
 
 static eg_status fit(eg_vocabulary *v, const char *text, size_t size, eg_vocabulary_opt opt) {
-    cutter c = { .at = text, .end = text + size, .start = text, .unit = v->unit };
-    const char *start;
-    size_t length;
+    cutter c = cutter_of(v, text, size);
     if (opt.most < 0) return eg_fail(EG_E_ARGUMENT, "vocabulary: %d tokens", opt.most);
     for (;;) {
-        EG_TRY(cut(&c, &start, &length));
-        if (length == 0) break;
-        EG_TRY(count(v, start, length));
+        EG_TRY(next_token(&c));
+        if (c.length == 0) break;
+        EG_TRY(count(v, c.token, c.length));
     }
     if (v->n == 0) return eg_fail(EG_E_DATA, "vocabulary: the text has no tokens");
     qsort(v->token, (size_t)v->n, sizeof *v->token, by_count);
@@ -183,14 +184,12 @@ eg_vocabulary *eg_vocabulary_fit_(const char *text, size_t size, eg_vocabulary_o
 }
 
 static eg_status add_given(eg_vocabulary *v, const char *text) {
-    cutter c = { .at = text, .end = text + strlen(text), .start = text, .unit = v->unit };
-    const char *start;
-    size_t length;
+    cutter c = cutter_of(v, text, strlen(text));
     int before = v->n;
-    EG_TRY(cut(&c, &start, &length));
-    if (length == 0 || start != text || length != strlen(text))
+    EG_TRY(next_token(&c));
+    if (c.length == 0 || c.token != text || c.at != c.end)
         return eg_fail(EG_E_DATA, "vocabulary: '%.40s' is not one token", text);
-    EG_TRY(count(v, text, length));
+    EG_TRY(count(v, text, c.length));
     return v->n > before ? EG_OK : eg_fail(EG_E_DATA, "vocabulary: '%.40s' is there twice", text);
 }
 
@@ -222,15 +221,13 @@ int eg_vocabulary_equal(const eg_vocabulary *a, const eg_vocabulary *b) {
 
 /* The text's tokens into numbers (NULL: only counted). */
 static eg_status encode(const eg_vocabulary *v, const char *text, size_t size, int32_t *numbers, int64_t *n) {
-    cutter c = { .at = text, .end = text + size, .start = text, .unit = v->unit };
+    cutter c = cutter_of(v, text, size);
     for (*n = 0;; ++*n) {
-        const char *start;
-        size_t length;
-        EG_TRY(cut(&c, &start, &length));
-        if (length == 0) return EG_OK;
+        EG_TRY(next_token(&c));
+        if (c.length == 0) return EG_OK;
         if (!numbers) continue;
-        int32_t found = *find(v, start, length);
-        if (!found && !v->unknown) return fail_at(&c, start, start, length < 60 ? (int)length : 60);
+        int32_t found = *find(v, c.token, c.length);
+        if (!found && !v->unknown) return fail_at(&c, c.token, c.token, c.length < 60 ? (int)c.length : 60);
         numbers[*n] = found ? found - 1 : v->n;
     }
 }

@@ -6,6 +6,7 @@
  */
 #include "formats/safetensors.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -23,9 +24,8 @@ static const char metadata_name[] = "__metadata__";
 
 /* Every element type of the format; those without a dtype can be listed, not read. */
 typedef struct element {
-    const char *name;
-    int bits;
-    eg_dtype dtype;
+    char name[8];
+    unsigned char bits, dtype;
 } element;
 
 static const element elements[] = {
@@ -55,19 +55,14 @@ static const element *find_element(const char *name) {
     return NULL;
 }
 
-static eg_status bad_entry(const eg_json *at, const char *what) {
-    return eg_fail(EG_E_DATA, "header: \"%.100s\": %s", at->key, what);
-}
-
 static eg_status read_shape(const eg_json *at, eg_safetensors_entry *entry) {
     const eg_json *shape = eg_json_get(at, "shape");
-    if (!shape || shape->type != EG_JSON_ARRAY) return bad_entry(at, "shape is not a list");
+    if (!shape || shape->type != EG_JSON_ARRAY) return eg_fail(EG_E_DATA, "shape is not a list");
     if (shape->length > EG_MAX_RANK)
-        return eg_fail(EG_E_DATA, "header: \"%.100s\": rank %zu, at most %d can be read", at->key, shape->length,
-                       EG_MAX_RANK);
+        return eg_fail(EG_E_DATA, "rank %zu, at most %d can be read", shape->length, EG_MAX_RANK);
     for (const eg_json *dim = shape->first; dim; dim = dim->next) {
         if (dim->type != EG_JSON_INT || dim->integer < 0)
-            return bad_entry(at, "shape holds something else than sizes");
+            return eg_fail(EG_E_DATA, "shape holds something else than sizes");
         entry->shape.dim[entry->shape.rank++] = dim->integer;
     }
     return EG_OK;
@@ -75,49 +70,50 @@ static eg_status read_shape(const eg_json *at, eg_safetensors_entry *entry) {
 
 static eg_status read_offsets(const eg_json *at, eg_safetensors_entry *entry) {
     const eg_json *pair = eg_json_get(at, "data_offsets");
-    if (!pair || pair->type != EG_JSON_ARRAY || pair->length != 2) return bad_entry(at, "data_offsets is not a pair");
+    if (!pair || pair->type != EG_JSON_ARRAY || pair->length != 2)
+        return eg_fail(EG_E_DATA, "data_offsets is not a pair");
     const eg_json *begin = pair->first, *end = begin->next;
     if (begin->type != EG_JSON_INT || end->type != EG_JSON_INT || begin->integer < 0 || end->integer < begin->integer)
-        return bad_entry(at, "data_offsets is not a range");
-    if ((uint64_t)end->integer > SIZE_MAX) return bad_entry(at, "data_offsets lie outside the file");
+        return eg_fail(EG_E_DATA, "data_offsets is not a range");
+    if ((uint64_t)end->integer > SIZE_MAX) return eg_fail(EG_E_DATA, "data_offsets lie outside the file");
     entry->begin = (size_t)begin->integer;
     entry->end = (size_t)end->integer;
     return EG_OK;
 }
 
 /* The bytes that an entry's shape and type take, or an error. */
-static eg_status check_size(const eg_json *at, const element *type, const eg_safetensors_entry *entry) {
-    size_t bits = (size_t)type->bits;
+static eg_status check_size(const element *type, const eg_safetensors_entry *entry) {
+    size_t bits = type->bits;
     int fits = eg_shape_check(&entry->shape) == EG_OK;
     for (int i = 0; i < entry->shape.rank; i++) fits = fits && eg_mul_size(bits, (size_t)entry->shape.dim[i], &bits);
     const char *shape = eg_shape_words(&entry->shape);
-    if (!fits) return eg_fail(EG_E_DATA, "header: \"%.100s\": shape %s overflows", at->key, shape);
+    if (!fits) return eg_fail(EG_E_DATA, "shape %s overflows", shape);
     if (bits % 8 == 0 && bits / 8 == entry->end - entry->begin) return EG_OK;
-    return eg_fail(EG_E_DATA, "header: \"%.100s\": %s of %s are %zu bytes, but data_offsets span %zu", at->key, shape,
-                   type->name, bits / 8, entry->end - entry->begin);
+    return eg_fail(EG_E_DATA, "%s of %s are %zu bytes, but data_offsets span %zu", shape, type->name, bits / 8,
+                   entry->end - entry->begin);
 }
 
 static eg_status read_entry(const eg_json *at, eg_safetensors_entry *entry) {
     const eg_json *dtype = eg_json_get(at, "dtype");
-    if (at->type != EG_JSON_OBJECT || at->length != 3) return bad_entry(at, "is not { dtype, shape, data_offsets }");
-    if (!dtype || dtype->type != EG_JSON_STRING) return bad_entry(at, "dtype is not a string");
+    if (at->type != EG_JSON_OBJECT || at->length != 3)
+        return eg_fail(EG_E_DATA, "is not { dtype, shape, data_offsets }");
+    if (!dtype || dtype->type != EG_JSON_STRING) return eg_fail(EG_E_DATA, "dtype is not a string");
     const element *type = find_element(dtype->string);
-    if (!type) return eg_fail(EG_E_DATA, "header: \"%.100s\": unknown dtype \"%.40s\"", at->key, dtype->string);
-    *entry = (eg_safetensors_entry){ .name = at->key, .type = type->name, .dtype = type->dtype };
+    if (!type) return eg_fail(EG_E_DATA, "unknown dtype \"%.40s\"", dtype->string);
+    *entry = (eg_safetensors_entry){ .name = at->key, .type = type->name, .dtype = (eg_dtype)type->dtype };
     EG_TRY(read_shape(at, entry));
     EG_TRY(read_offsets(at, entry));
-    return check_size(at, type, entry);
+    return check_size(type, entry);
 }
 
 static eg_status read_metadata(eg_safetensors *file, const eg_json *object) {
-    if (object->type != EG_JSON_OBJECT) return bad_entry(object, "is not an object");
+    if (object->type != EG_JSON_OBJECT) return eg_fail(EG_E_DATA, "is not an object");
     file->strings = EG_ARENA_ARRAY(&file->arena, const eg_json *, object->length);
     if (!file->strings) return EG_E_MEMORY;
     for (const eg_json *item = object->first; item; item = item->next) {
-        if (item->type != EG_JSON_STRING)
-            return eg_fail(EG_E_DATA, "header: \"__metadata__\": \"%.100s\" is not a string", item->key);
+        if (item->type != EG_JSON_STRING) return eg_fail(EG_E_DATA, "\"%.100s\" is not a string", item->key);
         if (strlen(item->string) != item->length)
-            return eg_fail(EG_E_DATA, "header: \"__metadata__\": \"%.100s\" holds a zero byte", item->key);
+            return eg_fail(EG_E_DATA, "\"%.100s\" holds a zero byte", item->key);
         file->strings[file->n_strings++] = item;
     }
     return EG_OK;
@@ -125,29 +121,12 @@ static eg_status read_metadata(eg_safetensors *file, const eg_json *object) {
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
-static int before(const eg_safetensors_entry *a, const eg_safetensors_entry *b) {
-    return a->begin < b->begin || (a->begin == b->begin && a->end < b->end);
-}
-
-static void sift_down(eg_safetensors_entry *heap, int root, int n) {
-    for (int child; (child = 2 * root + 1) < n; root = child) {
-        if (child + 1 < n && before(&heap[child], &heap[child + 1])) child++;
-        if (!before(&heap[root], &heap[child])) return;
-        eg_safetensors_entry kept = heap[root];
-        heap[root] = heap[child];
-        heap[child] = kept;
-    }
-}
-
-/* In place, n log n for any order that a file may come in. */
-static void sort_by_place(eg_safetensors_entry *entries, int n) {
-    for (int i = n / 2 - 1; i >= 0; i--) sift_down(entries, i, n);
-    for (int last = n - 1; last > 0; last--) {
-        eg_safetensors_entry kept = entries[0];
-        entries[0] = entries[last];
-        entries[last] = kept;
-        sift_down(entries, 0, last);
-    }
+/* Empty tensors may share a place with others. */
+static int by_place(const void *a, const void *b) {
+    const eg_safetensors_entry *x = a, *y = b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    if (x->end != y->end) return x->end < y->end ? -1 : 1;
+    return strcmp(x->name, y->name);
 }
 
 /* No hole, no overlap, nothing before, between or after. */
@@ -175,10 +154,11 @@ static eg_status read_header(eg_safetensors *file, const char *text, size_t leng
     if (!file->entries) return EG_E_MEMORY;
     for (const eg_json *item = header->first; item; item = item->next) {
         int is_metadata = strcmp(item->key, metadata_name) == 0;
-        EG_TRY(is_metadata ? read_metadata(file, item) : read_entry(item, &file->entries[file->count]));
+        if ((is_metadata ? read_metadata(file, item) : read_entry(item, &file->entries[file->count])) != EG_OK)
+            return eg_context("header: \"%.100s\"", item->key);
         file->count += !is_metadata;
     }
-    sort_by_place(file->entries, file->count);
+    qsort(file->entries, (size_t)file->count, sizeof *file->entries, by_place);
     return check_tiling(file);
 }
 
@@ -261,19 +241,10 @@ const char *eg_safetensors_metadata(const eg_safetensors *file, const char *key)
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
-static int compare_items(const eg_safetensors_item *a, const eg_safetensors_item *b) {
-    size_t size_a = eg_dtype_size(eg_tensor_dtype(a->tensor)), size_b = eg_dtype_size(eg_tensor_dtype(b->tensor));
-    return size_a != size_b ? (size_a < size_b) - (size_a > size_b) : strcmp(a->name, b->name);
-}
-
-/* By insertion: a model has some dozens of tensors, and most lists come sorted. */
-static void sort_items(eg_safetensors_item *items, int n) {
-    for (int i = 1; i < n; i++) {
-        eg_safetensors_item item = items[i];
-        int k = i;
-        for (; k > 0 && compare_items(&item, &items[k - 1]) < 0; k--) items[k] = items[k - 1];
-        items[k] = item;
-    }
+static int by_size_and_name(const void *a, const void *b) {
+    const eg_safetensors_item *x = a, *y = b;
+    size_t size_x = eg_dtype_size(eg_tensor_dtype(x->tensor)), size_y = eg_dtype_size(eg_tensor_dtype(y->tensor));
+    return size_x != size_y ? (size_x < size_y) - (size_x > size_y) : strcmp(x->name, y->name);
 }
 
 static const char *type_name(eg_dtype dtype) {
@@ -287,11 +258,11 @@ static size_t data_bytes(const eg_tensor *tensor) {
 }
 
 static void put_entry(eg_json_writer *w, const eg_safetensors_item *item, size_t *offset) {
-    eg_shape shape = eg_tensor_shape(item->tensor);
+    const eg_shape *shape = eg_shape_of(item->tensor);
     eg_json_begin(w, item->name, '{');
     eg_json_put_string(w, "dtype", type_name(eg_tensor_dtype(item->tensor)));
     eg_json_begin(w, "shape", '[');
-    for (int i = 0; i < shape.rank; i++) eg_json_put_int(w, NULL, shape.dim[i]);
+    for (int i = 0; i < shape->rank; i++) eg_json_put_int(w, NULL, shape->dim[i]);
     eg_json_end(w, ']');
     eg_json_begin(w, "data_offsets", '[');
     eg_json_put_int(w, NULL, (int64_t)*offset);
@@ -359,7 +330,7 @@ eg_status eg_safetensors_write(const char *path, const eg_safetensors_item *item
     eg_safetensors_item *sorted = eg_calloc(n > 0 ? (size_t)n : 1, sizeof *sorted);
     if (!sorted) return EG_E_MEMORY;
     if (n > 0) memcpy(sorted, items, (size_t)n * sizeof *sorted);
-    sort_items(sorted, n);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_size_and_name);
     put_header(&header, sorted, n, metadata, n_metadata);
     eg_status status = check_header(&header);
     if (status == EG_OK)
