@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -335,11 +334,11 @@ int eg_csv_is_number(const char *cell, double *value) {
 }
 
 eg_status eg_csv_fail(const eg_csv *csv, int64_t row, int column, const char *format, ...) {
-    char what[512], name[128] = "";
+    long long line = csv->place[row].line;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    eg_failv(EG_E_DATA, format, arguments);
     va_end(arguments);
-    if (csv->has_header) snprintf(name, sizeof name, " (%.100s)", csv->names[column]);
-    return eg_fail(EG_E_DATA, "line %lld, column %d%s: %s", (long long)csv->place[row].line, column + 1, name, what);
+    return csv->has_header ? eg_context("line %lld, column %d (%.100s)", line, column + 1, csv->names[column])
+                           : eg_context("line %lld, column %d", line, column + 1);
 }

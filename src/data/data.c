@@ -227,29 +227,26 @@ eg_status eg_data_set_weights(eg_data *data, const float *weights, int64_t n) {
     return EG_OK;
 }
 
-/* Index of the first element of a tensor that is not finite (and no NaN, if those are allowed), or its size. */
-static int64_t first_bad(const eg_tensor *tensor, int nan_is_fine) {
-    int64_t size = eg_tensor_size(tensor);
-    if (eg_tensor_dtype(tensor) != EG_F32) return size;
+enum { GAPS = 1, INFINITIES = 2 };
+
+/* The first row of a tensor with such a number, -1 if there is none. */
+static int64_t find_row(const eg_tensor *tensor, int what) {
+    if (!tensor || eg_tensor_dtype(tensor) != EG_F32) return -1;
     const float *v = eg_tensor_data(tensor);
+    int64_t size = eg_tensor_size(tensor);
     for (int64_t i = 0; i < size; i++)
-        if (!isfinite(v[i]) && !(nan_is_fine && isnan(v[i]))) return i;
-    return size;
+        if (!isfinite(v[i]) && (isnan(v[i]) ? what & GAPS : what & INFINITIES))
+            return i / (size / eg_shape_of(tensor)->dim[0]);
+    return -1;
 }
 
 static int64_t bad_row(const eg_data *data, int gaps_are_fine) {
-    int64_t rows = eg_data_rows(data), worst = rows;
-    if (rows == 0) return -1;
-    const eg_tensor *both[] = { data->x, data->y };
-    for (int i = 0; i < 2; i++) {
-        int64_t size = both[i] ? eg_tensor_size(both[i]) : 0;
-        if (size == 0) continue;
-        int64_t row = first_bad(both[i], gaps_are_fine && i == 0) / (size / rows);
-        if (row < worst) worst = row;
-    }
-    return worst < rows ? worst : -1;
+    int64_t x = find_row(data->x, gaps_are_fine ? INFINITIES : GAPS | INFINITIES);
+    int64_t y = find_row(data->y, GAPS | INFINITIES);
+    return x < 0 || (y >= 0 && y < x) ? y : x;
 }
 
+int64_t eg_data_first_gap(const eg_data *data) { return find_row(data->x, GAPS); }
 int64_t eg_data_first_bad_row(const eg_data *data) { return bad_row(data, 0); }
 int64_t eg_data_bad_row(const eg_data *data) { return bad_row(data, data->info->missing != EG_MISSING_ERROR); }
 eg_missing eg_data_missing(const eg_data *data) { return data ? data->info->missing : EG_MISSING_ERROR; }

@@ -16,24 +16,21 @@
 
 enum { MAX_SIDE = 1 << 15 };
 
-/* n images of one size, one after the other. */
-typedef struct images {
-    int64_t n, height, width, channels;
-    int rank;
-} images;
+/* Of one image; a tensor holds them one after the other. */
+typedef struct extent {
+    int64_t height, width, channels;
+} extent;
 
-static int64_t size_of(const images *i) { return i->height * i->width * i->channels; }
+static int64_t size_of(const extent *i) { return i->height * i->width * i->channels; }
 
-static eg_status look_at(const eg_tensor *tensor, images *out) {
-    eg_shape shape = tensor ? eg_tensor_shape(tensor) : EG_SCALAR;
-    if (shape.rank != 3 && shape.rank != 4)
+static eg_status check_images(const eg_shape *shape, eg_dtype dtype) {
+    if (shape->rank != 3 && shape->rank != 4)
         return eg_fail(EG_E_SHAPE, "images are [n,height,width] or [n,height,width,channels], not %s",
-                       eg_shape_words(&shape));
-    if (eg_tensor_dtype(tensor) != EG_U8 && eg_tensor_dtype(tensor) != EG_F32)
-        return eg_fail(EG_E_DTYPE, "images are u8 or f32, not %s", eg_dtype_name(eg_tensor_dtype(tensor)));
-    *out = (images){ shape.dim[0], shape.dim[1], shape.dim[2], shape.rank == 4 ? shape.dim[3] : 1, shape.rank };
-    if (out->height > 0 && out->width > 0) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "images %s have no pixels", eg_shape_words(&shape));
+                       eg_shape_words(shape));
+    if (dtype != EG_U8 && dtype != EG_F32)
+        return eg_fail(EG_E_DTYPE, "images are u8 or f32, not %s", eg_dtype_name(dtype));
+    if (shape->dim[1] > 0 && shape->dim[2] > 0) return EG_OK;
+    return eg_fail(EG_E_SHAPE, "images %s have no pixels", eg_shape_words(shape));
 }
 
 static eg_status check_side(int64_t height, int64_t width) {
@@ -74,7 +71,7 @@ static void resample(const double *from, int64_t outer, int64_t before, int64_t 
 
 /* from [h,w,c] -> middle [h,w2,c] -> to [h2,w2,c], which lie one behind the other; then room for the weights of a
  * side of `from`. Returns `to`. */
-static const double *resize(double *from, const images *a, const images *b) {
+static const double *resize(double *from, const extent *a, const extent *b) {
     double *middle = from + size_of(a), *to = middle + a->height * b->width * a->channels, *weight = to + size_of(b);
     resample(from, a->height, a->width, a->channels, middle, b->width, weight);
     resample(middle, 1, a->height, b->width * a->channels, to, b->height, weight);
@@ -82,7 +79,7 @@ static const double *resize(double *from, const images *a, const images *b) {
 }
 
 /* Numbers that resize takes. */
-static size_t room_for(const images *a, const images *b) {
+static size_t room_for(const extent *a, const extent *b) {
     int64_t longer = a->height > a->width ? a->height : a->width;
     return (size_t)(size_of(a) + a->height * b->width * a->channels + size_of(b) + longer);
 }
@@ -90,7 +87,7 @@ static size_t room_for(const images *a, const images *b) {
 /* ---- the frame of MNIST --------------------------------------------------------------------------------------- */
 
 /* Moves what is not 0 to the front and makes that the image; one without any gets a height of 0. */
-static void cut_out(double *image, images *size) {
+static void cut_out(double *image, extent *size) {
     int64_t row = size->width * size->channels, top = size->height, bottom = 0, left = row, right = 0;
     for (int64_t r = 0; r < size->height; r++)
         for (int64_t c = 0; c < row; c++) {
@@ -123,9 +120,9 @@ static int64_t to_middle(const double *image, int64_t outer, int64_t n, int64_t 
 }
 
 /* The content's size when its longer side is `side`. */
-static images scaled(const images *i, int64_t side) {
+static extent scaled(const extent *i, int64_t side) {
     int64_t longer = i->height > i->width ? i->height : i->width;
-    images out = *i;
+    extent out = *i;
     if (side == 0) return out;
     out.height = (i->height * side + longer / 2) / longer;
     out.width = (i->width * side + longer / 2) / longer;
@@ -135,8 +132,8 @@ static images scaled(const images *i, int64_t side) {
 }
 
 /* An image into the one that starts at `first`, moved down and across; what leaves the frame is lost. */
-static void paste(const double *image, const images *i, int64_t down, int64_t across, eg_tensor *to, int64_t first,
-                  const images *frame) {
+static void paste(const double *image, const extent *i, int64_t down, int64_t across, eg_tensor *to, int64_t first,
+                  const extent *frame) {
     for (int64_t r = down; r < i->height + down; r++)
         for (int64_t c = across; c < i->width + across; c++)
             for (int64_t k = 0; k < i->channels; k++, image++)
@@ -148,8 +145,8 @@ static void paste(const double *image, const images *i, int64_t down, int64_t ac
 /* ---- all of them ---------------------------------------------------------------------------------------------- */
 
 /* side < 0: the whole image; else its content into the middle. */
-static void make_one(double *room, images from, eg_tensor *to, int64_t first, const images *frame, int64_t side) {
-    images fit = *frame;
+static void make_one(double *room, extent from, eg_tensor *to, int64_t first, const extent *frame, int64_t side) {
+    extent fit = *frame;
     int64_t down = 0, across = 0;
     if (side >= 0) {
         cut_out(room, &from);
@@ -165,15 +162,17 @@ static void make_one(double *room, images from, eg_tensor *to, int64_t first, co
 }
 
 static eg_tensor *make(const eg_tensor *from, int64_t height, int64_t width, int64_t side) {
-    images a;
-    if (look_at(from, &a) != EG_OK || check_side(height, width) != EG_OK) return NULL;
-    images frame = { a.n, height, width, a.channels, a.rank }, most = side < 0 ? frame : a;
+    eg_shape shape = from ? *eg_shape_of(from) : EG_SCALAR;
+    eg_dtype dtype = from ? eg_tensor_dtype(from) : EG_F32;
+    if (check_images(&shape, dtype) != EG_OK || check_side(height, width) != EG_OK) return NULL;
+    extent a = { shape.dim[1], shape.dim[2], shape.rank == 4 ? shape.dim[3] : 1 };
+    extent frame = { height, width, a.channels }, most = side < 0 ? frame : a;
     if (side > 0) most.height = most.width = side;
-    eg_shape shape = { .rank = a.rank, .dim = { a.n, height, width, a.channels } };
-    eg_dtype dtype = eg_tensor_dtype(from);
+    shape.dim[1] = height;
+    shape.dim[2] = width;
     eg_tensor *dense = eg_tensor_copy(from, dtype), *to = eg_tensor_shaped(dtype, &shape);
     double *room = eg_alloc(room_for(&a, &most) * sizeof *room);
-    for (int64_t n = 0; n < a.n && dense && to && room; n++) {
+    for (int64_t n = 0; n < shape.dim[0] && dense && to && room; n++) {
         eg_elements(dense, n * size_of(&a), 1, size_of(&a), room);
         make_one(room, a, to, n * size_of(&frame), &frame, side);
     }

@@ -49,23 +49,27 @@ static int holds_mnist(const char *folder) {
     return has_file(folder, "train-images-idx3-ubyte") || has_file(folder, "train-images-idx3-ubyte.gz");
 }
 
-/* *out = base/name if MNIST is there, else NULL. */
-static eg_status try_folder(const char *base, const char *name, char **out) {
-    if (!base || *base == '\0') return EG_OK;
-    char *folder = eg_path_join(base, name);
-    if (!folder) return EG_E_MEMORY;
-    if (holds_mnist(folder))
-        *out = folder;
-    else
+static int is_set(const char *variable) { return variable && *variable != '\0'; }
+
+/* *out: NULL if it is in none of the folders that are looked in first. */
+static eg_status find_local(char **out) {
+    const char *own = getenv("ELEGANS_DATA");
+    const char *const places[][2] = { { own, "" }, { own, "mnist" }, { "../shared/data", "mnist" } };
+    *out = NULL;
+    for (int i = 0; i < 3; i++) {
+        if (!is_set(places[i][0])) continue;
+        char *folder = eg_path_join(places[i][0], places[i][1]);
+        if (!folder) return EG_E_MEMORY;
+        if (holds_mnist(folder)) return *out = folder, EG_OK;
         eg_free(folder);
+    }
     return EG_OK;
 }
 
 static eg_status cache_folder(char **out) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int own = cache && *cache != '\0';
-    if (!own && !(home && *home != '\0')) return eg_fail(EG_E_MISSING, "neither XDG_CACHE_HOME nor HOME is set");
-    *out = eg_path_join(own ? cache : home, own ? "elegans/mnist" : ".cache/elegans/mnist");
+    if (!is_set(cache) && !is_set(home)) return eg_fail(EG_E_MISSING, "neither XDG_CACHE_HOME nor HOME is set");
+    *out = is_set(cache) ? eg_path_join(cache, "elegans/mnist") : eg_path_join(home, ".cache/elegans/mnist");
     return *out ? EG_OK : EG_E_MEMORY;
 }
 
@@ -130,18 +134,10 @@ static eg_status fail_missing(const char *cache, int allow_download) {
     const char *variable = getenv("ELEGANS_DATA");
     return eg_fail(
         EG_E_MISSING, "mnist is not here: looked in $ELEGANS_DATA (%.80s), ../shared/data/mnist and %.200s%s",
-        variable && *variable ? variable : "not set", cache, allow_download ? "; this program cannot download" : "");
-}
-
-static eg_status find_local(char **folder) {
-    EG_TRY(try_folder(getenv("ELEGANS_DATA"), "", folder));
-    if (!*folder) EG_TRY(try_folder(getenv("ELEGANS_DATA"), "mnist", folder));
-    if (!*folder) EG_TRY(try_folder("../shared/data", "mnist", folder));
-    return EG_OK;
+        is_set(variable) ? variable : "not set", cache, allow_download ? "; this program cannot download" : "");
 }
 
 eg_status eg_mnist_find(int allow_download, char **folder) {
-    *folder = NULL;
     EG_TRY(find_local(folder));
     if (*folder) return EG_OK;
     char *cache = NULL;

@@ -21,15 +21,6 @@ eg_status eg_missing_named(const char *name, eg_missing *out) {
     return eg_fail_unknown("way to fill gaps", name, names, EG_MISSING_KINDS);
 }
 
-int64_t eg_data_first_gap(const eg_data *data) {
-    if (eg_tensor_dtype(data->x) != EG_F32) return -1;
-    const float *x = eg_tensor_data(data->x);
-    int64_t width = eg_data_sample_size(data), n = eg_data_rows(data) * width;
-    for (int64_t i = 0; i < n; i++)
-        if (isnan(x[i])) return i / width;
-    return -1;
-}
-
 /* ---- the three rules: values [n], ascending, n > 0 ------------------------------------------------------------ */
 
 static double mean(const double *values, int64_t n) {

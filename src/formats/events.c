@@ -53,9 +53,20 @@ static void put_varint(eg_text *out, uint64_t value) {
 
 static void put_key(eg_text *out, int field, int wire) { put_varint(out, (uint64_t)(field << 3 | wire)); }
 
-static void put_bytes(eg_text *out, int field, const char *bytes, size_t size) {
+/* Of a field that holds so many bytes; and how many it takes with them. */
+static void put_head(eg_text *out, int field, size_t size) {
     put_key(out, field, BYTES);
     put_varint(out, size);
+}
+
+static size_t with_head(size_t size) {
+    size_t all = size + 2;
+    for (size_t rest = size >> 7; rest; rest >>= 7) all++;
+    return all;
+}
+
+static void put_bytes(eg_text *out, int field, const char *bytes, size_t size) {
+    put_head(out, field, size);
     eg_text_add_bytes(out, bytes, size);
 }
 
@@ -110,18 +121,17 @@ eg_events *eg_events_create(const char *folder) {
 }
 
 eg_status eg_events_scalar(eg_events *events, int64_t step, const char *tag, float value) {
-    eg_text entry = { 0 }, summary = { 0 }, event = { 0 };
+    eg_text event = { 0 };
+    size_t size = strlen(tag), entry = with_head(size) + 1 + sizeof value;
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put_bytes(&entry, 1, tag, strlen(tag));
-    put_key(&entry, 2, FIXED32);
-    put_little_endian(&entry, bits, 4);
-    if (!entry.failed) put_bytes(&summary, 1, entry.data, entry.length);
     begin_event(&event, step);
-    if (!entry.failed && !summary.failed) put_bytes(&event, 5, summary.data, summary.length);
-    eg_status status = entry.failed || summary.failed ? EG_E_MEMORY : write_record(events, &event);
-    eg_text_free(&entry);
-    eg_text_free(&summary);
+    put_head(&event, 5, with_head(entry));
+    put_head(&event, 1, entry);
+    put_bytes(&event, 1, tag, size);
+    put_key(&event, 2, FIXED32);
+    put_little_endian(&event, bits, 4);
+    eg_status status = write_record(events, &event);
     eg_text_free(&event);
     return status;
 }
