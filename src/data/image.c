@@ -131,15 +131,14 @@ static extent scaled(const extent *i, int64_t side) {
     return out;
 }
 
-/* An image into the one that starts at `first`, moved down and across; what leaves the frame is lost. */
-static void paste(const double *image, const extent *i, int64_t down, int64_t across, eg_tensor *to, int64_t first,
-                  const extent *frame) {
+/* An image into a frame of `dtype` that starts at element `first`, moved down and across; what leaves it is lost. */
+static void paste(const double *image, const extent *i, int64_t down, int64_t across, eg_dtype dtype, void *to,
+                  int64_t first, const extent *frame) {
     for (int64_t r = down; r < i->height + down; r++)
         for (int64_t c = across; c < i->width + across; c++)
             for (int64_t k = 0; k < i->channels; k++, image++)
                 if (r >= 0 && r < frame->height && c >= 0 && c < frame->width)
-                    eg_put_element(eg_tensor_dtype(to), eg_tensor_data(to),
-                                   first + (r * frame->width + c) * i->channels + k, *image);
+                    eg_put_element(dtype, to, first + (r * frame->width + c) * i->channels + k, *image);
 }
 
 /* ---- all of them ---------------------------------------------------------------------------------------------- */
@@ -158,7 +157,7 @@ static void make_one(double *room, extent from, eg_tensor *to, int64_t first, co
         down = to_middle(image, 1, fit.height, fit.width * fit.channels, frame->height);
         across = to_middle(image, fit.height, fit.width, fit.channels, frame->width);
     }
-    paste(image, &fit, down, across, to, first, frame);
+    paste(image, &fit, down, across, eg_tensor_dtype(to), eg_tensor_data(to), first, frame);
 }
 
 static eg_tensor *make(const eg_tensor *from, int64_t height, int64_t width, int64_t side) {

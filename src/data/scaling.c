@@ -43,25 +43,28 @@ typedef struct column_facts {
     double least, greatest, sum, squares; /* squares: of the distance to the mean */
 } column_facts;
 
-/* `row` [width] is scratch. */
-static void gather_facts(const eg_tensor *x, int64_t rows, int64_t width, column_facts *facts, double *row) {
+/* All elements are seen twice, so one is read where it lies. */
+static double element(const void *data, eg_dtype dtype, int64_t i) {
+    return dtype == EG_U8 ? ((const unsigned char *)data)[i] : (double)((const float *)data)[i];
+}
+
+static void gather_facts(const eg_tensor *x, int64_t rows, int64_t width, column_facts *facts) {
+    const void *data = eg_tensor_data(x);
+    eg_dtype dtype = eg_tensor_dtype(x);
     for (int64_t j = 0; j < width; j++)
         facts[j] = (column_facts){ .least = (double)INFINITY, .greatest = -(double)INFINITY };
-    for (int64_t r = 0; r < rows; r++) {
-        eg_elements(x, r * width, 1, width, row);
+    for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < width; j++) {
-            if (row[j] < facts[j].least) facts[j].least = row[j];
-            if (row[j] > facts[j].greatest) facts[j].greatest = row[j];
-            facts[j].sum += row[j];
+            double v = element(data, dtype, r * width + j);
+            if (v < facts[j].least) facts[j].least = v;
+            if (v > facts[j].greatest) facts[j].greatest = v;
+            facts[j].sum += v;
         }
-    }
-    for (int64_t r = 0; r < rows; r++) {
-        eg_elements(x, r * width, 1, width, row);
+    for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < width; j++) {
-            double distance = row[j] - facts[j].sum / (double)rows;
+            double distance = element(data, dtype, r * width + j) - facts[j].sum / (double)rows;
             facts[j].squares += distance * distance;
         }
-    }
 }
 
 static int compare_doubles(const void *a, const void *b) {
@@ -102,9 +105,9 @@ static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {
 /* Mean and standard deviation, or least and range. */
 static eg_status fit_facts(int standardise, const eg_data *data, float *shift, float *scale) {
     int64_t rows = eg_data_rows(data), width = eg_data_sample_size(data);
-    column_facts *facts = eg_alloc((size_t)width * (sizeof *facts + sizeof(double)) + 1);
+    column_facts *facts = eg_alloc((size_t)width * sizeof *facts + 1);
     if (!facts) return EG_E_MEMORY;
-    gather_facts(data->x, rows, width, facts, (double *)(facts + width));
+    gather_facts(data->x, rows, width, facts);
     for (int64_t j = 0; j < width; j++) {
         const column_facts *f = &facts[j];
         double spread = standardise ? sqrt(f->squares / (double)rows) : f->greatest - f->least;
