@@ -27,12 +27,12 @@ typedef struct eg_data_info {
 
 struct eg_data {
     eg_status status;
-    char error[EG_DATA_ERROR_BYTES];
     eg_data_info *info; /* never NULL */
     eg_tensor *x;       /* [rows, ...] f32 or u8, contiguous */
     eg_tensor *y;       /* i32 [rows] or [rows, steps], f32 [rows, outputs], or NULL */
     float *weights;     /* [rows] or NULL */
     const char **row_names; /* [rows] or NULL: files of pictures; the strings are the info's */
+    char error[EG_DATA_ERROR_BYTES]; /* of the status */
 };
 
 int64_t eg_data_sample_size(const eg_data *data); /* numbers of one x */

@@ -71,9 +71,9 @@ struct eg_value {
     eg_dtype dtype;
     int weak;            /* a constant that takes the other operand's dtype */
     eg_layout layout;
-    eg_shape shape;
     int nin;
     eg_value **in;
+    eg_shape shape;
     eg_attr attr;        /* read by def->attr's kind */
     const char *name;    /* inputs and variables; "" otherwise */
     const char *scope;   /* "dense_1/" where it was built, "" at the top: for drawings and error messages */

@@ -25,19 +25,14 @@ eg_status eg_batch_reserve(eg_batch *batch, const eg_data *data, int64_t rows) {
     size_t y_row = eg_data_y(data) ? row_bytes(eg_data_y(data)) : 0;
     if (batch->capacity >= rows && batch->x_row == x_row && batch->y_row == y_row) return EG_OK;
     eg_batch_free(batch);
-    size_t x_size, y_size;
-    if (!eg_mul_size((size_t)rows, x_row, &x_size) || !eg_mul_size((size_t)rows, y_row, &y_size))
-        return eg_fail(EG_E_LIMIT, "a batch of %lld samples is too large", (long long)rows);
-    *batch = (eg_batch){ .x = eg_alloc(x_size + 1),
-                         .y = eg_alloc(y_size + 1),
-                         .weights = eg_alloc((size_t)rows * sizeof(float) + 1),
-                         .x_row = x_row,
-                         .y_row = y_row };
-    if (!batch->x || !batch->y || !batch->weights) {
-        eg_batch_free(batch);
-        return EG_E_MEMORY;
-    }
+    size_t n = (size_t)rows; /* no more than the data set has in memory */
+    batch->x = eg_alloc(n * x_row + 1);
+    batch->y = eg_alloc(n * y_row + 1);
+    batch->weights = eg_alloc(n * sizeof *batch->weights + 1);
+    if (!batch->x || !batch->y || !batch->weights) return EG_E_MEMORY;
     batch->capacity = rows;
+    batch->x_row = x_row;
+    batch->y_row = y_row;
     return EG_OK;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * coordinate.c: the naive way to train: change one parameter a little, up and down, look at the loss, keep the better. It needs no
- * derivative, and two forward passes for each parameter: 814,100 a sweep for the network 784-512-10, where the gradient of
- * all of them together costs about two.
+ * coordinate.c: the naive way to train: change one parameter a little, up and down, look at the loss, keep the
+ * better. It needs no derivative, and two forward passes for each parameter: 814,100 a sweep for the network
+ * 784-512-10, where the gradient of all of them together costs about two.
  */
 #include "kernels/kernels.h"
 #include "runtime/state.h"
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 /* Where element i of the row-major order is stored. */
@@ -14,15 +15,6 @@ static int64_t stored_index(const eg_variable *variable, int64_t i) {
     int64_t k = variable->shape.dim[0], n = variable->shape.dim[1];
     int64_t row = i / n, column = i % n;
     return (column / EG_PANEL * k + row) * EG_PANEL + column % EG_PANEL;
-}
-
-static double get(const eg_variable *variable, int64_t at) {
-    return variable->dtype == EG_F64 ? ((const double *)variable->data)[at] : (double)((const float *)variable->data)[at];
-}
-
-static void set(const eg_variable *variable, int64_t at, double value) {
-    if (variable->dtype == EG_F64) ((double *)variable->data)[at] = value;
-    else ((float *)variable->data)[at] = (float)value;
 }
 
 typedef struct search {
@@ -40,16 +32,18 @@ static eg_status loss_now(search *s, double *loss) {
     return EG_OK;
 }
 
-/* Leaves the parameter at the best of w, w + size, w - size. */
-static eg_status try_both_ways(search *s, const eg_variable *variable, int64_t at) {
-    double w = get(variable, at), kept = w;
+/* Leaves the parameter w at the best of w, w + size, w - size. */
+static eg_status try_both_ways(search *s, eg_dtype dtype, void *w) {
+    double value, tried, kept, loss;
+    eg_convert(EG_F64, &value, dtype, w, 1);
+    kept = value;
     for (int way = 1; way >= -1; way -= 2) {
-        double loss;
-        set(variable, at, w + way * s->size);
+        tried = value + way * s->size;
+        eg_convert(dtype, w, EG_F64, &tried, 1);
         EG_TRY(loss_now(s, &loss));
-        if (loss < s->best) s->best = loss, kept = get(variable, at);
+        if (loss < s->best) s->best = loss, kept = tried;
     }
-    set(variable, at, kept);
+    eg_convert(dtype, w, EG_F64, &kept, 1);
     return EG_OK;
 }
 
@@ -60,9 +54,10 @@ eg_status eg_coordinate_sweep(eg_model *model, eg_program *program, double size,
     s.passes = passes;
     for (int p = 0; p < model->nparameters; p++) {
         if (!eg_parameter_trains(&model->parameters[p])) continue;
-        const eg_variable *variable = eg_state_get(model->state, model->parameters[p].name);
-        for (int64_t i = 0; i < eg_count(&variable->shape); i++)
-            EG_TRY(try_both_ways(&s, variable, stored_index(variable, i)));
+        const eg_variable *v = eg_state_get(model->state, model->parameters[p].name);
+        for (int64_t i = 0; i < eg_count(&v->shape); i++)
+            EG_TRY(
+                try_both_ways(&s, v->dtype, (char *)v->data + (size_t)stored_index(v, i) * eg_dtype_size(v->dtype)));
     }
     return EG_OK;
 }

@@ -82,14 +82,12 @@ static eg_status choose_values(autopsy *a) {
 }
 
 static eg_status autopsy_new(eg_model *model, int64_t batch, const eg_data *data, int weighted, autopsy *out) {
-    const eg_recipe *recipe = &eg_trainer_peek(model)->recipe;
     eg_step_program wanted = {
         .kind = EG_PROGRAM_TRAIN, .batch = batch, .x_dtype = eg_tensor_dtype(eg_data_x(data)), .weighted = weighted
     };
     EG_TRY(eg_step_graph_new(model, &wanted, data, &out->step));
     EG_TRY(choose_values(out));
-    out->program = eg_program_new(eg_model_state(model), out->looked, out->n, .executor = recipe->executor,
-                                  .threads = recipe->threads, .no_fuse = 1);
+    out->program = eg_step_compile(&out->step, out->looked, out->n, 1);
     return out->program ? EG_OK : eg_error_status();
 }
 
@@ -179,7 +177,7 @@ static void autopsy_find(autopsy *a, eg_text *text) {
 
 eg_status eg_fitting_keep(eg_fitting *f) {
     eg_kept *k = &f->kept;
-    const eg_state *state = eg_model_state(f->model);
+    const eg_state *state = f->model->state;
     int64_t made = f->trainer->position.step - k->at.step;
     if (!k->state || made >= EG_KEEP_EVERY) {
         size_t bytes = 0;
@@ -207,10 +205,10 @@ static eg_status replay(eg_fitting *f, int64_t last, int64_t *step) {
     eg_trainer *trainer = f->trainer;
     eg_position *at = &trainer->position;
     eg_program *program;
-    EG_TRY(eg_state_copy(eg_model_state(f->model), f->kept.state));
+    EG_TRY(eg_state_copy(f->model->state, f->kept.state));
     *at = f->kept.at;
     eg_fitting_order(f);
-    for (*step = at->step; *step < last && !bad_variable(eg_model_state(f->model)); *step = at->step) {
+    for (*step = at->step; *step < last && !bad_variable(f->model->state); *step = at->step) {
         int64_t n = eg_fitting_fill(f);
         trainer->lr = f->kept.lr[at->step - f->kept.at.step];
         EG_TRY(eg_step_program_get(f->model, EG_PROGRAM_TRAIN, n, f->train, f->weighted, &program));
@@ -225,7 +223,7 @@ static eg_status find_origin(eg_fitting *f, eg_text *text) {
     int64_t failed = f->trainer->position.step - 1, step;
     autopsy a = { 0 };
     EG_TRY(replay(f, failed, &step));
-    if (bad_variable(eg_model_state(f->model))) EG_TRY(replay(f, step - 1, &step));
+    if (bad_variable(f->model->state)) EG_TRY(replay(f, step - 1, &step));
     f->trainer->lr = f->kept.lr[step - f->kept.at.step];
     int64_t n = eg_fitting_fill(f);
     eg_status status = autopsy_new(f->model, n, f->train, f->weighted, &a);
@@ -241,7 +239,7 @@ eg_status eg_fitting_diverged(eg_fitting *f, double loss) {
     const eg_position *at = &f->trainer->position;
     int64_t step = at->step;
     if (f->kept.state && find_origin(f, &text) == EG_OK && text.length) step = at->step + 1;
-    const char *bad = bad_variable(eg_model_state(f->model));
+    const char *bad = bad_variable(f->model->state);
     if (!text.length && bad) eg_text_format(&text, "'%s' is not finite; ", bad);
     eg_text_format(&text, "loss %g; ", isnan(loss) ? fabs(loss) : loss);
     if (step <= 1)

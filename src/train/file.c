@@ -186,8 +186,7 @@ static void free_content(content *c) {
 
 static int is_slot(const char *name) { return strncmp(name, "optimizer/", 10) == 0; }
 
-/* Row-major copy of a variable. */
-static eg_tensor *variable_tensor(const eg_state *state, const eg_variable *variable) {
+eg_tensor *eg_variable_tensor(const eg_state *state, const eg_variable *variable) {
     eg_tensor *tensor = eg_tensor_shaped(variable->dtype, &variable->shape);
     size_t bytes = (size_t)eg_count(&variable->shape) * eg_dtype_size(variable->dtype);
     if (tensor) eg_state_read(state, variable->name, eg_tensor_data(tensor), bytes);
@@ -200,7 +199,7 @@ static eg_status add_tensors(const eg_state *state, int with_slots, content *c) 
     for (int i = 0; i < state->n; i++) {
         const eg_variable *variable = &state->variable[i];
         if (is_slot(variable->name) && !with_slots) continue;
-        eg_tensor *tensor = variable_tensor(state, variable);
+        eg_tensor *tensor = eg_variable_tensor(state, variable);
         if (!tensor) return EG_E_MEMORY;
         c->item[c->items++] = (eg_safetensors_item){ variable->name, tensor };
     }
@@ -252,7 +251,7 @@ eg_status eg_model_sha256(const eg_model *model, char out[65]) {
         if (model->parameters[i].is_state) continue; /* of the last batch, no weight */
         const eg_variable *variable = eg_state_get(model->state, model->parameters[i].name);
         if (!variable) return eg_fail(EG_E_MISSING, "the model's parameters have no values yet");
-        eg_tensor *rows = variable_tensor(model->state, variable);
+        eg_tensor *rows = eg_variable_tensor(model->state, variable);
         if (!rows) return eg_error_status();
         const char *shape = eg_shape_words(&variable->shape);
         eg_sha256_add(&hash, variable->name, strlen(variable->name) + 1);
@@ -377,9 +376,10 @@ static const char *slot_parameter(const char *name) {
 
 /* Makes a variable for a tensor that the description does not ask for: preprocessing, optimizer slots. */
 static eg_status add_variable(eg_state *state, const eg_safetensors_entry *tensor) {
-    const eg_variable *parameter = is_slot(tensor->name) ? eg_state_get(state, slot_parameter(tensor->name)) : NULL;
-    if (!is_slot(tensor->name) && strncmp(tensor->name, "preprocess/", 11) != 0)
+    int slot = is_slot(tensor->name);
+    if (!slot && strncmp(tensor->name, "preprocess/", 11) != 0)
         return eg_fail(EG_E_DATA, "tensor '%s' belongs to no layer", tensor->name);
+    const eg_variable *parameter = slot ? eg_state_get(state, slot_parameter(tensor->name)) : NULL;
     int alike = parameter && parameter->dtype == tensor->dtype && eg_same_shape(&parameter->shape, &tensor->shape);
     return eg_state_make(state, tensor->name, tensor->dtype, &tensor->shape, alike ? parameter->layout : EG_ROWS);
 }

@@ -10,11 +10,11 @@
 
 /* A fit in progress. */
 typedef struct fit {
-    eg_fitting run;
+    double epoch_start, start;
     eg_bar *bar;
     eg_progress_info info;
     eg_scores validation_scores;
-    double epoch_start, start;
+    eg_fitting run;
 } fit;
 
 /* ---- callbacks ------------------------------------------------------------------------------------------- */

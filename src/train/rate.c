@@ -26,8 +26,7 @@ typedef struct before {
 } before;
 
 static eg_status remember(const eg_fitting *f, before *b) {
-    *b = (before){ eg_state_clone(eg_model_state(f->model)), f->trainer->position, f->trainer->lr,
-                   f->trainer->slots_ready };
+    *b = (before){ eg_state_clone(f->model->state), f->trainer->position, f->trainer->lr, f->trainer->slots_ready };
     return b->state ? EG_OK : EG_E_MEMORY;
 }
 
@@ -35,8 +34,8 @@ static eg_status remember(const eg_fitting *f, before *b) {
 static eg_status put_back(eg_fitting *f, const before *b) {
     f->trainer->position = b->at;
     f->trainer->lr = b->lr;
-    EG_TRY(eg_state_copy(eg_model_state(f->model), b->state));
-    return b->slots_ready ? EG_OK : eg_optimizer_init_slots(f->trainer->recipe.optimizer, eg_model_state(f->model));
+    EG_TRY(eg_state_copy(f->model->state, b->state));
+    return b->slots_ready ? EG_OK : eg_optimizer_init_slots(f->trainer->recipe.optimizer, f->model->state);
 }
 
 static eg_status check_stop(const eg_fitting *f) {

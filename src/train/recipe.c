@@ -65,32 +65,32 @@ static eg_status check_recipe(const eg_model *model, const eg_recipe *recipe) {
     return eg_model_status(model);
 }
 
-eg_status eg_model_compile_(eg_model *model, eg_recipe recipe) {
-    if (!model) {
-        eg_optimizer_free(recipe.optimizer);
-        return eg_fail(EG_E_ARGUMENT, "compile: no model");
-    }
-    eg_trainer *trainer = eg_trainer_of(model);
-    if (!recipe.optimizer) recipe.optimizer = eg_adam(.lr = 1e-3);
-    if (!trainer || !recipe.optimizer) {
-        eg_optimizer_free(recipe.optimizer);
-        return eg_model_fail(model, eg_error_status());
-    }
-    if (!recipe.dtype) recipe.dtype = EG_F32;
-    if (recipe.dtype == EG_F64) recipe.executor = EG_REF;
-    if (!recipe.top_k) recipe.top_k = 5;
-    eg_trainer_drop_programs(trainer);
-    eg_optimizer_free(trainer->recipe.optimizer);
-    trainer->recipe = recipe;
-    trainer->loss = recipe.loss;
-    trainer->lr = eg_optimizer_lr(recipe.optimizer);
+static eg_status compile(eg_model *model, eg_trainer *trainer) {
+    eg_recipe *recipe = &trainer->recipe;
+    if (!recipe->dtype) recipe->dtype = EG_F32;
+    if (recipe->dtype == EG_F64) recipe->executor = EG_REF;
+    if (!recipe->top_k) recipe->top_k = 5;
+    trainer->loss = recipe->loss;
+    trainer->lr = eg_optimizer_lr(recipe->optimizer);
     trainer->position = (eg_position){ .last_loss = (double)INFINITY };
     trainer->compiled = 1;
     trainer->slots_ready = 0;
-    eg_status status = check_recipe(model, &recipe);
-    if (status == EG_OK) status = eg_model_set_dtype(model, recipe.dtype);
-    if (status == EG_OK) status = eg_model_init(model, recipe.seed, recipe.dialect);
-    return eg_model_fail(model, status);
+    EG_TRY(check_recipe(model, recipe));
+    EG_TRY(eg_model_set_dtype(model, recipe->dtype));
+    return eg_model_init(model, recipe->seed, recipe->dialect);
+}
+
+eg_status eg_model_compile_(eg_model *model, eg_recipe recipe) {
+    eg_trainer *trainer = model ? eg_trainer_of(model) : NULL;
+    if (!recipe.optimizer) recipe.optimizer = eg_adam(.lr = 1e-3);
+    if (!trainer || !recipe.optimizer) {
+        eg_optimizer_free(recipe.optimizer);
+        return model ? eg_model_fail(model, EG_E_MEMORY) : eg_fail(EG_E_ARGUMENT, "compile: no model");
+    }
+    eg_trainer_drop_programs(trainer);
+    eg_optimizer_free(trainer->recipe.optimizer);
+    trainer->recipe = recipe;
+    return eg_model_fail(model, compile(model, trainer));
 }
 
 eg_status eg_model_set_lr(eg_model *model, double lr) {
@@ -108,10 +108,11 @@ double eg_model_lr(const eg_model *model) { return model && model->train ? eg_tr
 /* The loss that AUTO means: by the task and the shape of the output. */
 static eg_loss_kind choose_loss(const eg_model *model, const eg_data *data) {
     if (eg_data_task(data) != EG_TASK_CLASSIFICATION) return EG_LOSS_MEAN_SQUARED_ERROR;
-    eg_shape out = eg_model_output_shape(model);
-    if (out.rank && out.dim[out.rank - 1] > 1 && eg_model_last_activation(model) != EG_SIGMOID)
+    const eg_shape *out = &model->output->shape;
+    eg_activation_kind last = eg_model_last_activation(model);
+    if (out->rank && out->dim[out->rank - 1] > 1 && last != EG_SIGMOID)
         return EG_LOSS_SPARSE_CATEGORICAL_CROSS_ENTROPY;
-    return eg_model_last_activation(model) == EG_TANH ? EG_LOSS_MEAN_SQUARED_ERROR : EG_LOSS_BINARY_CROSS_ENTROPY;
+    return last == EG_TANH ? EG_LOSS_MEAN_SQUARED_ERROR : EG_LOSS_BINARY_CROSS_ENTROPY;
 }
 
 static eg_status keep_names(eg_trainer *trainer, eg_names *names, const eg_data *data, int n,
@@ -161,13 +162,16 @@ static eg_status check_samples(const eg_model *model, const eg_data *data) {
 }
 
 static eg_status check_classes(const eg_model *model, const eg_data *data) {
-    eg_shape out = eg_model_output_shape(model), targets = eg_tensor_shape(eg_data_y(data));
-    int64_t steps = targets.rank > 1 ? targets.dim[1] : 1, outputs = eg_count(&out) / steps;
+    const eg_shape *out = &model->output->shape;
+    eg_shape targets = eg_tensor_shape(eg_data_y(data));
+    int64_t steps = targets.rank > 1 ? targets.dim[1] : 1, outputs = eg_count(out) / steps;
     int64_t limit = outputs == 1 ? 2 : outputs;
     const int32_t *y = eg_tensor_data(eg_data_y(data));
-    if (targets.rank > 1 && (out.rank != 2 || out.dim[0] != steps))
-        return eg_fail(EG_E_SHAPE, "the data has a class for each of %lld steps, the model gives %s (is there "
-                       "return_sequences, and dense with last_axis?)", (long long)steps, eg_shape_words(&out));
+    if (targets.rank > 1 && (out->rank != 2 || out->dim[0] != steps))
+        return eg_fail(EG_E_SHAPE,
+                       "the data has a class for each of %lld steps, the model gives %s (is there "
+                       "return_sequences, and dense with last_axis?)",
+                       (long long)steps, eg_shape_words(out));
     for (int64_t i = 0; i < eg_data_rows(data) * steps; i++)
         if (y[i] < 0 || y[i] >= limit)
             return eg_fail(EG_E_DATA, "row %lld: class %d is outside the model's %lld classes (0 to %lld)",

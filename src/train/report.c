@@ -5,7 +5,6 @@
 #include <elegans/metrics.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,9 +77,10 @@ eg_status eg_classification_report(const int32_t *truth, const int32_t *guess, i
 enum { NAME = 14 };
 
 static void put_name(eg_text *text, const char *const *names, int class) {
-    char number[16];
-    snprintf(number, sizeof number, "%d", class);
-    eg_text_format(text, "%*.*s", NAME, NAME, names ? names[class] : number);
+    if (names)
+        eg_text_format(text, "%*.*s", NAME, NAME, names[class]);
+    else
+        eg_text_format(text, "%*d", NAME, class);
 }
 
 static void put_scores(eg_text *text, const eg_class_scores *s) {

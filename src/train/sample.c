@@ -117,7 +117,7 @@ static eg_status step(writer *w, const int32_t *numbers, int64_t at, int32_t *ne
     int64_t steps = eg_tensor_size(w->x), first = at < steps ? 0 : at + 1 - steps;
     for (int64_t i = first; i <= at; i++) ((float *)eg_tensor_data(w->x))[i - first] = (float)numbers[i];
     eg_tensor *p = eg_model_predict(w->model, w->x);
-    if (!p) return eg_fail(eg_model_status(w->model), "%s", eg_model_error(w->model));
+    if (!p) return eg_model_check(w->model);
     int n = eg_vocabulary_size(w->vocabulary);
     *next = draw(w, (const float *)eg_tensor_data(p) + (at - first) * n, n - eg_vocabulary_has_unknown(w->vocabulary));
     eg_tensor_free(p);
@@ -143,7 +143,7 @@ static eg_tensor *first_tokens(const eg_vocabulary *v, const char *start) {
 }
 
 static eg_status check(const writer *w, const eg_sample_opt *opt) {
-    if (eg_model_status(w->model) != EG_OK) return eg_fail(eg_model_status(w->model), "%s", eg_model_error(w->model));
+    EG_TRY(eg_model_check(w->model));
     if (!w->vocabulary) return eg_fail(EG_E_ARGUMENT, "sample: the model was not trained on a text");
     if (!(w->temperature >= 0) || isinf(w->temperature) || opt->tokens < 0 || opt->tokens > INT32_MAX)
         return eg_fail(EG_E_ARGUMENT, "sample: a temperature is 0 or more, tokens are not negative");
@@ -156,6 +156,7 @@ static eg_status check(const writer *w, const eg_sample_opt *opt) {
 
 static eg_status sample(writer *w, const eg_sample_opt *opt, char **out) {
     EG_TRY(check(w, opt));
+    w->x = eg_tensor_shaped(EG_F32, &EG_SHAPE(1, eg_model_input_size(w->model)));
     int64_t more = opt->tokens ? opt->tokens : 500;
     eg_tensor *first = first_tokens(w->vocabulary, opt->start);
     if (!first) return eg_error_status();
@@ -181,8 +182,7 @@ char *eg_model_sample_(const eg_model *model, eg_sample_opt opt) {
                  .temperature = opt.temperature == EG_ZERO ? 0 : opt.temperature == 0 ? 1 : opt.temperature,
                  .rng = eg_rng_new(opt.seed, eg_site("sample")),
                  .logits = eg_model_last_activation(model) != EG_SOFTMAX };
-    if (w.model) w.x = eg_tensor_shaped(EG_F32, &EG_SHAPE(1, eg_model_input_size(w.model)));
-    if (w.model) sample(&w, &opt, &out);
+    sample(&w, &opt, &out);
     eg_model_free(w.model);
     eg_tensor_free(w.x);
     return out;

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 #include "graph/node.h"
+#include "runtime/state.h"
 #include "tensor/shape.h"
 #include "train/trainer.h"
 
@@ -87,20 +88,16 @@ static eg_value *data_loss(const builder *b) {
 
 static eg_status build_update(builder *b, eg_value *objective) {
     int n = eg_model_variables(b->model, b->graph, 1, NULL, 0), count = 0;
-    size_t most = (size_t)n * (1 + EG_OPTIMIZER_SLOTS);
-    eg_value **variables = eg_calloc((size_t)n + 1, sizeof *variables);
-    eg_value **gradient = eg_calloc((size_t)n + 1, sizeof *gradient), **assign = eg_calloc(most + 1, sizeof *assign);
-    eg_status status = variables && gradient && assign ? EG_OK : EG_E_MEMORY;
-    if (status == EG_OK) eg_model_variables(b->model, b->graph, 1, variables, n);
-    if (status == EG_OK) status = eg_grad(objective, variables, n, gradient);
+    eg_value **variables = eg_calloc((size_t)n + 1, 2 * sizeof *variables), **gradient = variables + n;
+    if (!variables) return EG_E_MEMORY;
+    eg_model_variables(b->model, b->graph, 1, variables, n);
+    eg_status status = eg_grad(objective, variables, n, gradient);
     b->backward = b->graph->n;
     if (status == EG_OK)
-        status =
-            eg_optimizer_build(b->trainer->recipe.optimizer, b->step, b->lr, variables, gradient, n, assign, &count);
-    for (int i = 0; status == EG_OK && i < count; i++) add_root(b, assign[i]);
+        status = eg_optimizer_build(b->trainer->recipe.optimizer, b->step, b->lr, variables, gradient, n,
+                                    b->root + b->roots, &count);
+    b->roots += count;
     eg_free(variables);
-    eg_free(gradient);
-    eg_free(assign);
     return status;
 }
 
@@ -143,8 +140,7 @@ static eg_status build_training_roots(builder *b, eg_program_kind kind) {
 /* ---- the program ----------------------------------------------------------------------------------------- */
 
 static eg_status build(builder *b, eg_program_kind kind) {
-    int variables = (int)eg_state_count(eg_model_state(b->model));
-    b->capacity = 2 + EG_SUM_KINDS + (variables + 1) * (1 + EG_OPTIMIZER_SLOTS) + 8;
+    b->capacity = 2 + EG_SUM_KINDS + (b->model->state->n + 1) * (1 + EG_OPTIMIZER_SLOTS) + 8;
     b->root = eg_calloc((size_t)b->capacity, sizeof *b->root);
     if (!b->root) return EG_E_MEMORY;
     eg_value *x = eg_prepare_build(b->model, b->x);
@@ -156,10 +152,10 @@ static eg_status build(builder *b, eg_program_kind kind) {
     return EG_OK;
 }
 
-static eg_program *compile(builder *b) {
-    const eg_recipe *recipe = &b->trainer->recipe;
-    return eg_program_new(eg_model_state(b->model), b->root, b->roots, .executor = recipe->executor,
-                          .threads = recipe->threads);
+eg_program *eg_step_compile(const eg_step_graph *graph, eg_value *const *roots, int n, int no_fuse) {
+    const eg_recipe *recipe = &graph->trainer->recipe;
+    return eg_program_new(graph->model->state, roots, n, .executor = recipe->executor, .threads = recipe->threads,
+                          .no_fuse = no_fuse);
 }
 
 eg_status eg_step_graph_new(eg_model *model, const eg_step_program *wanted, const eg_data *data, eg_step_graph *out) {
@@ -179,12 +175,12 @@ static eg_status make_program(eg_model *model, eg_step_program *wanted, const eg
     builder b;
     eg_status status = eg_step_graph_new(model, wanted, data, &b);
     if (status == EG_OK) {
-        wanted->program = compile(&b);
+        wanted->program = eg_step_compile(&b, b.root, b.roots, 0);
         status = wanted->program ? EG_OK : eg_error_status();
     }
     /* Slots that start at a number other than 0 are written once, before the run's first step. */
     if (status == EG_OK && wanted->kind == EG_PROGRAM_TRAIN && !b.trainer->slots_ready) {
-        status = eg_optimizer_init_slots(b.trainer->recipe.optimizer, eg_model_state(model));
+        status = eg_optimizer_init_slots(b.trainer->recipe.optimizer, model->state);
         b.trainer->slots_ready = status == EG_OK;
     }
     if (status != EG_OK) eg_program_free(wanted->program);

@@ -73,8 +73,8 @@ typedef struct eg_position {
     int epoch;        /* epochs completed since the model was compiled */
     int first_epoch;  /* where the current run began */
     int64_t batch;    /* batches made in the current epoch */
-    eg_totals totals; /* of the current epoch so far */
     double last_loss; /* of the epoch before, for the tolerance */
+    eg_totals totals; /* of the current epoch so far */
 } eg_position;
 
 typedef struct eg_names {
@@ -83,22 +83,22 @@ typedef struct eg_names {
 } eg_names;
 
 typedef struct eg_trainer {
-    eg_recipe recipe; /* defaults filled in; the optimizer is owned */
     int compiled, slots_ready;
     eg_loss_kind loss; /* what AUTO became */
     eg_task task;
     eg_scaling scaling; /* what is in force; AUTO until fitted */
     int scaling_fitted;
-    int masked;        /* the model's output has a mask: known from its first program on */
+    int masked;         /* the model's output has a mask: known from its first program on */
     eg_missing missing; /* what "preprocess/fill" in the state is */
+    int stop;           /* a callback asked for the end of the run */
     double lr;
+    eg_position position;
+    eg_recipe recipe; /* defaults filled in; the optimizer is owned */
     eg_step_program *programs;
     eg_batch batch;
-    eg_position position;
     eg_history history;
     eg_scores *train_scores, *validation_scores; /* [history_capacity] */
     int history_capacity, history_validated;
-    int stop; /* a callback asked for the end of the run */
     /* What is known of the data. */
     eg_arena arena; /* of the names */
     eg_names classes, columns;
@@ -148,6 +148,8 @@ typedef struct eg_step_graph {
 } eg_step_graph;
 eg_status eg_step_graph_new(eg_model *model, const eg_step_program *wanted, const eg_data *data, eg_step_graph *out);
 void eg_step_graph_free(eg_step_graph *graph); /* also after a failure */
+/* A program of some of its values as the recipe says. */
+eg_program *eg_step_compile(const eg_step_graph *graph, eg_value *const *roots, int n, int no_fuse);
 eg_status eg_step_program_get(eg_model *model, eg_program_kind kind, int64_t batch, const eg_data *data, int weighted,
                               eg_program **out);
 /* The same for bare samples (predict). */
@@ -179,6 +181,10 @@ eg_status eg_check_stateful(const eg_model *model, int64_t rows);
 /* transfer.c */
 /* Compiles a model for predictions as another one is compiled, and takes over its parameters. */
 eg_status eg_trainer_copy(eg_model *copy, const eg_model *model);
+
+/* file.c */
+struct eg_variable;
+eg_tensor *eg_variable_tensor(const eg_state *state, const struct eg_variable *variable); /* row-major copy */
 
 /* coordinate.c */
 /* One sweep of the coordinate search over all trainable parameters, each moved by +-size where that lowers the loss (root

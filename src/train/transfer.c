@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/text.h"
 #include "runtime/state.h"
+#include "tensor/shape.h"
 #include "train/trainer.h"
 
 /* ---- the output of a layer ------------------------------------------------------------------------------------ */
@@ -20,12 +21,11 @@ eg_tensor *eg_model_predict_layer(eg_model *model, const char *layer, const eg_t
 }
 
 static eg_status copy_variable(eg_state *to, const eg_variable *from, const eg_state *source) {
-    size_t bytes = (size_t)eg_count(&from->shape) * eg_dtype_size(from->dtype);
-    void *rows = eg_alloc(bytes + 1);
+    eg_tensor *rows = eg_variable_tensor(source, from);
     if (!rows) return EG_E_MEMORY;
-    eg_status status = eg_state_read(source, from->name, rows, bytes);
-    if (status == EG_OK) status = eg_state_write(to, from->name, rows, bytes);
-    eg_free(rows);
+    size_t bytes = (size_t)eg_tensor_size(rows) * eg_dtype_size(from->dtype);
+    eg_status status = eg_state_write(to, from->name, eg_tensor_data(rows), bytes);
+    eg_tensor_free(rows);
     return status;
 }
 
@@ -50,7 +50,7 @@ static eg_status take_preprocessing(eg_model *model, const eg_model *from, int *
     eg_trainer *trainer = eg_trainer_of(model);
     if (!trainer) return EG_E_MEMORY;
     *taken = source->scaling_fitted && !trainer->scaling_fitted &&
-             eg_shape_equal(eg_model_input_shape(model), eg_model_input_shape(from));
+             eg_same_shape(&model->wires[0]->shape, &from->wires[0]->shape);
     if (!*taken) return EG_OK;
     EG_TRY(copy_preprocessing(model, from));
     trainer->missing = source->missing;
