@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/text.h"
 
 enum { FIRST_READ = 1 << 16, WRITE_BUFFER = 1 << 16 };
 
@@ -30,50 +31,37 @@ static ssize_t read_some(int fd, void *bytes, size_t size) {
     return n;
 }
 
-/* Reads to the end, growing; `expected` bytes are what the file's size promises (0: unknown). */
+/* Reads to the end, growing; `expected` bytes are what the file's size promises (0: unknown). One more is asked for:
+ * most often the file ends there, and the block need not grow. */
 static eg_status read_all(int fd, const char *path, size_t expected, size_t limit, eg_bytes *out) {
-    size_t capacity = expected > 0 ? expected : FIRST_READ;
-    for (;;) {
+    for (size_t capacity = expected > 0 ? expected : FIRST_READ; capacity < SIZE_MAX / 2; capacity *= 2) {
         unsigned char *data = eg_realloc(out->data, capacity + 1);
         if (!data) return eg_context("%s", path);
         out->data = data;
-        while (out->size < capacity) {
-            ssize_t n = read_some(fd, data + out->size, capacity - out->size);
+        while (out->size <= capacity) {
+            ssize_t n = read_some(fd, data + out->size, capacity + 1 - out->size);
             if (n < 0) return eg_fail_errno("%s: cannot read", path);
             if (n == 0) return EG_OK;
             out->size += (size_t)n;
             if (limit > 0 && out->size > limit)
                 return eg_fail(EG_E_LIMIT, "%s: larger than the limit of %zu bytes", path, limit);
         }
-        unsigned char one; /* most often the file ends here, and the block need not grow */
-        ssize_t n = read_some(fd, &one, 1);
-        if (n < 0) return eg_fail_errno("%s: cannot read", path);
-        if (n == 0) return EG_OK;
-        if (capacity > SIZE_MAX / 2 - 1) return eg_fail(EG_E_LIMIT, "%s: too large", path);
-        data = eg_realloc(out->data, 2 * capacity + 1);
-        if (!data) return eg_context("%s", path);
-        out->data = data;
-        data[out->size++] = one;
-        capacity *= 2;
     }
+    return eg_fail(EG_E_LIMIT, "%s: too large", path);
 }
 
+/* A device may never end: it is read as far as anything sensible reaches, so that /dev/zero does not fill the memory. */
 static eg_status read_open(int fd, const char *path, size_t limit, eg_bytes *out) {
+    const size_t device_limit = (size_t)1 << 24;
     struct stat st;
     if (fstat(fd, &st) != 0) return eg_fail_errno("%s: cannot read", path);
     if (S_ISDIR(st.st_mode)) return eg_fail(EG_E_MISSING, "%s: is a folder, not a file", path);
     size_t expected = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0;
+    int is_device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
+    if (is_device && (limit == 0 || limit > device_limit)) limit = device_limit;
     if (limit > 0 && expected > limit)
         return eg_fail(EG_E_LIMIT, "%s: %zu bytes, larger than the limit of %zu", path, expected, limit);
     return read_all(fd, path, expected, limit, out);
-}
-
-/* A device may never end: it is read as far as anything sensible reaches, so that /dev/zero does not fill the memory. */
-static size_t limit_of(int fd, size_t limit) {
-    const size_t device_limit = (size_t)1 << 24;
-    struct stat info;
-    int device = fstat(fd, &info) == 0 && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
-    return device && (limit == 0 || limit > device_limit) ? device_limit : limit;
 }
 
 eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out) {
@@ -81,7 +69,7 @@ eg_status eg_file_read(const char *path, size_t limit, eg_bytes *out) {
     int is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return eg_fail_errno("%s: cannot open", path);
-    eg_status status = read_open(fd, is_stdin ? "standard input" : path, limit_of(fd, limit), out);
+    eg_status status = read_open(fd, is_stdin ? "standard input" : path, limit, out);
     if (!is_stdin) close(fd);
     if (status == EG_OK)
         out->data[out->size] = '\0';
@@ -283,11 +271,10 @@ int eg_is_folder(const char *path) {
 
 char *eg_path_join(const char *dir, const char *name) {
     size_t length = strlen(dir);
-    const char *between = length == 0 || dir[length - 1] == '/' ? "" : "/";
-    size_t size = length + strlen(name) + 2;
-    char *path = eg_alloc(size);
-    if (path) snprintf(path, size, "%s%s%s", dir, between, name);
-    return path;
+    eg_text path = { 0 };
+    eg_text_format(&path, length == 0 || dir[length - 1] == '/' ? "%s%s" : "%s/%s", dir, name);
+    if (path.failed) eg_text_free(&path);
+    return path.data;
 }
 
 static eg_status make_one(const char *path) {

@@ -14,32 +14,35 @@ enum { MESSAGE_SIZE = 1024 };
 static _Thread_local char last_message[MESSAGE_SIZE];
 static _Thread_local eg_status last_status;
 
-typedef struct status_row {
-    eg_status status;
-    const char *name, *text;
-} status_row;
-
-static const status_row status_table[] = {
-#define ROW(name, value, text) { EG_E_##name, "EG_E_" #name, text },
-    EG_STATUS_LIST(ROW)
-#undef ROW
+/* The name and the text of each status, one after the other; their values are 0, -1, -2, ... */
+static const char words[] =
+#define WORDS(name, value, text) "EG_E_" #name "\0" text "\0"
+    EG_STATUS_LIST(WORDS);
+#undef WORDS
+enum {
+#define PLACE(name, value, text) PLACE_##name,
+    EG_STATUS_LIST(PLACE)
+#undef PLACE
+        STATUS_COUNT
 };
-enum { STATUS_COUNT = sizeof status_table / sizeof status_table[0] };
+#define CHECK(name, value, text) _Static_assert(PLACE_##name == -(value), "the list is in the order of the values");
+EG_STATUS_LIST(CHECK)
+#undef CHECK
 
-static const status_row *row_of(eg_status status) {
-    for (int i = 0; i < (int)STATUS_COUNT; i++)
-        if (status_table[i].status == status) return &status_table[i];
-    return NULL;
+static const char *words_of(eg_status status, int skipped) {
+    const char *word = words;
+    for (int i = 2 * -(int)status + skipped; i > 0; i--) word += strlen(word) + 1;
+    return word;
 }
 
+static int is_status(eg_status status) { return status <= 0 && status > -STATUS_COUNT; }
+
 const char *eg_status_name(eg_status status) {
-    const status_row *row = row_of(status);
-    return status == EG_OK ? "EG_OK" : row ? row->name : "EG_E_?";
+    return status == EG_OK ? "EG_OK" : is_status(status) ? words_of(status, 0) : "EG_E_?";
 }
 
 const char *eg_status_text(eg_status status) {
-    const status_row *row = row_of(status);
-    return row ? row->text : "an unknown status";
+    return is_status(status) ? words_of(status, 1) : "an unknown status";
 }
 
 const char *eg_error(void) { return last_message; }

@@ -347,24 +347,23 @@ int eg_utf8_length(const char *text, const char *end) {
 enum { MAX_WORD = 63 };
 
 static int least(int a, int b) { return a < b ? a : b; }
-static int lower(char c) { return tolower((unsigned char)c); }
+static int same(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
 
 /* Optimal string alignment: insert, delete, replace, swap neighbours; case does not count. */
 static int edit_distance(const char *a, const char *b) {
     int n = (int)strlen(a), m = (int)strlen(b);
-    int rows[3][MAX_WORD + 1]; /* rows i-2, i-1, i in turn */
-    for (int j = 0; j <= m; j++) rows[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        int *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int same = lower(a[i - 1]) == lower(b[j - 1]);
-            row[j] = least(least(row[j - 1], above[j]) + 1, above[j - 1] + !same);
-            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
-                row[j] = least(row[j], above2[j - 2] + 1);
+    unsigned char table[MAX_WORD + 1][MAX_WORD + 1]; /* [i][j]: from the first i letters of a to the first j of b */
+    for (int i = 0; i <= n; i++)
+        for (int j = 0; j <= m; j++) {
+            int best = i + j;
+            if (i > 0) best = least(best, table[i - 1][j] + 1);
+            if (j > 0) best = least(best, table[i][j - 1] + 1);
+            if (i > 0 && j > 0) best = least(best, table[i - 1][j - 1] + !same(a[i - 1], b[j - 1]));
+            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
+                best = least(best, table[i - 2][j - 2] + 1);
+            table[i][j] = (unsigned char)best;
         }
-    }
-    return rows[n % 3][m];
+    return table[n][m];
 }
 
 const char *eg_did_you_mean(const char *word, const char *const *candidates, int n) {

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <elegans/base.h>
-#include <elegans/base.h>
 
 /* Zero-initialise; `data` is always NUL-terminated once something was added (NULL before). On a failed allocation the
  * text keeps what it has and `failed` is set once and for all: check it at the end. */

@@ -93,13 +93,12 @@ static eg_status loss_at(check *c, subject *s, int64_t i, double x, double *at, 
 
 static eg_status numeric(check *c, subject *s, int64_t i, double step, double *out) {
     const char *element = (const char *)s->data + (size_t)i * eg_dtype_size(s->leaf->dtype);
-    double x, up, down, at, f_up = 0, f_down = 0, unused;
+    double x, at[3], loss[3];
     eg_convert(EG_F64, &x, s->leaf->dtype, element, 1);
     step *= fmax(1, fabs(x));
-    EG_TRY(loss_at(c, s, i, x + step, &up, &f_up));
-    EG_TRY(loss_at(c, s, i, x - step, &down, &f_down));
-    EG_TRY(loss_at(c, s, i, x, &at, &unused));
-    *out = (f_up - f_down) / (up - down);
+    const double points[3] = { x + step, x - step, x };
+    for (int k = 0; k < 3; k++) EG_TRY(loss_at(c, s, i, points[k], &at[k], &loss[k]));
+    *out = (loss[0] - loss[1]) / (at[0] - at[1]);
     return EG_OK;
 }
 

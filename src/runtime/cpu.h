@@ -44,6 +44,9 @@ typedef struct eg_use {
     uint32_t over;
 } eg_use;
 
+/* Does `write` allow to be put where the step's use number `use` reads? */
+int eg_use_over(const eg_use *write, int use);
+
 /* Where an address belongs. */
 typedef struct eg_fixup {
     void **slot;

@@ -184,6 +184,11 @@ eg_status eg_lower_copy(eg_cpu_run *run, const eg_value *value, int to, int from
     return eg_step_writes_at(run, to, &d->to);
 }
 
+int eg_use_over(const eg_use *write, int use) {
+    int bit = use - write->over_from;
+    return bit >= 0 && bit < 32 && write->over >> bit & 1;
+}
+
 /* ---- assigns --------------------------------------------------------------------------------------------- */
 
 /* May the value be made right in the variable's memory? Yes if it is only written by one step, nobody fetches
@@ -199,8 +204,7 @@ static int may_write_through(const eg_cpu_run *run, int value, int var) {
         if (own && i > s->first) return 0;
         for (int k = 0; k < step->nuse; k++) {
             if (eg_storage_root(run, use[k].storage) != var) continue;
-            int bit = own ? k - own->over_from : -1;
-            if (use[k].write || bit < 0 || bit > 31 || !(own->over >> bit & 1)) return 0;
+            if (use[k].write || !own || !eg_use_over(own, k)) return 0;
         }
     }
     return 1;

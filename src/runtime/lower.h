@@ -17,6 +17,10 @@ typedef struct eg_group_request {
     const eg_shape *panels;  /* all full operands are matrices of this shape in panels; NULL: rows */
 } eg_group_request;
 eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request);
+/* How operands in rows of so many columns go on. */
+void eg_rect_set(const eg_strips *strips, int64_t columns, eg_rect *out);
+/* The same rectangle, but for its size, from another row and column on. */
+void eg_rect_move(const eg_strips *strips, const eg_rect *whole, int64_t row, int64_t column, eg_rect *out);
 /* A strip program of this run; NULL on failure. request->kernels is filled in. */
 const eg_strips *eg_strips_for(eg_cpu_run *run, const eg_strips_request *request);
 /* After the last value: neighbouring segments ask for neighbouring memory. */

@@ -459,6 +459,7 @@ eg_status eg_conv_uses(eg_cpu_run *run, const eg_conv_request *r, int kernel, in
     m->strips = r->strips;
     m->strip_rows = rows_of_strip(m);
     step->scratch += r->strips->scratch;
+    eg_rect_set(r->strips, m->columns, &m->whole);
     for (int o = 0; o < r->strips->noperands; o++)
         if (is_repeated(m, o)) step->scratch += repeated_floats(m);
     step->work += r->strips->work * (double)n;
@@ -473,13 +474,9 @@ static void finish_rows(const eg_conv_memory *r, int64_t i0, int64_t count, int6
     eg_rect rect; /* large, and only what the operands need is read */
     rect.rows = count / joined;
     rect.columns = joined * r->columns;
-    rect.is_first = i0 == 0;
+    eg_rect_move(s, &r->whole, i0, 0, &rect);
     for (int o = 0; o < s->noperands; o++) {
-        const eg_strip_operand *x = &s->operand[o];
-        if (x->reg < 0) continue;
-        int64_t at = x->extent == EG_OVER_ALL ? i0 * r->columns : x->extent == EG_OVER_ROWS ? i0 : 0;
-        rect.base[o] = (unsigned char *)r->whole.base[o] + (size_t)at * eg_dtype_size(x->dtype);
-        rect.row[o] = x->extent == EG_OVER_ALL ? rect.columns : x->extent == EG_OVER_ROWS;
+        if (s->operand[o].reg >= 0) rect.row[o] *= joined; /* where rows count, it is 1 */
         if (!is_repeated(r, o)) continue;
         rect.base[o] = repeated;
         repeated += repeated_floats(r);

@@ -312,16 +312,6 @@ eg_status eg_finish_new(eg_cpu_run *run, const eg_value *v, eg_finish *out) {
     return EG_OK;
 }
 
-/* How operands in rows go on; the bases are filled in where they are used. */
-static void set_whole(eg_product *d) {
-    if (d->in_panels) return;
-    d->whole.rows = d->g.m, d->whole.columns = d->g.n, d->whole.is_first = 1;
-    for (int o = 0; o < d->finish->noperands; o++) {
-        eg_extent extent = d->finish->operand[o].extent;
-        d->whole.row[o] = extent == EG_OVER_ALL ? d->g.n : extent == EG_OVER_ROWS;
-    }
-}
-
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
@@ -344,6 +334,10 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     step->kernel = "gemm + strips";
     step->scratch = d->finish->scratch;
     step->work += d->finish->work * (double)(d->g.m * d->g.n);
-    set_whole(d);
+    d->whole.is_first = 1;
+    if (!d->in_panels) {
+        d->whole.rows = d->g.m, d->whole.columns = d->g.n;
+        eg_rect_set(d->finish, d->g.n, &d->whole);
+    }
     return eg_finish_uses(run, &f, &d->whole, c);
 }

@@ -44,22 +44,23 @@ static int64_t extent_of(const eg_strips *s, const eg_rect *whole) { return s->f
 
 static int64_t unit_of(const eg_strips *s) { return s->form == EG_BY_BLOCK ? EG_BLOCK : s->flat ? EG_STRIP : 1; }
 
-/* Part [from, to) of a segment, in units, as a rectangle of its own. */
-static eg_rect cut(const eg_strips *s, const eg_rect *whole, int64_t unit, int64_t from, int64_t to) {
-    int flat = s->flat;
-    int64_t extent = extent_of(s, whole);
-    int64_t begin = from * unit, end = to * unit < extent ? to * unit : extent;
-    eg_rect part = { .rows = flat ? 1 : end - begin,
-                     .columns = flat ? end - begin : whole->columns,
-                     .is_first = from == 0 };
+void eg_rect_set(const eg_strips *s, int64_t columns, eg_rect *out) {
+    for (int o = 0; o < s->noperands; o++) {
+        eg_extent extent = s->operand[o].extent;
+        out->row[o] = extent == EG_OVER_ALL ? columns : extent == EG_OVER_ROWS;
+    }
+}
+
+void eg_rect_move(const eg_strips *s, const eg_rect *whole, int64_t row, int64_t column, eg_rect *out) {
+    out->is_first = row == 0 && column == 0;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0) continue;
-        int64_t step = flat ? (x->extent == EG_OVER_ALL) : whole->row[o];
-        part.base[o] = (unsigned char *)whole->base[o] + (size_t)(begin * step) * eg_dtype_size(x->dtype);
-        part.row[o] = whole->row[o];
+        int64_t at = row * whole->row[o];
+        if (x->extent == EG_OVER_ALL || x->extent == EG_OVER_COLUMNS) at += column;
+        out->base[o] = (unsigned char *)whole->base[o] + (size_t)at * eg_dtype_size(x->dtype);
+        out->row[o] = whole->row[o];
     }
-    return part;
 }
 
 /* Strips begin at whole rows of panels, so each part can clean up after itself. */
@@ -76,14 +77,19 @@ static void clear_padding(const eg_strips *s, const segment *seg, int64_t from, 
     }
 }
 
+/* Part [from, to) of a segment, in units. */
 static void run_segment(const eg_strips *s, const eg_rect *whole, int64_t unit, int64_t from, int64_t to,
                         float *scratch) {
-    if (from == 0 && to * unit >= extent_of(s, whole)) {
+    int64_t extent = extent_of(s, whole), begin = from * unit, n = (to * unit < extent ? to * unit : extent) - begin;
+    if (n == extent) {
         eg_strips_run(s, whole, scratch);
-    } else {
-        eg_rect part = cut(s, whole, unit, from, to);
-        eg_strips_run(s, &part, scratch);
+        return;
     }
+    eg_rect part; /* large, and only what the operands need is read */
+    part.rows = s->flat ? 1 : n;
+    part.columns = s->flat ? n : whole->columns;
+    eg_rect_move(s, whole, s->flat ? 0 : begin, s->flat ? begin : 0, &part);
+    eg_strips_run(s, &part, scratch);
 }
 
 /* Rows of a batch. */
@@ -272,9 +278,9 @@ static eg_status new_strip_step(eg_cpu_run *run, const eg_group_request *request
 }
 
 /* Panels: the strip runs over the padding lanes too, and clears them if the program would not leave zeros there. */
-static void use_panels(segment *seg, const eg_strips *s, eg_shape shape) {
-    int64_t k = shape.dim[0], panels = (shape.dim[1] + EG_PANEL - 1) / EG_PANEL,
-            padding = panels * EG_PANEL - shape.dim[1];
+static void use_panels(segment *seg, const eg_strips *s, const eg_shape *shape) {
+    int64_t k = shape->dim[0], panels = (shape->dim[1] + EG_PANEL - 1) / EG_PANEL;
+    int64_t padding = panels * EG_PANEL - shape->dim[1];
     seg->rect.columns = panels * k * EG_PANEL;
     seg->panels = 1;
     if (!s->keeps_zero && padding) {
@@ -287,12 +293,12 @@ static segment *new_segment(eg_cpu_run *run, const eg_group_request *request, co
     segment *seg = EG_ARENA_NEW(run->arena, segment);
     if (!seg) return NULL;
     seg->rect = (eg_rect){ .rows = s->rows, .columns = s->columns, .is_first = 1 };
-    if (request->panels) use_panels(seg, s, *request->panels);
+    eg_rect_set(s, s->columns, &seg->rect);
+    if (request->panels) use_panels(seg, s, request->panels);
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         int index = o - s->nparams;
         seg->storage[o] = x->output ? request->out[index] : o < s->nparams ? request->in[o] : -1;
-        seg->rect.row[o] = x->extent == EG_OVER_ALL ? s->columns : x->extent == EG_OVER_ROWS;
         seg->rect.base[o] = (void *)(uintptr_t)x->table;
     }
     return seg;
@@ -342,7 +348,6 @@ eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *v, int *in, int *ou
     for (int i = 0; i < body->nout; i++) {
         const eg_value *o = body->out[i];
         if (out[i] < 0) out[i] = eg_storage_new(run, eg_stored_bytes(o->dtype, &o->shape, o->layout));
-        if (out[i] < 0) return EG_E_MEMORY;
     }
     return EG_OK;
 }
@@ -360,46 +365,38 @@ eg_status eg_lower_fused(eg_cpu_run *run, const eg_value *v) {
 
 /* ---- single elementwise ops ------------------------------------------------------------------------------ */
 
-/* The axes of a broadcast as few as all operands allow: axes that everybody walks as one are joined. */
+/* The space [rows, columns] of a broadcast: columns are the last axes, as many as each operand walks as one or not at
+ * all. Bit q: operand q varies over the columns; over one of the axes that are the rows; over all of these. */
 typedef struct space {
-    int rank;
-    int64_t dim[EG_MAX_RANK];
-    int64_t stride[4][EG_MAX_RANK]; /* of up to three operands and the result */
+    int64_t rows, columns;
+    unsigned over_columns, over_rows, over_all_rows;
 } space;
 
-static void add_axis(space *sp, int n, int64_t dim, const int64_t *stride) {
-    if (dim == 1) return;
-    int last = sp->rank - 1, joins = sp->rank > 0;
-    for (int q = 0; q < n && joins; q++) joins = sp->stride[q][last] == stride[q] * dim;
-    if (!joins) last = sp->rank++;
-    sp->dim[last] = joins ? sp->dim[last] * dim : dim;
-    for (int q = 0; q < n; q++) sp->stride[q][last] = stride[q];
+/* Bit q: does operand q vary over the axis that stands so far from the end? */
+static unsigned varying(const eg_value *v, int from_end) {
+    unsigned mask = 0;
+    for (int q = 0; q < v->nin; q++) {
+        const eg_shape *shape = &v->in[q]->shape;
+        if (from_end <= shape->rank && shape->dim[shape->rank - from_end] != 1) mask |= 1u << q;
+    }
+    return mask;
 }
 
 static space space_of(const eg_value *v) {
-    int64_t stride[4][EG_MAX_RANK];
-    space sp = { 0 };
-    for (int q = 0; q < v->nin; q++) eg_broadcast_strides(&v->in[q]->shape, &v->shape, stride[q]);
-    eg_shape_strides(&v->shape, stride[v->nin]);
-    for (int axis = 0; axis < v->shape.rank; axis++) {
-        int64_t at[4];
-        for (int q = 0; q <= v->nin; q++) at[q] = stride[q][axis];
-        add_axis(&sp, v->nin + 1, v->shape.dim[axis], at);
+    space sp = { .rows = 1, .columns = 1, .over_all_rows = ~0u };
+    for (int from_end = 1; from_end <= v->shape.rank; from_end++) {
+        int64_t dim = v->shape.dim[v->shape.rank - from_end];
+        unsigned mask = varying(v, from_end);
+        if (dim == 1) continue;
+        if (sp.columns == 1) sp.over_columns = mask;
+        if (sp.rows == 1 && sp.over_columns == mask) {
+            sp.columns *= dim;
+        } else {
+            sp.rows *= dim;
+            sp.over_rows |= mask, sp.over_all_rows &= mask;
+        }
     }
     return sp;
-}
-
-/* The shape that operand q has in the space [rows, columns]; 0 if it is none of the four extents. */
-static int shape_in(const space *sp, int q, int64_t rows, int64_t columns, eg_shape *shape) {
-    int last = sp->rank - 1, over_rows = 0, over_columns = last >= 0 && sp->stride[q][last] != 0;
-    int64_t dense = over_columns ? columns : 1;
-    for (int axis = last - 1; axis >= 0; axis--) {
-        if (sp->stride[q][axis] != 0) over_rows = 1;
-        if (over_rows && sp->stride[q][axis] != dense) return 0;
-        dense *= sp->dim[axis];
-    }
-    *shape = EG_SHAPE(over_rows ? rows : 1, over_columns ? columns : 1);
-    return 1;
 }
 
 static int is_strip_op(const eg_value *v) {
@@ -415,18 +412,20 @@ eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
     if (!is_strip_op(v)) return eg_lower_reference(run, v);
     space sp = space_of(v);
     int in_panels = v->layout == EG_PANELS;
-    int64_t n = eg_count(&v->shape), columns = sp.rank ? sp.dim[sp.rank - 1] : 1;
-    if (in_panels) columns = v->shape.dim[1];
-    int64_t rows = n / columns;
+    if (in_panels) sp.rows = v->shape.dim[0], sp.columns = v->shape.dim[1];
     int in[3], out = eg_storage_of(run, v);
     eg_body *body = eg_body_new(run->program->unit.graph, v->nin);
     eg_value *param[3];
     for (int q = 0; q < v->nin; q++) {
-        eg_shape shape = EG_SHAPE(rows, columns);
+        int over_rows = (int)(sp.over_rows >> q & 1), over_columns = (int)(sp.over_columns >> q & 1);
         EG_TRY(operand_storage(run, v->in[q], &in[q]));
-        if (in_panels) shape = v->in[q]->layout == EG_PANELS ? shape : EG_SHAPE(1, 1);
-        else if (in[q] >= 0 && !shape_in(&sp, q, rows, columns, &shape))
-            EG_TRY(eg_lower_expand_to(run, v->in[q], &v->shape, &in[q]));
+        if (in_panels) {
+            over_rows = over_columns = v->in[q]->layout == EG_PANELS;
+        } else if (in[q] < 0 || (over_rows && !(sp.over_all_rows >> q & 1))) {
+            over_rows = over_columns = 1;
+            if (in[q] >= 0) EG_TRY(eg_lower_expand_to(run, v->in[q], &v->shape, &in[q]));
+        }
+        eg_shape shape = EG_SHAPE(over_rows ? sp.rows : 1, over_columns ? sp.columns : 1);
         param[q] = eg_body_param(body, q, v->in[q]->dtype, &shape);
     }
     if (out < 0 || !body) return EG_E_MEMORY;

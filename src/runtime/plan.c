@@ -72,19 +72,16 @@ static void form_groups(eg_cpu_run *run) {
  * it in this step is one that allows it. */
 static int place_to_take(const eg_cpu_run *run, int at, const eg_use *uses, const eg_use *use,
                          const unsigned char *taken) {
-    const eg_cpu_step *step = &run->step[at];
-    for (int i = 0; i < step->nuse; i++) {
-        int s = eg_storage_root(run, uses[i].storage), bit = i - use->over_from;
+    int nuse = run->step[at].nuse;
+    for (int i = 0; i < nuse; i++) {
+        int s = eg_storage_root(run, uses[i].storage), allowed = 0;
         const eg_storage *operand = &run->storage[s];
-        if (uses[i].write || bit < 0 || bit > 31 || !(use->over >> bit & 1)) continue;
-        if (!is_planned(operand) || operand->group >= 0 || operand->last != at || taken[s]) continue;
+        if (uses[i].write || !is_planned(operand) || operand->group >= 0 || operand->last != at || taken[s]) continue;
         if (run->storage[uses[i].storage].bytes != operand->bytes) continue; /* a part of it */
         if (rounded(operand->bytes) != rounded(run->storage[use->storage].bytes)) continue;
-        int allowed = 1;
-        for (int k = 0; k < step->nuse; k++) {
-            int b = k - use->over_from;
-            if (k != i && eg_storage_root(run, uses[k].storage) == s && !(b >= 0 && b <= 31 && (use->over >> b & 1)))
-                allowed = 0;
+        for (int k = 0; k < nuse; k++) {
+            allowed = eg_storage_root(run, uses[k].storage) != s || eg_use_over(use, k);
+            if (!allowed) break;
         }
         if (allowed) return s;
     }
@@ -170,23 +167,24 @@ static size_t choose_offsets(planner *p) {
 }
 
 static eg_status plan_arena(eg_cpu_run *run) {
-    size_t n = (size_t)run->nstorage + 1;
-    planner p = { .run = run, .places = eg_alloc(n * sizeof *p.places), .of = eg_alloc(2 * n * sizeof *p.of) };
-    unsigned char *taken = eg_calloc(n, 1);
-    if (p.places && p.of && taken) {
-        p.order = p.of + n;
-        for (int i = 0; i < run->nstorage; i++) p.of[i] = -1;
+    eg_arena scratch = { 0 };
+    int n = run->nstorage;
+    planner p = { .run = run,
+                  .places = EG_ARENA_ARRAY(&scratch, place, n),
+                  .of = EG_ARENA_ARRAY(&scratch, int, n),
+                  .order = EG_ARENA_ARRAY(&scratch, int, n) };
+    unsigned char *taken = eg_arena_alloc(&scratch, (size_t)n);
+    int there = p.places && p.of && p.order && taken;
+    if (there) {
+        memset(p.of, -1, (size_t)n * sizeof *p.of);
         form_groups(run);
         choose_places(&p, taken);
         run->memory_bytes = choose_offsets(&p);
-        for (int i = 0; i < run->nstorage; i++)
+        for (int i = 0; i < n; i++)
             if (p.of[i] >= 0) run->storage[i].offset += p.places[p.of[i]].offset;
     }
-    eg_status status = p.places && p.of && taken ? EG_OK : EG_E_MEMORY;
-    eg_free(p.places);
-    eg_free(p.of);
-    eg_free(taken);
-    return status;
+    eg_arena_free(&scratch);
+    return there ? EG_OK : EG_E_MEMORY;
 }
 
 /* ---- EG_DUMP=plan ---------------------------------------------------------------------------------------- */

@@ -182,9 +182,7 @@ static eg_status find_input(eg_program *p, const char *name, size_t bytes, int *
         *out = i;
         return EG_OK;
     }
-    const char *meant = eg_did_you_mean(name, known, n);
-    if (meant) return eg_fail(EG_E_NAME, "the program has no input '%s'; did you mean '%s'?", name, meant);
-    return eg_fail(EG_E_NAME, "the program has no input '%s'", name);
+    return eg_fail_unknown("input of the program", name, known, n);
 }
 
 static void lend(eg_program *p, int input, const void *data) {

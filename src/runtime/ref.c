@@ -24,14 +24,13 @@ typedef struct ref_frame {
     double *kink;             /* [graph->n]: smallest distance to a kink of the last run */
     struct ref_frame **body;  /* [graph->n]: of FUSED and SCAN values */
     int is_loop;              /* of a SCAN: params have memory of their own */
-    double **result;          /* of a SCAN: [outputs of the body] */
+    double **result;          /* of a body: [outputs] */
 } ref_frame;
 
 typedef struct ref_run {
     ref_frame *frame;
     double *block;            /* all elements of all frames */
     int64_t block_size;       /* doubles */
-    unsigned char *results;   /* what eg_get_data hands out: roots in their dtype */
     size_t results_bytes;
     void **result;            /* [nroots] */
     unsigned char *scratch;   /* a variable in rows, for panels */
@@ -63,10 +62,11 @@ static int64_t result_size(const eg_value *scan, int k) {
 static ref_frame *body_frame_new(eg_program *p, ref_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     ref_frame *frame = frame_new(p, run, body->graph, body->out, body->nout);
-    if (!frame || v->op != EG_OP_SCAN) return frame;
-    frame->is_loop = 1;
+    if (!frame) return NULL;
     frame->result = EG_ARENA_ARRAY(&p->arena, double *, body->nout);
     if (!frame->result) return NULL;
+    if (v->op != EG_OP_SCAN) return frame;
+    frame->is_loop = 1;
     for (int k = 0; k < body->nout; k++) run->block_size += result_size(v, k) + 1;
     for (int i = 0; i < body->nin; i++) { /* those that nobody reads get their slices too */
         frame->needed[body->param[i]->id] = 1;
@@ -98,15 +98,23 @@ static ref_frame *frame_new(eg_program *p, ref_run *run, const eg_graph *graph, 
 
 static double *frame_place(ref_frame *frame, double *next);
 
-static double *loop_place(ref_frame *frame, const eg_value *scan, double *next) {
-    for (int k = 0; k < scan->attr.body.body->nout; k++) {
-        frame->result[k] = next;
-        next += result_size(scan, k) + 1;
+/* Params and results of the body of `v`, and the memory between: a loop's are copied, a group's are tied to the outer
+ * values. */
+static double *body_place(const ref_frame *frame, const eg_value *v, double *next) {
+    const eg_body *body = v->attr.body.body;
+    ref_frame *inner = frame->body[v->id];
+    for (int k = 0; k < body->nout && inner->is_loop; k++) {
+        inner->result[k] = next;
+        next += result_size(v, k) + 1;
     }
-    return frame_place(frame, next);
+    for (int k = 0; k < body->nin && !inner->is_loop; k++)
+        inner->at[body->param[k]->id] = frame->at[v->in[k]->id];
+    next = frame_place(inner, next);
+    for (int k = 0; k < body->nout && !inner->is_loop; k++) inner->result[k] = inner->at[body->out[k]->id];
+    return next;
 }
 
-/* Hands out the block in the order of the values; a body's params and outputs are tied to the outer values. */
+/* Hands out the block in the order of the values. */
 static double *frame_place(ref_frame *frame, double *next) {
     for (int i = 0; i < frame->graph->n; i++) {
         const eg_value *v = frame->graph->values[i];
@@ -114,21 +122,11 @@ static double *frame_place(ref_frame *frame, double *next) {
         if (owns_memory(frame, v)) {
             frame->at[i] = next;
             next += eg_count(&v->shape) + 1;
-        } else if (v->op == EG_OP_SCAN) {
-            next = loop_place(frame->body[i], v, next);
+        } else if (frame->body[i]) {
+            next = body_place(frame, v, next);
             frame->at[i] = frame->body[i]->result[0];
-        } else if (v->op == EG_OP_PART && v->in[0]->op == EG_OP_SCAN) {
-            frame->at[i] = frame->body[v->in[0]->id]->result[v->attr.index.index];
-        } else if (v->op == EG_OP_FUSED) {
-            const eg_body *body = v->attr.body.body;
-            ref_frame *inner = frame->body[i];
-            for (int k = 0; k < body->nin; k++) inner->at[body->param[k]->id] = frame->at[v->in[k]->id];
-            next = frame_place(inner, next);
-            frame->at[i] = inner->at[body->out[0]->id];
         } else if (v->op == EG_OP_PART) {
-            const eg_value *fused = v->in[0];
-            const eg_body *body = fused->attr.body.body;
-            frame->at[i] = frame->body[fused->id]->at[body->out[v->attr.index.index]->id];
+            frame->at[i] = frame->body[v->in[0]->id]->result[v->attr.index.index];
         }
     }
     return next;
@@ -150,19 +148,18 @@ static void fill_constants(ref_frame *frame) {
     }
 }
 
+/* Each aligned to 64 bytes, 64 readable ones behind it. */
 static eg_status make_results(eg_program *p, ref_run *run) {
     int n = p->unit.nroots;
     run->result = EG_ARENA_ARRAY(&p->arena, void *, n);
     if (!run->result) return EG_E_MEMORY;
-    for (int i = 0; i < n; i++)
-        if (!eg_root_is_effect(p, i)) run->results_bytes += (size_t)(eg_count(&p->unit.root[i]->shape) + 8) * 8;
-    if (run->results_bytes == 0) return EG_OK;
-    unsigned char *next = run->results = eg_calloc(1, run->results_bytes);
-    if (!next) return EG_E_MEMORY;
     for (int i = 0; i < n; i++) {
         if (eg_root_is_effect(p, i)) continue;
-        run->result[i] = next;
-        next += (size_t)(eg_count(&p->unit.root[i]->shape) + 8) / 8 * 64;
+        size_t bytes = (size_t)eg_count(&p->unit.root[i]->shape) * sizeof(double) + 2 * EG_ALIGN;
+        char *memory = eg_arena_alloc(&p->arena, bytes);
+        if (!memory) return EG_E_MEMORY;
+        run->result[i] = memory + (-(uintptr_t)memory & (EG_ALIGN - 1));
+        run->results_bytes += bytes;
     }
     return EG_OK;
 }
@@ -195,7 +192,6 @@ static void ref_stop(eg_program *p) {
     ref_run *run = p->run;
     if (!run) return;
     eg_free(run->block);
-    eg_free(run->results);
     eg_free(run->scratch);
 }
 

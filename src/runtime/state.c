@@ -116,13 +116,19 @@ static eg_status same(const eg_variable *have, const eg_value *want) {
     return EG_OK;
 }
 
+/* A variable of zeros in *out. */
+static eg_status fill(eg_state *state, eg_variable *out, const char *name, eg_dtype dtype, const eg_shape *shape,
+                      eg_layout layout) {
+    size_t bytes = eg_stored_bytes(dtype, shape, layout);
+    const char *copy = eg_arena_strdup(&state->names, name);
+    *out = (eg_variable){ copy, dtype, layout, *shape, bytes, copy ? room(state, rounded(bytes)) : NULL };
+    return out->data ? EG_OK : EG_E_MEMORY;
+}
+
 eg_status eg_state_make(eg_state *state, const char *name, eg_dtype dtype, const eg_shape *shape, eg_layout layout) {
     EG_TRY(grow(state, 1));
-    const char *copy = eg_arena_strdup(&state->names, name);
-    size_t bytes = eg_stored_bytes(dtype, shape, layout);
-    void *data = copy ? room(state, rounded(bytes)) : NULL;
-    if (!data) return EG_E_MEMORY;
-    state->variable[state->n++] = (eg_variable){ copy, dtype, layout, *shape, bytes, data };
+    EG_TRY(fill(state, &state->variable[state->n], name, dtype, shape, layout));
+    state->n++;
     return EG_OK;
 }
 
@@ -133,13 +139,8 @@ eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const i
     EG_TRY(grow(state, n));
     eg_variable *made = state->variable + state->n; /* behind the end until all are whole */
     for (int k = 0; k < n; k++) {
-        int i = memory_order[k];
-        const eg_value *v = var[i];
-        size_t bytes = eg_stored_bytes(v->dtype, &v->shape, v->layout);
-        made[i] =
-            (eg_variable){ eg_arena_strdup(&state->names, v->name), v->dtype, v->layout, v->shape, bytes, NULL };
-        made[i].data = made[i].name ? room(state, rounded(bytes)) : NULL;
-        if (!made[i].data) return EG_E_MEMORY;
+        const eg_value *v = var[memory_order[k]];
+        EG_TRY(fill(state, &made[memory_order[k]], v->name, v->dtype, &v->shape, v->layout));
     }
     state->n += n;
     return EG_OK;
@@ -203,23 +204,15 @@ const eg_variable *eg_state_get(const eg_state *state, const char *name) {
 
 /* ---- the door -------------------------------------------------------------------------------------------- */
 
-void eg_panels_from_rows(eg_shape shape, float *panels, const float *rows) {
-    int64_t k = shape.dim[0], n = shape.dim[1];
+/* Rows <-> panels [ceil(n/32)][k][32] of a matrix [k,n]: into the one of them that is given as `to`. */
+static void turn_matrix(const eg_shape *shape, float *to, const float *from, int to_panels) {
+    int64_t k = shape->dim[0], n = shape->dim[1], panel = 0;
     for (int64_t j = 0; j < n; j += PANEL) {
-        int64_t width = n - j < PANEL ? n - j : PANEL;
-        for (int64_t q = 0; q < k; q++, panels += PANEL) {
-            memcpy(panels, rows + q * n + j, (size_t)width * sizeof *panels);
-            memset(panels + width, 0, (size_t)(PANEL - width) * sizeof *panels);
+        size_t width = (size_t)(n - j < PANEL ? n - j : PANEL);
+        for (int64_t row = j; row < k * n; row += n, panel += PANEL) {
+            if (to_panels) memset(to + panel, 0, PANEL * sizeof *to);
+            memcpy(to + (to_panels ? panel : row), from + (to_panels ? row : panel), width * sizeof *to);
         }
-    }
-}
-
-void eg_rows_from_panels(eg_shape shape, float *rows, const float *panels) {
-    int64_t k = shape.dim[0], n = shape.dim[1];
-    for (int64_t j = 0; j < n; j += PANEL) {
-        int64_t width = n - j < PANEL ? n - j : PANEL;
-        for (int64_t q = 0; q < k; q++, panels += PANEL)
-            memcpy(rows + q * n + j, panels, (size_t)width * sizeof *panels);
     }
 }
 
@@ -239,7 +232,7 @@ eg_status eg_state_read(const eg_state *state, const char *name, void *out, size
     const eg_variable *v = NULL;
     EG_TRY(checked(state, name, bytes, &v));
     if (v->layout == EG_PANELS) {
-        eg_rows_from_panels(v->shape, out, v->data);
+        turn_matrix(&v->shape, out, v->data, 0);
     } else if (bytes) {
         memcpy(out, v->data, bytes);
     }
@@ -250,7 +243,7 @@ eg_status eg_state_write(eg_state *state, const char *name, const void *data, si
     const eg_variable *v = NULL;
     EG_TRY(checked(state, name, bytes, &v));
     if (v->layout == EG_PANELS) {
-        eg_panels_from_rows(v->shape, v->data, data);
+        turn_matrix(&v->shape, v->data, data, 1);
     } else if (bytes) {
         memcpy(v->data, data, bytes);
     }

@@ -38,8 +38,4 @@ eg_status eg_state_add_many(eg_state *state, const eg_value *const *var, const i
 /* Bytes that a value of this shape and layout takes, without the padding of its end. */
 size_t eg_stored_bytes(eg_dtype dtype, const eg_shape *shape, eg_layout layout);
 
-/* Rows <-> panels [ceil(n/32)][k][32] of a matrix [k,n]. */
-void eg_panels_from_rows(eg_shape shape, float *panels, const float *rows);
-void eg_rows_from_panels(eg_shape shape, float *rows, const float *panels);
-
 #endif

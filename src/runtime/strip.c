@@ -25,11 +25,13 @@ typedef struct virtual_register {
     int is_zero; /* for sure, where all full operands are */
 } virtual_register;
 
+/* What an instruction does follows from this and from its registers' extents. */
 typedef struct draft_instruction {
-    eg_strip_instruction code; /* without registers */
-    int d, in[3];              /* virtual, -1: none */
-    int once, op;              /* op: eg_strip_op, or -1 */
+    int op;       /* eg_strip_op; or REDUCE + eg_reduction */
+    int d, in[3]; /* virtual, -1: none */
 } draft_instruction;
+
+enum { REDUCE = EG_STRIP_COUNT };
 
 typedef struct builder {
     eg_arena *arena, scratch; /* what stays, and what is freed when the program is made */
@@ -84,129 +86,67 @@ static int constant(builder *b, double number) {
     return r;
 }
 
-static int append(builder *b, eg_strip_instruction code, int op, eg_extent extent, int a, int p, int c) {
+static int append(builder *b, int op, eg_extent extent, int a, int p, int c) {
     if (b->ni == b->most) return fail(b, "too many instructions");
     int d = new_register(b, extent, -1);
-    b->i[b->ni++] = (draft_instruction){ code, d, { a, p, c }, extent == EG_OVER_NONE, op };
+    b->i[b->ni++] = (draft_instruction){ op, d, { a, p, c } };
     return d;
 }
 
 /* A narrow value across a strip; an instruction's constants do the same for an operand. */
 static int widen(builder *b, int a) {
-    if (is_wide(b->v[a].extent)) return a;
-    eg_strip_instruction copy = { .fn = b->request->kernels->strip[EG_STRIP_COPY],
-                                  .length = EG_LENGTH_STRIP,
-                                  .constants = 1 };
-    return append(b, copy, -1, EG_OVER_ALL, a, -1, -1);
+    return is_wide(b->v[a].extent) ? a : append(b, EG_STRIP_COPY, EG_OVER_ALL, a, -1, -1);
 }
 
-/* An instruction of the kernel table: wide if an operand is, the narrow ones then constants. */
-static eg_strip_instruction code_of(const builder *b, eg_strip_op op, const int *in, eg_extent *extent) {
-    unsigned narrow = 0;
-    *extent = EG_OVER_NONE;
-    for (int q = 0; q < 3; q++) {
-        if (in[q] < 0) continue;
-        eg_extent e = b->v[in[q]].extent;
-        if (is_wide(e))
-            *extent = EG_OVER_ALL;
-        else
-            narrow |= 1u << q;
-        if (e == EG_OVER_ROWS && *extent == EG_OVER_NONE) *extent = EG_OVER_ROWS;
-    }
-    int wide = *extent == EG_OVER_ALL;
-    return (eg_strip_instruction){ .fn = b->request->kernels->strip[op],
-                                   .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16,
-                                   .constants = (unsigned char)(wide ? narrow : 0) };
-}
-
+/* An instruction of the kernel table: wide if an operand is. */
 static int emit(builder *b, eg_strip_op op, int a, int p, int c) {
-    int in[3] = { a, p, c };
-    eg_extent extent;
-    eg_strip_instruction code = code_of(b, op, in, &extent);
-    return append(b, code, (int)op, extent, a, p, c);
+    const int in[3] = { a, p, c };
+    eg_extent extent = EG_OVER_NONE;
+    for (int q = 0; q < 3 && in[q] >= 0; q++) {
+        eg_extent e = b->v[in[q]].extent;
+        if (is_wide(e)) extent = EG_OVER_ALL;
+        else if (extent == EG_OVER_NONE) extent = e;
+    }
+    return append(b, (int)op, extent, a, p, c);
 }
 
 static int reduce(builder *b, eg_reduction kind, int a) {
-    if (b->columns == 1) return a;
-    const eg_kernels *k = b->request->kernels;
-    eg_strip_instruction code = { .length = EG_LENGTH_ROW };
-    code.reduce = b->strips->form == EG_BY_BLOCK ? k->block_reduce[kind] : k->row_reduce[kind];
-    return append(b, code, -1, EG_OVER_ROWS, widen(b, a), -1, -1);
+    return b->columns == 1 ? a : append(b, REDUCE + (int)kind, EG_OVER_ROWS, widen(b, a), -1, -1);
 }
 
-/* ---- the ops that are no single instruction -------------------------------------------------------------- */
-
-typedef int (*lower_fn)(builder *b, const eg_value *v, const int *in);
-
-static int lower_sum(builder *b, const eg_value *v, const int *in) {
-    return (void)v, reduce(b, EG_REDUCE_SUM, in[0]);
-}
-static int lower_max(builder *b, const eg_value *v, const int *in) {
-    return (void)v, reduce(b, EG_REDUCE_MAX, in[0]);
-}
-static int lower_min(builder *b, const eg_value *v, const int *in) {
-    return (void)v, reduce(b, EG_REDUCE_MIN, in[0]);
-}
+/* ---- ops ------------------------------------------------------------------------------------------------- */
 
 /* m = max x, m0 = |m| < inf ? m : 0, s = sum e^(x - m0), m0 + ln s: the bits that pass.h fixes. */
-static int lower_logsumexp(builder *b, const eg_value *v, const int *in) {
-    (void)v;
-    int m = reduce(b, EG_REDUCE_MAX, in[0]);
+static int lower_logsumexp(builder *b, int x) {
+    int m = reduce(b, EG_REDUCE_MAX, x);
     int finite = emit(b, EG_STRIP_LT, emit(b, EG_STRIP_ABS, m, -1, -1), constant(b, INFINITY), -1);
     int m0 = emit(b, EG_STRIP_SELECT, finite, m, constant(b, 0));
-    int e = emit(b, EG_STRIP_EXP, emit(b, EG_STRIP_SUB, in[0], m0, -1), -1, -1);
+    int e = emit(b, EG_STRIP_EXP, emit(b, EG_STRIP_SUB, x, m0, -1), -1, -1);
     return emit(b, EG_STRIP_ADD, m0, emit(b, EG_STRIP_LOG, reduce(b, EG_REDUCE_SUM, e), -1, -1), -1);
 }
 
-/* Registers are floats and narrow ones stretch by themselves. */
-static int lower_same(builder *b, const eg_value *v, const int *in) { return (void)b, (void)v, in[0]; }
-
-static int lower_const(builder *b, const eg_value *v, const int *in) {
-    (void)in;
-    return constant(b, v->attr.number.number);
-}
-
-/* All ramps of a space are one. */
-static int known_ramp(const builder *b, eg_extent extent) {
-    for (int r = 0; r < b->nv; r++) {
-        int operand = b->v[r].operand;
-        if (operand >= 0 && b->strips->operand[operand].table && b->v[r].extent == extent) return r;
-    }
-    return -1;
-}
-
-static int lower_iota(builder *b, const eg_value *v, const int *in) {
-    (void)in;
-    eg_extent extent = extent_of(b, &v->shape);
-    int64_t n = eg_count(&v->shape);
-    int known = known_ramp(b, extent), operand = b->strips->noperands;
-    if (known >= 0) return known;
-    float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);
-    if (!ramp) return out_of_memory(b);
-    if (operand == EG_STRIP_OPERANDS) return fail(b, "no room for an index ramp");
-    for (int64_t i = 0; i < n; i++) ramp[i] = (float)i;
-    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent, .dtype = EG_F32, .table = ramp };
+/* What the program reads, but no param: a table, or (NULL) the product, which is memory by the time it runs. */
+static int new_operand(builder *b, eg_extent extent, const void *table) {
+    int operand = b->strips->noperands;
+    if (operand == EG_STRIP_OPERANDS) return fail(b, "too many operands");
+    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent, .dtype = EG_F32, .table = table };
     b->strips->noperands++;
     return new_register(b, extent, operand);
 }
 
-/* The product of a product group is memory by the time the program runs. */
-static int lower_product(builder *b, const eg_value *v, const int *in) {
-    (void)in;
-    if (b->strips->noperands == EG_STRIP_OPERANDS) return fail(b, "no room for the product");
-    int operand = b->strips->noperands++;
-    b->strips->operand[operand] = (eg_strip_operand){ .extent = extent_of(b, &v->shape), .dtype = EG_F32 };
-    return new_register(b, b->strips->operand[operand].extent, operand);
+/* All ramps of a space are one. */
+static int lower_iota(builder *b, const eg_value *v) {
+    eg_extent extent = extent_of(b, &v->shape);
+    for (int r = 0; r < b->nv; r++) {
+        int operand = b->v[r].operand;
+        if (operand >= 0 && b->strips->operand[operand].table && b->v[r].extent == extent) return r;
+    }
+    int64_t n = eg_count(&v->shape);
+    float *ramp = EG_ARENA_ARRAY(b->arena, float, n + EG_BLOCK);
+    if (!ramp) return out_of_memory(b);
+    for (int64_t i = 0; i < n; i++) ramp[i] = (float)i;
+    return new_operand(b, extent, ramp);
 }
-
-static const lower_fn lowerings[EG_OP_COUNT] = {
-    [EG_OP_CONST] = lower_const,    [EG_OP_IOTA] = lower_iota,
-    [EG_OP_EXPAND] = lower_same,    [EG_OP_CAST] = lower_same,
-    [EG_OP_DETACH] = lower_same,    [EG_OP_RESHAPE] = lower_same,
-    [EG_OP_SUM] = lower_sum,        [EG_OP_MAX] = lower_max,
-    [EG_OP_MIN] = lower_min,        [EG_OP_LOGSUMEXP] = lower_logsumexp,
-    [EG_OP_MATMUL] = lower_product, [EG_OP_CONV] = lower_product,
-};
 
 static int lower_param(builder *b, const eg_value *v, int index) {
     const eg_value *outer = b->request->outer ? b->request->outer[index] : NULL;
@@ -214,17 +154,37 @@ static int lower_param(builder *b, const eg_value *v, int index) {
     return new_register(b, extent_of(b, &v->shape), index);
 }
 
+static int lower_op(builder *b, const eg_value *v, const int *in) {
+    switch (v->op) {
+    case EG_OP_CONST:
+        return constant(b, v->attr.number.number);
+    case EG_OP_IOTA:
+        return lower_iota(b, v);
+    case EG_OP_MATMUL:
+    case EG_OP_CONV:
+        return new_operand(b, extent_of(b, &v->shape), NULL);
+    case EG_OP_EXPAND: /* registers are floats, and narrow ones stretch by themselves */
+    case EG_OP_CAST:
+    case EG_OP_DETACH:
+    case EG_OP_RESHAPE:
+        return in[0];
+    case EG_OP_SUM:
+        return reduce(b, EG_REDUCE_SUM, in[0]);
+    case EG_OP_MAX:
+        return reduce(b, EG_REDUCE_MAX, in[0]);
+    case EG_OP_MIN:
+        return reduce(b, EG_REDUCE_MIN, in[0]);
+    case EG_OP_LOGSUMEXP:
+        return lower_logsumexp(b, in[0]);
+    default:
+        return v->def->strip ? emit(b, (eg_strip_op)(v->def->strip - 1), in[0], in[1], in[2]) : fail(b, v->def->name);
+    }
+}
+
 static void lower_value(builder *b, const eg_value *v) {
     int in[3] = { -1, -1, -1 };
     for (int q = 0; q < v->nin && q < 3 && !eg_is_product(v); q++) in[q] = b->virtual_of[v->in[q]->id];
-    int r;
-    if (lowerings[v->op])
-        r = lowerings[v->op](b, v, in);
-    else if (v->def->strip)
-        r = emit(b, (eg_strip_op)(v->def->strip - 1), in[0], in[1], in[2]);
-    else
-        r = fail(b, v->def->name);
-    b->virtual_of[v->id] = r;
+    b->virtual_of[v->id] = lower_op(b, v, in);
 }
 
 /* ---- pairs ----------------------------------------------------------------------------------------------- */
@@ -244,7 +204,7 @@ static const pair pairs[] = {
 };
 
 static int is_pair(const builder *b, const pair *p, const draft_instruction *first, const draft_instruction *reader) {
-    if (reader->op != p->reader || first->op != p->first || reader->once != first->once) return 0;
+    if (reader->op != p->reader || first->op != p->first) return 0;
     if (b->v[reader->d].extent != b->v[first->d].extent) return 0;
     if (p->both == EG_STRIP_SUBSQUARE) return first->in[0] == first->in[1];
     if (p->both != EG_STRIP_GATE) return 1;
@@ -252,13 +212,12 @@ static int is_pair(const builder *b, const pair *p, const draft_instruction *fir
     return otherwise->is_constant && otherwise->number == 0;
 }
 
-static void join_pair(builder *b, const pair *p, draft_instruction *first, draft_instruction *reader) {
+static void join_pair(const pair *p, draft_instruction *first, draft_instruction *reader) {
     int in[NO_OPERAND + 1];
     for (int q = 0; q < 3; q++) in[q] = reader->in[q], in[q + 3] = first->in[q];
     in[NO_OPERAND] = -1;
     for (int q = 0; q < 3; q++) reader->in[q] = in[p->in[q]];
     reader->op = p->both;
-    reader->code = code_of(b, (eg_strip_op)p->both, reader->in, &b->v[reader->d].extent);
     first->d = -1;
 }
 
@@ -282,7 +241,7 @@ static void join_pairs(builder *b) {
         for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
             draft_instruction *first = maker_of(b, b->i[i].in[pairs[k].at], i);
             if (first && is_pair(b, &pairs[k], first, &b->i[i]) && uses_of(b, first->d) == 1)
-                join_pair(b, &pairs[k], first, &b->i[i]);
+                join_pair(&pairs[k], first, &b->i[i]);
         }
     }
     int left = 0;
@@ -309,16 +268,8 @@ static void finish_output(builder *b, int index) {
     *operand = (eg_strip_operand){ .extent = extent_of(b, &v->shape), .dtype = v->dtype, .output = 1, .reg = -1 };
     if (is_column_sums(b, v) || v == b->request->product) return;
     int r = b->virtual_of[v->id];
-    if (!fits(b, r, operand->extent)) {
-        int wide = is_wide(operand->extent), narrow = !is_wide(b->v[r].extent);
-        if (wide && narrow)
-            r = widen(b, r);
-        else
-            r = append(b,
-                       (eg_strip_instruction){ .fn = b->request->kernels->strip[EG_STRIP_COPY],
-                                               .length = wide ? EG_LENGTH_STRIP : EG_LENGTH_16 },
-                       EG_STRIP_COPY, wide ? EG_OVER_ALL : operand->extent, r, -1, -1);
-    }
+    if (!fits(b, r, operand->extent))
+        r = append(b, EG_STRIP_COPY, is_wide(operand->extent) ? EG_OVER_ALL : operand->extent, r, -1, -1);
     b->v[r].operand = b->strips->nparams + index;
     b->v[r].last = AT_THE_END;
 }
@@ -395,13 +346,16 @@ static int new_physical(builder *b, int wide) {
     return s->nregisters++;
 }
 
+/* A register that is no scratch memory. */
 static int splatted(builder *b, float number) {
+    size_t scratch = b->strips->scratch;
+    int r = new_physical(b, 0);
     float *sixteen = EG_ARENA_ARRAY(b->arena, float, EG_BLOCK);
     if (!sixteen) return out_of_memory(b);
-    if (b->strips->nregisters == EG_STRIP_REGISTERS) return fail(b, "too many constants");
     for (int i = 0; i < EG_BLOCK; i++) sixteen[i] = number;
-    b->strips->constant[b->strips->nregisters] = sixteen;
-    return b->strips->nregisters++;
+    b->strips->constant[r] = sixteen;
+    b->strips->scratch = scratch;
+    return r;
 }
 
 /* Memory, constants and scalars keep their register; what is read keeps it only while it is used. */
@@ -447,51 +401,54 @@ static unsigned char move_of(const builder *b, int r) {
 }
 
 /* One call does all blocks where every operand goes on as the result does, or is one number. */
-static void set_moves(const builder *b, const draft_instruction *draft, eg_strip_instruction *code) {
+static void set_code(const builder *b, const draft_instruction *draft, eg_strip_instruction *code) {
+    const eg_kernels *k = b->request->kernels;
+    unsigned char *in[] = { &code->a, &code->b, &code->c };
+    int wide = is_wide(b->v[draft->d].extent), kind = draft->op - REDUCE;
+    if (kind < 0) code->fn = k->strip[draft->op];
+    else code->reduce = b->strips->form == EG_BY_BLOCK ? k->block_reduce[kind] : k->row_reduce[kind];
+    code->length = kind >= 0 ? EG_LENGTH_ROW : wide ? EG_LENGTH_STRIP : EG_LENGTH_16;
+    code->each = kind >= 0;
+    code->d = (unsigned char)b->v[draft->d].physical;
     code->move[0] = move_of(b, draft->d);
-    code->each = !code->fn;
     for (int q = 0; q < 3; q++) {
         int r = draft->in[q];
         code->move[q + 1] = move_of(b, r);
-        if (r < 0 || code->move[q + 1] == code->move[0]) continue;
-        if (b->v[r].extent == EG_OVER_NONE) code->constants |= (unsigned char)(1u << q);
-        else code->each = 1;
+        if (r < 0) continue;
+        const virtual_register *v = &b->v[r];
+        *in[q] = (unsigned char)v->physical;
+        int goes_on = code->move[q + 1] == code->move[0], is_number = v->extent == EG_OVER_NONE && !goes_on;
+        if (is_number || (wide && !is_wide(v->extent))) code->constants |= (unsigned char)(1u << q);
+        if (!goes_on && !is_number) code->each = 1;
     }
 }
+
+static int is_once(const builder *b, const draft_instruction *draft) { return b->v[draft->d].extent == EG_OVER_NONE; }
 
 static void assemble(builder *b) {
     eg_strips *s = b->strips;
     for (int once = 1; once >= 0; once--) {
-        for (int i = 0; i < b->ni; i++) {
-            const draft_instruction *draft = &b->i[i];
-            if (draft->once != once || b->v[draft->d].last < 0) continue;
-            eg_strip_instruction *code = &s->instruction[s->ninstructions++];
-            *code = draft->code;
-            set_moves(b, draft, code);
-            unsigned char in[3] = { 0, 0, 0 };
-            for (int q = 0; q < 3; q++)
-                if (draft->in[q] >= 0) in[q] = (unsigned char)b->v[draft->in[q]].physical;
-            code->d = (unsigned char)b->v[draft->d].physical;
-            code->a = in[0], code->b = in[1], code->c = in[2];
-        }
+        for (int i = 0; i < b->ni; i++)
+            if (is_once(b, &b->i[i]) == once && b->v[b->i[i].d].last >= 0)
+                set_code(b, &b->i[i], &s->instruction[s->ninstructions++]);
         if (once) s->nonce = s->ninstructions;
     }
 }
 
 /* ---- chains ---------------------------------------------------------------------------------------------- */
 
-typedef enum chain_part { CHAIN_EACH, CHAIN_ONE, CHAIN_DO, CHAIN_OUT, CHAIN_END } chain_part;
+enum { CHAIN_EACH = EG_STRIP_COUNT, CHAIN_ONE, CHAIN_OUT, CHAIN_END };
 typedef struct chain_item {
-    unsigned char part, op, d, in[3];
+    unsigned char op, d, in[3]; /* eg_strip_op, or one of the above */
 } chain_item;
 
-#define EACH(i) { CHAIN_EACH, 0, i, { 0 } },
-#define ONE(i) { CHAIN_ONE, 0, i, { 0 } },
-#define DO(r, OP, a, b, c) { CHAIN_DO, EG_STRIP_##OP, r, { a, b, c } },
-#define OUT(r, i) { CHAIN_OUT, 0, i, { r } },
-#define ITEMS(NAME) { EG_CHAIN_##NAME(EACH, ONE, DO, OUT) { CHAIN_END, 0, 0, { 0 } } },
-enum { CHAIN_ITEMS = 40, CHAIN_VALUES = 32 };
-static const chain_item chains[EG_CHAINS][CHAIN_ITEMS] = { EG_CHAIN_LIST(ITEMS) };
+#define EACH(i) { CHAIN_EACH, i, { 0 } },
+#define ONE(i) { CHAIN_ONE, i, { 0 } },
+#define DO(r, OP, a, b, c) { EG_STRIP_##OP, r, { a, b, c } },
+#define OUT(r, i) { CHAIN_OUT, i, { r } },
+#define ITEMS(NAME) EG_CHAIN_##NAME(EACH, ONE, DO, OUT) { CHAIN_END, 0, { 0 } },
+enum { CHAIN_VALUES = 32 };
+static const chain_item chains[] = { EG_CHAIN_LIST(ITEMS) };
 #undef EACH
 #undef ONE
 
@@ -508,7 +465,7 @@ static int does(const builder *b, const draft_instruction *draft, const chain_it
 }
 
 static int next_draft(const builder *b, int i) {
-    while (i < b->ni && (b->i[i].once || b->v[b->i[i].d].last < 0)) i++;
+    while (i < b->ni && (is_once(b, &b->i[i]) || b->v[b->i[i].d].last < 0)) i++;
     return i;
 }
 
@@ -524,32 +481,35 @@ static int count_outputs(const builder *b) {
 
 /* Is the program this chain, instruction by instruction? */
 static int is_chain(const builder *b, const chain_item *item, int *value) {
-    int at = next_draft(b, 0), outputs = 0, fits = 1;
-    for (const chain_item *x = item; x->part != CHAIN_END && fits; x++) {
-        if (x->part == CHAIN_DO) {
-            fits = at < b->ni && does(b, &b->i[at], x, value);
+    int at = next_draft(b, 0), outputs = 0;
+    for (const chain_item *x = item; x->op != CHAIN_END; x++) {
+        if (x->op < EG_STRIP_COUNT) {
+            if (at == b->ni || !does(b, &b->i[at], x, value)) return 0;
             at = next_draft(b, at + 1);
-        } else if (x->part == CHAIN_OUT) {
+        } else if (x->op == CHAIN_OUT) {
             value[x->d] = value[x->in[0]];
             outputs++;
         }
     }
-    for (const chain_item *x = item; x->part != CHAIN_END && fits; x++) {
-        if (x->part == CHAIN_ONE) fits = b->v[value[x->d]].extent == EG_OVER_NONE;
-        else if (x->part != CHAIN_DO) fits = is_vector(b, value[x->d]);
+    for (const chain_item *x = item; x->op != CHAIN_END; x++) {
+        int r = value[x->d];
+        if (x->op >= EG_STRIP_COUNT && !(x->op == CHAIN_ONE ? b->v[r].extent == EG_OVER_NONE : is_vector(b, r))) return 0;
     }
-    return fits && at == b->ni && outputs == count_outputs(b);
+    return at == b->ni && outputs == count_outputs(b);
 }
 
 static void find_chain(builder *b) {
     eg_strips *s = b->strips;
+    const chain_item *item = chains;
     for (int k = 0; k < EG_CHAINS && s->flat && !s->chain; k++) {
         int value[CHAIN_VALUES];
-        for (int i = 0; i < CHAIN_VALUES; i++) value[i] = -1;
-        if (!is_chain(b, chains[k], value)) continue;
-        s->chain = s->kernels->chain[k];
-        for (int i = 0; i < EG_CHAIN_OPERANDS && value[i] >= 0; i++)
-            s->chain_operand[i] = (unsigned char)b->v[value[i]].physical;
+        memset(value, -1, sizeof value);
+        if (is_chain(b, item, value)) {
+            s->chain = s->kernels->chain[k];
+            for (int i = 0; i < EG_CHAIN_OPERANDS && value[i] >= 0; i++)
+                s->chain_operand[i] = (unsigned char)b->v[value[i]].physical;
+        }
+        while (item++->op != CHAIN_END) continue;
     }
 }
 
@@ -559,20 +519,14 @@ static void handle(eg_strips *s, int handling, int operand) {
     s->handling[handling][s->nhandled[handling]++] = (unsigned char)operand;
 }
 
+/* A store is listed right behind its fetch. */
 static int handling_of(const builder *b, const eg_strip_operand *o) {
     if (is_direct(b, o)) return EG_DIRECT;
-    int by_block = b->strips->form == EG_BY_BLOCK;
-    switch (o->extent) {
-    case EG_OVER_ROWS:
-        return o->output ? EG_STORE_ROW : EG_FETCH_ROW;
-    case EG_OVER_NONE:
-        return o->output ? EG_STORE_ONCE : EG_FETCH_ONCE;
-    case EG_OVER_COLUMNS:
-        return o->output ? EG_STORE_ONCE : by_block ? EG_FETCH_ONCE : EG_FETCH;
-    case EG_OVER_ALL:
-        break;
-    }
-    return o->output ? EG_STORE : EG_FETCH;
+    int is_column = o->extent == EG_OVER_COLUMNS && (o->output || b->strips->form == EG_BY_BLOCK);
+    int fetch = o->extent == EG_OVER_ROWS                 ? EG_FETCH_ROW
+                : o->extent == EG_OVER_NONE || is_column ? EG_FETCH_ONCE
+                                                          : EG_FETCH;
+    return fetch + o->output;
 }
 
 static void sort_operands(builder *b) {
@@ -590,61 +544,48 @@ static void sort_operands(builder *b) {
 /* Output o may lie in the memory of param i if each element of i is read before the same element of o is stored. */
 static void find_overlaps(builder *b) {
     eg_strips *s = b->strips;
-    int last[EG_STRIP_OPERANDS], defined[EG_STRIP_OPERANDS];
-    for (int i = 0; i < s->noperands; i++) last[i] = -1, defined[i] = AT_THE_END;
-    for (int r = 0; r < b->nv; r++) {
-        if (b->v[r].operand < 0) continue;
-        last[b->v[r].operand] = b->v[r].last;
-        defined[b->v[r].operand] = b->v[r].defined;
-    }
-    for (int o = 0; o < s->noperands; o++) {
-        for (int i = 0; s->operand[o].output && s->operand[o].reg >= 0 && i < s->noperands; i++) {
-            const eg_strip_operand *out = &s->operand[o], *in = &s->operand[i];
-            if (in->output || out->extent != EG_OVER_ALL || in->extent != EG_OVER_ALL) continue;
-            if (eg_dtype_size(in->dtype) != eg_dtype_size(out->dtype)) continue;
-            int fetched = !is_direct(b, in);
-            if (fetched || last[i] <= (is_direct(b, out) ? defined[o] : AT_THE_END)) s->over[o] |= 1u << i;
+    for (const virtual_register *out = b->v; out < b->v + b->nv; out++) {
+        if (out->operand < 0) continue;
+        const eg_strip_operand *o = &s->operand[out->operand];
+        if (!o->output || o->extent != EG_OVER_ALL) continue;
+        for (const virtual_register *in = b->v; in < b->v + b->nv; in++) {
+            if (in->operand < 0) continue;
+            const eg_strip_operand *i = &s->operand[in->operand];
+            if (i->output || i->extent != EG_OVER_ALL || eg_dtype_size(i->dtype) != eg_dtype_size(o->dtype)) continue;
+            int is_stored_later = !is_direct(b, i) || !is_direct(b, o) || in->last <= out->defined;
+            if (is_stored_later) s->over[out->operand] |= 1u << in->operand;
         }
     }
 }
 
-/* Nanoseconds per float of an AVX-512 core; for cutting work, not for boasting. */
-static const float cost[EG_STRIP_COUNT] = {
-    [EG_STRIP_EXP] = .24f,     [EG_STRIP_LOG] = .2f,     [EG_STRIP_SQRT] = .08f, [EG_STRIP_RSQRT] = .1f,
-    [EG_STRIP_TANH] = .4f,     [EG_STRIP_SIGMOID] = .3f, [EG_STRIP_ERF] = .5f,   [EG_STRIP_SIN] = .5f,
-    [EG_STRIP_SOFTPLUS] = .5f, [EG_STRIP_COS] = .5f,     [EG_STRIP_DIV] = .06f,  [EG_STRIP_POW] = 1.f,
+/* Hundredths of a nanosecond per float of an AVX-512 core; for cutting work, not for boasting. */
+static const unsigned char cost[EG_STRIP_COUNT] = {
+    [EG_STRIP_EXP] = 24,      [EG_STRIP_LOG] = 20,     [EG_STRIP_SQRT] = 8, [EG_STRIP_RSQRT] = 10,
+    [EG_STRIP_TANH] = 40,     [EG_STRIP_SIGMOID] = 30, [EG_STRIP_ERF] = 50, [EG_STRIP_SIN] = 50,
+    [EG_STRIP_SOFTPLUS] = 50, [EG_STRIP_COS] = 50,     [EG_STRIP_DIV] = 6,  [EG_STRIP_POW] = 100,
 };
 
 static void estimate(builder *b) {
+    enum { USUAL = 3 };
+    int sum = USUAL;
     for (int i = 0; i < b->ni; i++) {
-        float c = b->i[i].op >= 0 ? cost[b->i[i].op] : 0;
-        if (is_wide(b->v[b->i[i].d].extent)) b->strips->work += (double)(c > 0 ? c : .03f);
+        int c = b->i[i].op < REDUCE ? cost[b->i[i].op] : 0;
+        if (is_wide(b->v[b->i[i].d].extent)) sum += c ? c : USUAL;
     }
-    b->strips->work += .03;
+    b->strips->work = .01 * sum;
 }
 
-/* Is f(0) = 0 for sure? Divisors and conditions are taken to be usable numbers. */
-typedef enum zero_rule { NEVER, UNARY, BOTH, EITHER, FIRST, LAST, LAST_TWO, PRODUCT_SUM } zero_rule;
+/* Is f(0) = 0 for sure? Each rule is a truth table: which of the operands must be 0. Divisors and conditions are taken
+ * to be usable numbers. */
+enum { A = 0xAA, B = 0xCC, C = 0xF0 };
 static const unsigned char zero_rules[EG_STRIP_COUNT] = {
-    [EG_STRIP_COPY] = UNARY,  [EG_STRIP_NEG] = UNARY,  [EG_STRIP_ABS] = UNARY,       [EG_STRIP_SQRT] = UNARY,
-    [EG_STRIP_TANH] = UNARY,  [EG_STRIP_RELU] = UNARY, [EG_STRIP_ERF] = UNARY,       [EG_STRIP_SIN] = UNARY,
-    [EG_STRIP_FLOOR] = UNARY, [EG_STRIP_ADD] = BOTH,   [EG_STRIP_SUB] = BOTH,        [EG_STRIP_MAX] = BOTH,
-    [EG_STRIP_MIN] = BOTH,    [EG_STRIP_NE] = BOTH,    [EG_STRIP_LT] = BOTH,         [EG_STRIP_GT] = BOTH,
-    [EG_STRIP_MUL] = EITHER,  [EG_STRIP_DIV] = FIRST,  [EG_STRIP_SELECT] = LAST_TWO, [EG_STRIP_MULADD] = PRODUCT_SUM,
-    [EG_STRIP_GATE] = LAST,   [EG_STRIP_MULSUB] = FIRST, [EG_STRIP_SUBSQUARE] = BOTH,
+    [EG_STRIP_COPY] = A,      [EG_STRIP_NEG] = A,       [EG_STRIP_ABS] = A,         [EG_STRIP_SQRT] = A,
+    [EG_STRIP_TANH] = A,      [EG_STRIP_RELU] = A,      [EG_STRIP_ERF] = A,         [EG_STRIP_SIN] = A,
+    [EG_STRIP_FLOOR] = A,     [EG_STRIP_ADD] = A & B,   [EG_STRIP_SUB] = A & B,     [EG_STRIP_MAX] = A & B,
+    [EG_STRIP_MIN] = A & B,   [EG_STRIP_NE] = A & B,    [EG_STRIP_LT] = A & B,      [EG_STRIP_GT] = A & B,
+    [EG_STRIP_MUL] = A | B,   [EG_STRIP_DIV] = A,       [EG_STRIP_SELECT] = B & C,  [EG_STRIP_MULADD] = (A | B) & C,
+    [EG_STRIP_GATE] = C,      [EG_STRIP_MULSUB] = A,    [EG_STRIP_SUBSQUARE] = A & B,
 };
-
-static int gives_zero(zero_rule rule, int a, int b, int c) {
-    const int answer[] = { [NEVER] = 0,
-                           [UNARY] = a,
-                           [BOTH] = a && b,
-                           [EITHER] = a || b,
-                           [FIRST] = a,
-                           [LAST] = c,
-                           [LAST_TWO] = b && c,
-                           [PRODUCT_SUM] = (a || b) && c };
-    return answer[rule];
-}
 
 static int is_zero(const builder *b, int r) { return r >= 0 && b->v[r].is_zero; }
 
@@ -658,9 +599,9 @@ static void check_zeros(builder *b) {
     s->keeps_zero = 1;
     for (int i = 0; i < b->ni; i++) {
         const draft_instruction *x = &b->i[i];
-        zero_rule rule = x->op < 0 ? NEVER : (zero_rule)zero_rules[x->op];
         virtual_register *d = &b->v[x->d];
-        d->is_zero = gives_zero(rule, is_zero(b, x->in[0]), is_zero(b, x->in[1]), is_zero(b, x->in[2]));
+        int zeros = is_zero(b, x->in[0]) | is_zero(b, x->in[1]) << 1 | is_zero(b, x->in[2]) << 2;
+        d->is_zero = x->op < REDUCE && zero_rules[x->op] >> zeros & 1;
         if (d->operand >= 0 && !d->is_zero) s->keeps_zero = 0;
     }
 }
@@ -691,10 +632,8 @@ static eg_status lower_body(builder *b, const unsigned char *needed) {
 static eg_status allocate(builder *b) {
     eg_strips *s = b->strips;
     s->instruction = EG_ARENA_ARRAY(b->arena, eg_strip_instruction, b->ni);
-    s->constant = EG_ARENA_ARRAY(b->arena, const float *, EG_STRIP_REGISTERS);
-    s->place = EG_ARENA_ARRAY(b->arena, uint32_t, EG_STRIP_REGISTERS);
     s->at_home = EG_ARENA_ARRAY(b->arena, float *, EG_STRIP_REGISTERS);
-    if (!s->instruction || !s->constant || !s->place || !s->at_home) return EG_E_MEMORY;
+    if (!s->instruction || !s->at_home) return EG_E_MEMORY;
     place_fixed(b);
     if (b->status == EG_OK) place_temporaries(b);
     return b->status;
@@ -739,16 +678,6 @@ int eg_strips_product(const eg_strips *strips) {
     return -1;
 }
 
-static int operands_equal(const eg_strips *a, const eg_strips *b) {
-    if (a->noperands != b->noperands || a->nparams != b->nparams) return 0;
-    for (int i = 0; i < a->noperands; i++) {
-        const eg_strip_operand *x = &a->operand[i], *y = &b->operand[i];
-        if (x->extent != y->extent || x->dtype != y->dtype || x->output != y->output || x->reg != y->reg) return 0;
-        if (x->table || y->table) return 0;
-    }
-    return 1;
-}
-
 static int constants_equal(const eg_strips *a, const eg_strips *b) {
     if (a->nregisters != b->nregisters) return 0;
     for (int i = 0; i < a->nregisters; i++) {
@@ -759,13 +688,9 @@ static int constants_equal(const eg_strips *a, const eg_strips *b) {
 }
 
 int eg_strips_equal(const eg_strips *a, const eg_strips *b) {
-    if (a->form != b->form || a->flat != b->flat || a->ninstructions != b->ninstructions || a->nonce != b->nonce)
-        return 0;
-    for (int i = 0; i < a->ninstructions; i++) {
-        const eg_strip_instruction *x = &a->instruction[i], *y = &b->instruction[i];
-        if (x->fn != y->fn || x->constants != y->constants || x->reduce != y->reduce || x->d != y->d ||
-            x->a != y->a || x->b != y->b || x->c != y->c || x->length != y->length)
-            return 0;
-    }
-    return operands_equal(a, b) && constants_equal(a, b);
+    size_t instructions = (size_t)a->ninstructions * sizeof *a->instruction;
+    return a->form == b->form && a->flat == b->flat && a->nonce == b->nonce && a->noperands == b->noperands &&
+           a->nparams == b->nparams && a->ninstructions == b->ninstructions &&
+           memcmp(a->instruction, b->instruction, instructions) == 0 &&
+           memcmp(a->operand, b->operand, sizeof a->operand) == 0 && constants_equal(a, b);
 }

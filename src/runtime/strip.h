@@ -77,14 +77,15 @@ struct eg_strips {
     eg_chain_fn chain;       /* all instructions behind the first nonce in one, for groups of 16 floats; or NULL */
     unsigned char chain_operand[EG_CHAIN_OPERANDS]; /* registers */
     int nregisters;
-    const float **constant;  /* [nregisters]: 16 floats, or NULL: */
-    uint32_t *place;         /* [nregisters]: in the scratch memory */
     size_t scratch;          /* floats */
-    float *home, **at_home;  /* the registers' addresses when the scratch memory is `home`, set up once */
     eg_strips *next;   /* of the program */
     uint32_t over[EG_STRIP_OPERANDS]; /* of an output: bit i set if it may lie in param i's memory */
     double work;             /* nanoseconds per element of the space, estimated */
     int keeps_zero;          /* zeros in all full operands give zeros: padding lanes stay clean */
+    /* Of each register: 16 floats, or NULL: where in the scratch memory; its address when that is `home`, set up once. */
+    const float *constant[EG_STRIP_REGISTERS];
+    uint32_t place[EG_STRIP_REGISTERS];
+    float *home, **at_home;
 };
 
 typedef struct eg_strips_request {

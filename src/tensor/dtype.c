@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * dtype.c: the element types, and the sixteen conversions between them. Numbers become integers as C casts do, except
+ * dtype.c: the element types, and the conversions between them. Numbers become integers as C casts do, except
  * that what does not fit is clamped and NaN is 0: a conversion never fails and never depends on the machine.
  */
 #include "tensor/shape.h"
 
 #include <string.h>
 
+#include "kernels/kernels.h"
+
 enum { DTYPES = 5 }; /* a table index is the dtype itself; 0 is no dtype */
 
 static const struct {
-    const char *name;
-    size_t size;
+    char name[4];
+    unsigned char size;
 } dtype_table[DTYPES] = {
     [EG_F32] = { "f32", 4 }, [EG_F64] = { "f64", 8 }, [EG_I32] = { "i32", 4 }, [EG_U8] = { "u8", 1 }
 };
@@ -32,38 +34,44 @@ static int32_t to_i32(double x) {
 }
 static uint8_t to_u8(double x) { return !(x > 0) ? 0 : x >= UINT8_MAX ? UINT8_MAX : (uint8_t)x; }
 
-/* X(out name, out type, in name, in type, how): f32 and u8 are exact in what is wider, so doubles lose nothing. */
-/* clang-format off */
-#define CONVERSIONS(X) \
-    X(f32, float, f32, float, )            X(f32, float, f64, double, (float)) \
-    X(f32, float, i32, int32_t, (float))   X(f32, float, u8, uint8_t, ) \
-    X(f64, double, f32, float, (double))   X(f64, double, f64, double, ) \
-    X(f64, double, i32, int32_t, )         X(f64, double, u8, uint8_t, ) \
-    X(i32, int32_t, f32, float, to_i32)    X(i32, int32_t, f64, double, to_i32) \
-    X(i32, int32_t, i32, int32_t, )        X(i32, int32_t, u8, uint8_t, ) \
-    X(u8, uint8_t, f32, float, to_u8)      X(u8, uint8_t, f64, double, to_u8) \
-    X(u8, uint8_t, i32, int32_t, to_u8)    X(u8, uint8_t, u8, uint8_t, )
-/* clang-format on */
-
-/* out[n] contiguous from in[n] that are `step` elements apart. */
-#define DEFINE(to, to_type, from, from_type, how)                                    \
-    static void from##_to_##to(void *out, const void *in, int64_t step, int64_t n) { \
-        to_type *o = out;                                                            \
-        const from_type *x = in;                                                     \
-        for (int64_t i = 0; i < n; i++) o[i] = how(x[i * step]);                     \
+/* Doubles hold all others exactly, so every conversion may go by them: one function to and one from each. Elements of
+ * `in` are `step` elements apart. */
+#define DEFINE(name, to_type, from_type, how)                                  \
+    static void name(void *out, const void *in, int64_t step, int64_t n) {     \
+        to_type *o = out;                                                      \
+        const from_type *x = in;                                               \
+        for (int64_t i = 0; i < n; i++) o[i] = how(x[i * step]);               \
     }
-CONVERSIONS(DEFINE)
+DEFINE(read_f32, double, float, (double))
+DEFINE(read_i32, double, int32_t, )
+DEFINE(read_u8, double, uint8_t, )
+DEFINE(write_f32, float, double, (float))
+DEFINE(write_i32, int32_t, double, to_i32)
+DEFINE(write_u8, uint8_t, double, to_u8)
 #undef DEFINE
 
-static void (*const converters[DTYPES][DTYPES])(void *, const void *, int64_t, int64_t) = {
-    [EG_F32] = { NULL, f32_to_f32, f64_to_f32, i32_to_f32, u8_to_f32 },
-    [EG_F64] = { NULL, f32_to_f64, f64_to_f64, i32_to_f64, u8_to_f64 },
-    [EG_I32] = { NULL, f32_to_i32, f64_to_i32, i32_to_i32, u8_to_i32 },
-    [EG_U8] = { NULL, f32_to_u8, f64_to_u8, i32_to_u8, u8_to_u8 },
-};
+typedef void convert_fn(void *out, const void *in, int64_t step, int64_t n);
+static convert_fn *const readers[DTYPES] = { [EG_F32] = read_f32, [EG_I32] = read_i32, [EG_U8] = read_u8 };
+static convert_fn *const writers[DTYPES] = { [EG_F32] = write_f32, [EG_I32] = write_i32, [EG_U8] = write_u8 };
 
 void eg_convert_strided(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t step, int64_t n) {
-    converters[to][from](out, in, step, n);
+    enum { AT_ONCE = 128 };
+    static const int64_t one = 1;
+    double doubles[AT_ONCE];
+    int64_t in_size = (int64_t)eg_dtype_size(from), out_size = (int64_t)eg_dtype_size(to);
+    if (to == from) {
+        eg_copy_strided(1, &n, out, &one, in, &step, (int)in_size);
+    } else if (to == EG_F64) {
+        readers[from](out, in, step, n);
+    } else if (from == EG_F64) {
+        writers[to](out, in, step, n);
+    } else {
+        for (int64_t i = 0; i < n; i += AT_ONCE) {
+            int64_t now = n - i < AT_ONCE ? n - i : AT_ONCE;
+            readers[from](doubles, (const char *)in + i * step * in_size, step, now);
+            writers[to]((char *)out + i * out_size, doubles, 1, now);
+        }
+    }
 }
 
 void eg_convert(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t n) {

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "tensor/shape.h"
 
 enum { PRECISION = 8, THRESHOLD = 1000, EDGE = 3, LINE = 75 };
 
@@ -32,17 +33,19 @@ typedef struct decimal {
     int count, point, negative;
 } decimal;
 
-static decimal decimal_of(double value, const format *f) {
-    decimal d = { "0", 1, 1, signbit(value) != 0 };
-    if (value == 0) return d;
-    d.count = eg_shortest_digits(fabs(value), f->single, d.digits, &d.point);
-    int most = f->exponents ? 1 + PRECISION : d.point + PRECISION;
-    if (d.count > most) {
-        eg_round_digits(fabs(value), most, d.digits, &d.point);
-        d.count = (int)strlen(d.digits);
-        while (d.count > 1 && d.digits[d.count - 1] == '0') d.count--;
+static void find_shortest(decimal *d, double value, int single) {
+    *d = (decimal){ "0", 1, 1, signbit(value) != 0 };
+    if (value != 0) d->count = eg_shortest_digits(fabs(value), single, d->digits, &d->point);
+}
+
+static void find_decimal(decimal *d, double value, const format *f) {
+    find_shortest(d, value, f->single);
+    int most = f->exponents ? 1 + PRECISION : d->point + PRECISION;
+    if (d->count > most) {
+        eg_round_digits(fabs(value), most, d->digits, &d->point);
+        d->count = (int)strlen(d->digits);
+        while (d->count > 1 && d->digits[d->count - 1] == '0') d->count--;
     }
-    return d;
 }
 
 static int most(int a, int b) { return a > b ? a : b; }
@@ -58,13 +61,13 @@ static int64_t seen_index(const format *f, int64_t n, int64_t i) {
 typedef void visit(format *f, double value);
 
 static void walk(const eg_tensor *tensor, format *f, int axis, int64_t *index, visit *see) {
-    eg_shape shape = eg_tensor_shape(tensor);
-    if (axis == shape.rank) {
+    const eg_shape *shape = eg_shape_of(tensor);
+    if (axis == shape->rank) {
         see(f, eg_tensor_get(tensor, index));
         return;
     }
-    for (int64_t i = 0; i < seen_count(f, shape.dim[axis]); i++) {
-        index[axis] = seen_index(f, shape.dim[axis], i);
+    for (int64_t i = 0; i < seen_count(f, shape->dim[axis]); i++) {
+        index[axis] = seen_index(f, shape->dim[axis], i);
         walk(tensor, f, axis + 1, index, see);
     }
 }
@@ -87,7 +90,8 @@ static void see_range(format *f, double value) {
 
 static void see_width(format *f, double value) {
     if (!isfinite(value)) return;
-    decimal d = decimal_of(value, f);
+    decimal d;
+    find_decimal(&d, value, f);
     if (f->exponents) {
         f->left = most(f->left, 1 + d.negative);
         f->right = most(f->right, d.count - 1);
@@ -130,7 +134,7 @@ static format format_of(const eg_tensor *tensor) {
 static void pad(eg_text *out, int n) { eg_text_format(out, "%*s", n > 0 ? n : 0, ""); }
 
 static void add_zeros(eg_text *out, int n) {
-    for (int i = 0; i < n; i++) eg_text_add(out, "0");
+    if (n > 0) eg_text_format(out, "%0*d", n, 0);
 }
 
 /* Characters of one element; nan and inf end where the numbers' last column ends. */
@@ -141,16 +145,12 @@ static int element_width(const format *f) {
     return f->not_finite ? most(width, 3 + f->negative_infinity) : width;
 }
 
-static void add_exponent(eg_text *out, int exponent, int digits) {
-    eg_text_format(out, "e%c%0*d", exponent < 0 ? '-' : '+', digits, abs(exponent));
-}
-
 /* "-d.ddde+02" with `right` digits after the point: where fewer identify the number, those of its exact value. */
-static void add_scientific(eg_text *out, double value, decimal d, const format *f) {
-    if (value != 0 && d.count < 1 + f->right) eg_round_digits(fabs(value), 1 + f->right, d.digits, &d.point);
-    if (value == 0) memset(d.digits, '0', (size_t)f->right + 1);
-    eg_text_format(out, "%s%c.%.*s", d.negative ? "-" : "", d.digits[0], f->right, d.digits + 1);
-    add_exponent(out, d.point - 1, f->exponent_digits);
+static void add_scientific(eg_text *out, double value, decimal *d, const format *f) {
+    if (value == 0) memset(d->digits, '0', (size_t)f->right + 1);
+    else if (d->count < 1 + f->right) eg_round_digits(fabs(value), 1 + f->right, d->digits, &d->point);
+    eg_text_format(out, "%s%c.%.*se%+0*d", d->negative ? "-" : "", d->digits[0], f->right, d->digits + 1,
+                   1 + f->exponent_digits, d->point - 1);
 }
 
 /* "-12.5": digits before the point, or a 0; then what is left of them. */
@@ -174,12 +174,13 @@ static void add_float(eg_text *out, double value, const format *f) {
         eg_text_add(out, word);
         return;
     }
-    decimal d = decimal_of(value, f);
+    decimal d;
+    find_decimal(&d, value, f);
     int before = (f->exponents ? 1 : most(d.point, 1)) + d.negative;
     int after = f->exponents ? f->exponent_digits + 2 + f->right : f->right;
     pad(out, width - 1 - after - before);
     if (f->exponents)
-        add_scientific(out, value, d, f);
+        add_scientific(out, value, &d, f);
     else
         add_positional(out, &d);
     pad(out, width - (int)(out->length - start));
@@ -212,8 +213,9 @@ static void make_room(line *l, int length) {
 }
 
 static void add_row(eg_text *out, const eg_tensor *tensor, const format *f, int64_t *index, size_t start) {
-    int axis = eg_tensor_shape(tensor).rank - 1;
-    int64_t n = eg_tensor_shape(tensor).dim[axis], count = seen_count(f, n);
+    const eg_shape *shape = eg_shape_of(tensor);
+    int axis = shape->rank - 1;
+    int64_t n = shape->dim[axis], count = seen_count(f, n);
     line l = { out, start, axis + 1, LINE - axis - 1 };
     for (int64_t i = 0; i < count; i++) {
         if (count < n && i == EDGE) {
@@ -236,9 +238,9 @@ static void next_block(eg_text *out, int breaks, int indent) {
 /* `start`: where the line that this bracket is on begins. */
 static void add_block(eg_text *out, const eg_tensor *tensor, const format *f, int axis, int64_t *index,
                       size_t start) {
-    eg_shape shape = eg_tensor_shape(tensor);
-    int64_t n = shape.dim[axis], count = seen_count(f, n);
-    int breaks = shape.rank - 1 - axis;
+    const eg_shape *shape = eg_shape_of(tensor);
+    int64_t n = shape->dim[axis], count = seen_count(f, n);
+    int breaks = shape->rank - 1 - axis;
     eg_text_add(out, "[");
     if (breaks == 0) add_row(out, tensor, f, index, start);
     for (int64_t i = 0; breaks > 0 && i < count; i++) {
@@ -255,28 +257,27 @@ static void add_block(eg_text *out, const eg_tensor *tensor, const format *f, in
 
 /* A rank-0 tensor prints as a number: all its digits, exponents below 1e-4 and from 1e16 (f32: from 1e6). */
 static void add_scalar(eg_text *out, const eg_tensor *tensor) {
-    double value = eg_tensor_get(tensor, NULL);
-    format f = { .is_float = eg_tensor_dtype(tensor) <= EG_F64, .single = eg_tensor_dtype(tensor) == EG_F32 };
-    if (!f.is_float || !isfinite(value)) {
+    double value = eg_tensor_get(tensor, NULL), size = fabs(value);
+    int single = eg_tensor_dtype(tensor) == EG_F32;
+    if (eg_tensor_dtype(tensor) > EG_F64 || !isfinite(value)) {
         eg_text_format(out, isnan(value) ? "nan" : "%.0f", value);
         return;
     }
-    decimal d = { "0", 1, 1, signbit(value) != 0 };
-    if (value != 0) d.count = eg_shortest_digits(fabs(value), f.single, d.digits, &d.point);
-    if (value == 0 || (fabs(value) >= 1e-4 && fabs(value) < (f.single ? 1e6 : 1e16))) {
+    decimal d;
+    find_shortest(&d, value, single);
+    if (value == 0 || (size >= 1e-4 && size < (single ? 1e6 : 1e16))) {
         add_positional(out, &d);
         if (d.count <= d.point) eg_text_add(out, "0");
         return;
     }
-    eg_text_format(out, "%s%c%s", d.negative ? "-" : "", d.digits[0], d.count > 1 ? "." : "");
-    eg_text_add_bytes(out, d.digits + 1, (size_t)d.count - 1);
-    add_exponent(out, d.point - 1, 2);
+    eg_text_format(out, "%s%c%s%se%+03d", d.negative ? "-" : "", d.digits[0], d.count > 1 ? "." : "", d.digits + 1,
+                   d.point - 1);
 }
 
 char *eg_tensor_text(const eg_tensor *tensor) {
     eg_text out = { 0 };
     int64_t index[EG_MAX_RANK] = { 0 };
-    if (eg_tensor_shape(tensor).rank == 0) {
+    if (eg_shape_of(tensor)->rank == 0) {
         add_scalar(&out, tensor);
     } else if (eg_tensor_size(tensor) == 0) {
         eg_text_add(&out, "[]");

@@ -238,7 +238,7 @@ static void mistakes_are_told(void **unused) {
     assert_string_equal(eg_error(), "input 'images' was never set");
     assert_null(eg_get(p, 0));
     assert_int_equal(eg_set(p, "image", x, 12), EG_E_NAME);
-    assert_string_equal(eg_error(), "the program has no input 'image'; did you mean 'images'?");
+    assert_string_equal(eg_error(), "unknown input of the program 'image'; did you mean 'images'?");
     assert_int_equal(eg_set(p, "images", x, 8), EG_E_SHAPE);
     assert_string_equal(eg_error(), "input 'images' is f32[3]: 12 bytes, not 8");
     assert_int_equal(eg_bind(p, "images", NULL, 12), EG_E_ARGUMENT);
