@@ -6,10 +6,10 @@
 #include "base/arena.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 
 enum { GRAIN = 16, FIRST_BLOCK = 4096 - 64, LARGEST_BLOCK = 1 << 20 };
 
@@ -66,15 +66,14 @@ void *eg_arena_copy(eg_arena *arena, const void *bytes, size_t size) {
 char *eg_arena_strdup(eg_arena *arena, const char *text) { return eg_arena_copy(arena, text, strlen(text) + 1); }
 
 char *eg_arena_format(eg_arena *arena, const char *format, ...) {
-    va_list arguments, again;
+    eg_text text = { 0 };
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    char *text = length < 0 ? NULL : eg_arena_alloc(arena, (size_t)length + 1);
-    if (text) vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(again);
+    eg_text_formatv(&text, format, arguments);
     va_end(arguments);
-    return text;
+    char *copy = text.failed ? NULL : eg_arena_strdup(arena, text.data);
+    eg_text_free(&text);
+    return copy;
 }
 
 void eg_arena_free(eg_arena *arena) {

@@ -50,7 +50,7 @@ static eg_status read_all(int fd, const char *path, size_t expected, size_t limi
     return eg_fail(EG_E_LIMIT, "%s: too large", path);
 }
 
-/* A device may never end: it is read as far as anything sensible reaches, so that /dev/zero does not fill the memory. */
+/* A device may never end: it is read as far as anything sensible reaches, and /dev/zero does not fill the memory. */
 static eg_status read_open(int fd, const char *path, size_t limit, eg_bytes *out) {
     const size_t device_limit = (size_t)1 << 24;
     struct stat st;

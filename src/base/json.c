@@ -153,21 +153,19 @@ static int parse_number(parser *in, eg_json *value) {
     return 1;
 }
 
+static int take_word(parser *in, const char *word) {
+    size_t n = strlen(word);
+    if ((size_t)(in->end - in->p) < n || memcmp(in->p, word, n) != 0) return 0;
+    in->p += n;
+    return 1;
+}
+
 static int parse_word(parser *in, eg_json *value) {
-    static const struct {
-        const char *word;
-        eg_json_type type;
-        int boolean;
-    } words[] = { { "null", EG_JSON_NULL, 0 }, { "true", EG_JSON_BOOL, 1 }, { "false", EG_JSON_BOOL, 0 } };
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t n = strlen(words[i].word);
-        if ((size_t)(in->end - in->p) < n || memcmp(in->p, words[i].word, n) != 0) continue;
-        in->p += n;
-        value->type = words[i].type;
-        value->boolean = words[i].boolean;
-        return 1;
-    }
-    return bad(in, "a value is expected here");
+    value->type = EG_JSON_NULL;
+    if (take_word(in, "null")) return 1;
+    value->type = EG_JSON_BOOL;
+    value->boolean = take_word(in, "true");
+    return value->boolean || take_word(in, "false") || bad(in, "a value is expected here");
 }
 
 /* ---- arrays and objects ---------------------------------------------------------------------------------------- */

@@ -41,9 +41,7 @@ const char *eg_status_name(eg_status status) {
     return status == EG_OK ? "EG_OK" : is_status(status) ? words_of(status, 0) : "EG_E_?";
 }
 
-const char *eg_status_text(eg_status status) {
-    return is_status(status) ? words_of(status, 1) : "an unknown status";
-}
+const char *eg_status_text(eg_status status) { return is_status(status) ? words_of(status, 1) : "an unknown status"; }
 
 const char *eg_error(void) { return last_message; }
 eg_status eg_error_status(void) { return last_status; }

@@ -84,7 +84,8 @@ void eg_sort(double *values, int64_t n) { qsort(values, (size_t)n, sizeof *value
 void eg_elements(const eg_tensor *x, int64_t first, int64_t step, int64_t n, double *out) {
     eg_dtype dtype = eg_tensor_dtype(x);
     const char *bytes = eg_tensor_data(x);
-    eg_convert_strided(EG_F64, out, dtype, bytes + (size_t)first * eg_dtype_size(dtype), step, n);
+    for (int64_t i = 0; i < n; i++)
+        eg_convert(EG_F64, &out[i], dtype, bytes + (size_t)(first + i * step) * eg_dtype_size(dtype), 1);
 }
 
 static eg_status fit_robust(const eg_data *data, float *shift, float *scale) {

@@ -25,7 +25,7 @@ static const double default_steps[] = { 1e-5, 1e-4, 1e-6 };
 enum { DEFAULT_SAMPLES = 64 };
 
 typedef struct check {
-    eg_check_opt opt;
+    const eg_check_opt *opt;
     eg_graph *graph;
     eg_state *state;      /* a copy: the user's is left alone */
     eg_program *loss;     /* root: the loss */
@@ -106,7 +106,7 @@ static eg_status numeric(check *c, subject *s, int64_t i, double step, double *o
  * ----------------------------------------------------------------------------------------------------- */
 
 static double error_of(const check *c, double analytic, double found) {
-    double scale = fmax(fmax(fabs(analytic), fabs(found)), c->opt.atol / c->opt.rtol);
+    double scale = fmax(fmax(fabs(analytic), fabs(found)), c->opt->atol / c->opt->rtol);
     double error = fabs(analytic - found) / scale;
     return isnan(error) ? INFINITY : error;
 }
@@ -122,10 +122,10 @@ static void describe(const check *c, const subject *s, int64_t i, double found) 
 }
 
 static eg_status compare(check *c, subject *s, int64_t i) {
-    const double *steps = c->opt.step > 0 ? &c->opt.step : default_steps;
-    int nsteps = c->opt.step > 0 ? 1 : (int)(sizeof default_steps / sizeof default_steps[0]);
+    const double *steps = c->opt->step > 0 ? &c->opt->step : default_steps;
+    int nsteps = c->opt->step > 0 ? 1 : (int)(sizeof default_steps / sizeof default_steps[0]);
     double best = INFINITY, found = NAN;
-    for (int k = 0; k < nsteps && !(best <= c->opt.rtol); k++) {
+    for (int k = 0; k < nsteps && !(best <= c->opt->rtol); k++) {
         double slope;
         EG_TRY(numeric(c, s, i, steps[k], &slope));
         double error = error_of(c, s->analytic[i], slope);
@@ -134,7 +134,7 @@ static eg_status compare(check *c, subject *s, int64_t i) {
     }
     c->out->checked++;
     c->out->nonzero += s->analytic[i] != 0;
-    if (!(best <= c->opt.rtol)) c->out->passed = 0;
+    if (!(best <= c->opt->rtol)) c->out->passed = 0;
     if (best >= c->out->worst_error) {
         c->out->worst_error = best;
         describe(c, s, i, found);
@@ -144,7 +144,7 @@ static eg_status compare(check *c, subject *s, int64_t i) {
 
 /* All elements, or one at random out of each of `samples` equal stretches. */
 static eg_status compare_samples(check *c, subject *s) {
-    int64_t samples = s->n < c->opt.samples ? s->n : c->opt.samples;
+    int64_t samples = s->n < c->opt->samples ? s->n : c->opt->samples;
     eg_rng_key key = { .seed = eg_state_seed(c->state), .site = eg_name_site(s->leaf->name) };
     for (int64_t k = 0; k < samples; k++) {
         int64_t first = (int64_t)((double)s->n / (double)samples * (double)k), i = first;
@@ -188,13 +188,16 @@ static eg_status check_leaves(const eg_graph *graph, eg_value *const *wrt, int n
     return EG_OK;
 }
 
+static eg_status new_program(const check *c, eg_value *const *roots, int n, eg_program **out) {
+    *out = eg_program_new(c->state, roots, n, .executor = EG_REF);
+    return *out ? EG_OK : eg_error_status();
+}
+
 static eg_status run(check *c, eg_value *loss, eg_value *const *wrt, int n, eg_value **derivative) {
     EG_TRY(eg_grad(loss, wrt, n, derivative));
     if (!c->state) return EG_E_MEMORY;
-    c->loss = eg_program_new(c->state, &loss, 1, .executor = EG_REF);
-    if (!c->loss) return eg_error_status();
-    c->gradient = eg_program_new(c->state, derivative, n, .executor = EG_REF);
-    if (!c->gradient) return eg_error_status();
+    EG_TRY(new_program(c, &loss, 1, &c->loss));
+    EG_TRY(new_program(c, derivative, n, &c->gradient));
     for (int i = 0; i < n; i++)
         if (wrt[i]->op == EG_OP_VAR) EG_TRY(eg_state_add(c->state, wrt[i])); /* also one that nothing reads */
     EG_TRY(put_inputs(c));
@@ -208,9 +211,10 @@ eg_status eg_check_gradient_(eg_value *loss, eg_value *const *wrt, int n, eg_sta
     if (opt.rtol <= 0) opt.rtol = 1e-6;
     if (opt.atol <= 0) opt.atol = 1e-8;
     if (opt.samples <= 0) opt.samples = DEFAULT_SAMPLES;
-    *out = (eg_check_result){ .passed = 1 };
+    memset(out, 0, sizeof *out);
+    out->passed = 1;
     EG_TRY(check_leaves(loss->graph, wrt, n));
-    check c = { .opt = opt, .graph = loss->graph, .inputs = inputs, .out = out, .state = eg_state_clone(state) };
+    check c = { .opt = &opt, .graph = loss->graph, .inputs = inputs, .out = out, .state = eg_state_clone(state) };
     eg_value **derivative = eg_calloc((size_t)n, sizeof *derivative);
     eg_status status = derivative ? run(&c, loss, wrt, n, derivative) : EG_E_MEMORY;
     if (status != EG_OK) out->passed = 0;

@@ -93,21 +93,18 @@ struct eg_cpu_run {
     const eg_kernels *kernels;
     const eg_graph *graph;
     eg_storage *storage;
-    int nstorage;
+    eg_cpu_step *step, *last; /* all; the last one */
+    eg_use *use;
+    eg_fixup *fixup;
+    eg_neighbours *group;
+    int nstorage, nstep, nuse, nfixup, ngroup;
+    eg_status status;       /* the first failure of building steps */
     int *storage_of;        /* [graph->n], -1: none yet */
     unsigned char *needed;  /* [graph->n]: is part of the program */
-    eg_cpu_step *step;
-    int nstep;
-    eg_cpu_step *last;      /* of them */
-    eg_use *use;
-    int nuse;
-    eg_fixup *fixup;
-    int nfixup;
-    int nports;             /* inputs of the program, or ports of a loop */
+    int threads;            /* most parts that are allowed */
+    int parts;              /* most parts of any step, those of loops included */
     int *port_fixup;        /* [nports + 1]: the fixups of port i are fixup[port_fixup[i] .. port_fixup[i + 1]) */
-    eg_neighbours *group;
-    int ngroup;
-    eg_status status;       /* the first failure of building steps */
+    int nports;             /* inputs of the program, or ports of a loop */
     void **result;          /* [nroots]: row-major, in the root's dtype */
     unsigned char *memory, *constants;
     size_t memory_bytes, constant_bytes;
@@ -115,8 +112,6 @@ struct eg_cpu_run {
     float *scratch;         /* [parts][scratch_floats] */
     size_t scratch_floats;
     int64_t begin, end;     /* of a loop that is cut by the rows of its batch: which it does now; else 0, 0 */
-    int threads;            /* most parts that are allowed */
-    int parts;              /* most parts of any step, those of loops included */
     int64_t profiled;       /* runs */
     eg_cpu_run *loops, *next_loop; /* the bodies of its scans; of the same outer run */
 };

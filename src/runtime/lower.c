@@ -59,6 +59,11 @@ static int leaf_storage(eg_cpu_run *run, const eg_value *v) {
     return s;
 }
 
+const eg_value *eg_behind_views(const eg_value *v) {
+    while (v->op == EG_OP_RESHAPE) v = v->in[0];
+    return v;
+}
+
 int eg_storage_of(eg_cpu_run *run, const eg_value *value) {
     int *known = &run->storage_of[value->id];
     if (*known < 0) *known = value->op == EG_OP_RESHAPE ? eg_storage_of(run, value->in[0]) : leaf_storage(run, value);

@@ -17,6 +17,9 @@ typedef struct eg_group_request {
     const eg_shape *panels;  /* all full operands are matrices of this shape in panels; NULL: rows */
 } eg_group_request;
 eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request);
+/* Fills in the request's body: one node with v's op on params of these shapes; then the same. */
+eg_status eg_lower_single(eg_cpu_run *run, const eg_value *v, const eg_shape *shapes, const eg_attr *attr,
+                          eg_group_request *request);
 /* How operands in rows of so many columns go on. */
 void eg_rect_set(const eg_strips *strips, int64_t columns, eg_rect *out);
 /* The same rectangle, but for its size, from another row and column on. */
@@ -46,6 +49,9 @@ const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, in
 
 /* A dense copy of `value` broadcast to `shape` in new memory. */
 eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, const eg_shape *shape, int *storage);
+
+/* What a value is a view of, or itself. */
+const eg_value *eg_behind_views(const eg_value *v);
 
 /* Panels to rows. */
 eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *value, int to, int from);

@@ -272,20 +272,21 @@ int64_t eg_conv_together(const eg_window *w) {
 typedef struct widen_detail {
     float *out, *wide_start;
     const float *kernel, *start;
-    int64_t together;
-    eg_window w, wide;
+    const eg_window *w;
+    int64_t together, row_floats; /* of the wide kernel */
 } widen_detail;
 
 /* wide[row][tap][c][g, o] = w[row][tap - g stride][c][o], 0 where there is no such tap; items are kernel rows. */
 static void run_widen(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const widen_detail *d = step->detail;
-    int64_t c = d->w.channels, o = d->w.out, size = d->wide.taps[1] * c * d->wide.out;
+    const eg_window *w = d->w;
+    int64_t c = w->channels, o = w->out, size = d->row_floats;
     (void)scratch;
     memset(d->out + from * size, 0, (size_t)((to - from) * size) * sizeof *d->out);
-    for (int64_t i = from * d->w.taps[1] * c; i < to * d->w.taps[1] * c; i++) {
-        int64_t row = i / c / d->w.taps[1], tap = i / c % d->w.taps[1];
+    for (int64_t i = from * w->taps[1] * c; i < to * w->taps[1] * c; i++) {
+        int64_t row = i / c / w->taps[1], tap = i / c % w->taps[1];
         for (int64_t g = 0; g < d->together; g++)
-            memcpy(d->out + row * size + (((tap + g * d->w.stride[1]) * c + i % c) * d->together + g) * o,
+            memcpy(d->out + row * size + (((tap + g * w->stride[1]) * c + i % c) * d->together + g) * o,
                    d->kernel + i * o, (size_t)o * sizeof *d->out);
     }
     for (int64_t g = 0; d->start && from == 0 && g < d->together; g++)
@@ -298,17 +299,18 @@ static eg_status widen(eg_cpu_run *run, const eg_conv_request *r, const eg_windo
     eg_cpu_step *step = eg_step_new(run, r->value, "widen kernel", run_widen, sizeof(widen_detail));
     if (!step) return EG_E_MEMORY;
     widen_detail *d = step->detail;
-    d->w = *w;
-    d->wide = eg_conv_wide(w, together);
+    d->w = eg_arena_copy(run->arena, w, sizeof *w);
+    if (!d->w) return EG_E_MEMORY;
     d->together = together;
-    int64_t n = w->taps[0] * d->wide.taps[1] * w->channels * d->wide.out;
+    d->row_floats = (w->taps[1] + (together - 1) * w->stride[1]) * w->channels * w->out * together;
+    int64_t n = w->taps[0] * d->row_floats;
     step->items = w->taps[0];
     step->work = .5 * (double)n;
     *kernel = eg_floats_new(run, n);
     eg_step_reads(run, r->w, &d->kernel);
     eg_step_writes_at(run, *kernel, &d->out);
     if (!r->start) return EG_OK;
-    *start = eg_floats_new(run, d->wide.out);
+    *start = eg_floats_new(run, w->out * together);
     eg_step_reads(run, r->start, &d->start);
     return eg_step_writes_at(run, *start, &d->wide_start);
 }
@@ -326,7 +328,7 @@ static const eg_value *pooling_of(const eg_cpu_run *run, const eg_conv_request *
     if (!d->whole && (d->view.padded || (w->batch < FEW_IMAGES && is_worth_sharing(w)))) return NULL;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
-        int is_own = x->output || o == eg_strips_product(s);
+        int is_own = x->output || o == s->product;
         if (x->reg >= 0 && !is_own && (x->extent == EG_OVER_ALL || x->extent == EG_OVER_ROWS)) return NULL;
     }
     const eg_value *pooling = eg_pooling_of(run, r->value);

@@ -50,13 +50,16 @@ static void kernel_row(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j
                        const float *dy, float *out) {
     const eg_window *w = d->w;
     g->n = j1 - j0;
-    for (int64_t k1 = 0; k1 < (d->whole_rows ? 1 : w->taps[1]); k1++)
+    int64_t taps = d->whole_rows ? 1 : w->taps[1];
+    for (int64_t k1 = 0; k1 < taps; k1++) {
+        g->a = a + k0 * w->dilation[0] * d->view.pitch + k1 * w->dilation[1] * w->channels;
+        g->b = dy + j0;
+        g->c = out + k0 * d->row_floats + k1 * d->inner * w->out + j0;
         for (int64_t j = 0; j < w->groups; j++) {
-            g->a = a + k0 * w->dilation[0] * d->view.pitch + k1 * w->dilation[1] * w->channels + j * d->inner;
-            g->b = dy + j * d->outer + j0;
-            g->c = out + k0 * d->row_floats + k1 * d->inner * w->out + j * d->outer + j0;
             d->kernels->gemm(g, 0, g->m, 0, panels_of(g->n));
+            g->a += d->inner, g->b += d->outer, g->c += d->outer;
         }
+    }
 }
 
 /* One partial sum, or one block of it: images in order, as many at a time as make a good product. */

@@ -265,7 +265,7 @@ eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *v) {
 static int place_of(const eg_body *body, const eg_value *product, const eg_strips *s) {
     for (int i = 0; i < body->nout; i++)
         if (body->out[i] == product) return i;
-    int c = s ? eg_strips_product(s) : -1;
+    int c = s ? s->product : -1;
     for (int i = 0; c >= 0 && i < body->nout; i++)
         if (s->over[s->nparams + i] >> c & 1) return i;
     return -1;
@@ -286,14 +286,13 @@ static int may_run_over_padding(const eg_strips *s) {
 
 eg_status eg_finish_uses(eg_cpu_run *run, const eg_finish *f, eg_rect *whole, int c) {
     const eg_strips *s = f->strips;
-    int product = eg_strips_product(s);
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0) continue;
         whole->base[o] = (void *)(uintptr_t)x->table;
         if (x->table) continue;
-        int storage = o == product ? c : x->output ? f->out[o - s->nparams] : f->in[o];
-        eg_step_uses(run, storage, &whole->base[o], (eg_use){ .write = x->output || o == product });
+        int storage = o == s->product ? c : x->output ? f->out[o - s->nparams] : f->in[o];
+        eg_step_uses(run, storage, &whole->base[o], (eg_use){ .write = x->output || o == s->product });
     }
     return run->status;
 }

@@ -34,13 +34,9 @@ static int blocks_of(const eg_shape *shape, uint32_t mask, blocks *out) {
 /* ---- trailing axes --------------------------------------------------------------------------------------- */
 
 static eg_status lower_rows(eg_cpu_run *run, const eg_value *v, const blocks *size, int in, int out) {
-    eg_body *body = eg_body_new(run->program->unit.graph, 1);
-    eg_value *param = eg_body_param(body, 0, EG_F32, &EG_SHAPE(size->before, size->along));
-    if (!body) return EG_E_MEMORY;
     eg_attr attr = { .reduce = { .mask = 2, .keep = 1 } };
-    eg_value *node = eg_node(body->graph, v->op, &param, 1, &attr);
-    EG_TRY(eg_body_finish(body, &node, 1));
-    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .in = &in, .out = &out });
+    eg_group_request request = { .in = &in, .out = &out };
+    return eg_lower_single(run, v, &EG_SHAPE(size->before, size->along), &attr, &request);
 }
 
 /* ---- other axes ------------------------------------------------------------------------------------------ */

@@ -113,10 +113,11 @@ typedef struct lowering {
     const eg_body *body;
     scan_detail *detail;
     int64_t steps;
-    int carries, nout, reverse;
+    int64_t way; /* 1, in reverse -1 */
+    int carries, nout;
     int *copied; /* [nout]: see place_outputs */
     int *buffer; /* [nout]: of a carry: its slots; of a stacked result of its own: the stack; -1: a carry's */
-    unsigned char *stacked; /* [carries]: it has a slot for each step */
+    int *stacked; /* [carries]: it has a slot for each step */
 } lowering;
 
 static size_t bytes_of(const eg_value *v) { return eg_stored_bytes(v->dtype, &v->shape, EG_ROWS); }
@@ -131,9 +132,9 @@ static int carry_behind(const lowering *l, int k) {
 static int64_t slots(const lowering *l, int carry) { return l->stacked[carry] ? l->steps + 1 : 2; }
 
 /* Which slot a carry is in before pass 0, and after the last one. */
-static int64_t first_slot(const lowering *l, int carry) { return l->stacked[carry] && l->reverse ? l->steps : 0; }
+static int64_t first_slot(const lowering *l, int carry) { return l->stacked[carry] && l->way < 0 ? l->steps : 0; }
 static int64_t last_slot(const lowering *l, int carry) {
-    return l->stacked[carry] ? (l->reverse ? 0 : l->steps) : l->steps & 1;
+    return l->stacked[carry] ? (l->way < 0 ? 0 : l->steps) : l->steps & 1;
 }
 
 static eg_status make_buffers(lowering *l) {
@@ -155,7 +156,7 @@ static int result_storage(lowering *l, int k) {
     if (k < l->carries) return eg_storage_part(l->run, l->buffer[k], (size_t)last_slot(l, k) * bytes, bytes);
     if (l->buffer[k] >= 0) return l->buffer[k];
     int carry = carry_behind(l, k), is_after = l->body->out[k] == l->body->out[carry];
-    size_t at = is_after != l->reverse ? bytes : 0;
+    size_t at = is_after == (l->way > 0) ? bytes : 0;
     return eg_storage_part(l->run, l->buffer[carry], at, (size_t)l->steps * bytes);
 }
 
@@ -178,29 +179,30 @@ static eg_status place_results(lowering *l) {
 
 /* A new port and the storage of the body that lies there. The outer step, which is the last one, uses `buffer`; the
  * ports of all copies of the body are the same. */
-static int new_port(lowering *l, const eg_value *inner, int buffer, port p) {
+static int new_port(lowering *l, const eg_value *inner, int buffer, port *p) {
     int index = l->loop->nports++, storage = eg_storage_new(l->loop, bytes_of(inner));
     if (storage < 0 || buffer < 0) return -1;
     eg_storage *s = &l->loop->storage[storage];
     s->kind = EG_IN_LOOP;
     s->bytes = eg_stored_bytes(inner->dtype, &inner->shape, inner->layout);
     s->input = index;
-    s->fixed = !p.step && !p.in_turn;
+    s->fixed = !p->step && !p->in_turn;
     if (l->loop != l->detail->loop[0]) return storage;
-    p.bytes = bytes_of(inner);
-    l->detail->port[index] = p;
+    p->bytes = bytes_of(inner);
+    l->detail->port[index] = *p;
     if (eg_step_reads_at(l->run, buffer, &l->detail->port[index].base) != EG_OK) return -1;
     return storage;
 }
 
-static port carry_port(const lowering *l, int carry, int is_after) {
-    int64_t step = l->reverse ? -1 : 1, first = first_slot(l, carry);
-    if (!l->stacked[carry]) return (port){ .first = is_after, .in_turn = 1 };
-    return (port){ .first = is_after ? first + step : first, .step = step };
+static void set_carry_port(const lowering *l, int carry, int is_after, port *p) {
+    p->in_turn = !l->stacked[carry];
+    p->step = p->in_turn ? 0 : l->way;
+    p->first = first_slot(l, carry) + (p->in_turn ? is_after : is_after * l->way);
 }
 
-static port stack_port(const lowering *l) {
-    return (port){ .first = l->reverse ? l->steps - 1 : 0, .step = l->reverse ? -1 : 1 };
+static void set_stack_port(const lowering *l, port *p) {
+    p->step = l->way;
+    p->first = l->way < 0 ? l->steps - 1 : 0;
 }
 
 static eg_status place_params(lowering *l) {
@@ -208,17 +210,16 @@ static eg_status place_params(lowering *l) {
     for (int i = 0; i < l->body->nin; i++) {
         const eg_value *param = l->body->param[i];
         int buffer = i < l->carries ? l->buffer[i] : eg_storage_of(l->run, l->scan->in[i]);
-        port p = i < l->carries ? carry_port(l, i, 0) : i < stacked ? stack_port(l) : (port){ 0 };
-        int storage = new_port(l, param, buffer, p);
+        port p = { 0 };
+        if (i < l->carries)
+            set_carry_port(l, i, 0, &p);
+        else if (i < stacked)
+            set_stack_port(l, &p);
+        int storage = new_port(l, param, buffer, &p);
         if (storage < 0) return EG_E_MEMORY;
         l->loop->storage_of[param->id] = storage;
     }
     return EG_OK;
-}
-
-static const eg_value *seen_through(const eg_value *v) {
-    while (v->op == EG_OP_RESHAPE) v = v->in[0];
-    return v;
 }
 
 /* Is it computed by the body, and may it be right where the result belongs? A loop in the loop has its own places. */
@@ -231,10 +232,15 @@ static int may_be_placed(const lowering *l, const eg_value *v) {
  * constant, or two results at once) is copied there at the end: copied[k]. */
 static eg_status place_outputs(lowering *l) {
     for (int k = 0; k < l->nout; k++) {
-        const eg_value *out = l->body->out[k], *base = seen_through(out);
+        const eg_value *out = l->body->out[k], *base = eg_behind_views(out);
         l->copied[k] = -1;
         if (l->buffer[k] < 0) continue;
-        int storage = new_port(l, out, l->buffer[k], k < l->carries ? carry_port(l, k, 1) : stack_port(l));
+        port p = { 0 };
+        if (k < l->carries)
+            set_carry_port(l, k, 1, &p);
+        else
+            set_stack_port(l, &p);
+        int storage = new_port(l, out, l->buffer[k], &p);
         if (storage < 0) return EG_E_MEMORY;
         if (may_be_placed(l, base))
             l->loop->storage_of[base->id] = storage;
@@ -272,13 +278,13 @@ static eg_status place_carries(lowering *l) {
 static eg_cpu_run *new_loop(eg_cpu_run *run, const eg_body *body, int threads) {
     eg_cpu_run *loop = EG_ARENA_NEW(run->arena, eg_cpu_run);
     if (!loop) return NULL;
-    *loop = (eg_cpu_run){ .program = run->program,
-                          .arena = run->arena,
-                          .kernels = run->kernels,
-                          .graph = body->graph,
-                          .threads = threads,
-                          .parts = 1,
-                          .next_loop = run->loops };
+    loop->program = run->program;
+    loop->arena = run->arena;
+    loop->kernels = run->kernels;
+    loop->graph = body->graph;
+    loop->threads = threads;
+    loop->parts = 1;
+    loop->next_loop = run->loops;
     run->loops = loop;
     loop->storage_of = EG_ARENA_ARRAY(run->arena, int, body->graph->n);
     loop->needed = EG_ARENA_ARRAY(run->arena, unsigned char, body->graph->n);
@@ -354,7 +360,7 @@ eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *v) {
                    .steps = v->attr.body.steps,
                    .carries = v->attr.body.carries,
                    .nout = body->nout,
-                   .reverse = v->attr.body.reverse != 0 };
+                   .way = v->attr.body.reverse ? -1 : 1 };
     eg_cpu_step *step = eg_step_new(run, v, "loop", run_scan, sizeof(scan_detail));
     if (!step) return EG_E_MEMORY;
     int index = run->nstep - 1;
@@ -364,12 +370,11 @@ eg_status eg_lower_scan(eg_cpu_run *run, const eg_value *v) {
     l.detail->ncarries = l.carries;
     l.detail->carry = EG_ARENA_ARRAY(run->arena, first_value, l.carries);
     l.detail->port = EG_ARENA_ARRAY(run->arena, port, body->nin + body->nout);
-    l.buffer = EG_ARENA_ARRAY(run->arena, int, body->nout);
-    l.copied = EG_ARENA_ARRAY(run->arena, int, body->nout);
-    l.stacked = EG_ARENA_ARRAY(run->arena, unsigned char, l.carries);
     l.detail->loop = EG_ARENA_ARRAY(run->arena, eg_cpu_run *, run->threads);
-    if (!l.detail->carry || !l.detail->port || !l.buffer || !l.copied || !l.stacked || !l.detail->loop)
-        return EG_E_MEMORY;
+    l.buffer = EG_ARENA_ARRAY(run->arena, int, 2 * l.nout + l.carries);
+    if (!l.detail->carry || !l.detail->port || !l.detail->loop || !l.buffer) return EG_E_MEMORY;
+    l.copied = l.buffer + l.nout;
+    l.stacked = l.copied + l.nout;
     EG_TRY(make_buffers(&l));
     EG_TRY(place_results(&l));
     EG_TRY(place_carries(&l));

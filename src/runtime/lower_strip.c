@@ -15,14 +15,14 @@
 #include "runtime/strip.h"
 #include "tensor/shape.h"
 
-enum { MOST_SEGMENTS = 64 };
+enum { MOST_SEGMENTS = 64, MOST_PARAMS = 3 /* of a single op */ };
 
 typedef struct segment {
-    eg_rect rect;          /* rows > 1 only in a step of one segment */
     int64_t first, items;  /* among the step's items */
     int64_t panel_rows;    /* of an operand in panels whose last one has padding lanes to be cleared; 0: none */
     int64_t padding;       /* lanes to be cleared in each row of the last panel */
     int panels;            /* full operands are in panels */
+    eg_rect rect;          /* rows > 1 only in a step of one segment */
     int storage[EG_STRIP_OPERANDS]; /* -1: a table, a constant, or unused */
 } segment;
 
@@ -241,22 +241,21 @@ static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *se
     return 1;
 }
 
+static int is_read(const eg_strips *s, const segment *seg, int o) {
+    return s->operand[o].reg >= 0 && seg->storage[o] >= 0 && !s->operand[o].output;
+}
+
 /* Tells the plan what the segment reads and writes, and where the addresses belong. Params come first, so bit i
  * of `over` must become the number of the use of param i. */
 static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg) {
-    int use_of[EG_STRIP_OPERANDS], base = run->last->nuse, next = base;
-    for (int o = 0; o < s->noperands; o++) {
-        const eg_strip_operand *x = &s->operand[o];
-        use_of[o] = -1;
-        if (x->reg < 0 || seg->storage[o] < 0 || x->output) continue;
-        use_of[o] = next++;
-        eg_step_reads_at(run, seg->storage[o], &seg->rect.base[o]);
-    }
+    int base = run->last->nuse;
+    for (int o = 0; o < s->noperands; o++)
+        if (is_read(s, seg, o)) eg_step_reads_at(run, seg->storage[o], &seg->rect.base[o]);
     for (int o = 0; o < s->noperands; o++) {
         if (!s->operand[o].output || s->operand[o].reg < 0) continue;
         eg_use use = { .write = 1, .over_from = base };
-        for (int i = 0; i < s->nparams; i++)
-            if (use_of[i] >= 0 && s->over[o] >> i & 1) use.over |= 1u << (use_of[i] - base);
+        for (int i = 0, n = 0; i < s->nparams; i++)
+            if (is_read(s, seg, i)) use.over |= (s->over[o] >> i & 1) << n++;
         eg_step_uses(run, seg->storage[o], &seg->rect.base[o], use);
     }
     return run->status;
@@ -325,6 +324,19 @@ eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request) {
     step->work += s->work * (double)(seg->rect.rows * seg->rect.columns);
     step->flops += eg_value_flops(request->value);
     return use_operands(run, s, seg);
+}
+
+eg_status eg_lower_single(eg_cpu_run *run, const eg_value *v, const eg_shape *shapes, const eg_attr *attr,
+                          eg_group_request *request) {
+    eg_body *body = eg_body_new(run->program->unit.graph, v->nin);
+    eg_value *param[MOST_PARAMS];
+    if (!body) return EG_E_MEMORY;
+    for (int q = 0; q < v->nin; q++) param[q] = eg_body_param(body, q, v->in[q]->dtype, &shapes[q]);
+    eg_value *node = eg_node(body->graph, v->op, param, v->nin, attr);
+    EG_TRY(eg_body_finish(body, &node, 1));
+    request->value = v;
+    request->body = body;
+    return eg_lower_group(run, request);
 }
 
 /* ---- fused values ---------------------------------------------------------------------------------------- */
@@ -402,7 +414,7 @@ static space space_of(const eg_value *v) {
 static int is_strip_op(const eg_value *v) {
     if (v->op == EG_OP_CAST)
         return v->dtype != EG_F64 && v->in[0]->dtype != EG_F64 && (v->dtype == EG_F32 || v->in[0]->dtype != EG_I32);
-    if (!v->def->strip || v->nin > 3) return 0;
+    if (!v->def->strip || v->nin > MOST_PARAMS) return 0;
     for (int q = 0; q < v->nin; q++)
         if (v->in[q]->dtype != EG_F32 && !(v->op == EG_OP_WHERE && q == 0)) return 0;
     return v->dtype == EG_F32 || (v->def->flags & EG_COMPARE);
@@ -413,9 +425,8 @@ eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
     space sp = space_of(v);
     int in_panels = v->layout == EG_PANELS;
     if (in_panels) sp.rows = v->shape.dim[0], sp.columns = v->shape.dim[1];
-    int in[3], out = eg_storage_of(run, v);
-    eg_body *body = eg_body_new(run->program->unit.graph, v->nin);
-    eg_value *param[3];
+    int in[MOST_PARAMS], out = eg_storage_of(run, v);
+    eg_shape shapes[MOST_PARAMS];
     for (int q = 0; q < v->nin; q++) {
         int over_rows = (int)(sp.over_rows >> q & 1), over_columns = (int)(sp.over_columns >> q & 1);
         EG_TRY(operand_storage(run, v->in[q], &in[q]));
@@ -425,12 +436,9 @@ eg_status eg_lower_elementwise(eg_cpu_run *run, const eg_value *v) {
             over_rows = over_columns = 1;
             if (in[q] >= 0) EG_TRY(eg_lower_expand_to(run, v->in[q], &v->shape, &in[q]));
         }
-        eg_shape shape = EG_SHAPE(over_rows ? sp.rows : 1, over_columns ? sp.columns : 1);
-        param[q] = eg_body_param(body, q, v->in[q]->dtype, &shape);
+        shapes[q].rank = 2;
+        shapes[q].dim[0] = over_rows ? sp.rows : 1, shapes[q].dim[1] = over_columns ? sp.columns : 1;
     }
-    if (out < 0 || !body) return EG_E_MEMORY;
-    eg_value *node = eg_node(body->graph, v->op, param, v->nin, &v->attr);
-    EG_TRY(eg_body_finish(body, &node, 1));
-    return eg_lower_group(run, &(eg_group_request){ .value = v, .body = body, .outer = v->in, .in = in, .out = &out,
-                                                    .panels = in_panels ? &v->shape : NULL });
+    eg_group_request request = { .outer = v->in, .in = in, .out = &out, .panels = in_panels ? &v->shape : NULL };
+    return out < 0 ? EG_E_MEMORY : eg_lower_single(run, v, shapes, &v->attr, &request);
 }

@@ -127,15 +127,10 @@ eg_status eg_lower_window_sum(eg_cpu_run *run, const eg_value *v) {
 
 /* ---- largest elements ---------------------------------------------------------------------------------- */
 
-static const eg_value *behind_views(const eg_value *v) {
-    while (v->op == EG_OP_RESHAPE) v = v->in[0];
-    return v;
-}
-
 /* The window_argmax at whose places `v` (take_along, put_along) looks into images of the same size, and its windows;
  * NULL if it is no such look-up. */
 static const eg_value *places_of(const eg_value *v, int64_t axis, const eg_shape *whole, eg_window *w) {
-    const eg_value *places = behind_views(v->in[1]);
+    const eg_value *places = eg_behind_views(v->in[1]);
     if (places->op != EG_OP_WINDOW_ARGMAX || v->dtype != EG_F32 || axis != 1 || !has_lists(places, w)) return NULL;
     return eg_same_shape(whole, &EG_SHAPE(w->batch, w->image[0] * w->image[1], w->channels)) ? places : NULL;
 }
@@ -145,7 +140,8 @@ static const eg_value *largest_at(const eg_cpu_run *run, const eg_value *places)
     eg_window w;
     for (int id = places->id + 1; id < run->graph->n; id++) {
         const eg_value *v = run->graph->values[id];
-        if (v->op != EG_OP_TAKE_ALONG || !run->needed[id] || behind_views(v->in[0]) != behind_views(places->in[0]))
+        if (v->op != EG_OP_TAKE_ALONG || !run->needed[id] ||
+            eg_behind_views(v->in[0]) != eg_behind_views(places->in[0]))
             continue;
         if (places_of(v, v->attr.axis.axis, &v->in[0]->shape, &w) == places) return v;
     }
@@ -157,12 +153,12 @@ static int is_read(const eg_cpu_run *run, const eg_value *v, const eg_value *one
     const eg_unit *unit = &run->program->unit;
     if (run != run->program->run) return 1;
     for (int i = 0; i < unit->nroots; i++)
-        if (behind_views(unit->root[i]) == v) return 1;
+        if (eg_behind_views(unit->root[i]) == v) return 1;
     for (int id = v->id + 1; id < run->graph->n; id++) {
         const eg_value *u = run->graph->values[id];
         if (!run->needed[id] || u->op == EG_OP_RESHAPE || u == one || u == other) continue;
         for (int i = 0; i < u->nin; i++)
-            if (behind_views(u->in[i]) == v) return 1;
+            if (eg_behind_views(u->in[i]) == v) return 1;
     }
     return 0;
 }
@@ -170,7 +166,7 @@ static int is_read(const eg_cpu_run *run, const eg_value *v, const eg_value *one
 const eg_value *eg_pooling_of(const eg_cpu_run *run, const eg_value *v) {
     for (int id = v->id + 1; id < run->graph->n; id++) {
         const eg_value *u = run->graph->values[id], *largest;
-        if (u->op != EG_OP_WINDOW_ARGMAX || !run->needed[id] || behind_views(u->in[0]) != v) continue;
+        if (u->op != EG_OP_WINDOW_ARGMAX || !run->needed[id] || eg_behind_views(u->in[0]) != v) continue;
         largest = largest_at(run, u);
         return largest && !is_read(run, v, u, largest) ? u : NULL;
     }

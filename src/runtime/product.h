@@ -9,7 +9,6 @@
 #include "runtime/strip.h"
 
 typedef struct eg_product {
-    eg_gemm g;
     const eg_kernels *kernels;
     int by_rows;            /* items are rows of C, else panels of 32 columns */
     int64_t panels;         /* of C */
@@ -17,6 +16,7 @@ typedef struct eg_product {
     const eg_strips *finish; /* NULL: nothing to do on the blocks */
     int in_panels;          /* full operands are in panels */
     int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */
+    eg_gemm g;
     eg_rect whole;          /* for finish: the bases; in rows, all of it */
 } eg_product;
 

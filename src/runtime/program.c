@@ -26,8 +26,10 @@ static eg_status make_ports(eg_program *p, const eg_graph *graph) {
         const eg_value *v = graph->values[i];
         if (v->op != EG_OP_INPUT) continue;
         eg_port *port = &p->input[p->ninputs++];
-        *port = (eg_port){ .name = eg_arena_strdup(&p->arena, v->name), .dtype = v->dtype, .shape = v->shape };
+        port->name = eg_arena_strdup(&p->arena, v->name);
         if (!port->name) return EG_E_MEMORY;
+        port->dtype = v->dtype;
+        port->shape = v->shape;
         port->bytes = eg_stored_bytes(v->dtype, &v->shape, EG_ROWS);
     }
     return EG_OK;
@@ -150,7 +152,9 @@ eg_program *eg_program_new_(eg_state *state, eg_value *const *roots, int n, eg_p
     if (check_roots(state, roots, n) != EG_OK) return NULL;
     eg_program *p = eg_calloc(1, sizeof *p);
     if (!p) return NULL;
-    *p = (eg_program){ .state = state, .opt = opt, .engine = engine_of(opt.executor) };
+    p->state = state;
+    p->opt = opt;
+    p->engine = engine_of(opt.executor);
     if (build(p, roots, n) == EG_OK) return p;
     eg_program_free(p);
     return NULL;

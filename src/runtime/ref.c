@@ -107,8 +107,7 @@ static double *body_place(const ref_frame *frame, const eg_value *v, double *nex
         inner->result[k] = next;
         next += result_size(v, k) + 1;
     }
-    for (int k = 0; k < body->nin && !inner->is_loop; k++)
-        inner->at[body->param[k]->id] = frame->at[v->in[k]->id];
+    for (int k = 0; k < body->nin && !inner->is_loop; k++) inner->at[body->param[k]->id] = frame->at[v->in[k]->id];
     next = frame_place(inner, next);
     for (int k = 0; k < body->nout && !inner->is_loop; k++) inner->result[k] = inner->at[body->out[k]->id];
     return next;
@@ -219,8 +218,9 @@ static void run_value(eg_program *p, ref_frame *frame, const eg_value *v) {
 
 static void run_frame(eg_program *p, ref_frame *frame);
 
-static void copy(double *to, const double *from, int64_t n) {
-    if (n > 0) memcpy(to, from, (size_t)n * sizeof *to);
+/* The elements of a value like `v`. */
+static void copy(const eg_value *v, double *to, const double *from) {
+    memcpy(to, from, (size_t)eg_count(&v->shape) * sizeof *to);
 }
 
 /* The operands that stay, and the carries before the first step. */
@@ -229,8 +229,7 @@ static void enter_scan(const ref_frame *frame, const eg_value *v) {
     int first = v->attr.body.carries, end = first + v->attr.body.stacked;
     for (int i = 0; i < v->nin; i++) {
         const eg_value *param = body->param[i];
-        if (i < first || i >= end)
-            copy(frame->body[v->id]->at[param->id], frame->at[v->in[i]->id], eg_count(&param->shape));
+        if (i < first || i >= end) copy(param, frame->body[v->id]->at[param->id], frame->at[v->in[i]->id]);
     }
 }
 
@@ -239,11 +238,11 @@ static void enter_scan(const ref_frame *frame, const eg_value *v) {
 static void leave_step(const ref_frame *inner, const eg_value *v, int64_t t) {
     const eg_body *body = v->attr.body.body;
     for (int k = 0; k < body->nout; k++) {
-        int64_t n = eg_count(&body->out[k]->shape);
-        copy(inner->result[k] + (k < v->attr.body.carries ? 0 : t * n), inner->at[body->out[k]->id], n);
+        const eg_value *out = body->out[k];
+        copy(out, inner->result[k] + (k < v->attr.body.carries ? 0 : t * eg_count(&out->shape)), inner->at[out->id]);
     }
     for (int k = 0; k < v->attr.body.carries; k++)
-        copy(inner->at[body->param[k]->id], inner->result[k], eg_count(&body->out[k]->shape));
+        copy(body->param[k], inner->at[body->param[k]->id], inner->result[k]);
 }
 
 static void run_scan(eg_program *p, ref_frame *frame, const eg_value *v) {
@@ -255,14 +254,14 @@ static void run_scan(eg_program *p, ref_frame *frame, const eg_value *v) {
     for (int64_t step = 0; step < steps; step++) {
         int64_t t = v->attr.body.reverse ? steps - 1 - step : step;
         for (int i = first; i < first + v->attr.body.stacked; i++) {
-            int64_t n = eg_count(&body->param[i]->shape);
-            copy(inner->at[body->param[i]->id], frame->at[v->in[i]->id] + t * n, n);
+            const eg_value *param = body->param[i];
+            copy(param, inner->at[param->id], frame->at[v->in[i]->id] + t * eg_count(&param->shape));
         }
         run_frame(p, inner);
         leave_step(inner, v, t);
     }
     for (int k = 0; k < first && steps == 0; k++)
-        copy(inner->result[k], inner->at[body->param[k]->id], eg_count(&body->param[k]->shape));
+        copy(body->param[k], inner->result[k], inner->at[body->param[k]->id]);
 }
 
 static void run_frame(eg_program *p, ref_frame *frame) {

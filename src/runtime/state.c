@@ -228,26 +228,25 @@ static eg_status checked(const eg_state *state, const char *name, size_t bytes, 
     return EG_OK;
 }
 
-eg_status eg_state_read(const eg_state *state, const char *name, void *out, size_t bytes) {
+/* Out to the user's row-major `bytes`, or in from them. */
+static eg_status pass(const eg_state *state, const char *name, void *out, const void *in, size_t bytes) {
     const eg_variable *v = NULL;
     EG_TRY(checked(state, name, bytes, &v));
-    if (v->layout == EG_PANELS) {
-        turn_matrix(&v->shape, out, v->data, 0);
-    } else if (bytes) {
-        memcpy(out, v->data, bytes);
-    }
+    void *to = in ? v->data : out;
+    const void *from = in ? in : v->data;
+    if (v->layout == EG_PANELS)
+        turn_matrix(&v->shape, to, from, in != NULL);
+    else if (bytes)
+        memcpy(to, from, bytes);
     return EG_OK;
 }
 
+eg_status eg_state_read(const eg_state *state, const char *name, void *out, size_t bytes) {
+    return pass(state, name, out, NULL, bytes);
+}
+
 eg_status eg_state_write(eg_state *state, const char *name, const void *data, size_t bytes) {
-    const eg_variable *v = NULL;
-    EG_TRY(checked(state, name, bytes, &v));
-    if (v->layout == EG_PANELS) {
-        turn_matrix(&v->shape, v->data, data, 1);
-    } else if (bytes) {
-        memcpy(v->data, data, bytes);
-    }
-    return EG_OK;
+    return pass(state, name, NULL, data, bytes);
 }
 
 static eg_status fill_normal(eg_state *state, const eg_value *var, double stddev) {

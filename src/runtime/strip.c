@@ -72,7 +72,8 @@ static int fail(builder *b, const char *what) {
 
 static int new_register(builder *b, eg_extent extent, int operand) {
     if (b->nv == b->most) return fail(b, "too many values");
-    b->v[b->nv] = (virtual_register){ .extent = extent, .operand = operand, .defined = -1, .last = -1 };
+    int is_zero = operand >= 0 && extent == EG_OVER_ALL;
+    b->v[b->nv] = (virtual_register){ extent, operand, .defined = -1, .last = -1, .is_zero = is_zero };
     return b->nv++;
 }
 
@@ -83,6 +84,7 @@ static int constant(builder *b, double number) {
     int r = new_register(b, EG_OVER_NONE, -1);
     b->v[r].is_constant = 1;
     b->v[r].number = value;
+    b->v[r].is_zero = value == 0;
     return r;
 }
 
@@ -104,8 +106,10 @@ static int emit(builder *b, eg_strip_op op, int a, int p, int c) {
     eg_extent extent = EG_OVER_NONE;
     for (int q = 0; q < 3 && in[q] >= 0; q++) {
         eg_extent e = b->v[in[q]].extent;
-        if (is_wide(e)) extent = EG_OVER_ALL;
-        else if (extent == EG_OVER_NONE) extent = e;
+        if (is_wide(e))
+            extent = EG_OVER_ALL;
+        else if (extent == EG_OVER_NONE)
+            extent = e;
     }
     return append(b, (int)op, extent, a, p, c);
 }
@@ -130,6 +134,7 @@ static int new_operand(builder *b, eg_extent extent, const void *table) {
     int operand = b->strips->noperands;
     if (operand == EG_STRIP_OPERANDS) return fail(b, "too many operands");
     b->strips->operand[operand] = (eg_strip_operand){ .extent = extent, .dtype = EG_F32, .table = table };
+    if (!table) b->strips->product = operand;
     b->strips->noperands++;
     return new_register(b, extent, operand);
 }
@@ -373,23 +378,21 @@ static void place_fixed(builder *b) {
     }
 }
 
-/* Linear scan over the instructions: a buffer whose value was read for the last time takes the next one. */
+/* Linear scan over the instructions: the next value takes the buffer whose own was read for the last time last. */
 static void place_temporaries(builder *b) {
-    int free_list[2][EG_STRIP_REGISTERS], nfree[2] = { 0, 0 };
+    int held[EG_STRIP_REGISTERS]; /* the value in a buffer; -1: a register that is none */
+    memset(held, -1, sizeof held);
     for (int i = 0; i < b->ni; i++) {
-        for (int q = 0; q < 3; q++) {
-            int r = b->i[i].in[q];
-            if (r < 0) continue;
-            virtual_register *v = &b->v[r];
-            int repeated = (q > 0 && r == b->i[i].in[0]) || (q > 1 && r == b->i[i].in[1]);
-            if (v->last != i || v->is_constant || v->operand >= 0 || v->extent == EG_OVER_NONE || repeated) continue;
-            int wide = is_wide(v->extent);
-            free_list[wide][nfree[wide]++] = v->physical;
-        }
         virtual_register *d = &b->v[b->i[i].d];
+        int wide = is_wide(d->extent), best = -1, latest = -1;
         if (d->operand >= 0 || d->extent == EG_OVER_NONE) continue;
-        int wide = is_wide(d->extent);
-        d->physical = nfree[wide] ? free_list[wide][--nfree[wide]] : new_physical(b, wide);
+        for (int p = 0; p < b->strips->nregisters; p++) {
+            if (held[p] < 0) continue;
+            const virtual_register *v = &b->v[held[p]];
+            if (is_wide(v->extent) == wide && v->last <= i && v->last >= latest) best = p, latest = v->last;
+        }
+        d->physical = best >= 0 ? best : new_physical(b, wide);
+        held[d->physical] = b->i[i].d;
     }
 }
 
@@ -405,8 +408,10 @@ static void set_code(const builder *b, const draft_instruction *draft, eg_strip_
     const eg_kernels *k = b->request->kernels;
     unsigned char *in[] = { &code->a, &code->b, &code->c };
     int wide = is_wide(b->v[draft->d].extent), kind = draft->op - REDUCE;
-    if (kind < 0) code->fn = k->strip[draft->op];
-    else code->reduce = b->strips->form == EG_BY_BLOCK ? k->block_reduce[kind] : k->row_reduce[kind];
+    if (kind < 0)
+        code->fn = k->strip[draft->op];
+    else
+        code->reduce = b->strips->form == EG_BY_BLOCK ? k->block_reduce[kind] : k->row_reduce[kind];
     code->length = kind >= 0 ? EG_LENGTH_ROW : wide ? EG_LENGTH_STRIP : EG_LENGTH_16;
     code->each = kind >= 0;
     code->d = (unsigned char)b->v[draft->d].physical;
@@ -493,7 +498,8 @@ static int is_chain(const builder *b, const chain_item *item, int *value) {
     }
     for (const chain_item *x = item; x->op != CHAIN_END; x++) {
         int r = value[x->d];
-        if (x->op >= EG_STRIP_COUNT && !(x->op == CHAIN_ONE ? b->v[r].extent == EG_OVER_NONE : is_vector(b, r))) return 0;
+        if (x->op >= EG_STRIP_COUNT && !(x->op == CHAIN_ONE ? b->v[r].extent == EG_OVER_NONE : is_vector(b, r)))
+            return 0;
     }
     return at == b->ni && outputs == count_outputs(b);
 }
@@ -523,9 +529,9 @@ static void handle(eg_strips *s, int handling, int operand) {
 static int handling_of(const builder *b, const eg_strip_operand *o) {
     if (is_direct(b, o)) return EG_DIRECT;
     int is_column = o->extent == EG_OVER_COLUMNS && (o->output || b->strips->form == EG_BY_BLOCK);
-    int fetch = o->extent == EG_OVER_ROWS                 ? EG_FETCH_ROW
+    int fetch = o->extent == EG_OVER_ROWS                ? EG_FETCH_ROW
                 : o->extent == EG_OVER_NONE || is_column ? EG_FETCH_ONCE
-                                                          : EG_FETCH;
+                                                         : EG_FETCH;
     return fetch + o->output;
 }
 
@@ -575,27 +581,22 @@ static void estimate(builder *b) {
     b->strips->work = .01 * sum;
 }
 
-/* Is f(0) = 0 for sure? Each rule is a truth table: which of the operands must be 0. Divisors and conditions are taken
- * to be usable numbers. */
+/* Is f(0) = 0 for sure? Each rule is a truth table: which of the operands must be 0. Divisors and conditions are
+ * taken to be usable numbers. */
 enum { A = 0xAA, B = 0xCC, C = 0xF0 };
 static const unsigned char zero_rules[EG_STRIP_COUNT] = {
-    [EG_STRIP_COPY] = A,      [EG_STRIP_NEG] = A,       [EG_STRIP_ABS] = A,         [EG_STRIP_SQRT] = A,
-    [EG_STRIP_TANH] = A,      [EG_STRIP_RELU] = A,      [EG_STRIP_ERF] = A,         [EG_STRIP_SIN] = A,
-    [EG_STRIP_FLOOR] = A,     [EG_STRIP_ADD] = A & B,   [EG_STRIP_SUB] = A & B,     [EG_STRIP_MAX] = A & B,
-    [EG_STRIP_MIN] = A & B,   [EG_STRIP_NE] = A & B,    [EG_STRIP_LT] = A & B,      [EG_STRIP_GT] = A & B,
-    [EG_STRIP_MUL] = A | B,   [EG_STRIP_DIV] = A,       [EG_STRIP_SELECT] = B & C,  [EG_STRIP_MULADD] = (A | B) & C,
-    [EG_STRIP_GATE] = C,      [EG_STRIP_MULSUB] = A,    [EG_STRIP_SUBSQUARE] = A & B,
+    [EG_STRIP_COPY] = A,    [EG_STRIP_NEG] = A,     [EG_STRIP_ABS] = A,           [EG_STRIP_SQRT] = A,
+    [EG_STRIP_TANH] = A,    [EG_STRIP_RELU] = A,    [EG_STRIP_ERF] = A,           [EG_STRIP_SIN] = A,
+    [EG_STRIP_FLOOR] = A,   [EG_STRIP_ADD] = A & B, [EG_STRIP_SUB] = A & B,       [EG_STRIP_MAX] = A & B,
+    [EG_STRIP_MIN] = A & B, [EG_STRIP_NE] = A & B,  [EG_STRIP_LT] = A & B,        [EG_STRIP_GT] = A & B,
+    [EG_STRIP_MUL] = A | B, [EG_STRIP_DIV] = A,     [EG_STRIP_SELECT] = B & C,    [EG_STRIP_MULADD] = (A | B) & C,
+    [EG_STRIP_GATE] = C,    [EG_STRIP_MULSUB] = A,  [EG_STRIP_SUBSQUARE] = A & B,
 };
 
 static int is_zero(const builder *b, int r) { return r >= 0 && b->v[r].is_zero; }
 
 static void check_zeros(builder *b) {
     eg_strips *s = b->strips;
-    for (int r = 0; r < b->nv; r++) {
-        virtual_register *v = &b->v[r];
-        int param = v->operand >= 0 && !s->operand[v->operand].output && s->operand[v->operand].extent == EG_OVER_ALL;
-        v->is_zero = v->is_constant ? v->number == 0 : param;
-    }
     s->keeps_zero = 1;
     for (int i = 0; i < b->ni; i++) {
         const draft_instruction *x = &b->i[i];
@@ -667,15 +668,10 @@ eg_strips *eg_strips_new(eg_arena *arena, const eg_strips_request *request) {
     if (!strips) return NULL;
     builder b = { .arena = arena, .request = request, .strips = strips };
     strips->kernels = request->kernels;
+    strips->product = -1;
     eg_status status = build(&b);
     eg_arena_free(&b.scratch);
     return status == EG_OK ? strips : NULL;
-}
-
-int eg_strips_product(const eg_strips *strips) {
-    for (int i = strips->nparams; i < strips->noperands; i++)
-        if (!strips->operand[i].output && !strips->operand[i].table) return i;
-    return -1;
 }
 
 static int constants_equal(const eg_strips *a, const eg_strips *b) {

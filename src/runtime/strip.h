@@ -69,23 +69,23 @@ struct eg_strips {
     int64_t width;           /* floats of a strip: most that an instruction is given */
     int64_t blocks;          /* by block: that many at a time */
     int noperands, nparams;
-    eg_strip_operand operand[EG_STRIP_OPERANDS];
-    int plain;               /* by row, and no operand needs more than its address, scalars aside */
-    unsigned char handling[EG_HANDLINGS][EG_STRIP_OPERANDS], nhandled[EG_HANDLINGS];
+    int product; /* the operand that stands for it; -1: there is none */
+    int nregisters;
     int ninstructions, nonce; /* the first nonce compute scalars: once for each part of a run */
+    int plain;                /* by row, and no operand needs more than its address, scalars aside */
     eg_strip_instruction *instruction;
     eg_chain_fn chain;       /* all instructions behind the first nonce in one, for groups of 16 floats; or NULL */
-    unsigned char chain_operand[EG_CHAIN_OPERANDS]; /* registers */
-    int nregisters;
     size_t scratch;          /* floats */
-    eg_strips *next;   /* of the program */
-    uint32_t over[EG_STRIP_OPERANDS]; /* of an output: bit i set if it may lie in param i's memory */
-    double work;             /* nanoseconds per element of the space, estimated */
+    eg_strip_operand operand[EG_STRIP_OPERANDS];
+    float *home, **at_home;  /* the registers' addresses when the scratch memory is `home`, set up once */
     int keeps_zero;          /* zeros in all full operands give zeros: padding lanes stay clean */
-    /* Of each register: 16 floats, or NULL: where in the scratch memory; its address when that is `home`, set up once. */
-    const float *constant[EG_STRIP_REGISTERS];
-    uint32_t place[EG_STRIP_REGISTERS];
-    float *home, **at_home;
+    double work;             /* nanoseconds per element of the space, estimated */
+    eg_strips *next;         /* of the program */
+    unsigned char nhandled[EG_HANDLINGS], handling[EG_HANDLINGS][EG_STRIP_OPERANDS];
+    unsigned char chain_operand[EG_CHAIN_OPERANDS]; /* registers */
+    uint32_t over[EG_STRIP_OPERANDS];               /* of an output: bit i set if it may lie in param i's memory */
+    const float *constant[EG_STRIP_REGISTERS];      /* 16 floats, or NULL: */
+    uint32_t place[EG_STRIP_REGISTERS];             /* in the scratch memory */
 };
 
 typedef struct eg_strips_request {
@@ -100,8 +100,6 @@ typedef struct eg_strips_request {
 eg_strips *eg_strips_new(eg_arena *arena, const eg_strips_request *request);
 /* Tells where the scratch memory of a run in one part will be. */
 void eg_strips_settle(eg_strips *strips, float *scratch);
-/* The operand that stands for the product; -1 if there is none. */
-int eg_strips_product(const eg_strips *strips);
 /* Same instructions on the same kinds of operands? */
 int eg_strips_equal(const eg_strips *a, const eg_strips *b);
 

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "kernels/kernels.h"
-
 enum { DTYPES = 5 }; /* a table index is the dtype itself; 0 is no dtype */
 
 static const struct {
@@ -34,13 +32,12 @@ static int32_t to_i32(double x) {
 }
 static uint8_t to_u8(double x) { return !(x > 0) ? 0 : x >= UINT8_MAX ? UINT8_MAX : (uint8_t)x; }
 
-/* Doubles hold all others exactly, so every conversion may go by them: one function to and one from each. Elements of
- * `in` are `step` elements apart. */
-#define DEFINE(name, to_type, from_type, how)                                  \
-    static void name(void *out, const void *in, int64_t step, int64_t n) {     \
-        to_type *o = out;                                                      \
-        const from_type *x = in;                                               \
-        for (int64_t i = 0; i < n; i++) o[i] = how(x[i * step]);               \
+/* Doubles hold all others exactly, so every conversion may go by them: one function to and one from each. */
+#define DEFINE(name, to_type, from_type, how)                \
+    static void name(void *out, const void *in, int64_t n) { \
+        to_type *o = out;                                    \
+        const from_type *x = in;                             \
+        for (int64_t i = 0; i < n; i++) o[i] = how(x[i]);    \
     }
 DEFINE(read_f32, double, float, (double))
 DEFINE(read_i32, double, int32_t, )
@@ -50,30 +47,25 @@ DEFINE(write_i32, int32_t, double, to_i32)
 DEFINE(write_u8, uint8_t, double, to_u8)
 #undef DEFINE
 
-typedef void convert_fn(void *out, const void *in, int64_t step, int64_t n);
+typedef void convert_fn(void *out, const void *in, int64_t n);
 static convert_fn *const readers[DTYPES] = { [EG_F32] = read_f32, [EG_I32] = read_i32, [EG_U8] = read_u8 };
 static convert_fn *const writers[DTYPES] = { [EG_F32] = write_f32, [EG_I32] = write_i32, [EG_U8] = write_u8 };
 
-void eg_convert_strided(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t step, int64_t n) {
+void eg_convert(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t n) {
     enum { AT_ONCE = 128 };
-    static const int64_t one = 1;
     double doubles[AT_ONCE];
-    int64_t in_size = (int64_t)eg_dtype_size(from), out_size = (int64_t)eg_dtype_size(to);
+    size_t in_size = eg_dtype_size(from), out_size = eg_dtype_size(to);
     if (to == from) {
-        eg_copy_strided(1, &n, out, &one, in, &step, (int)in_size);
+        if (n > 0) memcpy(out, in, (size_t)n * in_size);
     } else if (to == EG_F64) {
-        readers[from](out, in, step, n);
+        readers[from](out, in, n);
     } else if (from == EG_F64) {
-        writers[to](out, in, step, n);
+        writers[to](out, in, n);
     } else {
         for (int64_t i = 0; i < n; i += AT_ONCE) {
             int64_t now = n - i < AT_ONCE ? n - i : AT_ONCE;
-            readers[from](doubles, (const char *)in + i * step * in_size, step, now);
-            writers[to]((char *)out + i * out_size, doubles, 1, now);
+            readers[from](doubles, (const char *)in + (size_t)i * in_size, now);
+            writers[to]((char *)out + (size_t)i * out_size, doubles, now);
         }
     }
-}
-
-void eg_convert(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t n) {
-    eg_convert_strided(to, out, from, in, 1, n);
 }

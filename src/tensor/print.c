@@ -105,10 +105,9 @@ static void see_width(format *f, double value) {
 /* Exponents when the largest number has more digits than the type keeps, the smallest is tiny, or they lie far apart;
  * in the arithmetic of the array's own type, as NumPy does it. */
 static int needs_exponents(const format *f) {
-    if (f->largest == 0) return 0;
-    if (!f->single) return f->largest >= 1e8 || f->smallest < 1e-4 || f->largest / f->smallest > 1e3;
-    float small = (float)f->smallest, large = (float)f->largest;
-    return large >= 1e6f || small < 1e-4f || large / small > 1e3f;
+    double large = f->largest, small = f->smallest, tiny = f->single ? (double)1e-4f : 1e-4;
+    double ratio = f->single ? (double)((float)large / (float)small) : large / small;
+    return large > 0 && (large >= (f->single ? 1e6 : 1e8) || small < tiny || ratio > 1e3);
 }
 
 static format format_of(const eg_tensor *tensor) {
@@ -147,8 +146,10 @@ static int element_width(const format *f) {
 
 /* "-d.ddde+02" with `right` digits after the point: where fewer identify the number, those of its exact value. */
 static void add_scientific(eg_text *out, double value, decimal *d, const format *f) {
-    if (value == 0) memset(d->digits, '0', (size_t)f->right + 1);
-    else if (d->count < 1 + f->right) eg_round_digits(fabs(value), 1 + f->right, d->digits, &d->point);
+    if (value == 0)
+        memset(d->digits, '0', (size_t)f->right + 1);
+    else if (d->count < 1 + f->right)
+        eg_round_digits(fabs(value), 1 + f->right, d->digits, &d->point);
     eg_text_format(out, "%s%c.%.*se%+0*d", d->negative ? "-" : "", d->digits[0], f->right, d->digits + 1,
                    1 + f->exponent_digits, d->point - 1);
 }

@@ -43,7 +43,5 @@ eg_tensor *eg_tensor_unset(eg_dtype dtype, const eg_shape *shape);
 eg_dtype eg_dtype_from_name(const char *name);
 /* Converts n contiguous elements between dtypes (to integers: truncate, clamp, NaN to 0). */
 void eg_convert(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t n);
-/* The same from elements that are `step` elements apart. */
-void eg_convert_strided(eg_dtype to, void *out, eg_dtype from, const void *in, int64_t step, int64_t n);
 
 #endif

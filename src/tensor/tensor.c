@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "kernels/kernels.h"
 #include "tensor/shape.h"
 
 enum { TEXT = 200 };
@@ -144,38 +145,27 @@ void eg_tensor_set(eg_tensor *tensor, const int64_t *index, double value) {
     eg_convert(tensor->dtype, element_at(tensor, index), EG_F64, &value, 1);
 }
 
-/* Converts row by row: the last axis is a strided run, the others count up like an odometer. */
-static void copy_rows(eg_tensor *to, const eg_tensor *from) {
-    int last = from->shape.rank - 1;
-    int64_t row = from->shape.dim[last], index[EG_MAX_RANK] = { 0 };
-    int64_t out_step = row * (int64_t)eg_dtype_size(to->dtype), in_size = (int64_t)eg_dtype_size(from->dtype);
-    const char *in = from->data;
-    char *out = to->data;
-    for (int64_t left = eg_tensor_size(from); left > 0; left -= row, out += out_step) {
-        eg_convert_strided(to->dtype, out, from->dtype, in, from->strides[last], row);
-        for (int i = last - 1; i >= 0; i--) {
-            in += from->strides[i] * in_size;
-            if (++index[i] < from->shape.dim[i]) break;
-            in -= from->strides[i] * in_size * index[i];
-            index[i] = 0;
-        }
-    }
-}
-
 eg_tensor *eg_tensor_copy(const eg_tensor *tensor, eg_dtype dtype) {
+    int in_order = eg_tensor_is_contiguous(tensor);
+    if (!in_order && dtype != tensor->dtype) { /* first in order, then converted */
+        eg_tensor *same = eg_tensor_copy(tensor, tensor->dtype), *copy = same ? eg_tensor_copy(same, dtype) : NULL;
+        eg_tensor_free(same);
+        return copy;
+    }
     eg_tensor *copy = eg_tensor_unset(dtype, &tensor->shape);
     if (!copy) return NULL;
-    if (eg_tensor_is_contiguous(tensor))
+    if (in_order)
         eg_convert(dtype, copy->data, tensor->dtype, tensor->data, eg_tensor_size(tensor));
     else
-        copy_rows(copy, tensor);
+        eg_copy_strided(tensor->shape.rank, tensor->shape.dim, copy->data, copy->strides, tensor->data,
+                        tensor->strides, (int)eg_dtype_size(dtype));
     return copy;
 }
 
 /* ---- views ----------------------------------------------------------------------------------------------------- */
 
-static eg_tensor *reshape_fails(eg_shape from, eg_shape to, const char *why) {
-    eg_fail(EG_E_SHAPE, "reshape: %s to %s: %s", eg_shape_words(&from), eg_shape_words(&to), why);
+static eg_tensor *reshape_fails(const eg_tensor *from, const eg_shape *to, const char *why) {
+    eg_fail(EG_E_SHAPE, "reshape: %s to %s: %s", eg_shape_words(&from->shape), eg_shape_words(to), why);
     return NULL;
 }
 
@@ -198,9 +188,9 @@ static int resolve_dim(eg_shape *shape, int64_t size) {
 
 eg_tensor *eg_tensor_reshape(const eg_tensor *tensor, eg_shape shape) {
     eg_shape wanted = shape;
-    if (shape.rank < 0 || shape.rank > EG_MAX_RANK) return reshape_fails(tensor->shape, wanted, "too many axes");
+    if (shape.rank < 0 || shape.rank > EG_MAX_RANK) return reshape_fails(tensor, &wanted, "too many axes");
     if (!resolve_dim(&shape, eg_tensor_size(tensor)))
-        return reshape_fails(tensor->shape, wanted, "the numbers of elements differ");
+        return reshape_fails(tensor, &wanted, "the numbers of elements differ");
     if (eg_shape_check(&shape) != EG_OK) return NULL;
     int in_order = eg_tensor_is_contiguous(tensor);
     eg_tensor *view = in_order ? view_of(tensor) : eg_tensor_copy(tensor, tensor->dtype);

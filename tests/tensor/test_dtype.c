@@ -66,18 +66,40 @@ static void test_all_pairs(void **state) {
             }
 }
 
+/* Elements of a view are converted in the view's order. */
+static void check_slice(int64_t start, int64_t stop, int64_t step, float first, float second, float third) {
+    const uint8_t in[] = { 0, 1, 2, 3, 4, 5, 6 };
+    eg_tensor *all = eg_tensor_from(EG_U8, EG_SHAPE(7), in), *view = eg_tensor_slice(all, 0, start, stop, step);
+    eg_tensor *copy = eg_tensor_copy(view, EG_F32);
+    const float *out = eg_tensor_data(copy);
+    assert_true(eg_tensor_size(copy) == 3 && out[0] == first && out[1] == second && out[2] == third);
+    eg_tensor_free(all);
+    eg_tensor_free(view);
+    eg_tensor_free(copy);
+}
+
 static void test_strided(void **state) {
     (void)state;
-    const uint8_t in[] = { 0, 1, 2, 3, 4, 5, 6 };
-    float out[3];
-    eg_convert_strided(EG_F32, out, EG_U8, in, 3, 3);
-    assert_true(out[0] == 0 && out[1] == 3 && out[2] == 6);
-    eg_convert_strided(EG_F32, out, EG_U8, in + 6, -2, 3);
-    assert_true(out[0] == 6 && out[1] == 4 && out[2] == 2);
+    check_slice(0, 7, 3, 0, 3, 6);
+    check_slice(6, 1, -2, 6, 4, 2);
+}
+
+/* More elements than are converted at a time. */
+static void test_many(void **state) {
+    (void)state;
+    enum { N = 1000 };
+    uint8_t in[N];
+    float middle[N];
+    int32_t out[N];
+    for (int i = 0; i < N; i++) in[i] = (uint8_t)(i * 7);
+    eg_convert(EG_F32, middle, EG_U8, in, N);
+    eg_convert(EG_I32, out, EG_F32, middle, N);
+    for (int i = 0; i < N; i++) assert_int_equal(out[i], in[i]);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_names_and_sizes), cmocka_unit_test(test_to_integers),
-                                        cmocka_unit_test(test_all_pairs), cmocka_unit_test(test_strided) };
+                                        cmocka_unit_test(test_all_pairs), cmocka_unit_test(test_strided),
+                                        cmocka_unit_test(test_many) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
