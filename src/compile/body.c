@@ -181,14 +181,6 @@ static eg_value *build_value(builder *b, const eg_value *v) {
 
 /* ---- results ------------------------------------------------------------------------------------------------- */
 
-static int is_read_outside(const builder *b, const eg_value *v) {
-    const eg_grouping *g = b->g;
-    if (g->is_root[v->id]) return 1;
-    for (int i = g->user_first[v->id]; i < g->user_first[v->id + 1]; i++)
-        if (g->leader[g->user[i]] != b->leader) return 1;
-    return 0;
-}
-
 static int add_out(eg_value **outs, int *nouts, eg_value *value) {
     for (int i = 0; i < *nouts; i++)
         if (outs[i] == value) return i;
@@ -206,8 +198,10 @@ static eg_value *result(eg_value *fused, eg_value *const *outs, int i) {
 static eg_status make_results(builder *b) {
     eg_value *outs[EG_GROUP_NODES], *part[EG_GROUP_NODES];
     int nouts = 0, place[EG_GROUP_NODES];
-    for (int m = 0; m < b->nmembers; m++)
-        place[m] = is_read_outside(b, b->member[m]) ? add_out(outs, &nouts, b->inner[m]) : -1;
+    for (int m = 0; m < b->nmembers; m++) {
+        int is_result = eg_is_read_outside(b->g, b->member[m]->id, b->leader, b->leader);
+        place[m] = is_result ? add_out(outs, &nouts, b->inner[m]) : -1;
+    }
     EG_TRY(eg_body_finish(b->body, outs, nouts));
     eg_attr attr = { .body = { .body = b->body } };
     eg_value *fused = eg_node(b->r->to, EG_OP_FUSED, b->in, b->nin, &attr);

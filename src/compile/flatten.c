@@ -57,7 +57,8 @@ static eg_value *flat_reduction(const eg_value *old, eg_value *matrix) {
 }
 
 static eg_value *flat_one_hot(const eg_value *old, eg_value *index) {
-    return index->shape.rank > 1 ? eg_node1(old->op, seen_as(index, &EG_SHAPE(eg_count(&index->shape))), &old->attr) : NULL;
+    if (index->shape.rank <= 1) return NULL;
+    return eg_node1(old->op, seen_as(index, &EG_SHAPE(eg_count(&index->shape))), &old->attr);
 }
 
 static eg_value *flatten(eg_rewrite *r, const eg_value *old, eg_value **in) {

@@ -152,7 +152,7 @@ static int is_fused(const eg_grouping *g, int leader) {
     eg_border border;
     if (group->kind == EG_KIND_ALONE) return 0;
     if (single && (group->kind == EG_KIND_PRODUCT || v->op == EG_OP_RESHAPE || v->op == EG_OP_EXPAND)) return 0;
-    return eg_group_border(g, leader, &border) && border.nin > 0;
+    return eg_group_border(g, leader, leader, &border) && border.nin > 0;
 }
 
 static void dissolve_rest(eg_grouping *g) {

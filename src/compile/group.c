@@ -141,7 +141,8 @@ static void set_up_conv(eg_group *group, const eg_value *v) {
 }
 
 static int reduces_rows(const eg_value *v) {
-    return v->def->attr == EG_ATTR_REDUCE && v->dtype == EG_F32 && v->in[0]->dtype == EG_F32 && v->in[0]->layout == EG_ROWS;
+    if (v->def->attr != EG_ATTR_REDUCE || v->dtype != EG_F32) return 0;
+    return v->in[0]->dtype == EG_F32 && v->in[0]->layout == EG_ROWS;
 }
 
 static void set_up(eg_grouping *g, const eg_value *v) {
@@ -295,8 +296,7 @@ static int add_in(eg_border *border, const eg_value *u, eg_reach reach) {
     return 1;
 }
 
-/* Is value `id` read by someone whose group is neither a nor b? */
-static int is_read_outside(const eg_grouping *g, int id, int a, int b) {
+int eg_is_read_outside(const eg_grouping *g, int id, int a, int b) {
     if (g->is_root[id]) return 1;
     for (int i = g->user_first[id]; i < g->user_first[id + 1]; i++) {
         int reader = g->leader[g->user[i]];
@@ -317,16 +317,14 @@ static int add_border(const eg_grouping *g, int half, int a, int b, eg_border *b
             eg_reach reach = is_inline ? EG_REACH_SCALAR : eg_operand_reach(g, v, i);
             if (!add_in(border, is_inline ? u->in[0] : u, reach)) return 0;
         }
-        if (!is_read_outside(g, id, a, b)) continue;
-        if (border->nout == EG_GROUP_NODES) return 0;
-        border->out[border->nout++] = v;
+        border->nout += eg_is_read_outside(g, id, a, b);
     }
     return 1;
 }
 
-int eg_group_border(const eg_grouping *g, int leader, eg_border *border) {
+int eg_group_border(const eg_grouping *g, int a, int b, eg_border *border) {
     border->nin = border->nout = 0;
-    return add_border(g, leader, leader, leader, border);
+    return add_border(g, a, a, b, border) && (a == b || add_border(g, b, a, b, border));
 }
 
 /* Nodes that the body needs beside params: a one-hot is four, a constant one. */
@@ -340,24 +338,22 @@ static int count_nodes(const eg_grouping *g, int leader) {
     return nodes;
 }
 
-static int size_fits(const merger *m) {
-    eg_border border;
-    int nodes = count_nodes(m->g, m->a) + count_nodes(m->g, m->b);
-    border.nin = border.nout = 0;
-    if (!add_border(m->g, m->a, m->a, m->b, &border) || !add_border(m->g, m->b, m->a, m->b, &border)) return 0;
-    return border.nin + border.nout <= EG_GROUP_OPERANDS && nodes + border.nin <= EG_GROUP_NODES;
-}
-
 /* An epilogue that passes many large tensors through the caches drives the product's operands out of them, and takes
  * longer than a step of its own (gelu with what its derivative needs, 4 MB each: by a tenth of the product). */
-static int epilogue_fits(const merger *m) {
+static int epilogue_fits(const merger *m, const eg_border *border) {
     enum { MOST_TENSORS = 2, OWN_CACHE = 1 << 20 };
-    eg_border border = { .nin = 0 };
-    if (m->sum.kind != EG_KIND_PRODUCT) return 1;
-    if (!add_border(m->g, m->a, m->a, m->b, &border) || !add_border(m->g, m->b, m->a, m->b, &border)) return 0;
-    int tensors = border.nout;
-    for (int i = 0; i < border.nin; i++) tensors += border.reach[i] == EG_REACH_FULL;
+    int tensors = border->nout;
+    for (int i = 0; i < border->nin; i++) tensors += border->reach[i] == EG_REACH_FULL;
     return tensors <= MOST_TENSORS || tensors * eg_count(&m->sum.space) * (int64_t)sizeof(float) <= OWN_CACHE;
+}
+
+/* Column sums are no epilogue. */
+static int size_fits(const merger *m, int is_epilogue) {
+    eg_border border;
+    int nodes = count_nodes(m->g, m->a) + count_nodes(m->g, m->b);
+    if (!eg_group_border(m->g, m->a, m->b, &border)) return 0;
+    if (border.nin + border.nout > EG_GROUP_OPERANDS || nodes + border.nin > EG_GROUP_NODES) return 0;
+    return !is_epilogue || m->sum.kind != EG_KIND_PRODUCT || epilogue_fits(m, &border);
 }
 
 /* ---- merging ------------------------------------------------------------------------------------------------- */
@@ -423,7 +419,7 @@ static int merge(eg_grouping *g, int leader_a, int leader_b, int siblings) {
     m.sum.reduces |= b->reduces;
     m.sum.ramps |= b->ramps;
     if (!spaces_fit(&m) || !row_fits(&m.sum)) return 0;
-    if (!edges_fit(&m, m.a) || !edges_fit(&m, m.b) || !size_fits(&m) || !epilogue_fits(&m)) return 0;
+    if (!edges_fit(&m, m.a) || !edges_fit(&m, m.b) || !size_fits(&m, 1)) return 0;
     if (leads_around(g, m.a, m.b) || leads_around(g, m.b, m.a)) return 0;
     join(&m);
     return 1;
@@ -441,7 +437,7 @@ int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *prod
     merger m = { .g = g, .a = g->leader[product->id], .b = g->leader[sums->id], .to_rows = -1 };
     m.sum = g->group[m.a];
     m.sum.members++;
-    if (g->group[m.b].members > 1 || is_inside(&m, sums->in[0]->id) || !size_fits(&m)) return 0;
+    if (g->group[m.b].members > 1 || is_inside(&m, sums->in[0]->id) || !size_fits(&m, 0)) return 0;
     if (leads_around(g, m.a, m.b) || leads_around(g, m.b, m.a)) return 0;
     g->is_sums[sums->id] = 1;
     join(&m);

@@ -70,15 +70,18 @@ int eg_group_add_sums(eg_grouping *g, const eg_value *sums, const eg_value *prod
 /* How v, a value of a group, reads its input i from outside: NONE is "as it is" (products). */
 eg_reach eg_operand_reach(const eg_grouping *g, const eg_value *v, int i);
 
-/* What a group reads from outside, inline values aside (a value that is read in two ways counts twice), and its
- * values that are read outside. */
+/* What groups read from outside, inline values aside (a value that is read in two ways counts twice), and how many of
+ * their values are read outside. */
 typedef struct eg_border {
-    const eg_value *in[EG_GROUP_NODES], *out[EG_GROUP_NODES];
+    const eg_value *in[EG_GROUP_NODES];
     eg_reach reach[EG_GROUP_NODES];
     int nin, nout;
 } eg_border;
 
-int eg_group_border(const eg_grouping *g, int leader, eg_border *border); /* 0 if there are more */
+/* Of groups a and b as one, given by their leaders, which may be the same; 0 if there are more. */
+int eg_group_border(const eg_grouping *g, int a, int b, eg_border *border);
+/* Is value `id` a root, or read by someone whose group is neither a nor b? */
+int eg_is_read_outside(const eg_grouping *g, int id, int a, int b);
 
 /* Builds the group as FUSED and PART nodes in r->to and enters its results in r->map. */
 eg_status eg_group_build(eg_rewrite *r, const eg_grouping *g, int leader);

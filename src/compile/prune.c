@@ -25,7 +25,7 @@ static int is_param(const eg_loop *loop, const eg_value *v, eg_role role) {
 static eg_status no_steps(eg_loop *loop) {
     for (int k = 0; k < loop->body->nout; k++) {
         const eg_value *out = loop->body->out[k];
-        eg_shape empty = eg_stacked_shape(&out->shape, 0);
+        eg_shape empty = eg_batch_shape(0, &out->shape);
         loop->result[k] = k < loop->carries ? loop->in[k] : eg_filled(loop->to, out->dtype, &empty, 0);
     }
     return loop->to->status;
@@ -42,7 +42,7 @@ static eg_status one_step(eg_loop *loop) {
     }
     for (int k = 0; k < loop->body->nout; k++) {
         eg_value *out = loop->outer[loop->body->out[k]->id];
-        eg_shape stacked = eg_stacked_shape(&out->shape, 1);
+        eg_shape stacked = eg_batch_shape(1, &out->shape);
         loop->result[k] = k < loop->carries ? out : eg_reshaped(out, &stacked);
     }
     return loop->to->status;

@@ -199,9 +199,3 @@ eg_value *eg_part(eg_value *whole, int index) {
     eg_attr attr = { .index = { .index = index } };
     return index && !eg_is_poison(whole) ? eg_node1(EG_OP_PART, whole, &attr) : whole;
 }
-
-eg_shape eg_stacked_shape(const eg_shape *inner, int64_t steps) {
-    eg_shape shape = { .rank = inner->rank + 1, .dim = { steps } };
-    for (int i = 0; i < inner->rank && i + 1 < EG_MAX_RANK; i++) shape.dim[i + 1] = inner->dim[i];
-    return shape;
-}

@@ -71,7 +71,8 @@ static void mark_depends(walk *w, eg_value *const *wrt, int n) {
     for (int i = 0; i < n; i++) w->depends[wrt[i]->id] = 1;
     for (int id = 0; id < w->n; id++) {
         const eg_value *value = w->graph->values[id];
-        int carries = (is_float(value) && (value->def->vjp || value->def->flags & EG_INTERNAL)) || has_parts_rule(value);
+        int has_rule = value->def->vjp || value->def->flags & EG_INTERNAL;
+        int carries = (has_rule && is_float(value)) || has_parts_rule(value);
         for (int i = 0; carries && i < value->nin; i++)
             if (w->depends[value->in[i]->id]) w->depends[id] = 1;
     }

@@ -170,9 +170,6 @@ eg_body *eg_body_move(eg_graph *outer, eg_body *body);
 void eg_bodies_return(eg_graph *outer);
 /* Result `index` of a node with a body: the node itself, or a PART. */
 eg_value *eg_part(eg_value *whole, int index);
-/* The shape that a scan's input or output has for a body's param or output of shape `inner`; `stacked`: one axis more. */
-eg_shape eg_stacked_shape(const eg_shape *inner, int64_t steps);
-
 /* eg_reshape_to, eg_expand, eg_full for the inside: see tensor/shape.h. A shape that is NULL is []. */
 eg_value *eg_reshaped(eg_value *x, const eg_shape *shape);
 eg_value *eg_expanded(eg_value *x, const eg_shape *shape);

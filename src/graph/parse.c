@@ -184,7 +184,8 @@ static eg_value *build(reader *r, statement *s) {
  * it. */
 static eg_status check_type(const reader *r, const statement *s, eg_value *value) {
     if (value->dtype != s->dtype || !eg_same_shape(&value->shape, &s->shape))
-        return eg_lex_fail(r->lexer, "%s gives %s, not %s", s->def->name, eg_type_words(value->dtype, &value->shape), eg_type_words(s->dtype, &s->shape));
+        return eg_lex_fail(r->lexer, "%s gives %s, not %s", s->def->name, eg_type_words(value->dtype, &value->shape),
+                           eg_type_words(s->dtype, &s->shape));
     if (s->op == EG_OP_VAR && value->layout != s->layout)
         return eg_lex_fail(r->lexer, "var \"%.200s\": {panels} must stand behind its name and behind its shape",
                            value->name);

@@ -68,7 +68,8 @@ eg_value *eg_input(eg_graph *graph, const char *name, eg_dtype dtype, eg_shape s
     return eg_leaf(graph, EG_OP_INPUT, name, dtype, &shape, EG_ROWS);
 }
 
-static eg_value *scoped_var(eg_graph *graph, const char *name, eg_dtype dtype, const eg_shape *shape, eg_layout layout) {
+static eg_value *scoped_var(eg_graph *graph, const char *name, eg_dtype dtype, const eg_shape *shape,
+                            eg_layout layout) {
     const char *full = name;
     if (graph && graph->scope[0] && name) full = eg_arena_format(&graph->arena, "%s%s", graph->scope, name);
     if (!full && name) return eg_poison(graph, EG_E_MEMORY, "var", "no memory for the name \"%s\"", name);

@@ -131,7 +131,7 @@ int eg_can_lift(const eg_value *v, unsigned lifted) {
 }
 
 eg_value *eg_lift(const eg_value *v, eg_value *const *map, unsigned lifted, int64_t steps) {
-    lifting l = { .v = v, .lifted = lifted, .steps = steps, .shape = eg_stacked_shape(&v->shape, steps) };
+    lifting l = { .v = v, .lifted = lifted, .steps = steps, .shape = eg_batch_shape(steps, &v->shape) };
     for (int i = 0; i < v->nin; i++) l.in[i] = map[v->in[i]->id];
     if (v->def->flags & EG_ELEMENTWISE) return lift_elementwise(&l);
     return v->op == EG_OP_MATMUL ? lift_matmul(&l) : lift_moved(&l);

@@ -296,7 +296,7 @@ eg_value *eg_expanded(eg_value *x, const eg_shape *shape) {
 eg_value *eg_expand(eg_value *x, eg_shape shape) { return eg_expanded(x, &shape); }
 
 eg_value *eg_repeated(eg_value *x, int64_t steps) {
-    eg_shape shape = eg_stacked_shape(&x->shape, steps);
+    eg_shape shape = eg_batch_shape(steps, &x->shape);
     return eg_expanded(x, &shape);
 }
 

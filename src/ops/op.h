@@ -71,7 +71,7 @@ typedef struct eg_op_def {
         void (*ref)(const eg_ref_call *call);           /* all others; NULL for leaves, effects, FUSED, SCAN, PART */
     };
     union {
-        double (*kink)(double a, double b);             /* ELEMENTWISE: distance to the nearest jump or bend; NULL: smooth */
+        double (*kink)(double a, double b);             /* ELEMENTWISE: distance to the next jump or bend; NULL: smooth */
         double (*flops)(const eg_value *value);         /* all others; NULL: work x elements */
     };
 } eg_op_def;

@@ -30,7 +30,8 @@ static eg_status check_counts(const eg_value *value) {
 static eg_status check_carry(const eg_value *value, int i) {
     const eg_value *param = value->attr.body.body->param[i], *next = value->attr.body.body->out[i];
     if (next->dtype == param->dtype && eg_same_shape(&next->shape, &param->shape)) return EG_OK;
-    return eg_fail(EG_E_SHAPE, "carry %d is %s, the next one %s", i, eg_type_words(param->dtype, &param->shape), eg_type_words(next->dtype, &next->shape));
+    return eg_fail(EG_E_SHAPE, "carry %d is %s, the next one %s", i, eg_type_words(param->dtype, &param->shape),
+                   eg_type_words(next->dtype, &next->shape));
 }
 
 /* All that it knows comes in as an operand, and nothing goes out but its results. */

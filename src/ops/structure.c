@@ -37,7 +37,7 @@ eg_status eg_need_operands(const eg_value *value) {
     for (int i = 0; i < body->nin; i++) {
         const eg_value *in = value->in[i], *param = body->param[i];
         eg_shape shape = param->shape;
-        if (i >= carries && i < carries + stacked) shape = eg_stacked_shape(&shape, value->attr.body.steps);
+        if (i >= carries && i < carries + stacked) shape = eg_batch_shape(value->attr.body.steps, &shape);
         if (in->dtype != param->dtype || !eg_same_shape(&in->shape, &shape))
             return eg_fail(EG_E_SHAPE, "%s %d is %s, its parameter needs %s", role_of(value, i), i,
                            eg_type_words(in->dtype, &in->shape), eg_type_words(param->dtype, &shape));
@@ -51,7 +51,7 @@ eg_status eg_result_type(const eg_value *whole, int64_t index, eg_inferred *out)
         return eg_fail(EG_E_INTERNAL, "result %lld of a body that has %d", (long long)index, body->nout);
     *out = (eg_inferred){ body->out[index]->dtype, body->out[index]->shape };
     if (whole->op == EG_OP_SCAN && index >= whole->attr.body.carries)
-        out->shape = eg_stacked_shape(&out->shape, whole->attr.body.steps);
+        out->shape = eg_batch_shape(whole->attr.body.steps, &out->shape);
     return EG_OK;
 }
 

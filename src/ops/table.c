@@ -33,12 +33,14 @@ double eg_value_flops(const eg_value *value) {
 
 eg_status eg_need_dtype(const eg_value *input, eg_dtype dtype, const char *role) {
     if (input->dtype == dtype) return EG_OK;
-    return eg_fail(EG_E_DTYPE, "%s: %s must be %s, convert with eg_cast", eg_type_words(input->dtype, &input->shape), role, eg_dtype_name(dtype));
+    return eg_fail(EG_E_DTYPE, "%s: %s must be %s, convert with eg_cast", eg_type_words(input->dtype, &input->shape),
+                   role, eg_dtype_name(dtype));
 }
 
 eg_status eg_need_float(const eg_value *input) {
     if (eg_is_float(input->dtype)) return EG_OK;
-    return eg_fail(EG_E_DTYPE, "%s: needs f32 or f64, convert with eg_cast", eg_type_words(input->dtype, &input->shape));
+    return eg_fail(EG_E_DTYPE, "%s: needs f32 or f64, convert with eg_cast",
+                   eg_type_words(input->dtype, &input->shape));
 }
 
 eg_status eg_need_axis(const eg_shape *shape, int64_t axis) {

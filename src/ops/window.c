@@ -62,8 +62,8 @@ static eg_status read_kernel(const eg_value *value, eg_window *w) {
     return EG_OK;
 }
 
-/* How often a window fits in; or, where positions are given, how many taps a kernel has that leaves those: the padding is
- * chosen so that nothing is left over. */
+/* How often a window fits in; or, where positions are given, how many taps a kernel has that leaves those: the padding
+ * is chosen so that nothing is left over. */
 static eg_status fit_axis(eg_window *w, int d, int axis, int is_kernel) {
     int64_t room = eg_window_extent(w->image[d], w->spread[d]) + w->low[d] + w->high[d];
     int64_t given = is_kernel ? w->positions[d] : w->taps[d], need = is_kernel ? 0 : given;

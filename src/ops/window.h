@@ -31,7 +31,8 @@ eg_status eg_window_of(const eg_value *value, eg_window *out);
 void eg_window_attr(const eg_value *x, const int64_t *taps, const eg_window_opt *opt, eg_attr *attr);
 
 /* The attributes of windows over the adjoint of the result, read from the last tap to the first, which give the adjoint
- * of the image: element i gets what comes from the positions p and taps k with i spread + low = p stride + k dilation. */
+ * of the image: element i gets what comes from the positions p and taps k with
+ * i spread + low = p stride + k dilation. */
 void eg_window_back(const eg_window *w, int spatial, eg_attr *attr);
 
 /* Elements from the first to the last of n that lie `step` apart, the ends counted. */

@@ -84,7 +84,7 @@ eg_status eg_shape_broadcast(eg_shape a, eg_shape b, eg_shape *out) { return eg_
 
 eg_shape eg_batch_shape(int64_t batch, const eg_shape *sample) {
     eg_shape shape = { .rank = sample->rank + 1, .dim = { batch } };
-    for (int i = 0; i < sample->rank; i++) shape.dim[i + 1] = sample->dim[i];
+    for (int i = 0; i < sample->rank && i + 1 < EG_MAX_RANK; i++) shape.dim[i + 1] = sample->dim[i];
     return shape;
 }
 

@@ -22,7 +22,7 @@ eg_tensor *eg_tensor_shaped(eg_dtype dtype, const eg_shape *shape);
 eg_tensor *eg_new_vector(eg_dtype dtype, int64_t n);
 eg_tensor *eg_new_matrix(eg_dtype dtype, int64_t rows, int64_t columns);
 
-/* [batch, sample...] */
+/* [batch, sample...]; of a sample of EG_MAX_RANK axes no legal one */
 eg_shape eg_batch_shape(int64_t batch, const eg_shape *sample);
 /* Row-major strides in elements. */
 void eg_shape_strides(const eg_shape *shape, int64_t strides[EG_MAX_RANK]);

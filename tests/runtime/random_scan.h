@@ -63,7 +63,7 @@ static inline void unroll(eg_graph *graph, eg_body_fn fn, void *user, eg_value *
         fn(user, graph, now, x, next, out);
         for (int i = 0; i < opt.ncarry; i++) now[i] = next[i];
         for (int k = 0; k < opt.ny; k++) {
-            eg_shape one = eg_stacked_shape(&out[k]->shape, 1);
+            eg_shape one = eg_batch_shape(1, &out[k]->shape);
             y[k][t] = eg_reshape_to(out[k], one);
         }
     }
