@@ -325,6 +325,8 @@ static int open_and_predict(const predict_options *o, eg_model *model) {
 
 static int write_text(const predict_options *o, const eg_model *model) {
     double temperature = isnan(o->temperature) ? 1 : o->temperature;
+    if (!eg_model_vocabulary(model))
+        return cli_error(CLI_USAGE, "predict: --sample is for models that learnt a text");
     char *text = eg_model_sample(model, .tokens = o->sample, .start = o->start, .seed = (uint64_t)cli_or(o->seed, 0),
                                  .temperature = temperature == 0 ? EG_ZERO : temperature);
     if (!text) return cli_fail(eg_error_status());

@@ -32,6 +32,8 @@ run 0 inspect model --json
 same "$(field unit out)" characters
 says out '" ","a","d","g","i","n","p","r","s","y"'
 refuse 65 "'X' is not in the vocabulary" predict model --sample 5 --start X
+"$elegans" train --data gen:moons --epochs 1 -q --out points >/dev/null 2>&1
+refuse 2 'learnt a text' predict points --sample 5
 refuse 2 'temperature is 0 or more' predict model --sample 5 --temperature -1
 refuse 2 'goes with --start' predict model --sample 5 --data x.csv
 refuse 2 'go with --sample' predict model --data x.csv --seed 1

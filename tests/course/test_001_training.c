@@ -51,7 +51,7 @@ static void test_spiral_by_a_linear_softmax(void **state) {
     (void)state;
     eg_model *model = eg_sequential(EG_SHAPE(2), eg_dense(3, .act = EG_SOFTMAX, .kernel_init = SMALL));
     eg_scores scores = learn_spiral(model, 200, 1e-3);
-    assert_true(scores.accuracy > .45 && scores.accuracy < .58);
+    assert_true(scores.accuracy >= .47 && scores.accuracy <= .56);
 }
 
 /* A hidden layer of 100 can: accuracy .977 to .993 and loss .235 to .252 over 20 data sets, penalty included. */
@@ -61,7 +61,7 @@ static void test_spiral_by_a_hidden_layer(void **state) {
                                     eg_dense(3, .act = EG_SOFTMAX, .kernel_init = SMALL));
     eg_scores scores = learn_spiral(model, 10000, 1e-3);
     assert_true(scores.accuracy >= .97);
-    assert_true(scores.loss > .23 && scores.loss < .257);
+    assert_true(scores.loss >= .235 && scores.loss <= .252);
 }
 
 /* The log-likelihood of a logistic regression, climbed. */
