@@ -283,12 +283,21 @@ static void tell_saved(const train_options *o) {
         cli_tell("saved", "%s, settings in %s.config", o->out, o->out);
 }
 
+/* --early-stopping and --tolerance end a training before its epochs are over. */
+static void tell_early_end(const train_options *o, const eg_model *model) {
+    int made = eg_model_history(model)->epochs;
+    if (o->quiet || o->resume || o->steps != CLI_ABSENT || made >= o->epochs) return;
+    cli_tell("ended", "after %d of %lld epochs%s", made, (long long)o->epochs,
+             o->early_stopping > 0 ? "; the weights are those of the best" : ": the loss stands still");
+}
+
 /* Saved before it is tested: a signal in between costs nothing. */
 static int finish(const train_options *o, eg_model *model, const sets *s) {
     int code = save(o, model, 1);
     if (code >= 0) return code;
     eg_scores test = s->test ? eg_model_evaluate(model, s->test) : (eg_scores){ 0 };
     if (eg_model_status(model) != EG_OK) return cli_model_error(model);
+    tell_early_end(o, model);
     if (o->json)
         print_end("end", model, s->test ? &test : NULL, o->out);
     else if (s->test)

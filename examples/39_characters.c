@@ -38,7 +38,7 @@ static eg_value *reader(eg_graph *g, int length, int batch, eg_value **h, eg_val
 
 int main(int argc, char **argv) {
     FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
-    int size = (int)(file ? fread(text, 1, MOST, file) : strlen(text)), n = 0;
+    int size = (int)(file ? fread(text, 1, MOST, file) : argc > 1 ? 0 : strlen(text)), n = 0;
     eg_graph *g = eg_graph_new(), *one = eg_graph_new();
     eg_state *state = eg_state_new(1);
     eg_value *w[W], *slope[W], *h = eg_full(g, EG_F32, EG_SHAPE(BATCH, UNITS), 0);
@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
         memcpy(memory, eg_get(q, 1), sizeof memory);
         putchar(c);
     }
-    if (bad) fprintf(stderr, "%s\n", eg_error());
+    if (bad) fprintf(stderr, "%s\n", size < 2 ? "there is no text to learn" : eg_error());
     eg_program_free(p), eg_program_free(q), eg_state_free(state), eg_graph_free(g), eg_graph_free(one),
         eg_optimizer_free(adam);
     return (file && fclose(file)) || bad;

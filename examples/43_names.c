@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
     char *text = eg_model_sample(m, .tokens = 70, .seed = 1, .temperature = .8);
     if (text) printf("made up:\n%s\n", text);
     int bad = !text || eg_model_status(m) != EG_OK;
-    if (bad) fprintf(stderr, "%s%s\n", eg_data_error(train), eg_model_error(m));
+    if (bad) fprintf(stderr, "%s\n", eg_data_status(train) == EG_OK ? eg_model_error(m) : eg_data_error(train));
     eg_string_free(text), eg_model_free(m), eg_data_free(train), eg_data_free(test);
     return bad;
 }

@@ -55,7 +55,8 @@ int main(int argc, char **argv) {
         bad = !play;
         eg_string_free(play);
     }
-    if (bad) fprintf(stderr, "%s%s%s\n", eg_data_error(part[0]), eg_model_error(m), eg_error());
+    const char *why = eg_model_status(m) == EG_OK ? eg_error() : eg_model_error(m);
+    if (bad) fprintf(stderr, "%s\n", eg_data_status(part[0]) == EG_OK ? why : eg_data_error(part[0]));
     eg_model_free(m), eg_data_free(part[0]), eg_data_free(part[1]);
     return bad;
 }

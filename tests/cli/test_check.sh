@@ -14,5 +14,9 @@ run 0 check --net 'conv 3 2 relu; batch_norm; spatial_dropout .3; batch_norm fro
 same "$(grep -c '^ok ' out)" 6
 run 0 check --net 'dense 3 step; dense 2' --input 4
 says out 'dense/kernel .*proves nothing'
+run 0 check --net 'dense 3 tanh; dense 2' --input 4 --samples 2
+same "$(grep -c ' 2 checked' out)" 4
+run 1 check --net 'dense 3 tanh; dense 2' --input 4 --rtol 1e-18
+says out '^FAIL .*  at dense'
 refuse 2 'unknown loss' check --net 'dense 3' --input 4 --loss foo
 refuse 2 "did you mean 'dense'" check --net 'dnse 3' --input 4
