@@ -133,11 +133,12 @@ static void print_result(const check_options *o, const char *name, const eg_chec
 
 static int check(const check_options *o, problem *p) {
     const double *inputs[] = { p->x, p->y };
+    double rtol = isnan(o->rtol) ? 1e-6 : o->rtol; /* numbers below .01 may be off as .01 may */
     int failed = 0;
     for (int i = 0; i < p->n; i++) {
         eg_check_result result;
         eg_status status = eg_check_gradient(p->loss, &p->parameter[i], 1, p->state, inputs, &result,
-                                             .samples = cli_or(o->samples, 0), .rtol = isnan(o->rtol) ? 0 : o->rtol);
+                                             .samples = cli_or(o->samples, 0), .rtol = rtol, .atol = rtol / 100);
         if (status != EG_OK) return cli_fail(status);
         print_result(o, eg_value_name(p->parameter[i]), &result);
         failed += !result.passed;
@@ -155,6 +156,7 @@ static int run(int argc, char **argv) {
     o.seed = cli_or(o.seed, 0);
     if (!o.net || !o.input)
         return cli_error(CLI_USAGE, "check: --net and --input are needed; see: elegans check --help");
+    if (o.rtol <= 0) return cli_error(CLI_USAGE, "check: --rtol is more than 0");
     if ((code = cli_shape("check: --input", o.input, &input)) >= 0) return code;
     problem p = { .model = eg_model_parse(input, o.net),
                   .graph = eg_graph_new(),

@@ -16,7 +16,8 @@ run 0 check --net 'dense 3 step; dense 2' --input 4
 says out 'dense/kernel .*proves nothing'
 run 0 check --net 'dense 3 tanh; dense 2' --input 4 --samples 2
 same "$(grep -c ' 2 checked' out)" 4
-run 1 check --net 'dense 3 tanh; dense 2' --input 4 --rtol 1e-18
+run 1 check --net 'dense 3 tanh; dense 2' --input 4 --rtol 1e-13
 says out '^FAIL .*  at dense'
+refuse 2 'more than 0' check --net 'dense 3' --input 4 --rtol 0
 refuse 2 'unknown loss' check --net 'dense 3' --input 4 --loss foo
 refuse 2 "did you mean 'dense'" check --net 'dnse 3' --input 4
