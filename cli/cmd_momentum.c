@@ -327,5 +327,5 @@ const cli_command cli_momentum = {
     .run = run,
     .notes = notes,
     .examples = "  elegans momentum --alpha 0.003 --beta 0.8 --svg momentum.svg\n"
-                "  elegans momentum --surface ravine --alpha 0.03306 --beta 0.66942\n",
+                "  elegans momentum --surface ravine --alpha 0.033058 --beta 0.66942\n",
 };
