@@ -75,6 +75,8 @@ static int is_matrix(eg_scaling kind) {
     return kind == EG_SCALING_PCA || kind == EG_SCALING_WHITEN || kind == EG_SCALING_ZCA;
 }
 
+static int is_quantile(eg_scaling kind) { return kind == EG_SCALING_QUANTILE || kind == EG_SCALING_QUANTILE_NORMAL; }
+
 static void read_scaling_word(words *w, eg_scaling kind, eg_scaling_opt *opt) {
     static const char *const known[] = { "variance", "epsilon", "components", "points" };
     int is_quantile = kind == EG_SCALING_QUANTILE || kind == EG_SCALING_QUANTILE_NORMAL;
@@ -97,8 +99,7 @@ static int read_kind(const char *text, eg_scaling *kind, eg_scaling_opt *opt) {
     if (!next(&w)) return cli_error(CLI_USAGE, "--scaling: a kind is missing in '%s'", text);
     if (eg_scaling_named(w.text, kind) != EG_OK) return cli_fail(eg_error_status());
     if (number_follows(&w) && is_matrix(*kind)) opt->components = whole_number(&w, 1, MANY);
-    if (number_follows(&w) && (*kind == EG_SCALING_QUANTILE || *kind == EG_SCALING_QUANTILE_NORMAL))
-        opt->quantiles = (int)whole_number(&w, 2, 10000);
+    if (number_follows(&w) && is_quantile(*kind)) opt->quantiles = (int)whole_number(&w, 2, 10000);
     while (next(&w)) read_scaling_word(&w, *kind, opt);
     return w.code;
 }
@@ -115,6 +116,9 @@ int training_scaling(const char *text, eg_scaling *kind, eg_scaling_opt *opt) {
     if (code < 0) code = read_kind(second + 1, kind, opt);
     if (code < 0 && !is_matrix(*kind))
         code = cli_error(CLI_USAGE, "--scaling: two kinds are for pca, whiten and zca: 'standardise; pca 10'");
+    if (code < 0 && (is_matrix(opt->first) || is_quantile(opt->first)))
+        code = cli_error(CLI_USAGE, "--scaling: before %s stands standardise, min_max or robust, not %s",
+                         eg_scaling_name(*kind), eg_scaling_name(opt->first));
     return code;
 }
 

@@ -30,6 +30,7 @@ refuse 2 "there is no 'epsilon' here" train --data gen:gauss --scaling 'pca epsi
 refuse 2 "variance takes a number from 0 to 1, not '2'" train --data gen:gauss --scaling 'pca variance=2'
 refuse 2 'pca takes a whole number, not 1.5' train --data gen:gauss --scaling 'pca 1.5'
 refuse 2 'two kinds are for pca, whiten and zca' train --data gen:gauss --scaling 'robust; min_max'
+refuse 2 'before pca stands .*, not quantile' train --data gen:gauss --scaling 'quantile; pca'
 refuse 2 'a kind is missing' train --data gen:gauss --scaling ''
 
 # ---- gaps ----
