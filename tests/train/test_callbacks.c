@@ -135,6 +135,33 @@ static void test_the_rate_falls_on_a_plateau(void **state) {
     eg_model_free(model);
 }
 
+/* Keras' defaults: a tenth after 10 epochs in which nothing got better by more than 1e-4, as often as it takes. */
+static void test_the_defaults_of_a_plateau(void **state) {
+    (void)state;
+    eg_model *model = small();
+    eg_callback plateau = eg_reduce_on_plateau();
+    for (int i = 0; i <= 20; i++) {
+        assert_int_equal(feed(&plateau, model, i + 1, 1 - 4e-6 * i), EG_OK);
+        assert_true(fabs(eg_model_lr(model) - (i < 10 ? 1 : i < 20 ? .1 : .01)) < 1e-12);
+    }
+    eg_callback_free(&plateau);
+    eg_model_free(model);
+}
+
+/* Keras counts the epoch in which the cooldown ends. */
+static void test_a_plateau_cools_down(void **state) {
+    (void)state;
+    static const double lr[] = { 1, .5, .5, .25, .25, .125 };
+    eg_model *model = small();
+    eg_callback plateau = eg_reduce_on_plateau(.factor = .5, .patience = 1, .cooldown = 2);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(feed(&plateau, model, i + 1, 1), EG_OK);
+        if (eg_model_lr(model) != lr[i]) fail_msg("epoch %d: %g, not %g", i + 1, eg_model_lr(model), lr[i]);
+    }
+    eg_callback_free(&plateau);
+    eg_model_free(model);
+}
+
 static void test_accuracy_is_better_when_larger(void **state) {
     (void)state;
     eg_model *model = small();
@@ -248,6 +275,8 @@ int main(void) {
         cmocka_unit_test(test_the_best_parameters_come_back),
         cmocka_unit_test(test_a_score_that_is_not_there_is_an_error),
         cmocka_unit_test(test_the_rate_falls_on_a_plateau),
+        cmocka_unit_test(test_the_defaults_of_a_plateau),
+        cmocka_unit_test(test_a_plateau_cools_down),
         cmocka_unit_test(test_accuracy_is_better_when_larger),
         cmocka_unit_test(test_only_the_best_is_saved),
         cmocka_unit_test(test_csv_log),
