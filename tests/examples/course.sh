@@ -14,10 +14,11 @@ done
 for word in $(grep -o 'elegans [a-z]*' docs/course.md | sed 's/elegans //' | sort -u); do
     "$command" help "$word" > /dev/null 2>&1 || miss "command $word"
 done
-# whole command lines run; those with ... or without a formula are words about an option
+# whole command lines run; those with ..., without a formula or data are words about an option
 elegans() { "$command" "$@"; }
-grep -o '`elegans explain [^`]*`' docs/course.md | tr -d '`' | grep "'" | grep -v '\.\.\.' > "$folder/lines"
-[ "$(wc -l < "$folder/lines")" -ge 10 ] || miss "command lines any more"
+grep -o '`elegans [^`]*`' docs/course.md | tr -d '`' | grep -v '\.\.\.' |
+    grep -E "^elegans (explain .*'|train -d '?gen:|race -|momentum -|picture )" | sort -u > "$folder/lines"
+[ "$(wc -l < "$folder/lines")" -ge 24 ] || miss "command lines any more"
 while IFS= read -r line; do
     (cd "$folder" && eval "$line") > "$folder/out" 2>&1 || miss "way to run: $line"
 done < "$folder/lines"
