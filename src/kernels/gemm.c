@@ -8,6 +8,7 @@
  *           13, not 9 of 14 and one of 2).
  *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
  *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
+ *           Blocks are short where rows lie so that their lines compete for a cache's sets.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
  *   few columns  leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
@@ -17,6 +18,8 @@
 
 enum {
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
+    FEW_SETS = 256,       /* lines a multiple of so many floats apart compete for few sets of a cache: */
+    K_BLOCK_FEW = 128,    /* the longest k at once then */
     SHORT_ROWS = 56,      /* at once for a short k */
     /* Of builds whose tiles do whole vectors only: */
     WHOLE_STEP = 2 * EG_W, /* columns of a tile */
@@ -186,12 +189,17 @@ static const float *whole_edge(const eg_tiles *by, const eg_gemm *g, int64_t fir
     return edge;
 }
 
+/* A tile down columns of A, or a panel of B in rows, reads one line of each row: the next tile wants to find them. */
+static int lines_compete(const eg_gemm *g) {
+    return !g->a_runs && ((g->a_row == 1 && g->a_k % FEW_SETS == 0) || g->b_k % FEW_SETS == 0);
+}
+
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     float edge[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     k_block k;
-    int64_t first = 0;
+    int64_t first = 0, most = lines_compete(g) ? K_BLOCK_FEW : by->k_block;
     do {
-        set_block(&k, g, first, by->k_block);
+        set_block(&k, g, first, most);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);
         int64_t group =
             (p1 - p0) * k.length * EG_PANEL <= GROUP_FLOATS ? p1 - p0 : GROUP_FLOATS / EG_PANEL / k.length + 1;

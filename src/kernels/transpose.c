@@ -4,16 +4,23 @@
  */
 #include "kernels/isa.h"
 
+/* What stays in registers needs no loop over memory: where there are enough of them, a tenth of a small net's time. */
+#if defined(EG_ISA_AVX512)
+#define IN_REGISTERS EG_UNROLL
+#else
+#define IN_REGISTERS
+#endif
+
 void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
                       int64_t s_rows, int64_t s_width) {
     eg_vf r[EG_W]; /* r[4g + c], part q: rows 4g..4g+3 of column 4q + c */
     eg_tail read = v_tail(s_width), stored = v_tail(d_width);
-    for (int i = 0; i < EG_W; i += 4) {
+    IN_REGISTERS for (int i = 0; i < EG_W; i += 4) {
         EG_UNROLL for (int q = 0; q < 4; q++)
             r[i + q] = i + q < s_rows ? v_load_tail(s + (i + q) * s_row, read) : v_set(0.f);
         v_transpose4(r + i);
     }
-    for (int c = 0; c < 4; c++) {
+    IN_REGISTERS for (int c = 0; c < 4; c++) {
         eg_vf x[EG_W / 4];
         EG_UNROLL for (int q = 0; q < EG_W / 4; q++) x[q] = r[4 * q + c];
         v_transpose_parts(x);

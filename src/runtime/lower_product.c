@@ -166,7 +166,7 @@ eg_status eg_lower_unpack(eg_cpu_run *run, const eg_value *v) {
 /* Whole pages from row to row, all rows of a panel compete for a few lines of each cache, and every one of a large B
  * needs a page's address of its own: worth a copy when many rows of C read it. */
 static int lies_badly(int64_t m, int64_t k, int64_t n) {
-    enum { PAGE = 1024, LARGE = 1 << 20, MANY = 64, DEEP = 256 };
+    enum { PAGE = 1024, LARGE = 1 << 20, MANY = 192, DEEP = 256 };
     return m >= MANY && k >= DEEP && (n % PAGE == 0 || k * n >= LARGE);
 }
 
