@@ -28,11 +28,11 @@ static double dot(const double *a, const double *b, int64_t n) {
     return sum;
 }
 
-/* Makes v [m] the reflection that maps itself to (e, 0, ..., 0); returns beta = 2 / v'v, 0 if there is nothing to do.
- */
-static double make_reflection(double *v, int64_t m, double *e) {
-    *e = v[0];
-    if (dot(v + 1, v + 1, m - 1) == 0) return 0;
+/* Makes v [m] the reflection that maps itself to (e, 0, ..., 0); returns beta = 2 / v'v, 0 if there is nothing to do:
+ * squares that are `negligible` are rounding, which would shrink from row to row until its own squares vanish. */
+static double make_reflection(double *v, int64_t m, double negligible, double *e) {
+    *e = v[0] * v[0] <= negligible ? 0 : v[0];
+    if (dot(v + 1, v + 1, m - 1) <= negligible) return 0;
     *e = -copysign(sqrt(dot(v, v, m)), v[0]);
     v[0] -= *e;
     return 2 / dot(v, v, m);
@@ -54,9 +54,10 @@ static void reflect_block(int64_t n, double *a, int64_t first, const double *v, 
 /* diagonal d [n], off-diagonal e [n] (e[i] beside d[i], d[i+1]); reflection k stays in row k of a, right of the
  * diagonal, its beta in beta[k]. w [n] is scratch. */
 static void make_tridiagonal(int64_t n, double *a, double *d, double *e, double *beta, double *w) {
+    double negligible = dot(a, a, n * n) * (DBL_EPSILON * DBL_EPSILON * DBL_EPSILON * DBL_EPSILON);
     for (int64_t k = 0; k + 1 < n; k++) {
         double *v = a + k * n + k + 1;
-        beta[k] = make_reflection(v, n - k - 1, &e[k]);
+        beta[k] = make_reflection(v, n - k - 1, negligible, &e[k]);
         if (beta[k] != 0) reflect_block(n, a, k + 1, v, beta[k], w);
     }
     for (int64_t i = 0; i < n; i++) d[i] = a[i * n + i];

@@ -85,6 +85,31 @@ static void test_random_matrices(void **state) {
     }
 }
 
+/* The covariance of few patterns in many pixels: beyond their directions there is nothing but rounding of rounding. */
+static void test_rank_of_two_among_many(void **state) {
+    (void)state;
+    enum { N = 120, ROWS = 40 };
+    static double x[ROWS][N], a[N * N], values[N], vectors[N * N];
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < 16; i++)
+            if (r % 2 || i % 4 == 0) x[r][(4 + i / 4) * 10 + 3 + i % 4] = 100 + r;
+    for (int i = 0; i < N; i++) {
+        double mean = 0;
+        for (int r = 0; r < ROWS; r++) mean += x[r][i] / ROWS;
+        for (int r = 0; r < ROWS; r++) x[r][i] -= mean;
+    }
+    for (int i = 0; i < N * N; i++)
+        for (int r = 0; r < ROWS; r++) a[i] += x[r][i / N] * x[r][i % N] / ROWS;
+    double trace = 0;
+    for (int i = 0; i < N; i++) trace += a[i * N + i];
+    assert_int_equal(eg_symmetric_eigen(N, a, values, vectors), EG_OK);
+    assert_true(values[1] > 1 && fabs(values[0] + values[1] - trace) < 1e-12 * trace);
+    for (int i = 0; i < N; i++) {
+        assert_true(i < 2 || fabs(values[i]) < 1e-12 * trace);
+        for (int j = 0; j <= i; j++) assert_true(fabs(product(vectors + i * N, vectors + j * N, N) - (i == j)) < 1e-12);
+    }
+}
+
 static void test_a_nan_ends(void **state) {
     (void)state;
     double a[9] = { 1, NAN, 2, NAN, 3, 4, 2, 4, 5 }, values[3], vectors[9];
@@ -276,7 +301,7 @@ static void test_without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_by_two),      cmocka_unit_test(test_path_graph),
-        cmocka_unit_test(test_random_matrices), cmocka_unit_test(test_a_nan_ends),
+        cmocka_unit_test(test_random_matrices), cmocka_unit_test(test_rank_of_two_among_many), cmocka_unit_test(test_a_nan_ends),
         cmocka_unit_test(test_robust),          cmocka_unit_test(test_pca),
         cmocka_unit_test(test_whitening),       cmocka_unit_test(test_whitened_covariance),
         cmocka_unit_test(test_scaled_first), cmocka_unit_test(test_quantiles),       cmocka_unit_test(test_normal_quantile),
