@@ -4,21 +4,26 @@
  * that a resumed run sees the same rates.
  */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 #include "nn/words.h"
 #include "train/trainer.h"
 
 static const double PI = 3.14159265358979323846;
 
-/* What an option is where it is 0; factors in hundredths. */
-static const struct defaults {
-    unsigned char factor, every, power, grow;
-} defaults[EG_SCHEDULES] = {
-    [EG_SCHEDULE_STEP] = { .factor = 10, .every = 10 },
-    [EG_SCHEDULE_EXPONENTIAL] = { .factor = 90, .every = 1 },
-    [EG_SCHEDULE_INVERSE_TIME] = { .factor = 100, .every = 1 },
-    [EG_SCHEDULE_POLYNOMIAL] = { .power = 2 },
-    [EG_SCHEDULE_COSINE_RESTARTS] = { .factor = 100, .every = 10, .grow = 2 },
-    [EG_SCHEDULE_MULTIPLY] = { .factor = 95 },
+/* What an option is where it is 0, in hundredths; a schedule has no other options. An end is at 0, its 1 says that there
+ * is one. */
+enum { FACTOR, EVERY, POWER, END, GROW, OPTIONS };
+static const char option_names[OPTIONS][7] = { "factor", "every", "power", "end", "grow" };
+static const unsigned short defaults[EG_SCHEDULES][OPTIONS] = {
+    [EG_SCHEDULE_LINEAR] = { [END] = 1 },
+    [EG_SCHEDULE_COSINE] = { [END] = 1 },
+    [EG_SCHEDULE_STEP] = { [FACTOR] = 10, [EVERY] = 1000 },
+    [EG_SCHEDULE_EXPONENTIAL] = { [FACTOR] = 90, [EVERY] = 100 },
+    [EG_SCHEDULE_INVERSE_TIME] = { [FACTOR] = 100, [EVERY] = 100 },
+    [EG_SCHEDULE_POLYNOMIAL] = { [POWER] = 200, [END] = 1 },
+    [EG_SCHEDULE_COSINE_RESTARTS] = { [FACTOR] = 100, [EVERY] = 1000, [GROW] = 200 },
+    [EG_SCHEDULE_MULTIPLY] = { [FACTOR] = 95 },
 };
 
 static double between(double from, double to, double share) { return from + (to - from) * share; }
@@ -61,16 +66,10 @@ static double factor_at(eg_schedule schedule, const eg_schedule_opt *opt, double
     return 1;
 }
 
-static void fill_in(double *option, double absent) {
-    if (*option == 0) *option = absent;
-}
-
 double eg_schedule_factor(eg_schedule schedule, eg_schedule_opt opt, double progress, double epochs) {
-    const struct defaults *absent = &defaults[schedule];
-    fill_in(&opt.factor, absent->factor / 100.0);
-    fill_in(&opt.every, absent->every);
-    fill_in(&opt.power, absent->power);
-    fill_in(&opt.grow, absent->grow);
+    double *option[OPTIONS] = { &opt.factor, &opt.every, &opt.power, &opt.end, &opt.grow };
+    for (int i = 0; i < OPTIONS; i++)
+        if (*option[i] == 0 && i != END) *option[i] = defaults[schedule][i] / 100.0;
     double factor = factor_at(schedule, &opt, progress, epochs);
     return opt.warm_up > 0 && epochs < opt.warm_up ? factor * epochs / opt.warm_up : factor;
 }
@@ -81,6 +80,18 @@ static const char *const names[EG_SCHEDULES] = {
 #undef NAME
 };
 
+static eg_status check_taken(eg_schedule schedule, const eg_schedule_opt *opt) {
+    const double given[OPTIONS] = { opt->factor, opt->every, opt->power, opt->end, opt->grow };
+    char has[48] = "warm_up";
+    size_t used = strlen(has);
+    for (int i = 0; i < OPTIONS; i++)
+        if (defaults[schedule][i]) used += (size_t)snprintf(has + used, sizeof has - used, ", %s", option_names[i]);
+    for (int i = 0; i < OPTIONS; i++)
+        if (given[i] != 0 && !defaults[schedule][i])
+            return eg_fail(EG_E_ARGUMENT, "schedule %s has no %s (it has %s)", names[schedule], option_names[i], has);
+    return EG_OK;
+}
+
 eg_status eg_schedule_check(eg_schedule schedule, const eg_schedule_opt *opt) {
     if ((unsigned)schedule >= EG_SCHEDULES) return eg_fail(EG_E_ARGUMENT, "schedule %d is not known", (int)schedule);
     if (!(opt->factor >= 0 && opt->every >= 0 && opt->power >= 0 && opt->end >= 0 && opt->warm_up >= 0) ||
@@ -88,7 +99,7 @@ eg_status eg_schedule_check(eg_schedule schedule, const eg_schedule_opt *opt) {
         return eg_fail(EG_E_ARGUMENT, "schedule %s: its options are numbers of 0 or more", names[schedule]);
     if (opt->grow != 0 && !(opt->grow >= 1))
         return eg_fail(EG_E_ARGUMENT, "schedule %s: grow is 1 or more", names[schedule]);
-    return EG_OK;
+    return check_taken(schedule, opt);
 }
 
 const char *eg_schedule_name(eg_schedule schedule) {

@@ -54,6 +54,9 @@ alike '-o nesterov --lr .5' '-o sgd --momentum .9 --nesterov --lr .5'
 alike '-o sgd --lr .5' '-o sgd --lr .5 --clip-global-norm 1e9'
 alike '-o sgd --lr .5' '-o sgd --lr .5 --schedule step --schedule-every 2 --schedule-factor 1'
 alike '-o sgd --lr .5' '-o sgd --lr .5 --schedule constant'
+refuse 2 'schedule constant has no factor (it has warm_up)' train --data gen:xor -o sgd --schedule-factor .5
+refuse 2 'schedule one_cycle has no every (it has warm_up)' train --data gen:xor --schedule one_cycle --schedule-every 3
+refuse 2 'schedule step has no end (it has warm_up, factor, every)' train --data gen:xor --schedule step --schedule-end .1
 
 # A training that ends by itself says so; its scores stand in the logs.
 run 0 train --data 'gen:moons?noise=.3' -o adam --lr .05 --epochs 400 --early-stopping 3 --validation .2 --log log.csv --tensorboard board

@@ -87,6 +87,37 @@ static void test_bad_options_stop_a_fit(void **state) {
     eg_data_free(data);
 }
 
+/* An option that a schedule does not have is a mistake, not silence; warm_up is all of theirs. */
+static void test_options_that_a_schedule_has(void **state) {
+    (void)state;
+    /* by letters: factor, everY, power, end, grow */
+    static const char has[EG_SCHEDULES][4] = { "", "e", "e", "fy", "fy", "fy", "pe", "fyg", "", "f" };
+    static const struct {
+        char letter;
+        eg_schedule_opt opt;
+    } given[] = { { 'f', { .factor = 1 } }, { 'y', { .every = 1 } }, { 'p', { .power = 1 } },
+                  { 'e', { .end = 1 } },    { 'g', { .grow = 1 } } };
+    eg_data *data = eg_data_open("gen:xor", NULL);
+    for (int s = 0; s < EG_SCHEDULES; s++)
+        for (int i = 0; i < 5; i++) {
+            eg_schedule_opt opt = given[i].opt;
+            opt.warm_up = 1;
+            eg_model *model = eg_model_parse(EG_SHAPE(2), "dense 1 sigmoid");
+            eg_model_compile(model);
+            int takes = strchr(has[s], given[i].letter) != NULL;
+            eg_status status = eg_model_fit(model, data, .schedule = (eg_schedule)s, .schedule_opt = opt);
+            if (status != (takes ? EG_OK : EG_E_ARGUMENT))
+                fail_msg("%s with %c: status %d", eg_schedule_name((eg_schedule)s), given[i].letter, status);
+            eg_model_free(model);
+        }
+    eg_model *model = eg_model_parse(EG_SHAPE(2), "dense 1 sigmoid");
+    eg_model_compile(model);
+    eg_model_fit(model, data, .schedule = EG_SCHEDULE_POLYNOMIAL, .schedule_opt = { .factor = .5 });
+    assert_non_null(strstr(eg_model_error(model), "schedule polynomial has no factor (it has warm_up, power, end)"));
+    eg_model_free(model);
+    eg_data_free(data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
@@ -94,6 +125,7 @@ int main(void) {
         cmocka_unit_test(test_warm_up_comes_first),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_bad_options_stop_a_fit),
+        cmocka_unit_test(test_options_that_a_schedule_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
