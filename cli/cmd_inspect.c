@@ -34,7 +34,7 @@ static void print_names(const char *what, const eg_model *model, int n, const ch
 
 /* What only training gives. */
 static void print_trained(const eg_model *model, const char *hash) {
-    printf("scaling: %s\n", eg_scaling_name(eg_model_scaling(model)));
+    printf("scaling: %s%s\n", eg_model_centre(model) ? "centre, " : "", eg_scaling_name(eg_model_scaling(model)));
     print_names("columns", model, eg_model_columns(model), eg_model_column_name);
     print_names("classes", model, eg_model_classes(model), eg_model_class_name);
     const eg_vocabulary *v = eg_model_vocabulary(model);
@@ -71,6 +71,7 @@ static void print_json(const eg_model *model, const char *hash) {
     cli_json_integer(&json, "parameters", eg_model_parameters(model));
     cli_json_integer(&json, "trainable", eg_model_trainable(model));
     cli_json_text(&json, "scaling", eg_scaling_name(eg_model_scaling(model)));
+    cli_json_integer(&json, "centre", eg_model_centre(model));
     cli_json_list(&json, "columns");
     for (int i = 0; i < eg_model_columns(model); i++) cli_json_text(&json, NULL, eg_model_column_name(model, i));
     cli_json_list_end(&json);

@@ -111,7 +111,7 @@ static void tell_data(const train_options *o, const sets *s, const eg_model *mod
              validation, test);
     if (training_is_table(d))
         cli_tell("task", "%s of '%s'", training_tasks[eg_data_task(d) - 1], eg_data_target_name(d));
-    cli_tell("scaling", "%s", o->scaling ? o->scaling : eg_scaling_name(eg_model_scaling(model)));
+    cli_tell("scaling", "%s%s", o->centre ? "centre, " : "", o->scaling ? o->scaling : eg_scaling_name(eg_model_scaling(model)));
     if (o->augment) cli_tell("augment", "%s", o->augment);
     if (o->class_weights) tell_class_weights(o, d);
 }

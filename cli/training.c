@@ -135,6 +135,8 @@ static int check_texts(const train_options *o, const eg_data *data) {
     int code = training_scaling(o->scaling, &kind, &opt);
     if (code < 0 && kind > EG_SCALING_NONE && eg_data_text(data))
         code = cli_error(CLI_USAGE, "--scaling: numbers of words or characters must stay as they are");
+    if (code < 0 && o->centre && (eg_data_text(data) || eg_data_sample_shape(data).rank < 2))
+        code = cli_error(CLI_USAGE, "--centre: it moves images, and the samples are none");
     if (code < 0) code = training_augment(o->augment, &augment);
     if (code < 0) code = training_class_weights(o->class_weights, data, &weights);
     free(weights);
@@ -337,6 +339,7 @@ static int make_recipe(const train_options *o, int classes, eg_recipe *r) {
     *r = (eg_recipe){ .size_ = sizeof *r,
                       .seed = (uint64_t)o->seed,
                       .maximize = o->maximize,
+                      .centre = o->centre,
                       .l1 = or_zero(o->l1),
                       .l2 = or_zero(o->l2),
                       .huber_delta = given(o->delta),

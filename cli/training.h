@@ -17,7 +17,7 @@ typedef struct train_options {
     const char *text;
     int64_t unit, length, most; /* of texts in a column */
     int64_t batch, epochs, seed, threads, test_last, steps, early_stopping, plateau;
-    int nesterov, no_header, maximize, json, quiet, resume, checkpoint, dry_run;
+    int nesterov, no_header, centre, maximize, json, quiet, resume, checkpoint, dry_run;
     cli_list set, freeze;
 } train_options;
 

@@ -22,6 +22,9 @@
       .help = "hold out a random share of the training rows, and score it after each epoch" },
     { "size", 0, CLI_TEXT, FIELD(size), "HxW[xC]",
       .help = "images: bring all to this height and width, e.g. 32x32; 32x32x1 makes them grey, 32x32x3 coloured" },
+    { "centre", 0, CLI_FLAG, FIELD(centre), NULL,
+      .help = "images: move each by whole pixels until its centre of mass is in the middle, as MNIST's digits are; stored "
+              "in the model, before --scaling" },
     { "scaling", 0, CLI_TEXT, FIELD(scaling), "KIND",
       .help = "how samples are preprocessed, fitted to the training rows and stored in the model: none, bytes, "
               "standardise, min_max, robust, quantile [POINTS], quantile_normal, pca [K] [variance=SHARE], whiten, zca "

@@ -55,6 +55,8 @@ typedef struct eg_recipe {
     int threads; /* 0: the process default */
     eg_executor executor;
     eg_scaling_opt scaling_opt; /* pca, whiten: components 0 is as many as the model has inputs */
+    int centre; /* samples are images [height,width] or [height,width,channels]: before the scaling, each is moved by
+                   whole pixels until its centre of mass is in the middle (eg_image_centre with its own size, box 0) */
 } eg_recipe;
 EG_API eg_status eg_model_compile_(eg_model *model, eg_recipe recipe);
 #define eg_model_compile(m, ...) eg_model_compile_(m, (eg_recipe){ .size_ = sizeof(eg_recipe), __VA_ARGS__ })
@@ -137,7 +139,8 @@ typedef struct eg_schedule_opt {
     double warm_up;                         /* before all else: linear from 0 over so many epochs */
 } eg_schedule_opt;
 
-/* The factor at a place of the run; ARGUMENT error for options that make no sense is given by fit. */
+/* The factor at a place of the run; ARGUMENT error for options that make no sense, or that the schedule does not
+ * have, is given by fit. */
 EG_API double eg_schedule_factor(eg_schedule schedule, eg_schedule_opt opt, double progress, double epochs);
 EG_API const char *eg_schedule_name(eg_schedule schedule);
 EG_API eg_status eg_schedule_named(const char *name, eg_schedule *out); /* NAME error with "did you mean" */
@@ -268,6 +271,7 @@ EG_API eg_scaling eg_model_scaling(const eg_model *model);
 EG_API eg_status eg_model_set_vocabulary(eg_model *model, eg_vocabulary *vocabulary);
 EG_API const eg_vocabulary *eg_model_vocabulary(const eg_model *model);
 EG_API eg_missing eg_model_missing(const eg_model *model); /* how it fills gaps; ERROR: not at all */
+EG_API int eg_model_centre(const eg_model *model);         /* whether it centres images (a recipe's `centre`) */
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
  * model's state as variables "preprocess/...", saved and loaded as all others, and every program of the model begins
  * with the formula that applies it: predict takes raw samples.
  *
+ *     centre                           first of all but gaps: images moved by whole pixels, their mass into the middle
  *     bytes                            x / 255, a constant: nothing to store
  *     standardise, min_max, robust     (x - shift) * scale
  *     pca, whiten, zca                 (x - shift) M
@@ -19,9 +20,9 @@
 #include "train/trainer.h"
 
 /* What may lie in the state. */
-enum part { SHIFT, SCALE, MATRIX, QUANTILES, FILL, PARTS };
+enum part { SHIFT, SCALE, MATRIX, QUANTILES, FILL, CENTRE, PARTS };
 static const char names[PARTS][21] = { "preprocess/shift", "preprocess/scale", "preprocess/matrix",
-                                       "preprocess/quantiles", "preprocess/fill" };
+                                       "preprocess/quantiles", "preprocess/fill", "preprocess/centre" };
 enum { PREFIX = 11 }; /* strlen("preprocess/") */
 
 /* The parts that each kind needs: bit enum part. NARROWS: a sample may be wider than the model's input. */
@@ -107,6 +108,26 @@ static eg_value *normal_quantile(eg_value *u) {
     return eg_where(eg_less(near, number(u, eg_normal.split)), tail, middle);
 }
 
+/* Where the pixels come from, along an axis of images x [n,h,w,c], that stand there when the centre of the ink is in the
+ * middle: whole pixels on, as eg_image_centre does; what leaves the image is lost. */
+static eg_value *centring(eg_value *x, int axis) {
+    eg_shape line = EG_SHAPE(1, 1, 1, 1);
+    int64_t size = line.dim[axis] = x->shape.dim[axis];
+    eg_value *place = eg_iota(x->graph, x->dtype, line, axis), *ink = eg_abs(x);
+    eg_value *mass = eg_maximum(eg_sum(ink, .axes = EG_AXES(1, 2, 3), .keep = 1), number(x, 1e-30));
+    eg_value *moment = eg_sum(eg_mul(ink, eg_add(place, number(x, .5))), .axes = EG_AXES(1, 2, 3), .keep = 1);
+    eg_value *by = eg_floor(eg_sub(number(x, .5 * (double)(size + 1)), eg_div(moment, mass)));
+    return eg_cast(eg_expand(eg_sub(place, by), x->shape), EG_I32);
+}
+
+/* The stored middle (height / 2, width / 2) says how a sample, whatever its shape here, is an image. */
+static eg_value *centred(const eg_model *model, eg_value *x) {
+    const float *middle = stored(model, CENTRE)->data;
+    eg_shape image = EG_SHAPE(x->shape.dim[0], (int64_t)(2 * middle[0]), (int64_t)(2 * middle[1]), -1), shape = x->shape;
+    x = eg_reshaped(x, &image);
+    return eg_reshaped(eg_take_along(eg_take_along(x, centring(x, 1), 1), centring(x, 2), 2), &shape);
+}
+
 static eg_value *scaled(const eg_model *model, eg_scaling kind, eg_value *x) {
     unsigned parts = parts_of[kind];
     if (kind == EG_SCALING_BYTES) x = eg_mul(x, number(x, 1.0 / 255));
@@ -122,6 +143,7 @@ eg_value *eg_prepare_build(const eg_model *model, eg_value *x) {
     eg_value *value = x->dtype == trainer->recipe.dtype ? x : eg_cast(x, trainer->recipe.dtype);
     if (trainer->missing) /* NaN is what differs from itself */
         value = eg_where(eg_not_equal(value, value), part_of(model, value, FILL), value);
+    if (stored(model, CENTRE)) value = centred(model, value);
     eg_shape shape = eg_batch_shape(x->shape.dim[0], &model->wires[0]->shape);
     return eg_reshaped(scaled(model, trainer->scaling, value), &shape);
 }
@@ -182,6 +204,25 @@ static eg_status fit_scaling(eg_model *model, const eg_data *data, const eg_shap
     return status;
 }
 
+/* A scaling that looks at the samples is fitted to centred ones. */
+static eg_status fit_centred(eg_model *model, const eg_data *data, const eg_shape *sample) {
+    eg_shape image = eg_data_sample_shape(data);
+    eg_scaling kind;
+    EG_TRY(eg_scaling_resolve(eg_trainer_peek(model)->recipe.scaling, data, &kind));
+    if (eg_data_text(data) || image.rank < 2 || image.rank > 3)
+        return eg_fail(EG_E_SHAPE, "centre: samples %s are no images [height,width] or [height,width,channels]",
+                       eg_shape_words(&image));
+    float middle[2] = { (float)image.dim[0] / 2, (float)image.dim[1] / 2 };
+    EG_TRY(store(model, CENTRE, &EG_SHAPE(2), middle, 1, 2));
+    if (kind <= EG_SCALING_BYTES) return fit_scaling(model, data, sample);
+    eg_tensor *x = eg_image_centre(eg_data_x(data), image.dim[0], image.dim[1], 0);
+    eg_data *moved = x ? eg_data_from(x, NULL, 0) : NULL;
+    eg_status status = moved ? fit_scaling(model, moved, sample) : eg_error_status();
+    eg_data_free(moved);
+    eg_tensor_free(x);
+    return status;
+}
+
 /* Gaps are filled before anything else is fitted. */
 static eg_status fit_filled(eg_model *model, const eg_data *data, const eg_shape *sample) {
     int64_t size = eg_count(sample);
@@ -204,16 +245,26 @@ eg_status eg_trainer_fit_scaling(eg_model *model, const eg_data *data) {
     eg_trainer *trainer = model->train;
     if (trainer->scaling_fitted) return EG_OK;
     eg_shape sample = stored_shape(model, data);
-    EG_TRY(eg_data_missing(data) ? fit_filled(model, data, &sample) : fit_scaling(model, data, &sample));
+    EG_TRY((trainer->recipe.centre  ? fit_centred
+            : eg_data_missing(data) ? fit_filled
+                                    : fit_scaling)(model, data, &sample));
     trainer->scaling_fitted = 1;
     return EG_OK;
 }
 
 /* ---- checking what came from a file --------------------------------------------------------------------------- */
 
+/* Whether samples of `size` numbers are images with that middle. */
+static int is_middle(const float *middle, int64_t size) {
+    double height = 2 * (double)middle[0], width = 2 * (double)middle[1];
+    return height >= 1 && width >= 1 && height * width <= (double)size &&
+           size % ((int64_t)height * (int64_t)width) == 0;
+}
+
 static int fits(const eg_model *model, enum part part, const eg_variable *v) {
     const eg_shape *shape = &v->shape, *input = &model->wires[0]->shape, *sample = eg_prepare_shape(model);
     if (v->dtype != EG_F32) return 0;
+    if (part == CENTRE) return eg_same_shape(shape, &EG_SHAPE(2)) && is_middle(v->data, eg_count(sample));
     if (part == MATRIX || part == QUANTILES)
         return shape->rank == 2 && shape->dim[1] == eg_count(input) &&
                (part == MATRIX ? shape->dim[0] == eg_count(sample) : shape->dim[0] > 1);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "data/set.h"
 #include "data/text.h"
+#include "runtime/state.h"
 #include "tensor/shape.h"
 #include "train/trainer.h"
 
@@ -234,6 +235,10 @@ eg_status eg_model_set_vocabulary(eg_model *model, eg_vocabulary *vocabulary) {
 
 const eg_vocabulary *eg_model_vocabulary(const eg_model *model) { return eg_trainer_peek(model)->vocabulary; }
 eg_missing eg_model_missing(const eg_model *model) { return eg_trainer_peek(model)->missing; }
+
+int eg_model_centre(const eg_model *model) {
+    return model && eg_state_get(model->state, "preprocess/centre") != NULL;
+}
 
 eg_scaling eg_model_scaling(const eg_model *model) {
     return model && model->train ? eg_trainer_peek(model)->scaling : EG_SCALING_NONE;

@@ -49,7 +49,7 @@ static eg_status take_preprocessing(eg_model *model, const eg_model *from, int *
     const eg_trainer *source = eg_trainer_peek(from);
     eg_trainer *trainer = eg_trainer_of(model);
     if (!trainer) return EG_E_MEMORY;
-    *taken = source->scaling_fitted && !trainer->scaling_fitted &&
+    *taken = source->scaling_fitted && !trainer->scaling_fitted && (!trainer->recipe.centre || eg_model_centre(from)) &&
              eg_same_shape(&model->wires[0]->shape, &from->wires[0]->shape);
     if (!*taken) return EG_OK;
     EG_TRY(copy_preprocessing(model, from));

@@ -45,6 +45,47 @@ same "$(cat out)" "$(printf 'kind\nlow\nhigh')"
 refuse 2 "there is no 'indicates' here; did you mean 'indicate'" train --data gaps.csv --missing 'mean indicates'
 refuse 2 "did you mean 'mean'" train --data gaps.csv --missing medan
 
+# ---- images centred by the model: digits that stand elsewhere are the same digits ----
+python3 - <<'PY'
+import random, struct
+random.seed(3)
+def idx(name, images):
+    with open(name, "wb") as f:
+        f.write(struct.pack(">BBBBIII", 0, 0, 8, 3, len(images), 12, 10))
+        for image in images: f.write(bytes(image))
+def stroke(n, down, across): # a bar or a square, with a brightness
+    image = [0] * 120
+    for i in range(4):
+        for k in range(4 if n % 2 else 1): image[(4 + i + down) * 10 + 3 + k + across] = 100 + n
+    return image
+idx("train-images-idx3-ubyte", [stroke(n, 0, 0) for n in range(40)])
+idx("there.idx", [stroke(n, -4, 3) for n in range(40)])
+with open("train-labels-idx1-ubyte", "wb") as f: f.write(struct.pack(">BBBBI", 0, 0, 8, 1, 40) + bytes(n % 2 for n in range(40)))
+PY
+for scaling in auto standardise 'pca 3'; do
+    run 0 train --data train-images-idx3-ubyte --centre --scaling "$scaling" --epochs 3 --out bars
+    says err "^scaling  *centre, $scaling"
+    says bars.config '^centre = true$'
+    run 0 inspect bars
+    says out '^scaling: centre, '
+    run 0 inspect bars --json
+    same "$(field centre out)" 1
+    run 0 predict bars --data train-images-idx3-ubyte --proba
+    mv out here
+    run 0 predict bars --data there.idx --proba
+    same "$(cat out)" "$(cat here)"
+done
+run 0 train --data train-images-idx3-ubyte --epochs 3 --out bars -q
+run 0 inspect bars
+says out '^scaling: bytes$'
+run 0 predict bars --data there.idx --proba
+[ "$(cat out)" != "$(cat here)" ] || fail "the model centres unasked"
+run 0 train --data train-images-idx3-ubyte --from bars --centre --epochs 1 --out bars -q
+run 0 inspect bars
+says out '^scaling: centre, bytes$'
+refuse 2 '--centre: it moves images, and the samples are none' train --data gen:spiral --centre
+refuse 2 '--centre: it moves images, and the samples are none' train --data text:"$here/lib.sh" --centre
+
 # ---- augmentation: other samples, the same for any number of threads; a stopped run goes on with it ----
 run 0 train --data gen:digits?n=200 --epochs 2 -q --json --seed 3
 plain=$(field weights_sha256 out)

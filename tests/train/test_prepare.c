@@ -156,6 +156,143 @@ static void test_augmented_training(void **state) {
     unlink(path);
 }
 
+/* ---- centring --------------------------------------------------------------------------------------------------- */
+
+enum { IMAGES = 12, HEIGHT = 6, BREADTH = 7, PIXELS = HEIGHT * BREADTH };
+
+/* Strokes of different sizes and strengths, `down` and `across` from their place; the last image is empty. */
+static eg_tensor *strokes(eg_shape shape, int down, int across) {
+    eg_tensor *x = eg_tensor_new(EG_U8, shape);
+    unsigned char *at = eg_tensor_data(x);
+    for (int n = 0; n < IMAGES - 1; n++, at += PIXELS)
+        for (int i = 0; i < 2 + n % 3; i++) {
+            at[(1 + i + down) * BREADTH + 2 + across] = (unsigned char)(20 * n + 10);
+            at[(1 + down) * BREADTH + 2 + i % 2 + across] = (unsigned char)(90 * i + 7 * n + 1);
+        }
+    return x;
+}
+
+static eg_data *without_targets(const eg_tensor *x, int outputs) {
+    eg_tensor *y = eg_tensor_new(EG_F32, EG_SHAPE(IMAGES, outputs));
+    eg_data *data = eg_data_from(x, y, 0);
+    eg_tensor_free(y);
+    return data;
+}
+
+/* What a model is fed is what the scaling gives for images that eg_image_centre centred, wherever they stood. */
+static void show_centred(eg_shape input, eg_scaling kind, eg_dtype dtype) {
+    int outputs = (int)eg_shape_size(input);
+    char path[] = "/tmp/elegans-prepare-XXXXXX";
+    close(mkstemp(path));
+    eg_tensor *x = strokes(EG_SHAPE(IMAGES, HEIGHT, BREADTH), 0, 0);
+    eg_tensor *moved = strokes(EG_SHAPE(IMAGES, HEIGHT, BREADTH), 1, -2), *middle = eg_image_centre(x, HEIGHT, BREADTH, 0);
+    eg_data *data = without_targets(x, outputs), *centred = without_targets(middle, outputs);
+    eg_model *model = eg_sequential(input, eg_activation(EG_LINEAR, 0), eg_reshape(outputs)), *back;
+    eg_model_compile(model, .scaling = kind, .dtype = dtype, .centre = 1);
+    assert_false(eg_model_centre(model));
+    eg_model_evaluate(model, data);
+    if (eg_model_status(model) != EG_OK) fail_msg("%s", eg_model_error(model));
+    assert_int_equal(eg_model_save(model, path), EG_OK);
+    back = eg_model_load(path);
+    if (eg_model_status(back) != EG_OK) fail_msg("%s", eg_model_error(back));
+    assert_true(eg_model_centre(model) && eg_model_centre(back));
+    eg_preprocess *fitted = eg_preprocess_fit(kind, centred, .components = outputs < PIXELS ? outputs : 0);
+    eg_tensor *want = eg_preprocess_apply(fitted, middle), *have = eg_model_predict(model, x);
+    eg_tensor *again = eg_model_predict(back, moved);
+    assert_same(have, want, 1e-5);
+    assert_same(again, have, 0);
+    eg_tensor_free(again), eg_tensor_free(have), eg_tensor_free(want);
+    eg_tensor_free(x), eg_tensor_free(moved), eg_tensor_free(middle);
+    eg_preprocess_free(fitted);
+    eg_model_free(back), eg_model_free(model);
+    eg_data_free(data), eg_data_free(centred);
+    unlink(path);
+}
+
+static void test_centred_images(void **state) {
+    (void)state;
+    eg_shape image = EG_SHAPE(HEIGHT, BREADTH), flat = EG_SHAPE(PIXELS);
+    show_centred(image, EG_SCALING_NONE, EG_F32);
+    show_centred(image, EG_SCALING_AUTO, EG_F32); /* bytes */
+    show_centred(flat, EG_SCALING_BYTES, EG_F64);
+    show_centred(EG_SHAPE(HEIGHT, BREADTH, 1), EG_SCALING_STANDARDISE, EG_F32);
+    show_centred(flat, EG_SCALING_QUANTILE, EG_F32);
+    show_centred(EG_SHAPE(3), EG_SCALING_PCA, EG_F32);
+}
+
+/* The channels of a colour image move together, by the mass of all. */
+static void test_centred_colours(void **state) {
+    (void)state;
+    float pixels[2][4][5][3] = { { { { 0 } } } };
+    pixels[0][0][0][0] = 2, pixels[0][1][1][2] = -2;
+    pixels[1][0][4][0] = 2, pixels[1][3][1][1] = 7, pixels[1][3][0][2] = 4; /* of which some leaves the image */
+    eg_tensor *x = eg_tensor_from(EG_F32, EG_SHAPE(2, 4, 5, 3), pixels), *want = eg_image_centre(x, 4, 5, 0);
+    eg_tensor *y = eg_tensor_new(EG_F32, EG_SHAPE(2, 60));
+    eg_data *data = eg_data_from(x, y, 0);
+    eg_model *model = eg_sequential(EG_SHAPE(4, 5, 3), eg_activation(EG_LINEAR, 0), eg_flatten());
+    eg_model_compile(model, .centre = 1);
+    eg_model_evaluate(model, data);
+    eg_tensor *have = eg_model_predict(model, x);
+    assert_same(have, want, 0);
+    eg_tensor_free(have), eg_tensor_free(want), eg_tensor_free(x), eg_tensor_free(y);
+    eg_model_free(model), eg_data_free(data);
+}
+
+static void test_only_images_are_centred(void **state) {
+    (void)state;
+    eg_data *data[] = { numbers(1), eg_data_from_text("abcabcabcabc", 12, NULL, .steps = 2) };
+    static const char *const nets[] = { "dense 1", "embedding 4 2; dense 3 softmax last_axis" };
+    for (int i = 0; i < 2; i++) {
+        eg_model *model = eg_model_parse(eg_data_sample_shape(data[i]), nets[i]);
+        eg_model_compile(model, .centre = 1);
+        assert_int_equal(eg_model_fit(model, data[i]), EG_E_SHAPE);
+        assert_non_null(strstr(eg_model_error(model), i ? "centre: samples [2] are no images [height,width]"
+                                                        : "centre: samples [5] are no images [height,width]"));
+        eg_model_free(model), eg_data_free(data[i]);
+    }
+}
+
+/* A file whose middle is not one of images of the model's size is refused. */
+static void test_a_wrong_middle(void **state) {
+    (void)state;
+    static const float wrong[][2] = { { 0, 3.5f }, { -3, -3.5f }, { 3, 4 }, { 3e9f, 3e9f },
+                                     { NAN, 3.5f }, { 3, INFINITY }, { 2.5f, 3.5f } };
+    char path[] = "/tmp/elegans-prepare-XXXXXX", file[20000];
+    close(mkstemp(path));
+    eg_tensor *x = strokes(EG_SHAPE(IMAGES, HEIGHT, BREADTH), 0, 0);
+    eg_data *data = without_targets(x, 1);
+    eg_model *model = eg_model_parse(EG_SHAPE(HEIGHT, BREADTH), "dense 1");
+    eg_model_compile(model, .centre = 1);
+    assert_int_equal(eg_model_fit(model, data), EG_OK);
+    assert_int_equal(eg_model_save(model, path), EG_OK);
+    FILE *stream = fopen(path, "rb");
+    size_t size = fread(file, 1, sizeof file, stream), at = 0;
+    fclose(stream);
+    while (at < size && memcmp(file + at, (float[]){ 3, 3.5f }, 8) != 0) at++;
+    assert_true(at + 8 <= size);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        memcpy(file + at, wrong[i], 8);
+        stream = fopen(path, "wb");
+        assert_int_equal(fwrite(file, 1, size, stream), size);
+        fclose(stream);
+        eg_model *back = eg_model_load(path);
+        assert_int_equal(eg_model_status(back), EG_E_DATA);
+        assert_non_null(strstr(eg_model_error(back), "tensor 'preprocess/centre' does not have the shape of a sample"));
+        eg_model_free(back);
+    }
+    eg_model_free(model), eg_data_free(data), eg_tensor_free(x);
+    unlink(path);
+}
+
+static eg_status train_centred(void *context) {
+    eg_model *model = eg_model_parse(EG_SHAPE(HEIGHT, BREADTH), "dense 1 name=only");
+    if (!model) return eg_error_status();
+    eg_status status = eg_model_compile(model, .scaling = EG_SCALING_MIN_MAX, .centre = 1);
+    if (status == EG_OK) status = eg_model_fit(model, context);
+    eg_model_free(model);
+    return status;
+}
+
 static eg_status train_with_pca(void *context) {
     eg_model *model = eg_model_parse(EG_SHAPE(2), "dense 1 name=only");
     if (!model) return eg_error_status();
@@ -200,6 +337,11 @@ static void test_without_memory(void **state) {
     assert_int_equal(train_with_pca(data), EG_OK);
     assert_true(fault_loop(train_with_pca, data) > 20);
     eg_data_free(data);
+    eg_tensor *x = strokes(EG_SHAPE(IMAGES, HEIGHT, BREADTH), 0, 0);
+    data = without_targets(x, 1);
+    assert_int_equal(train_centred(data), EG_OK);
+    assert_true(fault_loop(train_centred, data) > 20);
+    eg_data_free(data), eg_tensor_free(x);
 }
 
 int main(void) {
@@ -209,6 +351,10 @@ int main(void) {
         cmocka_unit_test(test_share_of_variance),
         cmocka_unit_test(test_augmented_training),
         cmocka_unit_test(test_numbers_that_are_looked_up),
+        cmocka_unit_test(test_centred_images),
+        cmocka_unit_test(test_centred_colours),
+        cmocka_unit_test(test_only_images_are_centred),
+        cmocka_unit_test(test_a_wrong_middle),
         cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
