@@ -231,12 +231,17 @@ static eg_status read_header(source *in, layout *out) {
     return fits ? EG_OK : size_mismatch(out, in->total);
 }
 
+/* Says in which file it went wrong, where there is one; what reads pieces of files does so itself. */
+static eg_status named(const source *in, eg_status status) {
+    return status == EG_OK || !in->path ? status : eg_context("%s", in->path);
+}
+
 /* Elements go from the file to their place; one that became shorter meanwhile is truncated. */
 static eg_status read_body(source *in, const layout *layout, unsigned char *data) {
     size_t got, total;
     EG_TRY(in->path ? eg_file_piece(in->path, layout->header, data, layout->body, &got, &total)
                     : next_bytes(in, data, layout->body, &got));
-    if (got < layout->body) return size_mismatch(layout, layout->header + got);
+    if (got < layout->body) return named(in, size_mismatch(layout, layout->header + got));
     if (in->packed) EG_TRY(expect_end(in, layout));
     to_native(data, layout->body / layout->element->bytes, layout->element);
     return EG_OK;
@@ -244,9 +249,9 @@ static eg_status read_body(source *in, const layout *layout, unsigned char *data
 
 static eg_status read_array(source *in, eg_tensor **out) {
     layout layout;
-    EG_TRY(read_header(in, &layout));
+    EG_TRY(named(in, read_header(in, &layout)));
     eg_tensor *tensor = eg_tensor_unset(layout.element->dtype, &layout.shape);
-    if (!tensor) return eg_error_status();
+    if (!tensor) return named(in, eg_error_status());
     eg_status status = read_body(in, &layout, eg_tensor_data(tensor));
     if (status == EG_OK)
         *out = tensor;
@@ -279,5 +284,5 @@ eg_status eg_idx_read(const char *path, eg_tensor **out) {
     *out = NULL;
     EG_TRY(eg_file_piece(path, 0, header, sizeof header, &in.left, &in.total));
     if (in.total == 0 || is_gzip(header, in.left)) return read_packed(path, out);
-    return read_array(&in, out) == EG_OK ? EG_OK : eg_context("%s", path);
+    return read_array(&in, out);
 }
