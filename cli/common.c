@@ -229,6 +229,6 @@ void cli_catch_signals(void) {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
-    /* A reader of the JSON lines that goes away must not cost the run: the failed write is told at the end. */
+    /* A reader of the JSON lines that goes away must not cost the run, which ends as if by this signal (main.c). */
     signal(SIGPIPE, SIG_IGN);
 }

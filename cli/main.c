@@ -3,6 +3,7 @@
  * main.c: the command `elegans`: finds the subcommand and runs it.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,9 +28,20 @@ int cli_unknown_command(const char *name) {
     return cli_error(CLI_USAGE, "unknown command '%s'; see: elegans help", name);
 }
 
-/* A full disk or a closed pipe behind stdout must not pass for success. */
+/* A pipe whose reader has gone, as `| head` does. */
+static int reader_is_gone(void) {
+    struct pollfd out = { STDOUT_FILENO, POLLOUT, 0 };
+    return poll(&out, 1, 0) > 0 && out.revents & POLLERR;
+}
+
+/* A full disk behind stdout must not pass for success. A reader that has had enough is no mistake: the end is quiet,
+ * by the signal that commands which do not wait for their own end get at once. */
 static int finish(int code) {
     if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    if (code == CLI_OK && reader_is_gone()) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
     return code ? code : cli_error(CLI_IO, "cannot write to standard output");
 }
 

@@ -117,5 +117,8 @@ PY
 # ---- a closed standard output or error hurts no file ----
 "$elegans" train --data gen:xor --epochs 1 --json --out closed >&- 2>&- || fail "closed streams"
 run 0 inspect closed
-"$elegans" train --data gen:spiral --epochs 3000 --json -q --out reader 2>err | head -n 1 >/dev/null
+last="a reader that goes away"
+{ "$elegans" train --data gen:spiral --epochs 3000 --json -q --out reader 2>err; echo $? >code; } | head -n 1 >/dev/null
+same "$(cat code)" 141 # as tools end whose reader has gone: by SIGPIPE, without a word
+[ ! -s err ] || fail "a reader that went away is no mistake"
 run 0 inspect reader
