@@ -135,8 +135,11 @@ int cli_columns(FILE *stream);                         /* width, 80 where unknow
 int cli_colour(FILE *stream);                          /* a terminal and no NO_COLOR */
 const char *cli_style(FILE *stream, const char *code); /* "\033[<code>m" where colour is wanted, else "" */
 void cli_bytes(char *text, size_t size, double bytes); /* "1.6 MB" */
-/* Words of `text` from column `indent` on, wrapped at `width`, and a newline. */
+int cli_wrap_columns(FILE *stream); /* for results: the terminal's width, elsewhere lines stay whole */
+/* Words of `text` from column `indent` on, wrapped at `width` and where it has a newline, and a newline. */
 void cli_print_wrapped(FILE *stream, const char *text, int indent, int width);
+/* A shell's command line of `size` bytes, continued behind blanks that are not quoted by " \". */
+void cli_print_command(FILE *stream, const char *text, size_t size, int width);
 /* "label      words of the text ...", wrapped under its first word. */
 void cli_tell(const char *label, const char *format, ...) EG_PRINTF(2, 3);
 

@@ -115,9 +115,16 @@ static int build(const check_options *o, eg_shape input, problem *p) {
 
 static void print_result(const check_options *o, const char *name, const eg_check_result *result) {
     if (!o->json) {
-        printf("%-4s  %-24s %6lld checked  worst error %.1e%s%s%s\n", result->passed ? "ok" : "FAIL", name,
-               (long long)result->checked, result->worst_error, result->passed ? "" : "  at ",
-               result->passed ? "" : result->worst, result->nonzero ? "" : "  all are 0, which proves nothing");
+        char line[400];
+        int width = cli_wrap_columns(stdout), spare = width - 42; /* of the name, in a line without remarks */
+        snprintf(line, sizeof line, "%-*s %6lld checked  worst error %.1e%s%s%s",
+                 spare < 0    ? 0
+                 : spare < 24 ? spare
+                              : 24,
+                 name, (long long)result->checked, result->worst_error, result->passed ? "" : "  at ",
+                 result->passed ? "" : result->worst, result->nonzero ? "" : "  all are 0, which proves nothing");
+        printf("%-4s  ", result->passed ? "ok" : "FAIL");
+        cli_print_wrapped(stdout, line, 6, width);
         return;
     }
     cli_json json = { .stream = stdout };

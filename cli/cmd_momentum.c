@@ -110,18 +110,20 @@ static eg_status look_into(study *s) {
 
 static void print_text(const study *s) {
     const double *end = s->track.path + 2 * s->track.n;
-    printf("%s: %s from (%g, %g)\n", s->surface->name, s->surface->formula, s->start[0], s->start[1]);
-    printf("alpha %g, beta %g: after %d steps at (%.5g, %.5g), distance to the goal %.4g\n", s->alpha, s->beta,
-           s->track.n, end[0], end[1], s->distance);
+    char text[400];
+    snprintf(text, sizeof text,
+             "%s: %s from (%g, %g)\nalpha %g, beta %g: after %d steps at (%.5g, %.5g), distance to the goal %.4g",
+             s->surface->name, s->surface->formula, s->start[0], s->start[1], s->alpha, s->beta, s->track.n, end[0],
+             end[1], s->distance);
+    cli_print_wrapped(stdout, text, 0, cli_wrap_columns(stdout));
     if (s->track.arrived)
         printf("goal (%s) first reached at step %d\n", s->surface->goal, s->track.arrived);
     else
         printf("goal (%s) not reached%s\n", s->surface->goal, s->track.diverged ? ": diverged" : "");
-    printf("\nnear the goal   %10s %13s %10s  regime\n", "lambda", "alpha lambda", "rate");
+    printf("\nnear the goal %10s %12s %9s  regime\n", "lambda", "alpha lambda", "rate");
     for (int i = 0; i < 2; i++) {
         const direction *d = &s->directions[i];
-        printf("direction %d     %10.4g %13.4g %10.4g  %s\n", i + 1, d->lambda, d->a, d->rate,
-               regimes[d->regime].name);
+        printf("direction %d   %10.4g %12.4g %9.4g  %s\n", i + 1, d->lambda, d->a, d->rate, regimes[d->regime].name);
     }
     printf("best for both: alpha %.4g, beta %.5g, rate %.3f\n", s->best.alpha, s->best.beta, s->best.rate);
 }

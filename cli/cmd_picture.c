@@ -54,7 +54,8 @@ static int run(int argc, char **argv) {
     if (!name && !o.list) return cli_error(CLI_USAGE, "picture: which one? see: elegans picture --list");
     for (int i = 0; i < FIGURES; i++) {
         if (o.list)
-            printf("%-14s %s\n", figures[i].name, figures[i].shows);
+            printf("%-14s ", figures[i].name),
+                cli_print_wrapped(stdout, figures[i].shows, 15, cli_wrap_columns(stdout));
         else if (strcmp(figures[i].name, name) == 0)
             return (code = draw(&figures[i], o.svg)) < 0 ? CLI_OK : code;
     }

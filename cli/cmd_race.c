@@ -145,9 +145,15 @@ static const char *form_of(const racer *r) {
     return method_searches(r->method.name) ? "-" : dialects[r->method.dialect];
 }
 
+/* Where a way ended stands beside the rest, on a narrow terminal below it. */
+static const char *before_end(void) { return cli_wrap_columns(stdout) < 80 ? "\n            " : "  "; }
+
 static void print_head(const surface *s, const double *start) {
-    printf("%s: %s from (%g, %g)\ngoal: %s\n\n", s->name, s->formula, start[0], start[1], s->goal);
-    printf("%-11s %-7s %8s %8s %9s  %-22s %s\n", "optimizer", "dialect", "lr", "steps", "looks", "ends at", "value");
+    char text[400];
+    snprintf(text, sizeof text, "%s: %s from (%g, %g)\ngoal: %s\n", s->name, s->formula, start[0], start[1], s->goal);
+    cli_print_wrapped(stdout, text, 0, cli_wrap_columns(stdout));
+    printf("\n%-11s %-7s %8s %8s %8s%s%-21s %s\n", "optimizer", "dialect", "lr", "steps", "looks", before_end(),
+           "ends at", "value");
 }
 
 static void print_racer(const racer *r) {
@@ -158,8 +164,8 @@ static void print_racer(const racer *r) {
     else
         snprintf(steps, sizeof steps, r->track.diverged ? "diverged" : ">%d", r->track.n);
     snprintf(place, sizeof place, "(%.4g, %.4g)", end[0], end[1]);
-    printf("%-11s %-7s %8.4g %8s %9lld  %-22s %.4g\n", r->method.name, form_of(r), r->method.lr, steps,
-           (long long)r->track.looks, place, r->track.value);
+    printf("%-11s %-7s %8.4g %8s %8lld%s%-21s %.4g\n", r->method.name, form_of(r), r->method.lr, steps,
+           (long long)r->track.looks, before_end(), place, r->track.value);
     fflush(stdout);
 }
 

@@ -295,8 +295,12 @@ static void print_option(const cli_option *option, FILE *stream, int width) {
 
 void cli_print_help(const cli_command *command, FILE *stream) {
     int width = cli_columns(stream);
-    fprintf(stream, "elegans %s - %s\n\nUsage: elegans %s %s\n", command->name, command->summary, command->name,
-            command->usage);
+    char text[400];
+    snprintf(text, sizeof text, "elegans %s - %s", command->name, command->summary);
+    cli_print_wrapped(stream, text, 0, width);
+    snprintf(text, sizeof text, "elegans %s %s", command->name, command->usage);
+    fprintf(stream, "\nUsage: ");
+    cli_print_wrapped(stream, text, 7, width);
     for (const cli_option *option = command->options; option && option->name; option++)
         print_option(option, stream, width);
     for (int i = 0; command->notes && command->notes[i]; i++) {
@@ -305,5 +309,9 @@ void cli_print_help(const cli_command *command, FILE *stream) {
     }
     if (!command->examples) return;
     print_heading(stream, "Examples");
-    fputs(command->examples, stream);
+    for (const char *line = command->examples; *line; line += *line == '\n') {
+        size_t length = strcspn(line, "\n");
+        cli_print_command(stream, line, length, width);
+        line += length;
+    }
 }

@@ -2,6 +2,7 @@
  *
  * terminal.c: how wide a stream is, whether it takes colour, and text wrapped to its width.
  */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ int cli_columns(FILE *stream) {
         return size.ws_col;
     return 80;
 }
+
+int cli_wrap_columns(FILE *stream) { return cli_is_terminal(stream) ? cli_columns(stream) : INT_MAX; }
 
 int cli_colour(FILE *stream) {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -43,16 +46,31 @@ void cli_bytes(char *text, size_t size, double bytes) {
 void cli_print_wrapped(FILE *stream, const char *text, int indent, int width) {
     int column = indent;
     while (*text) {
-        size_t length = strcspn(text, " ");
-        if (column > indent && column + 1 + (int)length > width) {
+        size_t length = strcspn(text, " \n");
+        if (column > indent && (text[-1] == '\n' || (int)length >= width - column)) {
             fprintf(stream, "\n%*s", indent, "");
             column = indent;
         }
         if (column > indent) column += fprintf(stream, " ");
         column += fprintf(stream, "%.*s", (int)length, text);
-        text += length + (text[length] == ' ');
+        text += length + (text[length] != '\0');
     }
     fprintf(stream, "\n");
+}
+
+void cli_print_command(FILE *stream, const char *text, size_t size, int width) {
+    int column = 0;
+    for (size_t at = 0, length; at < size; at += length) {
+        char quote = 0;
+        for (length = 0; at + length < size && (text[at + length] != ' ' || quote || length == 0); length++)
+            if (text[at + length] == '\'') quote = !quote;
+        if (column > 6 && column + (int)length + 2 > width) {
+            fprintf(stream, " \\\n     ");
+            column = 5;
+        }
+        column += fprintf(stream, "%.*s", (int)length, text + at);
+    }
+    fputc('\n', stream);
 }
 
 void cli_tell(const char *label, const char *format, ...) {

@@ -69,3 +69,28 @@ run 0 $train --seed 5 --out link
 [ -L link ] || fail "the link was replaced by a file"
 same "$(sha256sum <model)" "$(sha256sum <link)"
 only model model.config link link.config
+
+# ---- a narrow terminal: nothing is wider than it ----
+last="60 columns"
+python3 - "$elegans" >out <<'PY' || fail "wider than the terminal"
+import fcntl, os, pty, re, struct, subprocess, sys, termios
+commands = "train tune evaluate predict inspect check explain race momentum picture profile help".split()
+lines = [[name, "--help"] for name in commands] + [
+    ["help"], ["race", "--optimizers", "sgd,random"], ["race", "--surface", "rosenbrock", "--optimizers", "momentum"],
+    ["picture", "--list"], ["check", "--net", "dense 3", "--input", "4"], ["momentum"]]
+for line in lines:
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    child = subprocess.Popen([sys.argv[1], *line], stdout=side)
+    os.close(side)
+    shown = b""
+    try:
+        while part := os.read(main, 65536): shown += part
+    except OSError: pass
+    os.close(main)
+    assert child.wait() == 0, line
+    for text in re.sub("\033\\[[0-9;]*m", "", shown.decode()).split("\r\n"):
+        assert len(text) <= 60, (line, text)
+PY
+run 0 picture --list # lines that a program reads stay whole
+same "$(wc -l <out)" 5
