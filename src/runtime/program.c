@@ -171,22 +171,27 @@ void eg_program_free(eg_program *p) {
 
 /* ---- inputs ---------------------------------------------------------------------------------------------- */
 
-static eg_status find_input(eg_program *p, const char *name, size_t bytes, int *out) {
+static eg_status fail_unknown_input(const eg_program *p, const char *name) {
     const char *known[64];
     int n = 0;
-    for (int i = 0; i < p->ninputs; i++) {
+    for (; n < p->ninputs && n < 64; n++) known[n] = p->input[n].name;
+    return eg_fail_unknown("input of the program", name, known, n);
+}
+
+/* Inputs are set in the same order before each run: the search begins behind the last one. */
+static eg_status find_input(eg_program *p, const char *name, size_t bytes, int *out) {
+    int i = p->found;
+    for (int left = p->ninputs; left > 0; left--) {
+        if (++i >= p->ninputs) i = 0;
         const eg_port *port = &p->input[i];
-        if (strcmp(port->name, name) != 0) {
-            if (n < 64) known[n++] = port->name;
-            continue;
-        }
+        if (strcmp(port->name, name) != 0) continue;
         if (bytes != port->bytes)
             return eg_fail(EG_E_SHAPE, "input '%s' is %s%s: %zu bytes, not %zu", name, eg_dtype_name(port->dtype),
                            eg_shape_words(&port->shape), port->bytes, bytes);
-        *out = i;
+        *out = p->found = i;
         return EG_OK;
     }
-    return eg_fail_unknown("input of the program", name, known, n);
+    return fail_unknown_input(p, name);
 }
 
 static void lend(eg_program *p, int input, const void *data) {

@@ -48,7 +48,7 @@ struct eg_program {
     void *run;          /* the engine's own */
     eg_arena arena;     /* names, tables */
     eg_port *input;
-    int ninputs;
+    int ninputs, found; /* found: the port that was set last */
     void *inputs;       /* one block for all ports' `own` */
     size_t input_bytes;
     int was_run;

@@ -35,7 +35,7 @@ static inline eg_value *every_fused(eg_value *x, eg_value *y) {
     eg_value *sum = eg_add(a, b), *product = eg_mul(a, b), *tenth = eg_const(a->graph, .1);
     eg_value *outs[] = { sum, eg_mul(product, tenth) };
     if (eg_body_finish(body, outs, 2) != EG_OK) return x->graph->poison;
-    return eg_node2(EG_OP_FUSED, x, y, &(eg_attr){ .body = { body } });
+    return eg_node2(EG_OP_FUSED, x, y, &(eg_attr){ .body = { .body = body } });
 }
 
 /* h = h x + x, backwards. */
