@@ -126,10 +126,10 @@ typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const
         if (n > 0) all_vectors(EG_FN(op_##NAME), ARITY, n, at); \
         v_leave();                                              \
     }
-#define COSTLY(NAME, ARITY)                                                               \
-    STRIP(NAME) {                                                                         \
+#define COSTLY(NAME, ARITY)                                                           \
+    STRIP(NAME) {                                                                     \
         all_vectors(EG_FN(op_##NAME), ARITY, n, start(ARITY, d, a, b, c, constants)); \
-        v_leave();                                                                        \
+        v_leave();                                                                    \
     }
 #define RARE_1(NAME)                                                                            \
     static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
@@ -179,4 +179,4 @@ SWAPPED(GT, LT) SWAPPED(GE, LE)
         }                                                                                               \
         v_leave();                                                                                      \
     }
-                            EG_CHAIN_LIST(CHAIN)
+EG_CHAIN_LIST(CHAIN)

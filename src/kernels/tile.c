@@ -4,9 +4,10 @@
  *
  *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
  *           of A per row. Low tiles are written out for each number of rows; one high tile asks after each row
- * whether it was the last, which costs 3 % at most and saves two thirds of the code. short   little k would be all
- * prologue: B's columns stay in registers and the rows of C go by. wide    few rows have too few chains in a tile;
- * they take several panels at once. turn    few columns leave lanes empty: lanes along the rows.
+ *           whether it was the last, which costs 3 % at most and saves two thirds of the code.
+ *   short   little k would be all prologue: B's columns stay in registers and the rows of C go by.
+ *   wide    few rows have too few chains in a tile: they take several panels at once.
+ *   turn    few columns leave lanes empty: lanes along the rows.
  */
 #include "kernels/isa.h"
 #include "kernels/tile.h"
@@ -14,8 +15,8 @@
 enum {
     VECTORS = 2, /* of a tile */
 #if defined(__wasm__)
-    ROWS =
-        4, /* engines load all that a step of k needs before they multiply: 8 accumulators + 2 of B + 4 broadcasts */
+    /* Engines load all that a step of k needs before they multiply: 8 accumulators + 2 of B + 4 broadcasts. */
+    ROWS = 4,
 #else
     ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
 #endif

@@ -4,7 +4,8 @@
  */
 #include "kernels/isa.h"
 
-/* What stays in registers needs no loop over memory: where there are enough of them, a tenth of a small net's time. */
+/* What stays in registers needs no loop over memory: where there are enough of them, some
+ * per cent of a small net's time. */
 #if defined(EG_ISA_AVX512)
 #define IN_REGISTERS EG_UNROLL
 #else
