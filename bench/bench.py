@@ -149,8 +149,10 @@ def works_of(only):
         lines = [line.strip() for line in file if "|" in line and not line.startswith("#")]
     parts = [[part.strip() for part in line.split("|")] for line in lines]
     works = [(p[0], p[1], line) for p, line in zip(parts, lines)]
-    whole = [work for work in works if only in work[1]]
-    wanted = whole or [work for work in works if any(word == work[0] or word in work[1] for word in only.split(","))]
+    kinds = {work[0] for work in works}
+    whole = [work for work in works if only not in kinds and only in work[1]]
+    words = [word for word in only.split(",") if word]
+    wanted = whole or [work for work in works if any(work[0] == word if word in kinds else word in work[1] for word in words)]
     if not wanted:
         sys.exit(f"bench.py: --only {only}: neither part of a name nor a kind in works.txt")
     return [work for work in works if work in wanted or work[0] == "limit"]
