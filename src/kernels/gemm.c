@@ -9,6 +9,8 @@
  *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
  *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
  *           Blocks are short where rows lie so that their lines compete for a cache's sets.
+ *   threes  rows by threes, each three against a whole panel, where such a tile has as many chains as one of six rows
+ *           against half of it: it loads less. Blocks of k are short then, so that the panel stays in L1.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
  *   few columns  leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
@@ -20,7 +22,7 @@ enum {
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     FEW_SETS = 256,       /* lines a multiple of so many floats apart compete for few sets of a cache: */
     K_BLOCK_FEW = 128,    /* the longest k at once then */
-    SHORT_ROWS = 56,      /* at once for a short k */
+    SHORT_ROWS = 56,      /* at once for a short k, and by threes */
     /* Of builds whose tiles do whole vectors only: */
     WHOLE_STEP = 2 * EG_W, /* columns of a tile */
     WHOLE_ROWS = 6,        /* its most rows */
@@ -125,19 +127,30 @@ static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
                    (size_t)(EG_PANEL - end % EG_PANEL) * sizeof *g->c);
 }
 
+/* Does the product go by threes of rows? Those with runs, whose rows lie together and whose panels are whole. */
+static int by_threes(const eg_tiles *by, const eg_gemm *g) {
+    return by->threes_k && g->a_runs && g->n % EG_PANEL == 0;
+}
+
 /* `rows` rows from i on against panels p0..p1. */
 static void tile_group(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows,
                        int64_t p0, int64_t p1) {
-    eg_tile_fn wide = rows == 3 ? by->wide_3 : rows < 3 ? by->wide_1 : NULL;
-    if (wide) {
-        int64_t unit = rows == 3 ? 3 : 1, at_once = rows == 3 ? by->panels_3 : by->panels_1;
-        for (int64_t whole = min64(p1, g->n / EG_PANEL); p0 + at_once <= whole; p0 += at_once)
-            for (int64_t q = 0; q < rows; q += unit) {
-                aim(t, g, k, i + q, p0 * EG_PANEL);
-                wide(t);
-            }
+    int threes = rows == 3 || (rows % 3 == 0 && by_threes(by, g));
+    eg_tile_fn wide = threes ? by->wide_3 : rows < 3 ? by->wide_1 : NULL;
+    int64_t at_once = threes ? by->panels_3 : by->panels_1;
+    t->rows = rows;
+    for (int64_t whole = wide ? min64(p1, g->n / EG_PANEL) : 0; p0 + at_once <= whole; p0 += at_once) {
+        aim(t, g, k, i, p0 * EG_PANEL);
+        wide(t);
     }
     for (; p0 < p1; p0++) tile_panel(by, t, g, k, i, rows, p0);
+}
+
+/* Rows of the next group out of `left`, in which tiles are at most `most` high. Threes leave four or five over rather
+ * than one or two, whose chains would be too few. */
+static int64_t rows_at_once(const eg_tiles *by, const eg_gemm *g, const k_block *k, int64_t left, int64_t most) {
+    if (left > 5 && by_threes(by, g)) return min64(left - 3, SHORT_ROWS) / 3 * 3;
+    return is_short(by, k->count, k->last) ? min64(left, SHORT_ROWS) : height(left, most);
 }
 
 /* All rows of one band for one block of k and one group of panels. */
@@ -151,7 +164,7 @@ static void row_tiles(const eg_tiles *by, const eg_gemm *g, const k_block *k, in
     /* Rows of A that are pages apart compete for the same lines of L1: fewer of them leave room for B. */
     int crowded = g->a_row % 1024 == 0 && g->b_k == EG_PANEL && k->length > 256;
     for (int64_t i = i0, rows, most = crowded ? by->rows / 2 : by->rows; i < i1; i += rows) {
-        rows = is_short(by, k->count, k->last) ? min64(i1 - i, SHORT_ROWS) : height(i1 - i, most);
+        rows = rows_at_once(by, g, k, i1 - i, most);
         tile_group(by, &t, g, k, i, rows, p0, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
     }
@@ -197,7 +210,7 @@ static int lines_compete(const eg_gemm *g) {
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     float edge[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     k_block k;
-    int64_t first = 0, most = lines_compete(g) ? K_BLOCK_FEW : by->k_block;
+    int64_t first = 0, most = by_threes(by, g) ? by->threes_k : lines_compete(g) ? K_BLOCK_FEW : by->k_block;
     do {
         set_block(&k, g, first, most);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);

@@ -40,8 +40,10 @@ typedef struct eg_tiles {
     int64_t k_block; /* the longest k at once */
     int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
     eg_tile_fn short_tile[2];
-    eg_tile_fn wide_1, wide_3; /* one row or, unless NULL, three against so many whole panels: */
+    /* Any number of rows, one by one or, unless NULL, by threes against so many whole panels: */
+    eg_tile_fn wide_1, wide_3;
     int64_t panels_1, panels_3;
+    int64_t threes_k; /* the longest k at once where threes are the best tiles for many rows, or 0 */
     /* `lanes` rows of C where A's rows run along k; or NULL. */
     void (*turn)(const eg_gemm *g, const float *a, float *c);
     void (*transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,

@@ -45,11 +45,13 @@ enum {
     PIECE = 4 * EG_PANEL   /* columns of an item */
 };
 
-/* The products of kernel row k0, columns [j0, j1) of each group, over `count` images; `a` is the first of them. */
-static void kernel_row(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j0, int64_t j1, const float *a,
-                       const float *dy, float *out) {
+/* The products of the kernel rows from k0 on, `g->bands` of them, columns [j0, j1) of each group; `a` is the first
+ * image. */
+static void kernel_rows(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j0, int64_t j1, const float *a,
+                        const float *dy, float *out) {
     const eg_window *w = d->w;
     g->n = j1 - j0;
+    g->a_band = w->dilation[0] * d->view.pitch, g->c_band = d->row_floats;
     int64_t taps = d->whole_rows ? 1 : w->taps[1];
     for (int64_t k1 = 0; k1 < taps; k1++) {
         g->a = a + k0 * w->dilation[0] * d->view.pitch + k1 * w->dilation[1] * w->channels;
@@ -79,8 +81,8 @@ static void sum_kernel(const kernel_detail *d, int64_t split, int64_t block, flo
         eg_gemm g = d->g;
         g.k = count * positions / d->together;
         g.accumulate = n > begin;
-        for (int64_t k0 = first; k0 < last; k0++)
-            kernel_row(d, &g, k0, j0, j1, a, d->dy + n * positions * w->out, d->out + split * d->sums.size);
+        g.bands = last - first;
+        kernel_rows(d, &g, first, j0, j1, a, d->dy + n * positions * w->out, d->out + split * d->sums.size);
     }
 }
 
