@@ -38,7 +38,7 @@ void EG_FN(to_i32)(int64_t n, int32_t *d, const float *s);
 void EG_FN(window_sum)(const eg_windows *w, float *out, const float *x);
 void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x);
 void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy);
-void EG_FN(window_collect)(const eg_windows *w, float *out, const float *t, int64_t t_row, const float *start);
+void EG_FN(window_collect)(const eg_windows *w, float *out, const float *t, const float *start);
 void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start);
 void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy);
 

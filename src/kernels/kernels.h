@@ -207,8 +207,8 @@ typedef struct eg_kernels {
     /* The other way: positions are pixels (the first has number `pixel`), windows cover the positions that may have found
      * them, and each pixel gets the sum of dy where it was the place. */
     void (*window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy);
-    /* out = start + sum over the taps of t, where each pixel has a row of t_row floats, [tap][channels]. */
-    void (*window_collect)(const eg_windows *w, float *out, const float *t, int64_t t_row, const float *start);
+    /* out = start + sum over j of what begins at t[pixel[j]]; there are neither rows nor taps. */
+    void (*window_collect)(const eg_windows *w, float *out, const float *t, const float *start);
     /* out = start + sum over the taps of x kernel;  kernel[tap] += x dy, in order of the positions. */
     void (*depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start);
     void (*depthwise_kernel)(const eg_windows *w, float *kernel, const float *x, const float *dy);

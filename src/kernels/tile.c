@@ -133,7 +133,8 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
         EG_UNROLL for (int p = 0; p < panels; p++) b[p] = t->b + p * t->b_panel;
         EG_UNROLL for (int i = 0; i < rows; i++) {
             EG_UNROLL for (int v = 0; v < vectors; v++) {
-                r[i][v] = v_load(start + i * start_row + v / PANEL_VECTORS * t->start_panel + v % PANEL_VECTORS * EG_W);
+                r[i][v] =
+                    v_load(start + i * start_row + v / PANEL_VECTORS * t->start_panel + v % PANEL_VECTORS * EG_W);
             }
         }
         for (int64_t s = 0; s < t->count; s++) {

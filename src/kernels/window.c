@@ -176,16 +176,16 @@ void EG_FN(depthwise_kernel)(const eg_windows *w, float *kernel, const float *x,
 }
 
 EG_INLINE void collect(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *t,
-                       int64_t t_row, const float *start) {
+                       const float *start) {
     eg_vf sums[MANY];
     EACH_VECTOR sums[v] = start ? load(start + s.c, v, vectors, s.tail) : v_set(0.f);
-    EACH_TAP(w, p)
-    EACH_VECTOR sums[v] = sums[v] + load(t + at * t_row + TAP(w) * w->channels + s.c, v, vectors, s.tail);
+    for (int64_t j = w->first[p]; j < w->first[p + 1]; j++)
+        EACH_VECTOR sums[v] = sums[v] + load(t + w->pixel[j] + s.c, v, vectors, s.tail);
     EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
 }
 
-void EG_FN(window_collect)(const eg_windows *w, float *out, const float *t, int64_t t_row, const float *start) {
-#define CALL(vectors) collect(vectors, w, p, s, out, t, t_row, start)
+void EG_FN(window_collect)(const eg_windows *w, float *out, const float *t, const float *start) {
+#define CALL(vectors) collect(vectors, w, p, s, out, t, start)
     EACH_SLICE(w, CALL)
 #undef CALL
 }

@@ -17,11 +17,11 @@
 
 typedef struct overlap_detail {
     const eg_kernels *kernels;
-    eg_window_lists lists;
+    eg_window_lists lists; /* of the second axis: places in t */
     int64_t *runs;         /* where the rows of the first list begin */
     int64_t chunk, chunks; /* position rows of an item; items of an image */
     size_t t_floats;
-    eg_gemm g; /* m = pixels of a row, n = taps of a row x out */
+    eg_gemm g; /* m = pixels of a row, n = taps of a row x out, and what fills the last vector */
     eg_conv_memory memory;
 } overlap_detail;
 
@@ -40,6 +40,7 @@ static double mean_taps(const eg_window *w, int d) {
 
 int eg_overlap_is_better(const eg_window *w) {
     if (w->groups > 1 || !eg_lists_fit(w)) return 0;
+    if (w->image[1] * (w->taps[1] * w->out + EG_PANEL) > INT32_MAX) return 0; /* places in t */
     eg_window p = eg_conv_wide(w, eg_conv_together(w));
     double rows = mean_taps(w, 0), columns = mean_taps(w, 1), channels = (double)w->channels;
     int64_t wide = w->taps[1] * w->out, plain_rows = p.positions[1] < 8 ? 8 : p.positions[1];
@@ -64,27 +65,33 @@ typedef struct turn_detail {
     float *out;
     const float *in;
     const eg_window *w;
+    int64_t columns; /* of its rows */
 } turn_detail;
 
-/* w[row][tap][c][o] to [place of row][c][tap][o]; items are kernel rows. */
+/* w[row][tap][c][o] to [place of row][c][tap][o], with zeros to whole vectors; items are kernel rows. */
 static void run_turn(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     const turn_detail *d = step->detail;
     int64_t taps = d->w->taps[1], channels = d->w->channels, n = d->w->out;
     (void)scratch;
-    for (int64_t row = from; row < to; row++)
+    for (int64_t row = from; row < to; row++) {
+        float *out = d->out + place_of(d->w, row) * channels * d->columns;
+        memset(out, 0, (size_t)(channels * d->columns) * sizeof *out);
         for (int64_t k = 0; k < taps; k++)
             for (int64_t c = 0; c < channels; c++)
-                memcpy(d->out + ((place_of(d->w, row) * channels + c) * taps + k) * n,
-                       d->in + ((row * taps + k) * channels + c) * n, (size_t)n * sizeof *d->out);
+                memcpy(out + c * d->columns + k * n, d->in + ((row * taps + k) * channels + c) * n,
+                       (size_t)n * sizeof *out);
+    }
 }
 
-static eg_status turn_kernel(eg_cpu_run *run, const eg_conv_request *r, const eg_window *w, int *storage) {
+static eg_status turn_kernel(eg_cpu_run *run, const eg_conv_request *r, const eg_window *w, int64_t columns,
+                             int *storage) {
     eg_cpu_step *step = eg_step_new(run, r->value, "turn kernel", run_turn, sizeof(turn_detail));
     if (!step) return EG_E_MEMORY;
     turn_detail *d = step->detail;
     d->w = eg_arena_copy(run->arena, w, sizeof *w);
     if (!d->w) return EG_E_MEMORY;
-    int64_t row = w->taps[1] * w->channels * w->out;
+    d->columns = columns;
+    int64_t row = w->channels * columns;
     step->items = w->taps[0];
     step->work = .3 * (double)(row * w->taps[0]);
     *storage = eg_floats_new(run, row * (w->taps[0] + w->spread[0]));
@@ -96,7 +103,6 @@ static eg_status turn_kernel(eg_cpu_run *run, const eg_conv_request *r, const eg
 
 /* Position row p of image n. */
 static void run_row(const overlap_detail *d, int64_t n, int64_t p, float *t) {
-    static const int32_t zero = 0;
     const eg_window *w = d->lists.w;
     const eg_axis_list *rows = &d->lists.axis[0], *columns = &d->lists.axis[1];
     eg_gemm g = d->g;
@@ -108,16 +114,11 @@ static void run_row(const overlap_detail *d, int64_t n, int64_t p, float *t) {
     if (count) g.b += place_of(w, rows->tap[first] / w->taps[1]) * w->channels * g.n;
     g.c = t;
     d->kernels->gemm(&g, 0, g.m, 0, (g.n + EG_PANEL - 1) / EG_PANEL);
-    eg_windows windows = { .channels = w->out,
-                           .positions = w->positions[1],
-                           .rows = 1,
-                           .row_pixel = &zero,
-                           .row_tap = &zero,
-                           .first = columns->first,
-                           .pixel = columns->at,
-                           .tap = columns->tap };
+    eg_windows windows = {
+        .channels = w->out, .positions = w->positions[1], .first = columns->first, .pixel = columns->at
+    };
     float *y = d->memory.y + (n * w->positions[0] + p) * w->positions[1] * w->out;
-    d->kernels->window_collect(&windows, y, t, g.n, d->memory.start);
+    d->kernels->window_collect(&windows, y, t, d->memory.start);
 }
 
 static void run_overlap(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
@@ -131,28 +132,32 @@ static void run_overlap(const eg_cpu_step *step, int64_t from, int64_t to, float
     }
 }
 
-static eg_status set_lists(eg_arena *arena, const eg_window *w, overlap_detail *d) {
+/* Rows of t have `columns` floats. */
+static eg_status set_lists(eg_arena *arena, const eg_window *w, int64_t columns, overlap_detail *d) {
     EG_TRY(eg_window_lists_new(arena, w, &d->lists));
-    const eg_axis_list *rows = &d->lists.axis[0];
+    const eg_axis_list *rows = &d->lists.axis[0], *taps = &d->lists.axis[1];
     int64_t n = rows->first[w->positions[0]];
     d->runs = EG_ARENA_ARRAY(arena, int64_t, n);
     if (!d->runs) return EG_E_MEMORY;
     for (int64_t i = 0; i < n; i++) d->runs[i] = rows->at[i] * w->channels;
+    for (int64_t i = 0; i < taps->first[w->positions[1]]; i++)
+        taps->at[i] = (int32_t)(taps->at[i] * columns + taps->tap[i] * w->out);
     return EG_OK;
 }
 
 eg_status eg_lower_overlap(eg_cpu_run *run, const eg_conv_request *r, const eg_window *w) {
     int turned;
-    EG_TRY(turn_kernel(run, r, w, &turned));
+    int64_t lanes = run->kernels->lanes, columns = (w->taps[1] * w->out + lanes - 1) / lanes * lanes;
+    EG_TRY(turn_kernel(run, r, w, columns, &turned));
     const char *name = r->strips ? "conv by overlap + strips" : "conv by overlap";
     eg_cpu_step *step = eg_step_new(run, r->value, name, run_overlap, sizeof(overlap_detail));
     if (!step) return EG_E_MEMORY;
     overlap_detail *d = step->detail;
     eg_gemm *g = &d->g;
     d->kernels = run->kernels;
-    EG_TRY(set_lists(run->arena, w, d));
+    EG_TRY(set_lists(run->arena, w, columns, d));
     g->m = w->image[1];
-    g->n = g->b_k = g->c_row = w->taps[1] * w->out;
+    g->n = g->b_k = g->c_row = columns;
     g->a_row = g->run = w->channels;
     g->a_k = 1;
     g->b_panel = g->c_panel = EG_PANEL;
@@ -162,8 +167,8 @@ eg_status eg_lower_overlap(eg_cpu_run *run, const eg_conv_request *r, const eg_w
     d->chunks = (w->positions[0] + d->chunk - 1) / d->chunk;
     step->items = w->batch * d->chunks;
     step->scratch = d->t_floats;
-    double products = (double)w->batch * d->lists.axis[0].first[w->positions[0]];
-    step->flops = 2 * products * (double)t * (double)w->channels;
+    double rows = (double)w->batch * d->lists.axis[0].first[w->positions[0]];
+    step->flops = 2 * rows * (double)g->m * (double)(w->channels * w->taps[1] * w->out);
     step->work = step->flops / 150 + .1 * (double)(w->batch * w->positions[0] * t);
     return eg_conv_uses(run, r, turned, eg_conv_start(run, r), &d->memory);
 }
