@@ -230,7 +230,13 @@ EG_INLINE eg_tail v_tail(int64_t n) {
     return (eg_tail) * (const eg_vi_at *)(window + 8 - n);
 }
 EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm256_maskload_ps(p, (__m256i)t); }
-EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) { _mm256_maskstore_ps(p, (__m256i)t, (__m256)v); }
+/* AMD's processors take a dozen cycles for a masked store, whatever the mask. */
+EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) {
+    if (_mm256_movemask_ps((__m256)t) == 0xff)
+        v_store(p, v);
+    else
+        _mm256_maskstore_ps(p, (__m256i)t, (__m256)v);
+}
 EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return v_keep(t, v); }
 EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }
 

@@ -287,9 +287,10 @@ static int is_reduction(eg_op op) {
 
 enum { FEW_ROWS = 8 };
 
-/* Is it faster to turn 16 rows at a time? Yes for short rows; for longer ones if their reductions need instructions
- * that would be worth little on one row, and there are rows to fill a block. */
+/* Is it faster to turn 16 rows at a time? Yes for short rows, but a single one; for longer ones if their reductions need
+ * instructions that would be worth little on one row, and there are rows to fill a block. */
 static int suits_blocks(const builder *b, int reduces) {
+    if (b->rows == 1) return 0;
     return b->columns <= EG_BLOCK_COLUMNS || (reduces && b->columns <= EG_BLOCK_MOST && b->rows >= FEW_ROWS);
 }
 
