@@ -476,6 +476,7 @@ static void finish_rows(const eg_conv_memory *r, int64_t i0, int64_t count, int6
     eg_rect rect; /* large, and only what the operands need is read */
     rect.rows = count / joined;
     rect.columns = joined * r->columns;
+    rect.roomy = 0;
     eg_rect_move(s, &r->whole, i0, 0, &rect);
     for (int o = 0; o < s->noperands; o++) {
         if (s->operand[o].reg >= 0) rect.row[o] *= joined; /* where rows count, it is 1 */

@@ -311,6 +311,13 @@ eg_status eg_finish_new(eg_cpu_run *run, const eg_value *v, eg_finish *out) {
     return EG_OK;
 }
 
+/* Once addresses are known. */
+static void settle_finish(eg_cpu_step *step) {
+    eg_product *d = step->detail;
+    eg_rect_flatten(d->finish, &d->whole);
+    d->whole.roomy = step->roomy && d->whole.rows == 1;
+}
+
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
@@ -335,6 +342,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     step->work += d->finish->work * (double)(d->g.m * d->g.n);
     d->whole.is_first = 1;
     if (!d->in_panels) {
+        step->bound = settle_finish;
         d->whole.rows = d->g.m, d->whole.columns = d->g.n;
         eg_rect_set(d->finish, d->g.n, &d->whole);
     }

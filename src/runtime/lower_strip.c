@@ -86,6 +86,7 @@ static void run_segment(const eg_strips *s, const eg_rect *whole, int64_t unit, 
         return;
     }
     eg_rect part; /* large, and only what the operands need is read */
+    part.roomy = 0;
     part.rows = s->flat ? 1 : n;
     part.columns = s->flat ? n : whole->columns;
     eg_rect_move(s, whole, s->flat ? 0 : begin, s->flat ? begin : 0, &part);
@@ -145,6 +146,7 @@ static void join_segments(eg_cpu_step *step) {
         }
     }
     for (int i = 0; i < d->nactive; i++) {
+        d->active[i]->rect.roomy = step->roomy && d->active[i]->rect.rows == 1;
         d->active[i]->first = items;
         d->active[i]->items = items_of(d->strips, &d->active[i]->rect);
         items += d->active[i]->items;

@@ -372,11 +372,23 @@ static eg_status arrange(eg_cpu_run *run, const char *of) {
     return sort_fixups(run);
 }
 
+static int has_room(const eg_cpu_run *run, const eg_cpu_step *step) {
+    for (int i = 0; i < step->nuse; i++) {
+        const eg_use *use = &run->use[step->first_use + i];
+        const eg_storage *root = &run->storage[eg_storage_root(run, use->storage)];
+        if (use->write && (root->kind == EG_IN_LOOP || root->bytes != run->storage[use->storage].bytes)) return 0;
+    }
+    return 1;
+}
+
 /* All addresses are known. */
 static void settle(eg_cpu_run *run) {
     for (int i = 0; i < run->nfixup; i++) write_address(run, &run->fixup[i]);
-    for (int i = 0; i < run->nstep; i++)
-        if (run->step[i].bound) run->step[i].bound(&run->step[i]);
+    for (int i = 0; i < run->nstep; i++) {
+        eg_cpu_step *step = &run->step[i];
+        step->roomy = has_room(run, step);
+        if (step->bound) step->bound(step);
+    }
     decide_parts(run);
 }
 

@@ -24,7 +24,7 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
     const finish_context *f = context;
     const eg_product *d = f->d;
     const eg_strips *s = d->finish;
-    if (i0 == 0 && i1 == d->whole.rows && j1 - j0 == d->whole.columns) { /* small: all at once */
+    if (!d->in_panels && i1 - i0 == d->g.m && j1 - j0 == d->g.n) { /* small: all at once */
         eg_strips_run(s, &d->whole, f->scratch);
         return;
     }
@@ -35,6 +35,7 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
         rect.rows = i1 - i0;
         rect.columns = width;
         rect.is_first = i0 == 0;
+        rect.roomy = 0;
         for (int o = 0; o < s->noperands; o++) {
             const eg_strip_operand *x = &s->operand[o];
             if (x->reg < 0) continue;

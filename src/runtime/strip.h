@@ -108,9 +108,13 @@ int eg_strips_equal(const eg_strips *a, const eg_strips *b);
 typedef struct eg_rect {
     int64_t rows, columns;
     int is_first;            /* holds row 0: what does not vary over rows is stored by whoever has it */
+    int roomy;               /* a single row may be computed in whole vectors: see eg_cpu_step */
     void *base[EG_STRIP_OPERANDS];
     int64_t row[EG_STRIP_OPERANDS];
 } eg_rect;
+
+/* Makes one long row of the rectangle if every operand goes on from row to row without a gap. */
+void eg_rect_flatten(const eg_strips *strips, eg_rect *rect);
 
 void eg_strips_run(const eg_strips *strips, const eg_rect *rect, float *scratch);
 

@@ -51,6 +51,13 @@ static void point(const eg_strips *s, const eg_rect *q, float **p, int64_t row, 
     EACH(o, EG_DIRECT) p[s->operand[o].reg] = (float *)q->base[o] + row * q->row[o] + column;
 }
 
+/* How many floats to compute for n: where there is room, whole vectors, or groups for a chain. Masked stores take
+ * longer, and so does reading back at once what they stored. */
+static int64_t with_room(const eg_strips *s, const eg_rect *q, int64_t n) {
+    int64_t unit = s->chain ? EG_BLOCK : s->kernels->lanes;
+    return q->roomy ? (n + unit - 1) & -unit : n;
+}
+
 /* All instructions on whole groups of 16 floats at once; returns how many floats are done. */
 static int64_t run_chain(const eg_strips *s, float **p, int64_t n) {
     float *operand[EG_CHAIN_OPERANDS];
@@ -61,14 +68,15 @@ static int64_t run_chain(const eg_strips *s, float **p, int64_t n) {
 
 static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t row, int64_t column, int64_t n) {
     const eg_kernels *k = s->kernels;
+    int64_t whole = with_room(s, q, n);
     point(s, q, p, row, column);
     if (s->chain) {
-        int64_t done = run_chain(s, p, n);
-        if (done == n) return;
-        n -= done, column += done;
+        int64_t done = run_chain(s, p, whole);
+        if (done >= n) return;
+        whole = n -= done, column += done;
         point(s, q, p, row, column);
     }
-    int64_t length[EG_LENGTHS] = { EG_BLOCK, n, n };
+    int64_t length[EG_LENGTHS] = { EG_BLOCK, whole, n };
     EACH(o, EG_FETCH) fetch(k, s->operand[o].dtype, n, p[s->operand[o].reg], q->base[o], row * q->row[o] + column);
     execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
     EACH(o, EG_STORE) store(k, s->operand[o].dtype, n, q->base[o], row * q->row[o] + column, p[s->operand[o].reg]);
@@ -195,14 +203,18 @@ void eg_strips_settle(eg_strips *s, float *scratch) {
     set_registers(s, s->at_home, scratch);
 }
 
-/* Does every operand go on from row to row without a gap? Then the rectangle is one long row. */
 static int is_flat(const eg_strips *s, const eg_rect *q) {
+    if (q->rows == 1 || s->form == EG_BY_BLOCK || s->width != EG_STRIP) return 0;
     for (int o = 0; o < s->noperands; o++) {
         const eg_strip_operand *x = &s->operand[o];
         if (x->reg < 0 || x->extent == EG_OVER_NONE) continue;
         if (x->extent != EG_OVER_ALL || q->row[o] != q->columns) return 0;
     }
     return 1;
+}
+
+void eg_rect_flatten(const eg_strips *s, eg_rect *rect) {
+    if (is_flat(s, rect)) rect->columns *= rect->rows, rect->rows = 1;
 }
 
 static void run(const eg_strips *s, const eg_rect *q, float **p) {
@@ -212,9 +224,9 @@ static void run(const eg_strips *s, const eg_rect *q, float **p) {
         run_by_block(s, q, p);
         return;
     }
-    if (rows > 1 && s->width == EG_STRIP && is_flat(s, q)) columns *= rows, rows = 1;
+    if (is_flat(s, q)) columns *= rows, rows = 1;
     if (s->plain && rows == 1 && columns <= s->width) { /* small nets live here */
-        const int64_t length[EG_LENGTHS] = { EG_BLOCK, columns, columns };
+        const int64_t length[EG_LENGTHS] = { EG_BLOCK, with_room(s, q, columns), columns };
         EACH(o, EG_DIRECT) p[s->operand[o].reg] = q->base[o];
         execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
     } else {
