@@ -76,6 +76,10 @@ static void tile_at_edge(const eg_tile *t, eg_tile_fn f) {
 
 static int is_short(const eg_tiles *by, int64_t count, int64_t k) { return count == 1 && k > 0 && k <= by->short_k; }
 
+static eg_tile_fn loop_of(const eg_tiles *by, int64_t rows, int wide) {
+    return by->tile[min64(rows, by->low + 1) - 1][wide];
+}
+
 /* `rows` rows and `width` columns from where the tile stands. */
 static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t width) {
     int wide = width > by->lanes;
@@ -87,7 +91,7 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
     }
     for (; rows > 0; rows -= t->rows) {
         t->rows = height(rows, by->rows);
-        eg_tile_fn f = by->tile[min64(t->rows, by->low + 1) - 1][wide];
+        eg_tile_fn f = loop_of(by, t->rows, wide);
         if (by->lanes == EG_W && width % EG_W != 0)
             tile_at_edge(t, f);
         else
@@ -235,17 +239,22 @@ static int is_small(const eg_tiles *by, const eg_gemm *g, int64_t p0, int64_t p1
            !g->a_runs && !g->c_padded;
 }
 
+static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
+    t->a = g->a + i0 * g->a_row, t->a_row = g->a_row, t->a_k = g->a_k;
+    t->runs = &no_offset, t->count = 1, t->run = 0, t->last = g->k;
+    t->b = g->b + p * g->b_panel, t->b_k = g->b_k;
+    t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->padded = 0;
+    t->start = g->accumulate ? t->c : g->bias ? g->bias + p * EG_PANEL : zeros;
+    t->start_row = g->accumulate ? g->c_row : 0;
+}
+
 /* The nest without its loops, whose bookkeeping would take longer than the product. */
 static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
     float whole[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     const float *edge = whole_edge(by, g, 0, g->k, p + 1, whole);
     eg_tile t;
-    t.a = g->a + i0 * g->a_row, t.a_row = g->a_row, t.a_k = g->a_k;
-    t.runs = &no_offset, t.count = 1, t.run = 0, t.last = g->k;
-    t.b = edge ? edge : g->b + p * g->b_panel, t.b_k = edge ? WHOLE_STEP : g->b_k;
-    t.c = g->c + p * g->c_panel + i0 * g->c_row, t.c_row = g->c_row, t.padded = 0;
-    t.start = g->accumulate ? t.c : g->bias ? g->bias + p * EG_PANEL : zeros;
-    t.start_row = g->accumulate ? g->c_row : 0;
+    aim_small(&t, g, i0, p);
+    if (edge) t.b = edge, t.b_k = WHOLE_STEP;
     tile_down(by, &t, i1 - i0, g->n - p * EG_PANEL);
     if (g->finish) g->finish(g->context, i0, i1, p * EG_PANEL, g->n);
 }
@@ -315,6 +324,17 @@ static void turn(const eg_tiles *by, const eg_gemm *g, int64_t i, int64_t rows) 
 
 static void turn_all(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1) {
     for (int64_t i = i0, rows; i < i1; i += rows) turn(by, g, i, rows = height(i1 - i, TURN_ROWS));
+}
+
+/* ---- one tile -------------------------------------------------------------------------------- */
+
+eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by) {
+    int is_edge = by->lanes == EG_W && g->n % EG_W != 0, has_short_k = is_short(by, 1, g->k);
+    if (g->m == 0 || g->n == 0 || g->n > EG_PANEL || is_edge || worth_turning(by, g, g->m)) return NULL;
+    if (!is_small(by, g, 0, 1) || (g->m > by->rows && !has_short_k)) return NULL;
+    aim_small(t, g, 0, 0);
+    t->rows = g->m, t->width = g->n;
+    return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(by, g->m, g->n > by->lanes);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ const eg_kernels EG_FN(kernels) = {
     .fused = EG_FUSED,
     .lanes = EG_W,
     .gemm = EG_FN(gemm),
+    .one_tile = EG_FN(one_tile),
     .transpose = EG_FN(transpose),
     .strip = { EG_STRIP_LIST(EG_ENTRY) },
     .chain = { EG_CHAIN_LIST(EG_CHAIN) },

@@ -16,6 +16,7 @@
 #endif
 
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
+eg_tile_fn EG_FN(one_tile)(eg_tile *t, const eg_gemm *g);
 
 void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
                       int64_t s_rows, int64_t s_width);

@@ -68,6 +68,10 @@ typedef struct eg_gemm {
     void *context;
 } eg_gemm;
 
+/* One tile of a product, see tile.h, and the loop that computes it. */
+typedef struct eg_tile eg_tile;
+typedef void (*eg_tile_fn)(const eg_tile *t);
+
 /* ---- strip programs ---------------------------------------------------------------------------------------------
  *
  * One instruction = one function over n floats. An operand is a vector (n floats) or a constant (16
@@ -175,6 +179,9 @@ typedef struct eg_kernels {
 
     /* Rows [i0, i1) and panels [p0, p1) of the product; any partition over callers gives the same bits. */
     void (*gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
+    /* The one loop that makes a small product, for whoever does so again and again, and in *t what to give it; NULL
+     * if it takes more than that. Its column sums and its finish are the caller's. */
+    eg_tile_fn (*one_tile)(eg_tile *t, const eg_gemm *g);
 
     /* s_rows x s_width of s, each at most `lanes` or (rows) cut to it, turned into d_rows x d_width of d; what s lacks
      * is 0. */

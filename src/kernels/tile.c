@@ -250,6 +250,8 @@ static const eg_tiles tiles = {
     .column_sum = EG_LENT(column_sum),
 };
 
+eg_tile_fn EG_FN(one_tile)(eg_tile *t, const eg_gemm *g) { return eg_one_tile_of(t, g, &tiles); }
+
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     eg_multiply(g, i0, i1, p0, p1, &tiles);
 }

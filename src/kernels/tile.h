@@ -14,7 +14,7 @@ enum {
 };
 
 /* What one tile works on. Its rows of A start at `a`; k comes in runs at offsets from there. */
-typedef struct eg_tile {
+struct eg_tile {
     const float *a;
     int64_t a_row, a_k;
     const int64_t *runs; /* offsets of `count` runs: all `run` long, but the last one */
@@ -27,9 +27,7 @@ typedef struct eg_tile {
     int64_t c_row, c_panel;
     int64_t rows, width; /* rows at once; columns that exist */
     int padded;          /* write zeros into the other lanes of the last vector */
-} eg_tile;
-
-typedef void (*eg_tile_fn)(const eg_tile *t);
+};
 
 /* The loops of one build. Second index: 0 for up to `lanes` columns, 1 for up to twice that. */
 typedef struct eg_tiles {
@@ -51,7 +49,8 @@ typedef struct eg_tiles {
     void (*column_sum)(int64_t rows, float *d, const float *s, int64_t s_row, int64_t j0, int64_t j1);
 } eg_tiles;
 
-/* eg_kernels.gemm by these loops. */
+/* eg_kernels.one_tile and gemm by these loops. */
+eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by);
 void eg_multiply(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1, const eg_tiles *by);
 
 #endif

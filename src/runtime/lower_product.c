@@ -172,6 +172,23 @@ static int lies_badly(int64_t m, int64_t k, int64_t n) {
 
 /* ---- one product ----------------------------------------------------------------------------------------- */
 
+/* May rows of C be stored as whole vectors, each over the beginning of the next, the last into the room behind them? */
+static int has_room(const eg_product *d) {
+    int64_t n = d->g.n, lanes = d->kernels->lanes;
+    int64_t end = (d->g.m - 1) * n + (n + lanes - 1) / lanes * lanes;
+    return end <= (d->g.m * n + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
+}
+
+/* Once addresses are known. */
+static void settle_product(eg_cpu_step *step) {
+    eg_product *d = step->detail;
+    d->one_tile = d->kernels->one_tile(&d->tile, &d->g);
+    d->tile.padded = step->roomy && has_room(d);
+    if (!d->finish || d->in_panels) return;
+    eg_rect_flatten(d->finish, &d->whole);
+    d->whole.roomy = step->roomy && d->whole.rows == 1;
+}
+
 const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, int q) {
     const eg_value *operand = q < product->nin ? product->in[q] : NULL;
     if (value == product) return operand;
@@ -246,7 +263,7 @@ static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value 
     d->g.b_panel = b_layout == EG_PANELS ? EG_PANEL * k : EG_PANEL;
     set_items(step, d);
     if (is_batch) EG_TRY(make_batch(run, a, b, b_layout));
-    else step->by_rows = product_by_rows;
+    else step->by_rows = product_by_rows, step->bound = settle_product;
     eg_step_reads(run, a, &d->g.a);
     eg_step_reads_at(run, b_at, &d->g.b);
     return start ? eg_step_reads(run, start, &d->g.bias) : run->status;
@@ -311,13 +328,6 @@ eg_status eg_finish_new(eg_cpu_run *run, const eg_value *v, eg_finish *out) {
     return EG_OK;
 }
 
-/* Once addresses are known. */
-static void settle_finish(eg_cpu_step *step) {
-    eg_product *d = step->detail;
-    eg_rect_flatten(d->finish, &d->whole);
-    d->whole.roomy = step->roomy && d->whole.rows == 1;
-}
-
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
@@ -342,7 +352,6 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     step->work += d->finish->work * (double)(d->g.m * d->g.n);
     d->whole.is_first = 1;
     if (!d->in_panels) {
-        step->bound = settle_finish;
         d->whole.rows = d->g.m, d->whole.columns = d->g.n;
         eg_rect_set(d->finish, d->g.n, &d->whole);
     }

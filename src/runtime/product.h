@@ -5,6 +5,7 @@
 #ifndef EG_RUNTIME_PRODUCT_H
 #define EG_RUNTIME_PRODUCT_H
 
+#include "kernels/tile.h"
 #include "runtime/cpu.h"
 #include "runtime/strip.h"
 
@@ -18,6 +19,8 @@ typedef struct eg_product {
     int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */
     eg_gemm g;
     eg_rect whole;          /* for finish: the bases; in rows, all of it */
+    eg_tile_fn one_tile;    /* NULL, or the loop that makes the whole product of: */
+    eg_tile tile;
 } eg_product;
 
 void eg_product_run(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch);

@@ -49,8 +49,23 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
 
 /* ---- running --------------------------------------------------------------------------------------------- */
 
+/* Only its addresses are new: small nets are made of such products, and looking at one takes longer than computing it. */
+static void run_one_tile(eg_product *d, float *scratch) {
+    const eg_gemm *g = &d->g;
+    d->tile.a = g->a, d->tile.b = g->b, d->tile.c = g->c;
+    if (g->bias) d->tile.start = g->bias;
+    d->one_tile(&d->tile);
+    if (g->column_sums)
+        d->kernels->column_reduce[EG_REDUCE_SUM](g->k, g->column_sums, g->b, g->b_k, 0, g->n);
+    if (d->finish) eg_strips_run(d->finish, &d->whole, scratch);
+}
+
 void eg_product_run(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
-    const eg_product *d = step->detail;
+    eg_product *d = step->detail;
+    if (d->one_tile && to - from == step->items) {
+        run_one_tile(d, scratch);
+        return;
+    }
     int64_t i0 = d->by_rows ? from : 0, i1 = d->by_rows ? to : d->g.m;
     int64_t p0 = d->by_rows ? 0 : from, p1 = d->by_rows ? d->panels : to;
     if (!d->finish) {
