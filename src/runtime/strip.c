@@ -364,8 +364,9 @@ static int splatted(builder *b, float number) {
     return r;
 }
 
-/* Memory, constants and scalars keep their register; what is read keeps it only while it is used. */
+/* Memory, constants and scalars keep their register. */
 static void place_fixed(builder *b) {
+    b->strips->nregisters = b->strips->noperands;
     for (int r = 0; r < b->nv; r++) {
         virtual_register *v = &b->v[r];
         if (v->last < 0) continue;
@@ -373,7 +374,7 @@ static void place_fixed(builder *b) {
             v->physical = splatted(b, v->number);
         else if (v->operand >= 0) {
             const eg_strip_operand *o = &b->strips->operand[v->operand];
-            v->physical = new_physical(b, is_wide(v->extent) && !is_direct(b, o));
+            v->physical = is_direct(b, o) ? v->operand : new_physical(b, is_wide(v->extent));
         } else if (v->extent == EG_OVER_NONE)
             v->physical = new_physical(b, 0);
     }

@@ -23,7 +23,7 @@ typedef enum eg_strip_form { EG_BY_ROW, EG_BY_BLOCK } eg_strip_form;
 
 enum {
     EG_STRIP_OPERANDS = EG_GROUP_OPERANDS + 8, /* and the body's index ramps, and the product of a product group */
-    EG_STRIP_REGISTERS = 224
+    EG_STRIP_REGISTERS = 248
 };
 
 /* Memory that a program reads or writes: params first, then outputs, then the rest. */
@@ -53,7 +53,7 @@ enum { EG_LENGTH_16, EG_LENGTH_STRIP, EG_LENGTH_ROW, EG_LENGTHS };
 
 /* What has to be done to operands around the instructions, besides setting a pointer. */
 enum {
-    EG_DIRECT,                    /* full or column, f32, by row: the register is the memory */
+    EG_DIRECT,                    /* full or column, f32, by row: register o is the memory of operand o */
     EG_FETCH, EG_STORE,           /* full or column through a buffer */
     EG_FETCH_ROW, EG_STORE_ROW,   /* one number per row */
     EG_FETCH_ONCE, EG_STORE_ONCE, /* scalars, and by block also columns */

@@ -48,7 +48,7 @@ static inline void execute(const eg_strip_instruction *code, int n, float **p, c
 /* ---- by row ---------------------------------------------------------------------------------------------- */
 
 static void point(const eg_strips *s, const eg_rect *q, float **p, int64_t row, int64_t column) {
-    EACH(o, EG_DIRECT) p[s->operand[o].reg] = (float *)q->base[o] + row * q->row[o] + column;
+    EACH(o, EG_DIRECT) p[o] = (float *)q->base[o] + row * q->row[o] + column;
 }
 
 /* How many floats to compute for n: where there is room, whole vectors, or groups for a chain. Masked stores take
@@ -217,21 +217,26 @@ void eg_rect_flatten(const eg_strips *s, eg_rect *rect) {
     if (is_flat(s, rect)) rect->columns *= rect->rows, rect->rows = 1;
 }
 
+/* Small nets live here: one strip, and no operand needs more than its address, scalars aside. */
+static void run_plain(const eg_strips *s, const eg_rect *q, float **p, int64_t n) {
+    const int64_t length[EG_LENGTHS] = { EG_BLOCK, with_room(s, q, n), n };
+    for (int o = 0; o < s->noperands; o++) p[o] = q->base[o];
+    EACH(o, EG_FETCH_ONCE) s->kernels->splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], 0));
+    execute(s->instruction, s->ninstructions, p, length);
+}
+
 static void run(const eg_strips *s, const eg_rect *q, float **p) {
     int64_t rows = q->rows, columns = q->columns;
-    enter(s, q, p);
-    if (s->form == EG_BY_BLOCK) {
-        run_by_block(s, q, p);
+    if (is_flat(s, q)) columns *= rows, rows = 1;
+    if (s->plain && rows == 1 && columns <= s->width) {
+        run_plain(s, q, p, columns);
         return;
     }
-    if (is_flat(s, q)) columns *= rows, rows = 1;
-    if (s->plain && rows == 1 && columns <= s->width) { /* small nets live here */
-        const int64_t length[EG_LENGTHS] = { EG_BLOCK, with_room(s, q, columns), columns };
-        EACH(o, EG_DIRECT) p[s->operand[o].reg] = q->base[o];
-        execute(s->instruction + s->nonce, s->ninstructions - s->nonce, p, length);
-    } else {
+    enter(s, q, p);
+    if (s->form == EG_BY_BLOCK)
+        run_by_block(s, q, p);
+    else
         run_by_row(s, q, p, rows, columns);
-    }
 }
 
 /* Part 0 of a step finds its registers ready; one part has that scratch memory at a time. */

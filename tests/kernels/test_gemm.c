@@ -4,6 +4,7 @@
  * every start, any cut of the work, and nothing written beside what was asked for.
  */
 #include "kernels/kernel_test.h"
+#include "kernels/tile.h"
 
 typedef enum a_layout { A_ROWS, A_COLUMNS, A_STRIDED, A_RUNS, A_LAYOUTS } a_layout;
 typedef enum c_layout { C_ROWS, C_WIDE_ROWS, C_PANELS, C_LAYOUTS } c_layout;
@@ -198,6 +199,38 @@ static void test_every_tile(void **state) {
     }
 }
 
+/* The loop that makes a whole product: to the end of each row, and in whole vectors from row to row. */
+static void check_one_tile(const eg_kernels *k, product *p) {
+    const eg_gemm *g = &p->g;
+    eg_tile t;
+    eg_tile_fn loop = k->one_tile(&t, g);
+    if (!loop) {
+        assert_true(g->m > 1 || g->n > 2 * k->lanes || g->a_runs || g->n % k->lanes != 0);
+        return;
+    }
+    loop(&t);
+    check(p);
+    if (g->accumulate) return;
+    float *whole = random_floats(g->m * g->n + 2 * k->lanes);
+    t.c = whole, t.padded = 1;
+    loop(&t);
+    for (int64_t i = 0; i < g->m * g->n; i++) assert_true(same(whole[i], p->want[i]));
+    eg_free(whole);
+}
+
+static void test_one_tile(void **state) {
+    (void)state;
+    FOR_TABLES(k) {
+        for (int64_t m = 1; m <= 20; m++)
+            for (int64_t n = 1; n <= 34; n++) {
+                product p = product_new(k->fused, m, n, random_between(1, 20), (a_layout)random_below(A_LAYOUTS),
+                                        (int)random_below(2), C_ROWS, (first_value)random_below(FIRST_VALUES), 0, 0);
+                check_one_tile(k, &p);
+                product_free(&p);
+            }
+    }
+}
+
 /* The shapes of training, and k so long that it is cut. */
 static void test_large_products(void **state) {
     static const struct {
@@ -245,6 +278,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_products),
         cmocka_unit_test(test_every_tile),
+        cmocka_unit_test(test_one_tile),
         cmocka_unit_test(test_large_products),
         cmocka_unit_test(test_padding_stays_zero),
     };
