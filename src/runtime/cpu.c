@@ -73,6 +73,7 @@ static void run_part(void *context, int part) {
     step->run(step, from, to, j->run->scratch + (size_t)part * j->run->scratch_floats);
 }
 
+/* A small net's steps take little longer than such a call. */
 static inline __attribute__((always_inline)) void run_step(const eg_cpu_run *run, const eg_cpu_step *step) {
     if (run->end) step->run(step, run->begin, run->end, run->scratch);
     else if (step->parts == 1) step->run(step, 0, step->items, run->scratch);

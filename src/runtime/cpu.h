@@ -75,7 +75,7 @@ struct eg_cpu_step {
     int64_t items;          /* the work may be cut between any two */
     double work;            /* estimated nanoseconds of the whole on one thread: how many parts are worth it */
     int parts;              /* set by bind: 1 = on the caller alone */
-    int roomy;              /* set by bind: nobody else has the memory behind what it writes, up to the next 64 bytes */
+    int roomy;              /* set by bind: what it writes has all room behind it up to the next 64 bytes */
     size_t scratch;         /* floats for each part */
     const eg_value *value;
     const char *kernel;

@@ -172,7 +172,7 @@ static int lies_badly(int64_t m, int64_t k, int64_t n) {
 
 /* ---- one product ----------------------------------------------------------------------------------------- */
 
-/* May rows of C be stored as whole vectors, each over the beginning of the next, the last into the room behind them? */
+/* May C be stored in whole vectors, each row over the beginning of the next, the last into the room behind it? */
 static int has_room(const eg_product *d) {
     int64_t n = d->g.n, lanes = d->kernels->lanes;
     int64_t end = (d->g.m - 1) * n + (n + lanes - 1) / lanes * lanes;

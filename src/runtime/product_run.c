@@ -49,14 +49,13 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
 
 /* ---- running --------------------------------------------------------------------------------------------- */
 
-/* Only its addresses are new: small nets are made of such products, and looking at one takes longer than computing it. */
+/* Small nets are made of these, and to look at one takes longer than to compute it: only its addresses are new. */
 static void run_one_tile(eg_product *d, float *scratch) {
     const eg_gemm *g = &d->g;
     d->tile.a = g->a, d->tile.b = g->b, d->tile.c = g->c;
     if (g->bias) d->tile.start = g->bias;
     d->one_tile(&d->tile);
-    if (g->column_sums)
-        d->kernels->column_reduce[EG_REDUCE_SUM](g->k, g->column_sums, g->b, g->b_k, 0, g->n);
+    if (g->column_sums) d->kernels->column_reduce[EG_REDUCE_SUM](g->k, g->column_sums, g->b, g->b_k, 0, g->n);
     if (d->finish) eg_strips_run(d->finish, &d->whole, scratch);
 }
 
