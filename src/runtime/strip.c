@@ -671,6 +671,7 @@ eg_strips *eg_strips_new(eg_arena *arena, const eg_strips_request *request) {
     builder b = { .arena = arena, .request = request, .strips = strips };
     strips->kernels = request->kernels;
     strips->product = -1;
+    strips->scratch = EG_BLOCK; /* never none: a run's part 0 is known by it */
     eg_status status = build(&b);
     eg_arena_free(&b.scratch);
     return status == EG_OK ? strips : NULL;
