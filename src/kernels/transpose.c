@@ -12,9 +12,28 @@
 #define IN_REGISTERS
 #endif
 
-void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
-                      int64_t s_rows, int64_t s_width) {
-    eg_vf r[EG_W]; /* r[4g + c], part q: rows 4g..4g+3 of column 4q + c */
+/* r[4g + c], part q: rows 4g..4g+3 of column 4q + c. Gives column 4q + c in x[q]. */
+EG_INLINE void column_of_parts(const eg_vf *r, int c, eg_vf *x) {
+    EG_UNROLL for (int q = 0; q < EG_W / 4; q++) x[q] = r[4 * q + c];
+    v_transpose_parts(x);
+}
+
+/* Masked accesses cost most processors several plain ones: a square that is whole does without. */
+EG_INLINE void turn_whole(float *d, int64_t d_row, const float *s, int64_t s_row) {
+    eg_vf r[EG_W], x[EG_W / 4];
+    EG_UNROLL for (int i = 0; i < EG_W; i += 4) {
+        EG_UNROLL for (int q = 0; q < 4; q++) r[i + q] = v_load(s + (i + q) * s_row);
+        v_transpose4(r + i);
+    }
+    EG_UNROLL for (int c = 0; c < 4; c++) {
+        column_of_parts(r, c, x);
+        EG_UNROLL for (int q = 0; q < EG_W / 4; q++) v_store(d + (4 * q + c) * d_row, x[q]);
+    }
+}
+
+EG_INLINE void turn_part(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
+                         int64_t s_rows, int64_t s_width) {
+    eg_vf r[EG_W], x[EG_W / 4];
     eg_tail read = v_tail(s_width), stored = v_tail(d_width);
     IN_REGISTERS for (int i = 0; i < EG_W; i += 4) {
         EG_UNROLL for (int q = 0; q < 4; q++)
@@ -22,11 +41,18 @@ void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, 
         v_transpose4(r + i);
     }
     IN_REGISTERS for (int c = 0; c < 4; c++) {
-        eg_vf x[EG_W / 4];
-        EG_UNROLL for (int q = 0; q < EG_W / 4; q++) x[q] = r[4 * q + c];
-        v_transpose_parts(x);
+        column_of_parts(r, c, x);
         EG_UNROLL for (int q = 0; q < EG_W / 4; q++)
             if (4 * q + c < d_rows) v_store_tail(d + (4 * q + c) * d_row, x[q], stored);
     }
+}
+
+void EG_FN(transpose)(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
+                      int64_t s_rows, int64_t s_width) {
+    int is_whole = d_rows >= EG_W && d_width == EG_W && s_rows >= EG_W && s_width == EG_W;
+    if (is_whole && !EG_MASKS_ARE_FREE)
+        turn_whole(d, d_row, s, s_row);
+    else
+        turn_part(d, d_row, d_rows, d_width, s, s_row, s_rows, s_width);
     v_leave();
 }
