@@ -34,7 +34,7 @@ EG_INLINE void turn_whole(float *d, int64_t d_row, const float *s, int64_t s_row
 EG_INLINE void turn_part(float *d, int64_t d_row, int64_t d_rows, int64_t d_width, const float *s, int64_t s_row,
                          int64_t s_rows, int64_t s_width) {
     eg_vf r[EG_W], x[EG_W / 4];
-    eg_tail read = v_tail(s_width), stored = v_tail(d_width);
+    eg_tail read = v_tail(s_width);
     IN_REGISTERS for (int i = 0; i < EG_W; i += 4) {
         EG_UNROLL for (int q = 0; q < 4; q++)
             r[i + q] = i + q < s_rows ? v_load_tail(s + (i + q) * s_row, read) : v_set(0.f);
@@ -43,7 +43,7 @@ EG_INLINE void turn_part(float *d, int64_t d_row, int64_t d_rows, int64_t d_widt
     IN_REGISTERS for (int c = 0; c < 4; c++) {
         column_of_parts(r, c, x);
         EG_UNROLL for (int q = 0; q < EG_W / 4; q++)
-            if (4 * q + c < d_rows) v_store_tail(d + (4 * q + c) * d_row, x[q], stored);
+            if (4 * q + c < d_rows) v_store_first(d + (4 * q + c) * d_row, x[q], d_width);
     }
 }
 
