@@ -4,7 +4,7 @@
  * makes a loop for every op of EG_STRIP_LIST. Operands move in groups of 16 floats, a constant by none.
  *
  *   CHEAP    a loop over whole groups and one over the rest.
- *   COSTLY   only the second, so that its code is there once.
+ *   COSTLY   one loop, so that its code is there once: over whole vectors where masks cost.
  *   RARE     one loop for all of them, which calls a function for each vector.
  *   LENT     another build's, of the same bits.
  *   SWAPPED  another op with its first two operands exchanged.
@@ -110,6 +110,22 @@ EG_INLINE void all_vectors(vector_op op, int arity, int64_t n, cursor at) {
     }
 }
 
+/* Of one operand, whole vectors only: for what is left, and for a constant, whose result is copied, `self` is called. */
+EG_INLINE __attribute__((unused)) void whole_vectors(vector_op op, eg_strip_fn self, int64_t n, float *d, const float *a,
+                                                     unsigned constants) {
+    float whole[GROUP];
+    if (constants & 1) {
+        self(GROUP, whole, a, NULL, NULL, 0);
+        EG_FN(strip_COPY)(n, d, whole, NULL, NULL, 1);
+        return;
+    }
+    for (; n >= EG_W; n -= EG_W, d += EG_W, a += EG_W) v_store(d, op(v_load(a), ZERO, ZERO));
+    if (n <= 0) return;
+    v_store(whole, v_load_tail(a, v_tail(n)));
+    self(EG_W, whole, whole, NULL, NULL, 0);
+    v_store_tail(d, v_load(whole), v_tail(n));
+}
+
 static void call_for_vectors(int64_t n, float *d, const float *a, const float *b, vector_op op, unsigned constants) {
     all_vectors(op, 2, n, start(2, d, a, b, NULL, constants));
     v_leave();
@@ -126,10 +142,12 @@ typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const
         if (n > 0) all_vectors(EG_FN(op_##NAME), ARITY, n, at); \
         v_leave();                                              \
     }
-#define COSTLY(NAME, ARITY)                                                           \
-    STRIP(NAME) {                                                                     \
-        all_vectors(EG_FN(op_##NAME), ARITY, n, start(ARITY, d, a, b, c, constants)); \
-        v_leave();                                                                    \
+#define COSTLY(NAME)                                                                                            \
+    STRIP(NAME) {                                                                                               \
+        (void)b, (void)c;                                                                                       \
+        if (EG_MASKS_ARE_FREE) all_vectors(EG_FN(op_##NAME), 1, n, start(1, d, a, NULL, NULL, constants));      \
+        else whole_vectors(EG_FN(op_##NAME), EG_FN(strip_##NAME), n, d, a, constants);                          \
+        v_leave();                                                                                              \
     }
 #define RARE_1(NAME)                                                                            \
     static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
@@ -150,16 +168,16 @@ CHEAP(SELECT, 3) CHEAP(MULADD, 3) CHEAP(GATE, 3) CHEAP(MULSUB, 3) CHEAP(SUBSQUAR
 RARE_1(FLOOR) RARE_2(NE)
 #if defined(EG_ISA_AVX512)
 CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LE, 2)
-COSTLY(EXP, 1) COSTLY(LOG, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1) COSTLY(ERF, 1)
+COSTLY(EXP) COSTLY(LOG) COSTLY(TANH) COSTLY(SIGMOID) COSTLY(ERF)
 LENT(SOFTPLUS, avx2) LENT(SIN, avx2) LENT(COS, avx2) LENT(POW, avx2)
 #else
-RARE_1(NEG) RARE_1(ABS) RARE_1(SQRT) RARE_1(RSQRT) RARE_2(MIN) RARE_2(EQ) RARE_2(LE) RARE_1(LOG)
+RARE_1(ABS) RARE_1(SQRT) RARE_1(RSQRT) RARE_2(MIN) RARE_2(EQ) RARE_2(LE) RARE_1(LOG)
 #if defined(EG_ISA_AVX2)
-COSTLY(EXP, 1) COSTLY(TANH, 1) COSTLY(SIGMOID, 1)
+COSTLY(EXP) COSTLY(TANH) COSTLY(SIGMOID) COSTLY(ERF) CHEAP(NEG, 1)
 #else
-RARE_1(EXP) RARE_1(TANH) RARE_1(SIGMOID)
+RARE_1(EXP) RARE_1(TANH) RARE_1(SIGMOID) RARE_1(ERF) RARE_1(NEG)
 #endif
-RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW) RARE_1(ERF)
+RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW)
 #endif
 SWAPPED(GT, LT) SWAPPED(GE, LE)
 /* clang-format on */
