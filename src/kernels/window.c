@@ -14,14 +14,15 @@ enum { MANY = EG_W == 16 ? 2 : EG_W == 8 ? 4 : 1 }; /* vectors at a time */
 typedef struct slice {
     int64_t c;
     eg_tail tail;
+    int whole; /* may all lanes be stored? */
 } slice;
 
 EG_INLINE eg_vf load(const float *p, int v, int vectors, eg_tail tail) {
     return vectors == 1 ? v_load_tail(p, tail) : v_load(p + v * EG_W);
 }
-EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
-    if (vectors == 1)
-        v_store_tail(p, x, tail);
+EG_INLINE void store(float *p, eg_vf x, int v, int vectors, slice s) {
+    if (vectors == 1 && !s.whole)
+        v_store_tail(p, x, s.tail);
     else
         v_store(p + v * EG_W, x);
 }
@@ -34,6 +35,13 @@ EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
 #define TAP(w) ((int64_t)(w)->row_tap[r] + (w)->tap[j])
 #define EACH_VECTOR EG_UNROLL for (int v = 0; v < vectors; v++)
 
+/* Masked stores are slow where masks are not free. If one vector has all channels, its other lanes belong to the next
+ * positions, which are written later. */
+EG_INLINE int may_store_whole(const eg_windows *w, int64_t p, int64_t c) {
+    if (EG_MASKS_ARE_FREE) return 0;
+    return w->channels - c >= EG_W || (c == 0 && (w->positions - p) * w->channels >= EG_W);
+}
+
 /* All positions for one slice of channels after the other; `call`(vectors) does one slice of position p. */
 #define EACH_POSITION(w, call) \
     for (int64_t p = 0; p < (w)->positions; p++) call
@@ -42,13 +50,13 @@ EG_INLINE void store(float *p, eg_vf x, int v, int vectors, eg_tail tail) {
     for (; MANY > 1 && s.c + MANY * EG_W <= (w)->channels; s.c += MANY * EG_W) EACH_POSITION(w, call(MANY)); \
     for (; s.c < (w)->channels; s.c += EG_W) {                                                               \
         s.tail = v_tail((w)->channels - s.c < EG_W ? (w)->channels - s.c : EG_W);                            \
-        EACH_POSITION(w, call(1));                                                                           \
+        EACH_POSITION(w, (s.whole = may_store_whole(w, p, s.c), call(1)));                                   \
     }
 EG_INLINE void sum(int vectors, const eg_windows *w, int64_t p, slice s, float *out, const float *x) {
     eg_vf sums[MANY];
     EACH_VECTOR sums[v] = v_set(0.f);
     EACH_TAP(w, p) EACH_VECTOR sums[v] = sums[v] + load(x + at * w->channels + s.c, v, vectors, s.tail);
-    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s);
 }
 
 void EG_FN(window_sum)(const eg_windows *w, float *out, const float *x){
@@ -92,8 +100,8 @@ EG_INLINE void argmax(int vectors, int square, const eg_windows *w, int64_t p, s
             is_first = 0;
         }
     }
-    if (place) EACH_VECTOR store((float *)place + p * w->channels + s.c, m.where[v], v, vectors, s.tail);
-    if (largest) EACH_VECTOR store(largest + p * w->channels + s.c, m.best[v], v, vectors, s.tail);
+    if (place) EACH_VECTOR store((float *)place + p * w->channels + s.c, m.where[v], v, vectors, s);
+    if (largest) EACH_VECTOR store(largest + p * w->channels + s.c, m.best[v], v, vectors, s);
 }
 
 void EG_FN(window_argmax)(const eg_windows *w, int32_t *place, float *largest, const float *x) {
@@ -127,7 +135,7 @@ EG_INLINE void put(int vectors, int single, const eg_windows *w, int64_t p, slic
         give(vectors, w, s, sums, pixel + (int32_t)p, place, dy, w->row_pixel[0] + w->pixel[p]);
     else
         EACH_TAP(w, p) give(vectors, w, s, sums, pixel + (int32_t)p, place, dy, at);
-    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s);
 }
 
 void EG_FN(window_put)(const eg_windows *w, float *out, int32_t pixel, const int32_t *place, const float *dy) {
@@ -149,7 +157,7 @@ EG_INLINE void convolve(int vectors, const eg_windows *w, int64_t p, slice s, fl
     EACH_TAP(w, p)
     EACH_VECTOR sums[v] = v_fma(load(x + at * w->channels + s.c, v, vectors, s.tail),
                                 load(kernel + TAP(w) * w->channels + s.c, v, vectors, s.tail), sums[v]);
-    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s);
 }
 
 void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const float *kernel, const float *start){
@@ -161,11 +169,12 @@ void EG_FN(depthwise)(const eg_windows *w, float *out, const float *x, const flo
 EG_INLINE void gradient(int vectors, const eg_windows *w, int64_t p, slice s, float *kernel, const float *x,
                         const float *dy) {
     eg_vf d[MANY];
+    s.whole = 0; /* taps are met in any order */
     EACH_VECTOR d[v] = load(dy + p * w->channels + s.c, v, vectors, s.tail);
     EACH_TAP(w, p) EACH_VECTOR {
         float *to = kernel + TAP(w) * w->channels + s.c;
         eg_vf old = load(to, v, vectors, s.tail);
-        store(to, v_fma(load(x + at * w->channels + s.c, v, vectors, s.tail), d[v], old), v, vectors, s.tail);
+        store(to, v_fma(load(x + at * w->channels + s.c, v, vectors, s.tail), d[v], old), v, vectors, s);
     }
 }
 
@@ -181,7 +190,7 @@ EG_INLINE void collect(int vectors, const eg_windows *w, int64_t p, slice s, flo
     EACH_VECTOR sums[v] = start ? load(start + s.c, v, vectors, s.tail) : v_set(0.f);
     for (int64_t j = w->first[p]; j < w->first[p + 1]; j++)
         EACH_VECTOR sums[v] = sums[v] + load(t + w->pixel[j] + s.c, v, vectors, s.tail);
-    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s.tail);
+    EACH_VECTOR store(out + p * w->channels + s.c, sums[v], v, vectors, s);
 }
 
 void EG_FN(window_collect)(const eg_windows *w, float *out, const float *t, const float *start) {
