@@ -21,26 +21,24 @@ eg_image_view eg_image_view_of(const eg_window *w) {
     return v;
 }
 
-/* One row's elements to where windows see them. */
-static void place_row(const eg_window *w, const eg_image_view *v, float *out, const float *row) {
-    int64_t c = w->channels, spread = w->spread[1], low = w->low[1];
-    int64_t first =
-        low >= 0 ? 0 : (-low + spread - 1) / spread; /* the first element that is seen, and behind the last */
-    int64_t end = min64(w->image[1], (v->extent[1] - low + spread - 1) / spread);
-    if (spread == 1 && end > first) {
-        memcpy(out + (low + first) * c, row + first * c, (size_t)((end - first) * c) * sizeof *out);
-        return;
-    }
-    for (int64_t i = first; i < end; i++)
-        memcpy(out + (low + i * spread) * c, row + i * c, (size_t)c * sizeof *out);
+/* Which elements along axis d windows see at places [e0, e1). */
+static void seen(const eg_window *w, int d, int64_t e0, int64_t e1, int64_t *first, int64_t *end) {
+    int64_t spread = w->spread[d], from = e0 - w->low[d], to = e1 - w->low[d];
+    *first = from > 0 ? (from + spread - 1) / spread : 0;
+    *end = to > 0 ? min64((to + spread - 1) / spread, w->image[d]) : 0;
 }
 
 void eg_place_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0,
                     int64_t e1) {
-    for (int64_t e = e0; e < e1; e++, out += v->pitch) {
-        int64_t at = e - w->low[0], i = at / w->spread[0];
-        if (at >= 0 && at % w->spread[0] == 0 && i < w->image[0])
-            place_row(w, v, out, image + i * w->image[1] * w->channels);
+    int64_t c = w->channels, row, row_end, first, end;
+    seen(w, 0, e0, e1, &row, &row_end);
+    seen(w, 1, 0, v->extent[1], &first, &end);
+    for (; row < row_end && first < end; row++) {
+        const float *from = image + row * w->image[1] * c;
+        float *to = out + (w->low[0] + row * w->spread[0] - e0) * v->pitch;
+        int64_t at_once = w->spread[1] == 1 ? end - first : 1;
+        for (int64_t i = first; i < end; i += at_once)
+            memcpy(to + (w->low[1] + i * w->spread[1]) * c, from + i * c, (size_t)(at_once * c) * sizeof *to);
     }
 }
 
