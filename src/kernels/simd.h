@@ -230,12 +230,25 @@ EG_INLINE eg_tail v_tail(int64_t n) {
     return (eg_tail) * (const eg_vi_at *)(window + 8 - n);
 }
 EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm256_maskload_ps(p, (__m256i)t); }
-/* AMD's processors take a dozen cycles for a masked store, whatever the mask. */
+/* The first lanes of those that `bits` has. Masked stores take AMD's processors a dozen cycles and more. */
+static __attribute__((noinline, unused)) void v_store_part(float *p, eg_vf v, int bits) {
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (bits & 8) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps((__m256)v, 1), p += 4, bits >>= 4;
+    }
+    if (bits & 2) {
+        _mm_storel_pi((__m64 *)p, part);
+        part = _mm_movehl_ps(part, part), p += 2, bits >>= 2;
+    }
+    if (bits & 1) _mm_store_ss(p, part);
+}
 EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) {
-    if (_mm256_movemask_ps((__m256)t) == 0xff)
+    int bits = _mm256_movemask_ps((__m256)t);
+    if (bits == 255)
         v_store(p, v);
     else
-        _mm256_maskstore_ps(p, (__m256i)t, (__m256)v);
+        v_store_part(p, v, bits);
 }
 EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return v_keep(t, v); }
 EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }

@@ -4,7 +4,7 @@
  *
  *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
  *           of A per row. Low tiles are written out for each number of rows; one high tile asks after each row
- *           whether it was the last, which costs 3 % at most and saves two thirds of the code.
+ *           whether it was the last, which with 14 rows costs 3 % at most and saves two thirds of the code.
  *   short   little k would be all prologue: B's columns stay in registers and the rows of C go by.
  *   wide    few rows have too few chains in a tile: they take several panels at once. Three rows against one panel of
  *           four vectors also do instead of six against two, with a load less in each step of k.
@@ -24,7 +24,9 @@ enum {
     MASKED = EG_W > 4, /* tiles do partial vectors themselves */
     SHORT = EG_W > 4 ? 4 : 0,
     PANEL_VECTORS = EG_PANEL / EG_W,
+    LINE = 16,  /* floats of a cache line */
     AHEAD = 16, /* so long before their use the largest tile fetches B and A: nobody guesses their strides */
+    TILES_AT_ONCE = 8, /* that share half a panel while it is in L1, where tiles are as low as AVX2's */
     WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -42,23 +44,25 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail
         v_store(p, x);
 }
 
-/* Rows x vectors of C: `most` rows, or at least `least` of them. */
-EG_INLINE void multiply(int least, int most, int vectors, const eg_tile *t) {
+/* Rows x vectors of C: `most` rows, or at least `least` of them; `partial`: the last vector may be. */
+EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_tile *t) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
     const float *b = t->b, *start = t->start;
     float *c = t->c;
     eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
-    int fetches = EG_MASKS_ARE_FREE && most == ROWS && vectors == VECTORS;
+    int is_largest = EG_W > 4 && most == ROWS && vectors == VECTORS;
+    int fetches_b = is_largest, fetches_a = is_largest && EG_W == 16, fetches_next = EG_W == 8 && !partial;
     EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
     EG_UNROLL for (int i = 0; i < most; i++) {
         STOP_AT_LAST_ROW;
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[i][v] = load_vector(start + i * start_row + v * EG_W, MASKED && v == vectors - 1, tail);
+            r[i][v] = load_vector(start + i * start_row + v * EG_W, partial && v == vectors - 1, tail);
         }
     }
+    EG_UNROLL for (int i = 0; i < most && fetches_next; i++) __builtin_prefetch(c + (most + i) * c_row, 1);
     for (int64_t s = 0; s < t->count; s++) {
         /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
         const float *p[(ROWS + 2) / 3];
@@ -66,10 +70,10 @@ EG_INLINE void multiply(int least, int most, int vectors, const eg_tile *t) {
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
-                bv[v] = load_vector(b + v * EG_W, MASKED && v == vectors - 1, tail);
-                if (fetches) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
+                bv[v] = load_vector(b + v * EG_W, partial && v == vectors - 1, tail);
+                if (fetches_b && v * EG_W % LINE == 0) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
             }
-            if (fetches) __builtin_prefetch(p[0] + AHEAD * a_k);
+            if (fetches_a) __builtin_prefetch(p[0] + AHEAD * a_k);
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
@@ -82,7 +86,7 @@ EG_INLINE void multiply(int least, int most, int vectors, const eg_tile *t) {
     EG_UNROLL for (int i = 0; i < most; i++) {
         STOP_AT_LAST_ROW;
         EG_UNROLL for (int v = 0; v < vectors; v++)
-            store_vector(c + i * c_row + v * EG_W, r[i][v], MASKED && v == vectors - 1, tail, stored);
+            store_vector(c + i * c_row + v * EG_W, r[i][v], partial && v == vectors - 1, tail, stored);
     }
 #undef STOP_AT_LAST_ROW
 }
@@ -158,31 +162,39 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
     }
 }
 
-/* Up to LOW there is a tile of two vectors for each number of rows, one for all above. AVX-512 has as many of one
- * vector; elsewhere one for any number of rows does as well. */
+/* Low tiles are written out where that gains: on AVX-512 all of them, elsewhere a tile of one vector for any number
+ * of rows does as well. Where masks cost, tiles of whole vectors have none. */
+#define TILE(name, least, most, vectors, partial) \
+    static void name(const eg_tile *t) { multiply(least, most, vectors, partial, t); }
+/* clang-format off */
 #if defined(EG_ISA_AVX512)
-enum { LOW = 4, NARROW_LOW = LOW };
-#define LOW_TILES(X) X(1) X(2) X(3) X(4)
-#define NARROW(m) tile_##m##_1
-#define NARROW_TILE(m) \
-    static void tile_##m##_1(const eg_tile *t) { multiply(m, m, 1, t); }
-LOW_TILES(NARROW_TILE)
+TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one_4, 4, 4, 1, 1)
+TILE(one_high, 5, ROWS, 1, 1)
+TILE(two_1, 1, 1, 2, 1) TILE(two_2, 2, 2, 2, 1) TILE(two_3, 3, 3, 2, 1) TILE(two_4, 4, 4, 2, 1)
+TILE(two_high, 5, ROWS, 2, 1)
+#define ONE { 4, { one_1, one_2, one_3, one_4, one_high } }
+#define TWO { 4, { two_1, two_2, two_3, two_4, two_high } }
+#define WHOLE TWO
+#elif defined(EG_ISA_AVX2)
+TILE(one, 1, ROWS, 1, 1) TILE(two, 1, ROWS, 2, 1)
+TILE(whole_1, 1, 1, 2, 0) TILE(whole_2, 2, 2, 2, 0) TILE(whole_3, 3, 3, 2, 0)
+TILE(whole_4, 4, 4, 2, 0) TILE(whole_5, 5, 5, 2, 0) TILE(whole_6, 6, 6, 2, 0)
+#define ONE { 0, { one } }
+#define TWO { 0, { two } }
+#define WHOLE { 5, { whole_1, whole_2, whole_3, whole_4, whole_5, whole_6 } }
 #else
-#if defined(EG_ISA_AVX2) || !defined(__x86_64__)
-enum { LOW = 3, NARROW_LOW = 0 };
-#define LOW_TILES(X) X(1) X(2) X(3)
+TILE(one, 1, ROWS, 1, 0) TILE(two_1, 1, 1, 2, 0)
+#define ONE { 0, { one } }
+#if defined(__x86_64__) /* for machines without better: small before fast */
+TILE(two_high, 2, ROWS, 2, 0)
+#define TWO { 1, { two_1, two_high } }
 #else
-enum { LOW = 1, NARROW_LOW = 0 };
-#define LOW_TILES(X) X(1)
+TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
+#define TWO { 3, { two_1, two_2, two_3, two_high } }
 #endif
-#define NARROW(m) tile_high_1
+#define WHOLE TWO
 #endif
-#define TILE(m) \
-    static void tile_##m##_2(const eg_tile *t) { multiply(m, m, 2, t); }
-#define TILE_ENTRY(m) { NARROW(m), tile_##m##_2 },
-LOW_TILES(TILE)
-static void tile_high_1(const eg_tile *t) { multiply(NARROW_LOW + 1, ROWS, 1, t); }
-static void tile_high_2(const eg_tile *t) { multiply(LOW + 1, ROWS, 2, t); }
+/* clang-format on */
 
 static void short_1(const eg_tile *t) { multiply_short(1, SHORT, 1, t); }
 static void short_2(const eg_tile *t) { multiply_short(1, SHORT, 2, t); }
@@ -235,8 +247,9 @@ static void turning(const eg_gemm *g, const float *a, float *c) {
 static const eg_tiles tiles = {
     .lanes = EG_W,
     .rows = ROWS,
-    .low = LOW,
-    .tile = { LOW_TILES(TILE_ENTRY){ tile_high_1, tile_high_2 } },
+    .tile = { [EG_ONE_VECTOR] = ONE, [EG_TWO_VECTORS] = TWO, [EG_TWO_WHOLE] = WHOLE },
+    .at_once = EG_W == 8 ? TILES_AT_ONCE * ROWS : ROWS,
+    .at_once_crowded = EG_W == 8 ? TILES_AT_ONCE * ROWS : ROWS / 2,
     .k_block = EG_W == 16 ? 1024 : 512,
     .short_k = SHORT,
     .short_tile = { SHORT ? short_1 : NULL, SHORT ? short_2 : NULL },

@@ -29,15 +29,24 @@ struct eg_tile {
     int padded;          /* write zeros into the other lanes of the last vector */
 };
 
-/* The loops of one build. Second index: 0 for up to `lanes` columns, 1 for up to twice that. */
+/* What a tile covers of its columns: one vector or two, the last of which may be partial; or two whole ones. */
+typedef enum eg_tile_width { EG_ONE_VECTOR, EG_TWO_VECTORS, EG_TWO_WHOLE, EG_TILE_WIDTHS } eg_tile_width;
+
+/* Tiles of one width: of[q - 1] has q rows, up to `low`; the last one is for all above. */
+typedef struct eg_tile_heights {
+    int64_t low;
+    eg_tile_fn of[6];
+} eg_tile_heights;
+
+/* The loops of one build. */
 typedef struct eg_tiles {
     int64_t lanes; /* of a vector; 4: tiles do whole vectors only */
     int64_t rows;  /* of the highest tile */
-    int64_t low;   /* tile[q - 1] has q rows, up to here; tile[low] is for all above */
-    eg_tile_fn tile[5][2];
+    eg_tile_heights tile[EG_TILE_WIDTHS];
+    int64_t at_once, at_once_crowded; /* rows that take turns with a panel; where rows of A compete for L1's lines */
     int64_t k_block; /* the longest k at once */
     int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
-    eg_tile_fn short_tile[2];
+    eg_tile_fn short_tile[2]; /* of one vector, of two */
     /* Any number of rows, one by one or, unless NULL, by threes against so many whole panels: */
     eg_tile_fn wide_1, wide_3;
     int64_t panels_1, panels_3;
