@@ -39,7 +39,7 @@ static __attribute__((noinline)) void words(eg_rng_key key, uint64_t first, eg_v
 static __attribute__((noinline)) void deal(float *d, eg_vf v[4], int64_t n) {
     v_transpose4(v);
     for (int64_t q = 0; q < 4 && q * EG_W < n; q++)
-        v_store_first(d + q * EG_W, v[q], n - q * EG_W < EG_W ? n - q * EG_W : EG_W);
+        v_store_tail(d + q * EG_W, v[q], v_tail(n - q * EG_W < EG_W ? n - q * EG_W : EG_W));
 }
 
 EG_INLINE eg_vf unit(eg_vu word) { return v_from_int((eg_vi)(word >> 8)) * 0x1p-24f; }

@@ -285,15 +285,6 @@ EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep(v_tail_mask(n), 
 #endif
 #endif
 
-/* The first n lanes, 1 to EG_W: by a mask only if it cannot be helped. Masked stores cost most processors as much as a
- * dozen plain ones. */
-EG_INLINE void v_store_first(float *p, eg_vf v, int64_t n) {
-    if (n == EG_W && !EG_MASKS_ARE_FREE)
-        v_store(p, v);
-    else
-        v_store_tail(p, v, v_tail(n));
-}
-
 EG_INLINE eg_vm v_and(eg_vm a, eg_vm b) { return (eg_vm)(a & b); }
 EG_INLINE eg_vm v_or(eg_vm a, eg_vm b) { return (eg_vm)(a | b); }
 EG_INLINE eg_vm v_not(eg_vm a) { return (eg_vm)~a; }

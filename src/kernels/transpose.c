@@ -43,7 +43,7 @@ EG_INLINE void turn_part(float *d, int64_t d_row, int64_t d_rows, int64_t d_widt
     IN_REGISTERS for (int c = 0; c < 4; c++) {
         column_of_parts(r, c, x);
         EG_UNROLL for (int q = 0; q < EG_W / 4; q++)
-            if (4 * q + c < d_rows) v_store_first(d + (4 * q + c) * d_row, x[q], d_width);
+            if (4 * q + c < d_rows) v_store_tail(d + (4 * q + c) * d_row, x[q], v_tail(d_width));
     }
 }
 
