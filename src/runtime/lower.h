@@ -47,6 +47,9 @@ eg_status eg_finish_uses(eg_cpu_run *run, const eg_finish *finish, eg_rect *whol
 /* Operand q of a product, as `value` has it, which is the product itself or its group; NULL: it has fewer. */
 const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, int q);
 
+/* Is the permute no step, because the products around it do it on the way? */
+int eg_is_by_strides(const eg_cpu_run *run, const eg_value *permute);
+
 /* A dense copy of `value` broadcast to `shape` in new memory. */
 eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, const eg_shape *shape, int *storage);
 

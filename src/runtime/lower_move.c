@@ -78,6 +78,7 @@ eg_status eg_lower_expand(eg_cpu_run *run, const eg_value *v) {
 }
 
 eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
+    if (eg_is_by_strides(run, v)) return EG_OK;
     move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     int64_t stride[EG_MAX_RANK];

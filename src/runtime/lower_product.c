@@ -4,6 +4,9 @@
  * transposed by its strides; only a B that is transposed, or whose rows lie badly, is packed first. How they run:
  * product_run.c.
  *
+ * Where only products of a batch read a permute (the heads of attention), or a permute alone reads such a product, it
+ * is no step: they read or write the memory on its other side, by its strides.
+ *
  * The result's memory is that of an output that may be made in place, so that a bias and an activation cost no
  * memory at all.
  */
@@ -82,8 +85,9 @@ typedef struct pack_detail {
     const float *in;
     const eg_kernels *kernels;
     int64_t k, n, b_k, b_n;  /* of the result; where (q, j) lies in `in` */
-    int64_t in_size, out_size; /* from one matrix of a batch to the next */
-    int64_t panels;            /* of one matrix */
+    const int64_t *in_at;    /* where each matrix of a batch begins; NULL: there is one */
+    int64_t out_size;        /* from one to the next */
+    int64_t panels;          /* of one matrix */
 } pack_detail;
 
 static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
@@ -91,8 +95,8 @@ static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     const pack_detail *d = step->detail;
     for (int64_t i = from; i < to; i++) {
         int64_t batch = i / d->panels, p = i % d->panels;
-        eg_pack(d->kernels, d->out + batch * d->out_size, d->in + batch * d->in_size, d->k, d->n, d->b_k, d->b_n, p,
-                         p + 1);
+        const float *in = d->in + (d->in_at ? d->in_at[batch] : 0);
+        eg_pack(d->kernels, d->out + batch * d->out_size, in, d->k, d->n, d->b_k, d->b_n, p, p + 1);
     }
 }
 
@@ -110,19 +114,18 @@ static void run_repack(const eg_cpu_step *step, int64_t from, int64_t to, float 
     }
 }
 
-/* Of `count` matrices [k,n], one after the other, which may be `transposed`. */
-static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, eg_step_fn fn, int transposed, int64_t k, int64_t n,
-                             int64_t count) {
+/* Of `count` matrices [k,n]. */
+static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, eg_step_fn fn, int64_t k, int64_t n, int64_t count) {
     eg_cpu_step *step = eg_step_new(run, v, "pack", fn, sizeof(pack_detail));
     if (!step) return NULL;
     pack_detail *d = step->detail;
     d->kernels = run->kernels;
     d->k = k, d->n = n;
-    d->b_k = transposed ? 1 : n, d->b_n = transposed ? k : 1;
+    d->b_k = n, d->b_n = 1;
     d->panels = panels_of(n);
-    d->in_size = k * n, d->out_size = d->panels * EG_PANEL * k;
+    d->out_size = d->panels * EG_PANEL * k;
     step->items = d->panels * count;
-    step->work = .15 * (double)(d->in_size * count);
+    step->work = .15 * (double)(k * n * count);
     return d;
 }
 
@@ -130,8 +133,10 @@ eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *v) {
     int transpose = v->attr.pack.transpose != 0, from_panels = v->in[0]->layout == EG_PANELS;
     if (from_panels && !transpose) return eg_fail(EG_E_INTERNAL, "pack: panels are packed already");
     eg_step_fn fn = from_panels ? run_repack : run_pack;
-    pack_detail *d = new_pack(run, v, fn, transpose, v->shape.dim[0], v->shape.dim[1], 1);
-    return d ? eg_step_computes(run, &d->out) : EG_E_MEMORY;
+    pack_detail *d = new_pack(run, v, fn, v->shape.dim[0], v->shape.dim[1], 1);
+    if (!d) return EG_E_MEMORY;
+    if (transpose) d->b_k = 1, d->b_n = d->k;
+    return eg_step_computes(run, &d->out);
 }
 
 typedef struct unpack_detail {
@@ -198,61 +203,24 @@ const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, in
     return NULL;
 }
 
-/* Where each product of a batch begins in an operand of leading axes `shape`, whose matrices have `size` floats. */
-static int64_t *batch_starts(eg_cpu_run *run, const eg_shape *operand, const eg_shape *result, int64_t size) {
-    eg_shape leading = *operand, to = *result;
-    leading.rank -= 2;
-    to.rank -= 2;
-    int64_t count = eg_count(&to), stride[EG_MAX_RANK], *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
-    if (!start) return NULL;
-    eg_broadcast_strides(&leading, &to, stride);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i;
-        for (int ax = to.rank - 1; ax >= 0; ax--) {
-            start[i] += rest % to.dim[ax] * stride[ax] * size;
-            rest /= to.dim[ax];
-        }
-    }
-    return start;
-}
-
-static int64_t matrices_of(const eg_value *v) {
-    eg_shape leading = v->shape;
-    leading.rank -= 2;
-    return eg_count(&leading);
-}
-
-static eg_status make_batch(eg_cpu_run *run, const eg_value *a, const eg_value *b, eg_layout b_layout) {
-    eg_cpu_step *step = run->last;
-    eg_product *d = step->detail;
-    int64_t k = d->g.k, b_size = k * (b_layout == EG_PANELS ? d->panels * EG_PANEL : d->g.n);
-    int64_t batch = step->items = matrices_of(step->value);
-    step->work *= (double)batch;
-    step->flops *= (double)batch;
-    d->a_at = batch_starts(run, &a->shape, &step->value->shape, d->g.m * k);
-    d->b_at = batch_starts(run, &b->shape, &step->value->shape, b_size);
-    return d->a_at && d->b_at ? EG_OK : EG_E_MEMORY;
-}
-
 /* Appends the step, with A, B and the start value in use; C is the caller's. */
 static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value *product, eg_product **out) {
     const eg_value *a = eg_operand_of(v, product, 0), *b = eg_operand_of(v, product, 1);
     const eg_value *start = eg_operand_of(v, product, 2);
-    int ta = product->attr.matmul.ta, tb = product->attr.matmul.tb, is_batch = product->shape.rank > 2;
+    int ta = product->attr.matmul.ta, tb = product->attr.matmul.tb;
     int64_t m = axis(a, ta ? 1 : 2), k = axis(a, ta ? 2 : 1), n = axis(b, tb ? 2 : 1);
     int b_at = eg_storage_of(run, b);
     eg_layout b_layout = b->layout;
-    if (tb || (b_layout == EG_ROWS && !is_batch && lies_badly(m, k, n))) {
-        int64_t count = matrices_of(b);
-        pack_detail *p = new_pack(run, v, run_pack, tb, k, n, count);
+    if (tb || (b_layout == EG_ROWS && lies_badly(m, k, n))) {
+        pack_detail *p = new_pack(run, v, run_pack, k, n, 1);
         if (!p) return EG_E_MEMORY;
-        b_at = eg_floats_new(run, p->out_size * count);
+        if (tb) p->b_k = 1, p->b_n = k;
+        b_at = eg_floats_new(run, p->out_size);
         b_layout = EG_PANELS;
         eg_step_reads(run, b, &p->in);
         eg_step_writes_at(run, b_at, &p->out);
     }
-    eg_cpu_step *step = eg_step_new(run, v, is_batch ? "gemm batch" : "gemm",
-                                    is_batch ? eg_product_run_batch : eg_product_run, sizeof(eg_product));
+    eg_cpu_step *step = eg_step_new(run, v, "gemm", eg_product_run, sizeof(eg_product));
     if (!step) return EG_E_MEMORY;
     eg_product *d = *out = step->detail;
     d->kernels = run->kernels;
@@ -262,15 +230,163 @@ static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value 
     d->g.b_k = b_layout == EG_PANELS ? EG_PANEL : n;
     d->g.b_panel = b_layout == EG_PANELS ? EG_PANEL * k : EG_PANEL;
     set_items(step, d);
-    if (is_batch) EG_TRY(make_batch(run, a, b, b_layout));
-    else step->by_rows = product_by_rows, step->bound = settle_product;
+    step->by_rows = product_by_rows;
+    step->bound = settle_product;
     eg_step_reads(run, a, &d->g.a);
     eg_step_reads_at(run, b_at, &d->g.b);
     return start ? eg_step_reads(run, start, &d->g.bias) : run->status;
 }
 
+/* ---- products of a batch --------------------------------------------------------------------------------- */
+
+static int is_batch(const eg_value *v) {
+    if (v->op != EG_OP_MATMUL || v->dtype != EG_F32 || v->shape.rank < 3) return 0;
+    return v->in[0]->shape.rank > 1 && v->in[1]->shape.rank > 1;
+}
+
+static int is_root(const eg_cpu_run *run, const eg_value *v) {
+    const eg_unit *unit = &run->program->unit;
+    for (int i = 0; i < unit->nroots; i++)
+        if (unit->root[i] == v) return 1;
+    return 0;
+}
+
+/* The next value behind `after` that reads v; NULL: there is none. */
+static const eg_value *next_reader(const eg_cpu_run *run, const eg_value *v, const eg_value *after) {
+    for (int id = after->id + 1; id < run->graph->n; id++)
+        for (int i = 0; i < run->graph->values[id]->nin && run->needed[id]; i++)
+            if (run->graph->values[id]->in[i] == v) return run->graph->values[id];
+    return NULL;
+}
+
+/* In a loop's body they are copies, since values there lie elsewhere in each step; so are those of a variable, which
+ * may be assigned before the product reads them. */
+static int is_permute(const eg_cpu_run *run, const eg_value *v) {
+    if (v->op != EG_OP_PERMUTE || v->dtype != EG_F32 || v->shape.rank < 2) return 0;
+    return run->graph == run->program->unit.graph && eg_behind_views(v->in[0])->op != EG_OP_VAR;
+}
+
+/* Do only products read the permute, and does one of their axes remain without gaps? */
+static int is_read_by_strides(const eg_cpu_run *run, const eg_value *permute) {
+    int last = permute->shape.rank - 1;
+    const int32_t *from = permute->attr.permute.axis;
+    if (!is_permute(run, permute) || is_root(run, permute)) return 0;
+    if (from[last] != last && from[last - 1] != last) return 0;
+    for (const eg_value *v = permute; (v = next_reader(run, permute, v));)
+        if (!is_batch(v)) return 0;
+    return 1;
+}
+
+static int is_written_by_strides(const eg_cpu_run *run, const eg_value *permute) {
+    if (!is_permute(run, permute)) return 0;
+    const eg_value *product = permute->in[0], *reader = next_reader(run, product, product);
+    int last = permute->shape.rank - 1;
+    if (!is_batch(product) || is_root(run, product) || permute->attr.permute.axis[last] != last) return 0;
+    return reader == permute && !next_reader(run, product, reader) && !is_read_by_strides(run, permute);
+}
+
+int eg_is_by_strides(const eg_cpu_run *run, const eg_value *permute) {
+    return is_read_by_strides(run, permute) || is_written_by_strides(run, permute);
+}
+
+/* Where a value of a product lies: in the memory of which value, and the way from index to index of each axis. */
+typedef struct place {
+    const eg_value *memory;
+    int64_t stride[EG_MAX_RANK];
+} place;
+
+static place place_of_operand(const eg_cpu_run *run, const eg_value *v) {
+    place p = { .memory = v };
+    eg_shape_strides(&v->shape, p.stride);
+    if (!is_read_by_strides(run, v)) return p;
+    int64_t stride[EG_MAX_RANK];
+    p.memory = v->in[0];
+    eg_shape_strides(&p.memory->shape, stride);
+    for (int i = 0; i < v->shape.rank; i++) p.stride[i] = stride[v->attr.permute.axis[i]];
+    return p;
+}
+
+static place place_of_result(const eg_cpu_run *run, const eg_value *v) {
+    place p = { .memory = v };
+    const eg_value *permute = next_reader(run, v, v);
+    eg_shape_strides(&v->shape, p.stride);
+    if (!permute || !is_written_by_strides(run, permute)) return p;
+    int64_t stride[EG_MAX_RANK];
+    p.memory = permute;
+    eg_shape_strides(&permute->shape, stride);
+    for (int i = 0; i < v->shape.rank; i++) p.stride[permute->attr.permute.axis[i]] = stride[i];
+    return p;
+}
+
+static int64_t matrices_of(const eg_value *v) {
+    eg_shape leading = v->shape;
+    leading.rank -= 2;
+    return eg_count(&leading);
+}
+
+/* Where the matrix for each of `to`'s begins in v, which is broadcast over its leading axes. */
+static int64_t *batch_starts(eg_cpu_run *run, const eg_value *v, const int64_t *stride, const eg_value *to) {
+    int64_t count = matrices_of(to), *start = EG_ARENA_ARRAY(run->arena, int64_t, count);
+    for (int64_t i = 0; start && i < count; i++) {
+        int64_t rest = i;
+        for (int ax = to->shape.rank - 3, own = v->shape.rank - 3; ax >= 0; ax--, own--) {
+            if (own >= 0 && v->shape.dim[own] != 1) start[i] += rest % to->shape.dim[ax] * stride[own];
+            rest /= to->shape.dim[ax];
+        }
+    }
+    return start;
+}
+
+/* B's matrices [k,n] in panels, one after the other, in memory of their own. */
+static int pack_batch(eg_cpu_run *run, const eg_value *v, place *b, int64_t k, int64_t n) {
+    const eg_value *from = v->in[1];
+    int rank = from->shape.rank, tb = v->attr.matmul.tb;
+    int64_t count = matrices_of(from);
+    pack_detail *p = new_pack(run, v, run_pack, k, n, count);
+    if (!p) return -1;
+    p->b_k = b->stride[rank - (tb ? 1 : 2)], p->b_n = b->stride[rank - (tb ? 2 : 1)];
+    p->in_at = batch_starts(run, from, b->stride, from);
+    if (!p->in_at) return -1;
+    int panels = eg_floats_new(run, p->out_size * count);
+    eg_step_reads(run, b->memory, &p->in);
+    eg_step_writes_at(run, panels, &p->out);
+    for (int64_t i = rank - 3, size = p->out_size; i >= 0; size *= from->shape.dim[i--]) b->stride[i] = size;
+    return panels;
+}
+
+static eg_status lower_batch(eg_cpu_run *run, const eg_value *v) {
+    const eg_value *a = v->in[0], *b = v->in[1];
+    int ta = v->attr.matmul.ta, tb = v->attr.matmul.tb;
+    place from_a = place_of_operand(run, a), from_b = place_of_operand(run, b), to = place_of_result(run, v);
+    const int64_t *a_end = &from_a.stride[a->shape.rank], *b_end = &from_b.stride[b->shape.rank];
+    int64_t m = axis(v, 2), n = axis(v, 1), k = axis(a, ta ? 2 : 1);
+    int in_place = b_end[tb ? -2 : -1] == 1;
+    int b_at = in_place ? eg_storage_of(run, from_b.memory) : pack_batch(run, v, &from_b, k, n);
+    eg_cpu_step *step = b_at < 0 ? NULL : eg_step_new(run, v, "gemm batch", eg_product_run_batch, sizeof(eg_product));
+    if (!step) return EG_E_MEMORY;
+    eg_product *d = step->detail;
+    d->kernels = run->kernels;
+    d->panels = panels_of(n);
+    d->g.m = m, d->g.n = n, d->g.k = k;
+    d->g.a_row = a_end[ta ? -1 : -2], d->g.a_k = a_end[ta ? -2 : -1];
+    d->g.b_k = in_place ? b_end[tb ? -1 : -2] : EG_PANEL, d->g.b_panel = in_place ? EG_PANEL : EG_PANEL * k;
+    d->g.c_row = to.stride[v->shape.rank - 2], d->g.c_panel = EG_PANEL;
+    d->a_at = batch_starts(run, a, from_a.stride, v);
+    d->b_at = batch_starts(run, b, from_b.stride, v);
+    d->c_at = batch_starts(run, v, to.stride, v);
+    if (!d->a_at || !d->b_at || !d->c_at) return EG_E_MEMORY;
+    set_items(step, d);
+    step->items = matrices_of(v);
+    step->work *= (double)step->items;
+    step->flops *= (double)step->items;
+    eg_step_reads(run, from_a.memory, &d->g.a);
+    eg_step_reads_at(run, b_at, &d->g.b);
+    return eg_step_writes(run, to.memory, &d->g.c);
+}
+
 eg_status eg_lower_matmul(eg_cpu_run *run, const eg_value *v) {
     if (v->dtype != EG_F32 || v->in[0]->shape.rank < 2 || v->in[1]->shape.rank < 2) return eg_lower_reference(run, v);
+    if (is_batch(v)) return lower_batch(run, v);
     eg_product *d = NULL;
     EG_TRY(new_product(run, v, v, &d));
     return eg_step_writes(run, v, &d->g.c);

@@ -13,7 +13,7 @@ typedef struct eg_product {
     const eg_kernels *kernels;
     int by_rows;            /* items are rows of C, else panels of 32 columns */
     int64_t panels;         /* of C */
-    const int64_t *a_at, *b_at; /* where the operands of a batch begin, in floats; NULL: one product */
+    const int64_t *a_at, *b_at, *c_at; /* where the matrices of a batch begin, in floats; NULL: one product */
     const eg_strips *finish; /* NULL: nothing to do on the blocks */
     int in_panels;          /* full operands are in panels */
     int over_padding;       /* finish may run over padding lanes: in panels, and nothing spoils them */

@@ -84,7 +84,7 @@ void eg_product_run_batch(const eg_cpu_step *step, int64_t from, int64_t to, flo
         eg_gemm g = d->g;
         g.a += d->a_at[i];
         g.b += d->b_at[i];
-        g.c += g.m * g.n * i;
+        g.c += d->c_at[i];
         d->kernels->gemm(&g, 0, g.m, 0, d->panels);
     }
 }

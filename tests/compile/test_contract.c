@@ -84,6 +84,28 @@ static void transposed_result_turns_the_product(void **state) {
                        "%3 = matmul %2, %1 {ta=1} : f32[4,2,5]\nreturn %3\n");
 }
 
+#define HEADS "%0 = input \"x\" : f32[2,3,4,5]\n%1 = input \"w\" : f32[2,3,4,6]\n"
+
+static void permutes_stand_next_to_the_product(void **state) {
+    (void)state;
+    becomes("transpose", HEADS "%2 = matmul %0, %1 {ta=1} : f32[2,3,5,6]\n"
+                               "%3 = permute %2 {axes=[0,3,1,2]} : f32[2,6,3,5]\nreturn %3\n",
+            HEADS "%2 = matmul %1, %0 {ta=1} : f32[2,3,6,5]\n%3 = permute %2 {axes=[0,2,1,3]} : f32[2,6,3,5]\n"
+                  "return %3\n");
+    becomes("transpose", HEADS "%2 = const {0.5} : f32[]\n%3 = matmul %0, %1 {ta=1} : f32[2,3,5,6]\n"
+                               "%4 = mul %3, %2 : f32[2,3,5,6]\n"
+                               "%5 = permute %4 {axes=[0,2,1,3]} : f32[2,5,3,6]\nreturn %5\n",
+            HEADS "%2 = const {0.5} : f32[]\n%3 = matmul %0, %1 {ta=1} : f32[2,3,5,6]\n"
+                  "%4 = permute %3 {axes=[0,2,1,3]} : f32[2,5,3,6]\n%5 = mul %4, %2 : f32[2,5,3,6]\n"
+                  "return %5\n");
+    becomes("transpose", "%0 = input \"x\" : f32[2,4,3,5]\n%1 = input \"w\" : f32[5,6]\n%2 = const {0.5} : f32[]\n"
+                         "%3 = permute %0 {axes=[0,2,1,3]} : f32[2,3,4,5]\n%4 = mul %3, %2 : f32[2,3,4,5]\n"
+                         "%5 = matmul %4, %1 : f32[2,3,4,6]\nreturn %5\n",
+            "%0 = input \"x\" : f32[2,4,3,5]\n%1 = input \"w\" : f32[5,6]\n%2 = const {0.5} : f32[]\n"
+            "%3 = mul %0, %2 : f32[2,4,3,5]\n%4 = permute %3 {axes=[0,2,1,3]} : f32[2,3,4,5]\n"
+            "%5 = matmul %4, %1 : f32[2,3,4,6]\nreturn %5\n");
+}
+
 static void argmax_compared_with_labels(void **state) {
     (void)state;
     becomes("lower",
@@ -117,6 +139,7 @@ int main(void) {
         cmocka_unit_test(sum_with_a_product),      cmocka_unit_test(product_with_other_readers_stays),
         cmocka_unit_test(differences),             cmocka_unit_test(bias_starts_the_product),
         cmocka_unit_test(transposed_operands),     cmocka_unit_test(transposed_result_turns_the_product),
+        cmocka_unit_test(permutes_stand_next_to_the_product),
         cmocka_unit_test(argmax_compared_with_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

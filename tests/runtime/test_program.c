@@ -351,6 +351,81 @@ static void a_program_tells_about_itself(void **unused) {
     }
 }
 
+/* ---- permutes around products of a batch ----------------------------------------------------------------- */
+
+enum { RANK = 4, MOST = 2 * 3 * 5 * 6 };
+
+/* An input that becomes `shape` when its axes are put in that order. */
+static eg_value *permuted_input(const char *name, eg_shape shape, eg_axes order) {
+    eg_shape before = shape;
+    for (int i = 0; i < RANK; i++) before.dim[order.axis[i]] = shape.dim[i];
+    return eg_permute(eg_input(graph, name, EG_F32, before), order);
+}
+
+/* Whole numbers, so that engines agree to the bit. */
+static eg_program *products_of(eg_value **roots, eg_executor engine) {
+    float numbers[MOST];
+    for (int i = 0; i < MOST; i++) numbers[i] = (float)(i * 5 % 11 - 4);
+    eg_program *p = eg_program_new(state, roots, 3, .executor = engine, .profile = 1);
+    assert_non_null(p);
+    assert_int_equal(eg_set(p, "a", numbers, sizeof(float) * 2 * 3 * 4 * 5), EG_OK);
+    assert_int_equal(eg_set(p, "b", numbers, sizeof numbers), EG_OK);
+    assert_int_equal(eg_run(p), EG_OK);
+    return p;
+}
+
+static void products_take_permuted_operands(eg_axes order) {
+    double want[MOST], got[MOST];
+    eg_value *a = permuted_input("a", EG_SHAPE(2, 3, 4, 5), order);
+    eg_value *b = eg_mul(permuted_input("b", EG_SHAPE(2, 3, 5, 6), order), eg_const(graph, 2));
+    eg_value *at = eg_permute(a, EG_AXES(0, 1, 3, 2)), *bt = eg_permute(b, EG_AXES(0, 1, 3, 2));
+    eg_value *roots[] = { eg_permute(eg_matmul(a, b), order), eg_matmul(b, bt),
+                          eg_permute(eg_mul(eg_matmul(bt, at), eg_const(graph, 4)), order) };
+    eg_program *cpu = products_of(roots, EG_CPU), *ref = products_of(roots, EG_REF);
+    for (int i = 0; i < 3; i++) {
+        int64_t n = eg_shape_size(roots[i]->shape);
+        assert_int_equal(eg_fetch(cpu, i, got, n), EG_OK);
+        assert_int_equal(eg_fetch(ref, i, want, n), EG_OK);
+        for (int64_t k = 0; k < n; k++)
+            if (got[k] != want[k]) fail_msg("root %d, element %d: %g, not %g", i, (int)k, got[k], want[k]);
+    }
+    char *text = eg_program_text(cpu);
+    int is_heads = order.axis[0] == 0 && order.axis[1] == 2 && order.axis[3] == 3;
+    if (is_heads) assert_null(strstr(text, "move")); /* attention's heads are not copied */
+    eg_string_free(text);
+    eg_program_free(cpu);
+    eg_program_free(ref);
+}
+
+static void products_read_and_write_permutes_in_place(void **unused) {
+    for (int i = 0; i < RANK * RANK * RANK * RANK; i++) {
+        eg_axes order = { .n = RANK };
+        unsigned seen = 0;
+        for (int k = 0, rest = i; k < RANK; k++, rest /= RANK) order.axis[k] = rest % RANK, seen |= 1u << rest % RANK;
+        if (seen != (1u << RANK) - 1) continue;
+        products_take_permuted_operands(order);
+        tidy(unused), ready(unused);
+    }
+}
+
+static void products_see_the_old_values_of_a_permuted_variable(void **unused) {
+    (void)unused;
+    double got[2 * 5 * 3 * 4];
+    eg_value *w = eg_var(graph, "w", EG_F32, EG_SHAPE(2, 3, 5, 4)), *heads = eg_permute(w, EG_AXES(0, 2, 1, 3));
+    eg_init_normal(state, graph, 1);
+    eg_value *assigned = eg_assign(w, eg_mul(w, eg_const(graph, 0))); /* first of all */
+    eg_value *first = eg_matmul(heads, eg_permute(heads, EG_AXES(0, 1, 3, 2)));
+    eg_value *roots[] = { assigned, first, eg_matmul(first, heads) };
+    eg_program *p = eg_program_new(state, roots, 3, .executor = EG_CPU);
+    assert_non_null(p);
+    assert_int_equal(eg_run(p), EG_OK);
+    assert_int_equal(eg_fetch(p, 1, got, 2 * 5 * 3 * 3), EG_OK);
+    assert_true(got[0] > 0);
+    assert_int_equal(eg_fetch(p, 2, got, 2 * 5 * 3 * 4), EG_OK);
+    assert_true(got[0] != 0);
+    eg_program_free(p);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------------------- */
 
 /* A chain of layers needs the room of few of them, whatever its length. */
@@ -411,6 +486,8 @@ int main(void) {
         CASE(the_seed_draws_the_numbers),
         CASE(denormals_are_flushed_and_the_mode_restored),
         CASE(a_program_tells_about_itself),
+        CASE(products_read_and_write_permutes_in_place),
+        CASE(products_see_the_old_values_of_a_permuted_variable),
         CASE(memory_is_shared_over_time),
         CASE(failed_allocations_are_errors),
     };
