@@ -64,7 +64,7 @@ static void list_members(builder *b) {
 
 /* The node of the body with that op, input (or NULL) and attributes: made once for all its readers. */
 static eg_value *once(builder *b, eg_op op, eg_value *x, const eg_attr *attr) {
-    eg_attr normal;
+    eg_attr normal = { 0 };
     const eg_op_def *def = eg_op_table[op];
     if (eg_attr_normal(&normal, def, attr, 0) != EG_OK) return b->body->graph->poison;
     for (int i = b->nin; i < b->body->graph->n; i++) {

@@ -184,7 +184,6 @@ static int is_used(const field *f, const eg_op_def *def) {
 
 eg_status eg_attr_normal(eg_attr *out, const eg_op_def *def, const eg_attr *in, int rank) {
     static const eg_attr zero;
-    *out = zero;
     if (!in) in = &zero;
     for (const field *f = fields_of(def->attr); f->kind == def->attr; f++)
         if (is_used(f, def)) EG_TRY(normal_field(f, out, in, rank));
@@ -229,20 +228,21 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
 
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
     const char *at = bytes;
-    for (; size > 0; at += 8) {
-        uint64_t word = 0;
-        size_t n = size < 8 ? size : 8;
-        memcpy(&word, at, n);
+    uint64_t word;
+    for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
+        memcpy(&word, at, sizeof word);
         hash = mix(hash, word);
-        size -= n;
     }
-    return hash;
+    word = 0;
+    memcpy(&word, at, size);
+    return size > 0 ? mix(hash, word) : hash;
 }
 
 enum { HASH_DATA_BYTES = 1024 }; /* of a large literal only the first ones count */
 static const uint64_t hash_start = 0xcbf29ce484222325u;
 
 uint64_t eg_attr_hash(eg_attr_kind kind, const eg_attr *attr) {
+    if (kind == EG_ATTR_NONE) return hash_start;
     if (kind == EG_ATTR_BODY) return mix((uint64_t)attr->body.body->graph->n, (uint64_t)attr->body.body->nout);
     if (kind != EG_ATTR_DATA) return hash_bytes(hash_start, attr, sizeof *attr);
     size_t size = data_size(attr);

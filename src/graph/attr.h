@@ -12,7 +12,8 @@
 
 /* The normal form: fields of the op's kind only, all else zero, so that equal attributes are equal bytes (but for
  * what DATA and BODY point to). `rank` is that of the first operand, which says how long lists are. Checks what can
- * be checked without knowing the op: dtypes, shapes, that arrays and bodies are there. `in` NULL: all zero. */
+ * be checked without knowing the op: dtypes, shapes, that arrays and bodies are there. *out is zero before; `in`
+ * NULL: all zero. */
 eg_status eg_attr_normal(eg_attr *out, const struct eg_op_def *def, const eg_attr *in, int rank);
 
 int eg_attr_equal(eg_attr_kind kind, const eg_attr *a, const eg_attr *b);

@@ -281,15 +281,14 @@ static eg_status append(eg_value *value) {
 static eg_value *value_new(eg_graph *graph, eg_op op, eg_value *const *in, int nin) {
     eg_value *value = eg_arena_alloc(&graph->arena, sizeof(eg_value) + sizeof(eg_value *) * (size_t)nin);
     if (!value) return NULL;
-    *value = (eg_value){ .graph = graph,
-                         .def = eg_op_table[op],
-                         .op = op,
-                         .nin = nin,
-                         .in = (eg_value **)(value + 1),
-                         .name = "",
-                         .scope = graph->scope,
-                         .file = here.file,
-                         .line = here.line };
+    value->graph = graph;
+    value->def = eg_op_table[op];
+    value->op = op;
+    value->nin = nin;
+    value->in = (eg_value **)(value + 1);
+    value->name = "";
+    value->scope = graph->scope;
+    value->file = here.file, value->line = here.line;
     if (nin > 0) memcpy(value->in, in, sizeof(eg_value *) * (size_t)nin);
     return value;
 }

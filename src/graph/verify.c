@@ -34,7 +34,7 @@ static const char *arity_rule(const eg_value *value) {
 }
 
 static const char *attr_rule(const eg_value *value) {
-    eg_attr normal;
+    eg_attr normal = { 0 };
     int rank = value->nin > 0 ? value->in[0]->shape.rank : 0;
     if (eg_attr_normal(&normal, value->def, &value->attr, rank) != EG_OK) return "attributes that are not legal";
     return memcmp(&normal, &value->attr, sizeof normal) == 0 ? NULL : "attributes that are not in normal form";
