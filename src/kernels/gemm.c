@@ -22,7 +22,6 @@ enum {
     GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     FEW_SETS = 256,       /* lines a multiple of so many floats apart compete for few sets of a cache: */
     K_BLOCK_FEW = 128,    /* the longest k at once then */
-    FEW_ROWS = 32,        /* of which six leave too many over: they go by threes */
     SHORT_ROWS = 56,      /* at once for a short k, and by threes */
     /* Of builds whose tiles do whole vectors only: */
     WHOLE_STEP = 2 * EG_W, /* columns of a tile */
@@ -134,10 +133,9 @@ static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
                    (size_t)(EG_PANEL - end % EG_PANEL) * sizeof *g->c);
 }
 
-/* Does the product go by threes of rows? Those with runs, whose rows lie together, which are few, so that they make low
- * tiles of six, and whose panels are whole. */
+/* Do the rows go by threes against the whole panels, and as sixes only against what is left of them? */
 static int by_threes(const eg_tiles *by, const eg_gemm *g) {
-    return by->threes_k && g->a_runs && g->m <= FEW_ROWS && g->n % EG_PANEL == 0;
+    return by->threes_k && g->k > by->short_k && g->n >= EG_PANEL;
 }
 
 /* `rows` rows from i on against panels p0..p1. */
