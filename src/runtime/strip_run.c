@@ -89,11 +89,12 @@ static void run_strip(const eg_strips *s, const eg_rect *q, float **p, int64_t r
 }
 
 static void run_by_row(const eg_strips *s, const eg_rect *q, float **p, int64_t rows, int64_t columns) {
+    int64_t width = s->chain ? columns : s->width; /* a chain keeps nothing between its instructions in memory */
     for (int64_t row = 0; row < rows; row++) {
         EACH(o, EG_FETCH_ROW)
         s->kernels->splat(p[s->operand[o].reg], load1(s->operand[o].dtype, q->base[o], row * q->row[o]));
-        for (int64_t column = 0; column < columns; column += s->width)
-            run_strip(s, q, p, row, column, columns - column < s->width ? columns - column : s->width);
+        for (int64_t column = 0; column < columns; column += width)
+            run_strip(s, q, p, row, column, columns - column < width ? columns - column : width);
         EACH(o, EG_STORE_ROW)
         store1(s->kernels, s->operand[o].dtype, q->base[o], row * q->row[o], p[s->operand[o].reg]);
     }
