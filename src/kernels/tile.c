@@ -165,32 +165,32 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
 /* Low tiles are written out where that gains: on AVX-512 all of them, elsewhere a tile of one vector for any number
  * of rows does as well. Where masks cost, tiles of whole vectors have none. */
 #define TILE(name, least, most, vectors, partial) \
-    static void name(const eg_tile *t) { multiply(least, most, vectors, partial, t); }
+    static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, t); }
 /* clang-format off */
 #if defined(EG_ISA_AVX512)
 TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one_4, 4, 4, 1, 1)
 TILE(one_high, 5, ROWS, 1, 1)
 TILE(two_1, 1, 1, 2, 1) TILE(two_2, 2, 2, 2, 1) TILE(two_3, 3, 3, 2, 1) TILE(two_4, 4, 4, 2, 1)
 TILE(two_high, 5, ROWS, 2, 1)
-#define ONE { 4, { one_1, one_2, one_3, one_4, one_high } }
-#define TWO { 4, { two_1, two_2, two_3, two_4, two_high } }
+#define ONE { 4, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
+#define TWO { 4, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_4), EG_FN(two_high) } }
 #define WHOLE TWO
 #elif defined(EG_ISA_AVX2)
 TILE(one, 1, ROWS, 1, 1) TILE(two, 1, ROWS, 2, 1)
 TILE(whole_1, 1, 1, 2, 0) TILE(whole_2, 2, 2, 2, 0) TILE(whole_3, 3, 3, 2, 0)
 TILE(whole_4, 4, 4, 2, 0) TILE(whole_5, 5, 5, 2, 0) TILE(whole_6, 6, 6, 2, 0)
-#define ONE { 0, { one } }
-#define TWO { 0, { two } }
-#define WHOLE { 5, { whole_1, whole_2, whole_3, whole_4, whole_5, whole_6 } }
+#define ONE { 0, { EG_FN(one) } }
+#define TWO { 0, { EG_FN(two) } }
+#define WHOLE { 5, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_4), EG_FN(whole_5), EG_FN(whole_6) } }
 #else
 TILE(one, 1, ROWS, 1, 0) TILE(two_1, 1, 1, 2, 0)
-#define ONE { 0, { one } }
+#define ONE { 0, { EG_FN(one) } }
 #if defined(__x86_64__) /* for machines without better: small before fast */
 TILE(two_high, 2, ROWS, 2, 0)
-#define TWO { 1, { two_1, two_high } }
+#define TWO { 1, { EG_FN(two_1), EG_FN(two_high) } }
 #else
 TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
-#define TWO { 3, { two_1, two_2, two_3, two_high } }
+#define TWO { 3, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
 #endif
 #define WHOLE TWO
 #endif
