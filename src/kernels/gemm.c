@@ -6,9 +6,9 @@
  *
  *   tile    some rows x 2 vectors of C live in registers. Rows are dealt evenly to tiles (128 rows: 10 tiles of 12 or
  *           13, not 9 of 14 and one of 2).
- *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them a tile's rows or
- *           several tiles', against all panels of the group: their part of A stays near. Between blocks of k the chains
- *           wait in C. Blocks are short where rows lie so that their lines compete for a cache's sets.
+ *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
+ *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
+ *           Blocks are short where rows lie so that their lines compete for a cache's sets.
  *   threes  rows by threes, each three against a whole panel, where such a tile has as many chains as one of six rows
  *           against half of it: it loads less. Blocks of k are short then, so that the panel stays in L1.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
@@ -169,7 +169,7 @@ static void row_tiles(const eg_tiles *by, const eg_gemm *g, const k_block *k, in
     t.c_row = g->c_row, t.c_panel = g->c_panel, t.padded = g->c_padded;
     /* Rows of A that are pages apart compete for the same lines of L1: fewer of them leave room for B. */
     int crowded = g->a_row % 1024 == 0 && g->b_k == EG_PANEL && k->length > 256;
-    for (int64_t i = i0, rows, most = crowded ? by->at_once_crowded : by->at_once; i < i1; i += rows) {
+    for (int64_t i = i0, rows, most = crowded ? by->rows / 2 : by->rows; i < i1; i += rows) {
         rows = rows_at_once(by, g, k, i1 - i, most);
         tile_group(by, &t, g, k, i, rows, p0, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));

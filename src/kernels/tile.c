@@ -24,9 +24,7 @@ enum {
     MASKED = EG_W > 4, /* tiles do partial vectors themselves */
     SHORT = EG_W > 4 ? 4 : 0,
     PANEL_VECTORS = EG_PANEL / EG_W,
-    LINE = 16,  /* floats of a cache line */
     AHEAD = 16, /* so long before their use the largest tile fetches B and A: nobody guesses their strides */
-    TILES_AT_ONCE = 8, /* that share half a panel while it is in L1, where tiles are as low as AVX2's */
     WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -51,8 +49,7 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
     const float *b = t->b, *start = t->start;
     float *c = t->c;
     eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
-    int is_largest = EG_W > 4 && most == ROWS && vectors == VECTORS;
-    int fetches_b = is_largest, fetches_a = is_largest && EG_W == 16, fetches_next = EG_W == 8 && !partial;
+    int fetches = EG_MASKS_ARE_FREE && most == ROWS && vectors == VECTORS;
     EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
@@ -62,7 +59,6 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
             r[i][v] = load_vector(start + i * start_row + v * EG_W, partial && v == vectors - 1, tail);
         }
     }
-    EG_UNROLL for (int i = 0; i < most && fetches_next; i++) __builtin_prefetch(c + (most + i) * c_row, 1);
     for (int64_t s = 0; s < t->count; s++) {
         /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
         const float *p[(ROWS + 2) / 3];
@@ -71,9 +67,9 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
             eg_vf bv[VECTORS];
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, partial && v == vectors - 1, tail);
-                if (fetches_b && v * EG_W % LINE == 0) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
+                if (fetches) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
             }
-            if (fetches_a) __builtin_prefetch(p[0] + AHEAD * a_k);
+            if (fetches) __builtin_prefetch(p[0] + AHEAD * a_k);
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
@@ -181,7 +177,8 @@ TILE(whole_1, 1, 1, 2, 0) TILE(whole_2, 2, 2, 2, 0) TILE(whole_3, 3, 3, 2, 0)
 TILE(whole_4, 4, 4, 2, 0) TILE(whole_5, 5, 5, 2, 0) TILE(whole_6, 6, 6, 2, 0)
 #define ONE { 0, { EG_FN(one) } }
 #define TWO { 0, { EG_FN(two) } }
-#define WHOLE { 5, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_4), EG_FN(whole_5), EG_FN(whole_6) } }
+#define WHOLE \
+    { 5, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_4), EG_FN(whole_5), EG_FN(whole_6) } }
 #else
 TILE(one, 1, ROWS, 1, 0) TILE(two_1, 1, 1, 2, 0)
 #define ONE { 0, { EG_FN(one) } }
@@ -248,8 +245,6 @@ static const eg_tiles tiles = {
     .lanes = EG_W,
     .rows = ROWS,
     .tile = { [EG_ONE_VECTOR] = ONE, [EG_TWO_VECTORS] = TWO, [EG_TWO_WHOLE] = WHOLE },
-    .at_once = EG_W == 8 ? TILES_AT_ONCE * ROWS : ROWS,
-    .at_once_crowded = EG_W == 8 ? TILES_AT_ONCE * ROWS : ROWS / 2,
     .k_block = EG_W == 16 ? 1024 : 512,
     .short_k = SHORT,
     .short_tile = { SHORT ? short_1 : NULL, SHORT ? short_2 : NULL },

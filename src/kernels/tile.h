@@ -43,7 +43,6 @@ typedef struct eg_tiles {
     int64_t lanes; /* of a vector; 4: tiles do whole vectors only */
     int64_t rows;  /* of the highest tile */
     eg_tile_heights tile[EG_TILE_WIDTHS];
-    int64_t at_once, at_once_crowded; /* rows that take turns with a panel; where rows of A compete for L1's lines */
     int64_t k_block; /* the longest k at once */
     int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
     eg_tile_fn short_tile[2]; /* of one vector, of two */
