@@ -19,9 +19,10 @@
 #include "kernels/simd.h"
 
 enum {
-    GROUP_FLOATS = 65536, /* of B in a group of panels: 256 KB, a part of L2 */
     FEW_SETS = 256,       /* lines a multiple of so many floats apart compete for few sets of a cache: */
-    K_BLOCK_FEW = 128,    /* the longest k at once then */
+    K_BLOCK_FEW = 128,    /* the longest k at once then, */
+    K_BLOCK_ROWS = 256,   /* or where rows of A are whole pages apart */
+    PAGE = 1024,          /* floats */
     SHORT_ROWS = 56,      /* at once for a short k, and by threes */
     /* Of builds whose tiles do whole vectors only: */
     WHOLE_STEP = 2 * EG_W, /* columns of a tile */
@@ -76,12 +77,11 @@ static void tile_at_edge(const eg_tile *t, eg_tile_fn f) {
 
 static int is_short(const eg_tiles *by, int64_t count, int64_t k) { return count == 1 && k > 0 && k <= by->short_k; }
 
-/* The loop for a tile of `rows` rows and `width` columns. */
-static eg_tile_fn loop_of(const eg_tiles *by, int64_t rows, int64_t width) {
-    eg_tile_width kind = width <= by->lanes ? EG_ONE_VECTOR : width < 2 * by->lanes ? EG_TWO_VECTORS : EG_TWO_WHOLE;
-    const eg_tile_heights *tile = &by->tile[kind];
-    return tile->of[min64(rows, tile->low + 1) - 1];
+/* The tiles for `width` columns, and that of `rows` rows among them. */
+static const eg_tile_heights *tiles_of(const eg_tiles *by, int64_t width) {
+    return &by->tile[width <= by->lanes ? EG_ONE_VECTOR : width < 2 * by->lanes ? EG_TWO_VECTORS : EG_TWO_WHOLE];
 }
+static eg_tile_fn loop_of(const eg_tile_heights *tile, int64_t rows) { return tile->of[min64(rows, tile->low + 1) - 1]; }
 
 /* `rows` rows and `width` columns from where the tile stands. */
 static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t width) {
@@ -91,9 +91,10 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
         by->short_tile[width > by->lanes](t);
         return;
     }
+    const eg_tile_heights *tile = tiles_of(by, width);
     for (; rows > 0; rows -= t->rows) {
-        t->rows = height(rows, by->rows);
-        eg_tile_fn f = loop_of(by, t->rows, width);
+        t->rows = height(rows, tile->most);
+        eg_tile_fn f = loop_of(tile, t->rows);
         if (by->lanes == EG_W && width % EG_W != 0)
             tile_at_edge(t, f);
         else
@@ -152,11 +153,11 @@ static void tile_group(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
     for (; p0 < p1; p0++) tile_panel(by, t, g, k, i, rows, p0);
 }
 
-/* Rows of the next group out of `left`, in which tiles are at most `most` high. Threes leave four or five over rather
+/* Rows of the next group out of `left`. Threes leave four or five over rather
  * than one or two, whose chains would be too few. */
-static int64_t rows_at_once(const eg_tiles *by, const eg_gemm *g, const k_block *k, int64_t left, int64_t most) {
+static int64_t rows_at_once(const eg_tiles *by, const eg_gemm *g, const k_block *k, int64_t left) {
     if (left > 5 && by_threes(by, g)) return min64(left - 3, SHORT_ROWS) / 3 * 3;
-    return is_short(by, k->count, k->last) ? min64(left, SHORT_ROWS) : height(left, most);
+    return is_short(by, k->count, k->last) ? min64(left, SHORT_ROWS) : height(left, by->rows);
 }
 
 /* All rows of one band for one block of k and one group of panels. */
@@ -167,10 +168,8 @@ static void row_tiles(const eg_tiles *by, const eg_gemm *g, const k_block *k, in
     t.runs = k->runs, t.count = k->count, t.run = k->run, t.last = k->last;
     t.b_panel = g->b_panel;
     t.c_row = g->c_row, t.c_panel = g->c_panel, t.padded = g->c_padded;
-    /* Rows of A that are pages apart compete for the same lines of L1: fewer of them leave room for B. */
-    int crowded = g->a_row % 1024 == 0 && g->b_k == EG_PANEL && k->length > 256;
-    for (int64_t i = i0, rows, most = crowded ? by->rows / 2 : by->rows; i < i1; i += rows) {
-        rows = rows_at_once(by, g, k, i1 - i, most);
+    for (int64_t i = i0, rows; i < i1; i += rows) {
+        rows = rows_at_once(by, g, k, i1 - i);
         tile_group(by, &t, g, k, i, rows, p0, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
     }
@@ -208,20 +207,24 @@ static const float *whole_edge(const eg_tiles *by, const eg_gemm *g, int64_t fir
     return edge;
 }
 
-/* A tile down columns of A, or a panel of B in rows, reads one line of each row: the next tile wants to find them. */
-static int lines_compete(const eg_gemm *g) {
-    return !g->a_runs && ((g->a_row == 1 && g->a_k % FEW_SETS == 0) || g->b_k % FEW_SETS == 0);
+/* The longest k at once. A tile down columns of A, or a panel of B in rows, reads one line of each row: the next tile
+ * wants to find them. Rows of A that are pages apart compete for the same lines of L1. */
+static int64_t longest_k(const eg_tiles *by, const eg_gemm *g) {
+    if (by_threes(by, g)) return by->threes_k;
+    if (g->a_runs) return by->k_block;
+    if ((g->a_row == 1 && g->a_k % FEW_SETS == 0) || g->b_k % FEW_SETS == 0) return K_BLOCK_FEW;
+    return g->a_row % PAGE == 0 ? K_BLOCK_ROWS : by->k_block;
 }
 
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     float edge[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     k_block k;
-    int64_t first = 0, most = by_threes(by, g) ? by->threes_k : lines_compete(g) ? K_BLOCK_FEW : by->k_block;
+    int64_t first = 0, most = longest_k(by, g);
     do {
         set_block(&k, g, first, most);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);
         int64_t group =
-            (p1 - p0) * k.length * EG_PANEL <= GROUP_FLOATS ? p1 - p0 : GROUP_FLOATS / EG_PANEL / k.length + 1;
+            (p1 - p0) * k.length * EG_PANEL <= by->group ? p1 - p0 : by->group / EG_PANEL / k.length + 1;
         for (int64_t p = p0; p < p1; p += group) {
             int64_t band = 0;
             k.a = g->a, k.c = g->c;
@@ -333,10 +336,11 @@ static void turn_all(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i
 eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by) {
     int is_edge = by->lanes == EG_W && g->n % EG_W != 0, has_short_k = is_short(by, 1, g->k);
     if (g->m == 0 || g->n == 0 || g->n > EG_PANEL || is_edge || worth_turning(by, g, g->m)) return NULL;
-    if (!is_small(by, g, 0, 1) || (g->m > by->rows && !has_short_k)) return NULL;
+    const eg_tile_heights *tile = tiles_of(by, g->n);
+    if (!is_small(by, g, 0, 1) || (g->m > tile->most && !has_short_k)) return NULL;
     aim_small(t, g, 0, 0);
     t->rows = g->m, t->width = g->n;
-    return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(by, g->m, g->n);
+    return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(tile, g->m);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

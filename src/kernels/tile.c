@@ -3,8 +3,8 @@
  * tile.c: the innermost loops of the matrix product, see gemm.c.
  *
  *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
- *           of A per row. Low tiles are written out for each number of rows; one high tile asks after each row
- *           whether it was the last, which with 14 rows costs 3 % at most and saves two thirds of the code.
+ *           of A per row. Frequent heights are written out; what serves the others asks after each row whether it
+ *           was the last.
  *   short   little k would be all prologue: B's columns stay in registers and the rows of C go by.
  *   wide    few rows have too few chains in a tile: they take several panels at once. Three rows against one panel of
  *           four vectors also do instead of six against two, with a load less in each step of k.
@@ -24,7 +24,8 @@ enum {
     MASKED = EG_W > 4, /* tiles do partial vectors themselves */
     SHORT = EG_W > 4 ? 4 : 0,
     PANEL_VECTORS = EG_PANEL / EG_W,
-    AHEAD = 16, /* so long before their use the largest tile fetches B and A: nobody guesses their strides */
+    HIGH = 8,   /* tiles of so many rows fetch B and A ahead, since nobody guesses their strides: */
+    AHEAD = 16, /* so many steps of k before their use */
     WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -49,15 +50,16 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
     const float *b = t->b, *start = t->start;
     float *c = t->c;
     eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
-    int fetches = EG_MASKS_ARE_FREE && most == ROWS && vectors == VECTORS;
+    int fetches = EG_MASKS_ARE_FREE && most >= HIGH && vectors == VECTORS;
     EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
     EG_UNROLL for (int i = 0; i < most; i++) {
         STOP_AT_LAST_ROW;
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[i][v] = load_vector(start + i * start_row + v * EG_W, partial && v == vectors - 1, tail);
+            r[i][v] = load_vector(start + v * EG_W, partial && v == vectors - 1, tail);
         }
+        start += start_row;
     }
     for (int64_t s = 0; s < t->count; s++) {
         /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
@@ -82,7 +84,8 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
     EG_UNROLL for (int i = 0; i < most; i++) {
         STOP_AT_LAST_ROW;
         EG_UNROLL for (int v = 0; v < vectors; v++)
-            store_vector(c + i * c_row + v * EG_W, r[i][v], partial && v == vectors - 1, tail, stored);
+            store_vector(c + v * EG_W, r[i][v], partial && v == vectors - 1, tail, stored);
+        c += c_row;
     }
 #undef STOP_AT_LAST_ROW
 }
@@ -158,8 +161,9 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
     }
 }
 
-/* Low tiles are written out where that gains: on AVX-512 all of them, elsewhere a tile of one vector for any number
- * of rows does as well. Where masks cost, tiles of whole vectors have none. */
+/* Tiles of two whole vectors, where the time goes, are written out for each height that products of many rows get:
+ * asking after each row whether it was the last takes a tenth of AVX-512's two multiply-adds a cycle. Of the others low
+ * ones are, where that gains. Where masks cost, whole vectors have none. */
 #define TILE(name, least, most, vectors, partial) \
     static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, t); }
 /* clang-format off */
@@ -167,27 +171,32 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
 TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one_4, 4, 4, 1, 1)
 TILE(one_high, 5, ROWS, 1, 1)
 TILE(two_1, 1, 1, 2, 1) TILE(two_2, 2, 2, 2, 1) TILE(two_3, 3, 3, 2, 1) TILE(two_4, 4, 4, 2, 1)
-TILE(two_high, 5, ROWS, 2, 1)
-#define ONE { 4, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
-#define TWO { 4, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_4), EG_FN(two_high) } }
-#define WHOLE TWO
+TILE(two_high, 5, HIGH - 1, 2, 1)
+TILE(whole_8, 8, 8, 2, 0) TILE(whole_9, 9, 9, 2, 0) TILE(whole_10, 10, 10, 2, 0) TILE(whole_11, 11, 11, 2, 0)
+TILE(whole_12, 12, 12, 2, 0) TILE(whole_13, 13, 13, 2, 0) TILE(whole_14, 14, 14, 2, 0)
+#define ONE { 4, ROWS, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
+#define TWO { 4, HIGH - 1, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_4), EG_FN(two_high) } }
+#define WHOLE \
+    { 13, ROWS, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_4), EG_FN(two_high), EG_FN(two_high), \
+                  EG_FN(two_high), EG_FN(whole_8), EG_FN(whole_9), EG_FN(whole_10), EG_FN(whole_11), \
+                  EG_FN(whole_12), EG_FN(whole_13), EG_FN(whole_14) } }
 #elif defined(EG_ISA_AVX2)
 TILE(one, 1, ROWS, 1, 1) TILE(two, 1, ROWS, 2, 1)
 TILE(whole_1, 1, 1, 2, 0) TILE(whole_2, 2, 2, 2, 0) TILE(whole_3, 3, 3, 2, 0)
 TILE(whole_4, 4, 4, 2, 0) TILE(whole_5, 5, 5, 2, 0) TILE(whole_6, 6, 6, 2, 0)
-#define ONE { 0, { EG_FN(one) } }
-#define TWO { 0, { EG_FN(two) } }
+#define ONE { 0, ROWS, { EG_FN(one) } }
+#define TWO { 0, ROWS, { EG_FN(two) } }
 #define WHOLE \
-    { 5, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_4), EG_FN(whole_5), EG_FN(whole_6) } }
+    { 5, ROWS, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_4), EG_FN(whole_5), EG_FN(whole_6) } }
 #else
 TILE(one, 1, ROWS, 1, 0) TILE(two_1, 1, 1, 2, 0)
-#define ONE { 0, { EG_FN(one) } }
+#define ONE { 0, ROWS, { EG_FN(one) } }
 #if defined(__x86_64__) /* for machines without better: small before fast */
 TILE(two_high, 2, ROWS, 2, 0)
-#define TWO { 1, { EG_FN(two_1), EG_FN(two_high) } }
+#define TWO { 1, ROWS, { EG_FN(two_1), EG_FN(two_high) } }
 #else
 TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
-#define TWO { 3, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
+#define TWO { 3, ROWS, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
 #endif
 #define WHOLE TWO
 #endif
@@ -246,6 +255,7 @@ static const eg_tiles tiles = {
     .rows = ROWS,
     .tile = { [EG_ONE_VECTOR] = ONE, [EG_TWO_VECTORS] = TWO, [EG_TWO_WHOLE] = WHOLE },
     .k_block = EG_W == 16 ? 1024 : 512,
+    .group = EG_W == 16 ? 131072 : 65536,
     .short_k = SHORT,
     .short_tile = { SHORT ? short_1 : NULL, SHORT ? short_2 : NULL },
     .wide_1 = wide_1,

@@ -32,10 +32,10 @@ struct eg_tile {
 /* What a tile covers of its columns: one vector or two, the last of which may be partial; or two whole ones. */
 typedef enum eg_tile_width { EG_ONE_VECTOR, EG_TWO_VECTORS, EG_TWO_WHOLE, EG_TILE_WIDTHS } eg_tile_width;
 
-/* Tiles of one width: of[q - 1] has q rows, up to `low`; the last one is for all above. */
+/* Tiles of one width and at most `most` rows: of[q - 1] has q of them, up to `low`; the last one is for all above. */
 typedef struct eg_tile_heights {
-    int64_t low;
-    eg_tile_fn of[6];
+    int64_t low, most;
+    eg_tile_fn of[14];
 } eg_tile_heights;
 
 /* The loops of one build. */
@@ -44,6 +44,7 @@ typedef struct eg_tiles {
     int64_t rows;  /* of the highest tile */
     eg_tile_heights tile[EG_TILE_WIDTHS];
     int64_t k_block; /* the longest k at once */
+    int64_t group;   /* floats of B in a group of panels: a part of L2 */
     int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
     eg_tile_fn short_tile[2]; /* of one vector, of two */
     /* Any number of rows, one by one or, unless NULL, by threes against so many whole panels: */
