@@ -76,6 +76,26 @@ unsigned eg_denormals_flush(void) { return 0; }
 void eg_denormals_restore(unsigned mode) { (void)mode; }
 #endif
 
+#ifdef __linux__
+int eg_processor(void) { return sched_getcpu(); }
+
+void eg_processor_leave(int taken, int n) {
+    cpu_set_t all, one;
+    if (sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) return;
+    size_t to = (size_t)taken;
+    for (n = (n - 1) % (CPU_COUNT(&all) - 1) + 1; n > 0; n--)
+        do to = (to + 1) % CPU_SETSIZE;
+        while (!CPU_ISSET(to, &all));
+    CPU_ZERO(&one);
+    CPU_SET(to, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    sched_setaffinity(0, sizeof all, &all);
+}
+#else
+int eg_processor(void) { return -1; }
+void eg_processor_leave(int taken, int n) { (void)taken, (void)n; }
+#endif
+
 static int probe_cores(void) {
 #ifdef __linux__
     cpu_set_t set;

@@ -9,10 +9,14 @@
  * worker that comes late finds no part left and nobody waits for it. The caller takes parts as well and then
  * waits for those that others have begun.
  *
+ * A system wakes a thread where the waker runs, as if that were about to stop, and is in no hurry to part them: two
+ * threads then share one processor for many milliseconds. A worker that wakes up beside its caller moves on.
+ *
  * Not a task scheduler: one job at a time. A second user thread does not queue, it runs its parts alone.
  */
 #include <elegans/program.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +25,7 @@
 #include "base/text.h"
 #include "runtime/pool.h"
 
-enum { MOST_WORKERS = 255, SPINS_PER_LOOK = 64, CLOSED = 0x7fffffff };
+enum { MOST_WORKERS = 255, SPINS_PER_LOOK = 64, SPINS_BEFORE_YIELD = 1024, CLOSED = 0x7fffffff };
 static const double SPIN_SECONDS = 50e-6;
 
 static struct {
@@ -34,6 +38,7 @@ static struct {
     _Alignas(64) atomic_int done;
     _Alignas(64) atomic_int busy;     /* a caller is inside */
     atomic_int sleepers, stop, workers;
+    atomic_int processor;             /* of the caller who woke the sleepers */
     pthread_t thread[MOST_WORKERS];
     pthread_mutex_t mutex;            /* of the condition, and of starting workers */
     pthread_cond_t wake;
@@ -68,6 +73,16 @@ static void take_parts(void) {
     }
 }
 
+/* A worker that shares the caller's processor all the same gets its turn. */
+static void wait_for_others(int parts) {
+    for (int spins = 0; atomic_load_explicit(&pool.done, memory_order_acquire) < parts; spins++) {
+        if (spins < SPINS_BEFORE_YIELD)
+            breathe();
+        else
+            sched_yield();
+    }
+}
+
 void eg_pool_run(int parts, eg_part_fn fn, void *context) {
     int idle = 0;
     if (parts < 2 || atomic_load_explicit(&pool.workers, memory_order_relaxed) == 0 ||
@@ -83,12 +98,13 @@ void eg_pool_run(int parts, eg_part_fn fn, void *context) {
     atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
     atomic_store(&pool.ticket, (generation + 1) << 32);
     if (atomic_load(&pool.sleepers) > 0) {
+        atomic_store_explicit(&pool.processor, eg_processor(), memory_order_relaxed);
         pthread_mutex_lock(&pool.mutex);
         pthread_cond_broadcast(&pool.wake);
         pthread_mutex_unlock(&pool.mutex);
     }
     take_parts();
-    while (atomic_load_explicit(&pool.done, memory_order_acquire) < parts) breathe();
+    wait_for_others(parts);
     atomic_store_explicit(&pool.busy, 0, memory_order_release);
 }
 
@@ -98,7 +114,7 @@ static int has_news(uint_fast64_t seen) {
     return atomic_load(&pool.ticket) >> 32 != seen || atomic_load(&pool.stop);
 }
 
-static void wait_for_news(uint_fast64_t seen) {
+static void wait_for_news(uint_fast64_t seen, int worker) {
     double end = eg_clock() + SPIN_SECONDS;
     do {
         for (int i = 0; i < SPINS_PER_LOOK; i++) {
@@ -112,14 +128,16 @@ static void wait_for_news(uint_fast64_t seen) {
     while (!has_news(seen)) pthread_cond_wait(&pool.wake, &pool.mutex);
     atomic_fetch_sub(&pool.sleepers, 1);
     pthread_mutex_unlock(&pool.mutex);
+    int taken = atomic_load_explicit(&pool.processor, memory_order_relaxed);
+    if (taken >= 0 && taken == eg_processor()) eg_processor_leave(taken, worker);
 }
 
-static void *work(void *unused) {
-    (void)unused;
+static void *work(void *number) {
+    int worker = (int)(intptr_t)number; /* from 1 */
     eg_denormals_flush();
     uint_fast64_t seen = 0;
     while (!atomic_load(&pool.stop)) {
-        wait_for_news(seen);
+        wait_for_news(seen, worker);
         seen = atomic_load(&pool.ticket) >> 32;
         take_parts();
     }
@@ -140,7 +158,7 @@ void eg_pool_prepare(int threads) {
     static int first = 1;
     if (first) first = pthread_atfork(NULL, NULL, forget_workers) != 0;
     int n = atomic_load(&pool.workers);
-    while (n < threads - 1 && n < MOST_WORKERS && pthread_create(&pool.thread[n], NULL, work, NULL) == 0)
+    while (n < threads - 1 && n < MOST_WORKERS && pthread_create(&pool.thread[n], NULL, work, (void *)(intptr_t)(n + 1)) == 0)
         atomic_store(&pool.workers, ++n);
     pthread_mutex_unlock(&pool.mutex);
 }

@@ -9,6 +9,9 @@
 #include <cmocka.h>
 
 #include <float.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <stdlib.h>
 
 #include "base/cpu.h"
@@ -48,7 +51,26 @@ static void test_denormals(void **state) {
 #endif
 }
 
+/* The system may bring a thread back at once: moved once in many tries is moved. */
+static void test_threads_part(void **state) {
+    (void)state;
+    int cores = eg_cpu_info()->cores, moved = 0;
+    if (cores < 2 || eg_processor() < 0) skip();
+    for (int i = 0; i < 100 && !moved; i++) {
+        int taken = eg_processor();
+        eg_processor_leave(taken, 1);
+        moved = eg_processor() != taken;
+    }
+    assert_true(moved);
+#ifdef __linux__
+    cpu_set_t all;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    assert_int_equal(CPU_COUNT(&all), cores);
+#endif
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_info), cmocka_unit_test(test_clock_moves_on), cmocka_unit_test(test_denormals) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_info), cmocka_unit_test(test_clock_moves_on), cmocka_unit_test(test_denormals),
+                                        cmocka_unit_test(test_threads_part) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
