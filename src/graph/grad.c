@@ -46,6 +46,41 @@ eg_value *eg_sum_to(eg_value *value, const eg_shape *shape) {
     return eg_reshaped(value, shape);
 }
 
+enum { FACTORS_DEEP = 4 };
+
+/* Is f a factor of v, through products that the walk has made? */
+static int has_factor(const walk *w, const eg_value *v, const eg_value *f, int depth) {
+    if (v == f) return 1;
+    if (depth == 0 || v->op != EG_OP_MUL || v->id < w->n) return 0;
+    return has_factor(w, v->in[0], f, depth - 1) || has_factor(w, v->in[1], f, depth - 1);
+}
+
+/* The outermost factor of v that u has too; NULL: none. */
+static eg_value *common_factor(const walk *w, eg_value *v, const eg_value *u, int depth) {
+    if (has_factor(w, u, v, FACTORS_DEEP)) return v;
+    if (depth == 0 || v->op != EG_OP_MUL || v->id < w->n) return NULL;
+    eg_value *f = common_factor(w, v->in[0], u, depth - 1);
+    return f ? f : common_factor(w, v->in[1], u, depth - 1);
+}
+
+/* v / f; NULL: 1 */
+static eg_value *without(const walk *w, eg_value *v, const eg_value *f) {
+    if (v == f) return NULL;
+    int i = !has_factor(w, v->in[0], f, FACTORS_DEEP);
+    eg_value *rest = without(w, v->in[i], f);
+    return rest ? eg_mul(rest, v->in[!i]) : v->in[!i];
+}
+
+/* u + v; f a + f b becomes f (a + b): a function's derivative is one factor then, known before f is. */
+static eg_value *sum_of(const walk *w, eg_value *u, eg_value *v) {
+    eg_value *f = common_factor(w, u, v, FACTORS_DEEP);
+    if (f && f->op != EG_OP_CONST && eg_same_shape(&f->shape, &u->shape)) {
+        eg_value *a = without(w, u, f), *b = without(w, v, f);
+        if (a && b && a != b) return eg_mul(f, eg_add(a, b));
+    }
+    return eg_node2(EG_OP_ADD, u, v, NULL);
+}
+
 /* Adds one contribution to the adjoint of `value`. A rule may also hand in less than the full shape (a scalar for all
  * elements): that is stretched. */
 static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
@@ -53,7 +88,7 @@ static void add_adjoint(walk *w, const eg_value *value, eg_value *part) {
     eg_shape both;
     if (eg_broadcast(&part->shape, &value->shape, &both) == EG_OK) part = eg_expanded(part, &both);
     part = eg_sum_to(part, &value->shape);
-    *total = *total ? eg_node2(EG_OP_ADD, *total, part, NULL) : part;
+    *total = *total ? sum_of(w, *total, part) : part;
 }
 
 /* ---- the walk -------------------------------------------------------------------------------------------------- */

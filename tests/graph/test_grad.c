@@ -57,6 +57,24 @@ static void derivatives_of_derivatives(void **state) {
     eg_graph_free(g);
 }
 
+/* y = x sigmoid x: g s + (g x) s (1 - s) is written as g (s + x s (1 - s)), so that all but g is known before g is. */
+static void a_derivative_is_one_factor(void **state) {
+    (void)state;
+    eg_graph *g = eg_graph_new();
+    eg_value *x = eg_input(g, "x", EG_F64, EG_SCALAR), *seed = eg_input(g, "g", EG_F64, EG_SCALAR), *dx;
+    eg_value *y = eg_mul(x, eg_sigmoid(x));
+    assert_int_equal(eg_vjp(&y, &seed, 1, &x, 1, &dx), EG_OK);
+    assert_string_equal(eg_value_op(dx), "mul");
+    assert_ptr_equal(dx->in[0], seed);
+    assert_string_equal(eg_value_op(dx->in[1]), "add");
+    evaluation e = evaluation_new(g);
+    *evaluation_leaf(&e, x) = .8, *evaluation_leaf(&e, seed) = -3;
+    double s = 1 / (1 + exp(-.8));
+    assert_near(*evaluate(&e, dx), -3 * (s + .8 * s * (1 - s)), 1e-14);
+    evaluation_free(&e);
+    eg_graph_free(g);
+}
+
 /* loss = sum (x W + b - t)^2 with x [2,3], W [3,2], b [2]: dW = 2 x' r, db = 2 sum r, dx = 2 r W'. */
 static void broadcasting_is_summed_back(void **state) {
     (void)state;
@@ -234,6 +252,7 @@ int main(void) {
         cmocka_unit_test(product_rule_by_hand),
         cmocka_unit_test(sums_do_not_depend_on_the_order_of_building),
         cmocka_unit_test(derivatives_of_derivatives),
+        cmocka_unit_test(a_derivative_is_one_factor),
         cmocka_unit_test(broadcasting_is_summed_back),
         cmocka_unit_test(sum_to_shapes),
         cmocka_unit_test(unreached_values_get_zeros),
