@@ -32,7 +32,6 @@ const eg_pass eg_passes[] = {
     { "layout", eg_pass_layout },
     { "invariant", eg_pass_invariant },
     { "common", eg_pass_common },
-    { "repeat", eg_pass_repeat },
     { "dead", eg_pass_dead },
     { "fuse", eg_pass_fuse },
     { "schedule", eg_pass_schedule },

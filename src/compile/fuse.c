@@ -7,7 +7,8 @@
  *                get the same body and the executor can run their groups as one;
  *   rows         reductions along rows with all that is elementwise around them: softmax and cross-entropy, forward
  *                and backward, are one group;
- *   the rest     elementwise values among themselves, and into products as their epilogues.
+ *   the rest     elementwise values among themselves, and into products as their epilogues; before that, a function
+ *                and its derivative, where one would have to store for the other what neither is.
  *
  * At last the sums of dz's columns (a bias' gradient) go with the product x' dz, which passes over all of dz.
  *
@@ -105,6 +106,52 @@ static void mark_updates(eg_grouping *g) {
     }
 }
 
+/* ---- derivatives --------------------------------------------------------------------------------------------- */
+
+/* What a value is computed from, back to one product. */
+typedef struct lineage {
+    int id[EG_GROUP_NODES], n; /* itself first */
+    const eg_value *product;
+} lineage;
+
+/* Is u nothing but a step of v's computation: elementwise, in no group yet, and stored for nobody? */
+static int is_inner(const eg_grouping *g, const eg_value *u, const eg_value *v) {
+    const eg_group *group = group_of(g, u);
+    if (group->kind != EG_KIND_STRIP || group->members > 1 || group->reduces || g->is_root[u->id]) return 0;
+    for (int i = g->user_first[u->id]; i < g->user_first[u->id + 1]; i++)
+        if (!(g->graph->values[g->user[i]]->def->flags & EG_ELEMENTWISE)) return 0;
+    return eg_same_shape(&u->shape, &v->shape);
+}
+
+static int follow(const eg_grouping *g, const eg_value *v, lineage *l) {
+    for (int i = 0; i < l->n; i++)
+        if (l->id[i] == v->id) return 1;
+    if (l->n == EG_GROUP_NODES) return 0;
+    l->id[l->n++] = v->id;
+    for (int i = 0; i < v->nin; i++) {
+        const eg_value *u = v->in[i];
+        if (eg_is_inline(u, v)) continue;
+        if (eg_is_product(u) && (!l->product || l->product == u)) l->product = u;
+        else if (!is_inner(g, u, v) || !follow(g, u, l)) return 0;
+    }
+    return 1;
+}
+
+/* y = f(x) and d = f'(x), by which another product will be multiplied, are computed together where d would need more
+ * of f than y: else x, and parts of f, have to be stored for it too. */
+static void keep_derivatives(eg_grouping *g) {
+    for (int id = 0; id < g->n; id++) {
+        const eg_value *d = g->graph->values[id];
+        if (g->user_first[id + 1] - g->user_first[id] != 1 || !is_inner(g, d, d)) continue;
+        const eg_value *reader = g->graph->values[g->user[g->user_first[id]]];
+        lineage l = { .n = 0 };
+        if (reader->op != EG_OP_MUL || !eg_is_product(reader->in[reader->in[0] == d]) || !follow(g, d, &l)) continue;
+        for (int i = l.n; i-- > 0;)
+            for (int k = g->user_first[l.id[i]]; k < g->user_first[l.id[i] + 1]; k++)
+                if (g->user[k] != reader->id) eg_group_merge(g, g->graph->values[l.id[i]], g->graph->values[g->user[k]]);
+    }
+}
+
 static void add_column_sums(eg_grouping *g) {
     for (int id = 0; id < g->n; id++) {
         const eg_value *v = g->graph->values[id];
@@ -168,6 +215,7 @@ static void find_groups(eg_grouping *g) {
     merge_forward(g, both_update);
     merge_forward(g, some_reduction);
     merge_siblings(g);
+    keep_derivatives(g);
     merge_backward(g, anything);
     add_column_sums(g);
     detach_views(g);

@@ -339,7 +339,7 @@ static int count_nodes(const eg_grouping *g, int leader) {
 }
 
 /* An epilogue that passes many large tensors through the caches drives the product's operands out of them, and takes
- * longer than a step of its own (gelu with what its derivative needs, 4 MB each: by a tenth of the product). */
+ * longer than a step of its own (three of 4 MB each: by a tenth of the product). */
 static int epilogue_fits(const merger *m, const eg_border *border) {
     enum { MOST_TENSORS = 2, OWN_CACHE = 1 << 20 };
     int tensors = border->nout;

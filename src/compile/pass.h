@@ -88,7 +88,6 @@ eg_status eg_pass_transpose(eg_unit *unit);  /* permutes of the last two axes go
 eg_status eg_pass_lower(eg_unit *unit);      /* argmax compared with labels: in ops that groups have              */
 eg_status eg_pass_layout(eg_unit *unit);     /* panels: marks values, inserts pack and unpack                    */
 eg_status eg_pass_invariant(eg_unit *unit);  /* out of loops: what layout put there and is the same in every step */
-eg_status eg_pass_repeat(eg_unit *unit);     /* what is one number away from a product: for each reader      */
 eg_status eg_pass_fuse(eg_unit *unit);       /* elementwise and row-reduction groups, matmul epilogues: FUSED     */
 eg_status eg_pass_schedule(eg_unit *unit);   /* reads of a variable before its assign; update groups side by side */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_flatten.c: what is computed from a matrix that is seen with more axes; what is cheaper to compute twice.
+ * test_flatten.c: what is computed from a matrix that is seen with more axes.
  */
 #include "pass_test.h"
 
@@ -53,26 +53,12 @@ static void reductions_of_rows_and_of_columns(void **state) {
     becomes("flatten", PRODUCT "%4 = sum %3 {axes=[0,1]} : f32[4]\nreturn %4\n", text);
 }
 
-static void a_number_away_from_a_product_is_computed_by_each_reader(void **state) {
-    (void)state;
-    becomes("repeat",
-            "%0 = input \"a\" : f32[6,5]\n%1 = input \"w\" : f32[5,4]\n%2 = matmul %0, %1 : f32[6,4]\n"
-            "%3 = const {0.5} : f32[]\n%4 = mul %2, %3 : f32[6,4]\n%5 = tanh %4 : f32[6,4]\n"
-            "%6 = mul %4, %4 : f32[6,4]\nreturn %5, %6\n",
-            "%0 = input \"a\" : f32[6,5]\n%1 = input \"w\" : f32[5,4]\n%2 = matmul %0, %1 : f32[6,4]\n"
-            "%3 = const {0.5} : f32[]\n%4 = mul %2, %3 : f32[6,4]\n%5 = tanh %4 : f32[6,4]\n"
-            "%6 = mul %2, %3 : f32[6,4]\n%7 = mul %6, %6 : f32[6,4]\nreturn %5, %7\n");
-    stays("repeat", "%0 = input \"x\" : f32[6,4]\n%1 = const {0.5} : f32[]\n%2 = mul %0, %1 : f32[6,4]\n"
-                    "%3 = tanh %2 : f32[6,4]\n%4 = exp %2 : f32[6,4]\nreturn %3, %4\n");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elementwise_values_are_computed_on_the_matrix),
         cmocka_unit_test(operands_are_seen_as_rows_and_columns),
         cmocka_unit_test(what_varies_over_some_of_the_axes_stays),
         cmocka_unit_test(reductions_of_rows_and_of_columns),
-        cmocka_unit_test(a_number_away_from_a_product_is_computed_by_each_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

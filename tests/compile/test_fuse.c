@@ -125,6 +125,25 @@ static void backward_of_an_activation_goes_with_the_backward_product(void **stat
                   "  return %5\n} : f32[4,5]\nreturn %4\n");
 }
 
+/* y = x sigmoid x and its derivative: x itself goes nowhere. */
+static void a_derivative_stays_with_its_function(void **state) {
+    (void)state;
+    becomes("fuse",
+            DENSE "%2 = input \"v\" : f32[5,5]\n%3 = const {1} : f32[]\n%4 = matmul %0, %1 : f32[4,5]\n"
+                  "%5 = sigmoid %4 : f32[4,5]\n%6 = mul %4, %5 : f32[4,5]\n%7 = matmul %6, %2 : f32[4,5]\n"
+                  "%8 = sub %3, %5 : f32[4,5]\n%9 = mul %5, %8 : f32[4,5]\n%10 = muladd %4, %9, %5 : f32[4,5]\n"
+                  "%11 = mul %10, %7 : f32[4,5]\nreturn %11\n",
+            DENSE "%2 = input \"v\" : f32[5,5]\n%3 = fused %0, %1 {\n  %0 = param {0} : f32[4,3]\n"
+                  "  %1 = param {1} : f32[3,5]\n  %2 = matmul %0, %1 : f32[4,5]\n"
+                  "  %3 = sigmoid %2 : f32[4,5]\n  %4 = mul %2, %3 : f32[4,5]\n  %5 = const {1} : f32[]\n"
+                  "  %6 = sub %5, %3 : f32[4,5]\n  %7 = mul %3, %6 : f32[4,5]\n"
+                  "  %8 = muladd %2, %7, %3 : f32[4,5]\n  return %4, %8\n} : f32[4,5]\n"
+                  "%4 = part %3 {1} : f32[4,5]\n%5 = fused %3, %2, %4 {\n  %0 = param {0} : f32[4,5]\n"
+                  "  %1 = param {1} : f32[5,5]\n  %2 = param {2} : f32[4,5]\n"
+                  "  %3 = matmul %0, %1 : f32[4,5]\n  %4 = mul %2, %3 : f32[4,5]\n  return %4\n"
+                  "} : f32[4,5]\nreturn %5\n");
+}
+
 static void column_sums_come_with_the_product(void **state) {
     (void)state;
     becomes("fuse",
@@ -276,6 +295,7 @@ int main(void) {
         cmocka_unit_test(one_hot_is_a_comparison_with_the_column),
         cmocka_unit_test(activation_goes_into_the_product),
         cmocka_unit_test(backward_of_an_activation_goes_with_the_backward_product),
+        cmocka_unit_test(a_derivative_stays_with_its_function),
         cmocka_unit_test(column_sums_come_with_the_product),
         cmocka_unit_test(update_is_a_group_of_its_own),
         cmocka_unit_test(scalars_of_a_schedule_are_shared),
