@@ -30,9 +30,8 @@ EG_INLINE eg_vf v_poly(eg_vf x, int n, const float *c) {
 #define EG_POLY(x, ...) \
     v_poly(x, (int)(sizeof((const float[]){ __VA_ARGS__ }) / sizeof(float)), (const float[]){ __VA_ARGS__ })
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2. The bounds are just beyond overflow and beyond half the least denormal. */
-EG_INLINE eg_vf v_exp(eg_vf x) {
-    x = v_min(v_set(89.f), v_max(v_set(-104.f), x)); /* in this order a NaN stays */
+/* e^x = 2^n e^r with |r| <= ln 2 / 2, for x within the bounds. */
+EG_INLINE eg_vf v_exp_within(eg_vf x) {
     eg_vf n = v_fma(x, v_set(1.44269504f), v_set(EG_ROUND)) - EG_ROUND;
     eg_vf r = v_fma(n, v_set(-EG_LN2_HI), x);
     r = v_fma(n, v_set(-EG_LN2_LO), r);
@@ -40,6 +39,11 @@ EG_INLINE eg_vf v_exp(eg_vf x) {
                       5.0000001201e-1f);
     return v_scale(v_fma(p, r * r, r) + 1.f, n);
 }
+
+/* The bounds: just beyond half the least denormal, and just beyond overflow. In this order a NaN stays. */
+EG_INLINE eg_vf v_exp_negative(eg_vf x) { return v_exp_within(v_max(v_set(-104.f), x)); }
+EG_INLINE eg_vf v_exp_positive(eg_vf x) { return v_exp_within(v_min(v_set(89.f), x)); }
+EG_INLINE eg_vf v_exp(eg_vf x) { return v_exp_positive(v_max(v_set(-104.f), x)); }
 
 /* ln((1 + f) 2^e) for 1 + f in [sqrt 1/2, sqrt 2]; relative to a small f when e = 0. */
 EG_INLINE eg_vf v_log_parts(eg_vf f, eg_vf e) {
@@ -72,19 +76,19 @@ EG_INLINE eg_vf v_tanh(eg_vf x) {
     eg_vf a = v_abs(x), s = x * x;
     eg_vf p =
         EG_POLY(s, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f);
-    eg_vf small = v_fma(p * s, a, a), large = 1.f - 2.f / (v_exp(a + a) + 1.f);
+    eg_vf small = v_fma(p * s, a, a), large = 1.f - 2.f / (v_exp_positive(a + a) + 1.f);
     return v_flip_sign(v_select(v_lt(a, v_set(0.625f)), small, large), x);
 }
 
 /* Of e = e^-|x|: 1 / (1 + e) or e / (1 + e), so that the left tail keeps its relative precision. */
 EG_INLINE eg_vf v_sigmoid(eg_vf x) {
-    eg_vf e = v_exp(-v_abs(x));
+    eg_vf e = v_exp_negative(-v_abs(x));
     return v_select(v_lt(x, v_set(0.f)), e, v_set(1.f)) / (1.f + e);
 }
 
 /* max(x, 0) + ln(1 + e), e = e^-|x|; what 1 + e rounds away is put back into the logarithm's argument. */
 EG_INLINE eg_vf v_softplus(eg_vf x) {
-    eg_vf e = v_exp(-v_abs(x)), u = 1.f + e, lost = e - (u - 1.f);
+    eg_vf e = v_exp_negative(-v_abs(x)), u = 1.f + e, lost = e - (u - 1.f);
     eg_vm big = v_lt(v_set(1.41421356f), u);
     eg_vf scale = v_select(big, v_set(0.5f), v_set(1.f));
     eg_vf f = v_fma(lost, scale, u * scale - 1.f);
@@ -99,7 +103,7 @@ EG_INLINE eg_vf v_erf(eg_vf x) {
     eg_vf t = v_min(v_set(4.05f), a); /* erf is 1 from there on; a NaN stays */
     eg_vf p = EG_POLY(t, -1.081447333e-6f, 3.498697274e-5f, -5.030250561e-4f, 4.319591974e-3f, -2.517386279e-2f,
                       1.078985122e-1f, 6.341197433e-1f, 1.28910520e-1f);
-    eg_vf large = 1.f - v_exp(-v_fma(p, t, t));
+    eg_vf large = 1.f - v_exp_within(-v_fma(p, t, t));
     return v_select(v_lt(a, v_set(0.93f)), v_fma(q, x, x), v_flip_sign(large, x));
 }
 

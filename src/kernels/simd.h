@@ -65,7 +65,8 @@ typedef int32_t eg_vi __attribute__((vector_size(4 * EG_W)));
 typedef uint32_t eg_vu __attribute__((vector_size(4 * EG_W)));
 typedef float eg_vf_at __attribute__((vector_size(4 * EG_W), aligned(4), may_alias)); /* in memory, any alignment */
 typedef int32_t eg_vi_at __attribute__((vector_size(4 * EG_W), aligned(4), may_alias));
-typedef double eg_vd __attribute__((vector_size(4 * EG_W))); /* half as many doubles */
+typedef uint64_t eg_vq __attribute__((vector_size(4 * EG_W))); /* half as many */
+typedef double eg_vd __attribute__((vector_size(4 * EG_W))); /* and so many doubles */
 typedef float eg_vh __attribute__((vector_size(2 * EG_W)));  /* half as many floats */
 
 EG_INLINE eg_vf v_load(const float *p) { return (eg_vf) * (const eg_vf_at *)p; }
@@ -392,39 +393,18 @@ EG_INLINE eg_vf v_scale(eg_vf a, eg_vf n) {
 #endif
 }
 
-/* The halves of the 64-bit products a * m, lane by lane. */
-EG_INLINE void v_mul_wide(eg_vu a, uint32_t m, eg_vu *high, eg_vu *low) {
+/* The 64-bit products of m and the low halves of 64-bit lanes. */
+EG_INLINE eg_vq v_mul_low(eg_vq a, uint32_t m) {
 #if defined(EG_ISA_AVX512)
-    __m512i k = _mm512_set1_epi32((int32_t)m);
-    __m512i even = _mm512_mul_epu32((__m512i)a, k), odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), k);
-    *high = (eg_vu)_mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), 0xaaaa, odd);
-    *low = (eg_vu)_mm512_mask_mov_epi32(even, 0xaaaa, _mm512_slli_epi64(odd, 32));
+    return (eg_vq)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi32((int32_t)m));
 #elif defined(EG_ISA_AVX2)
-    __m256i k = _mm256_set1_epi32((int32_t)m);
-    __m256i even = _mm256_mul_epu32((__m256i)a, k), odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), k);
-    *high = (eg_vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-    *low = (eg_vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    return (eg_vq)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi32((int32_t)m));
 #elif defined(__x86_64__)
-    __m128i k = _mm_set1_epi32((int32_t)m);
-    eg_vu even = (eg_vu)_mm_mul_epu32((__m128i)a, k), odd = (eg_vu)_mm_mul_epu32(_mm_srli_epi64((__m128i)a, 32), k);
-    *high = __builtin_shufflevector(even, odd, 1, 5, 3, 7);
-    *low = __builtin_shufflevector(even, odd, 0, 4, 2, 6);
-#elif defined(__aarch64__) || defined(__wasm_simd128__)
-#if defined(__aarch64__)
-    uint32x2_t k = vdup_n_u32(m);
-    eg_vu p = (eg_vu)vmull_u32(vget_low_u32((uint32x4_t)a), k), q = (eg_vu)vmull_u32(vget_high_u32((uint32x4_t)a), k);
+    return (eg_vq)_mm_mul_epu32((__m128i)a, _mm_set1_epi32((int32_t)m));
+#elif defined(__aarch64__)
+    return (eg_vq)vmull_u32(vmovn_u64((uint64x2_t)a), vdup_n_u32(m));
 #else
-    v128_t k = wasm_i32x4_splat((int32_t)m);
-    eg_vu p = (eg_vu)wasm_u64x2_extmul_low_u32x4((v128_t)a, k), q = (eg_vu)wasm_u64x2_extmul_high_u32x4((v128_t)a, k);
-#endif
-    *high = __builtin_shufflevector(p, q, 1, 3, 5, 7);
-    *low = __builtin_shufflevector(p, q, 0, 2, 4, 6);
-#else
-    for (int i = 0; i < EG_W; i++) {
-        uint64_t p = (uint64_t)a[i] * m;
-        (*high)[i] = (uint32_t)(p >> 32);
-        (*low)[i] = (uint32_t)p;
-    }
+    return (a & 0xffffffffu) * m;
 #endif
 }
 

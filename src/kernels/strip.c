@@ -98,10 +98,11 @@ EG_INLINE void whole_groups(vector_op op, int arity, int64_t *n, cursor *at) {
 }
 
 EG_INLINE void all_vectors(vector_op op, int arity, int64_t n, cursor at) {
+    eg_tail tail = v_tail(EG_W);
     for (; n > 0; n -= GROUP, next_group(&at, arity)) {
         for (int64_t i = 0; i < GROUP && i < n; i += EG_W) {
-            int some = EG_MASKS_ARE_FREE || n - i < EG_W;
-            eg_tail tail = v_tail(n - i < EG_W ? n - i : EG_W);
+            int is_last = n - i < EG_W, some = EG_MASKS_ARE_FREE || is_last;
+            if (is_last) tail = v_tail(n - i);
             eg_vf x = load_some(&at, 0, arity, i, some, tail), y = load_some(&at, 1, arity, i, some, tail);
             eg_vf r = op(x, y, load_some(&at, 2, arity, i, some, tail));
             if (some) v_store_tail(at.d + i, r, tail);
