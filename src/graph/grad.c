@@ -46,38 +46,26 @@ eg_value *eg_sum_to(eg_value *value, const eg_shape *shape) {
     return eg_reshaped(value, shape);
 }
 
-enum { FACTORS_DEEP = 4 };
-
-/* Is f a factor of v, through products that the walk has made? */
-static int has_factor(const walk *w, const eg_value *v, const eg_value *f, int depth) {
-    if (v == f) return 1;
-    if (depth == 0 || v->op != EG_OP_MUL || v->id < w->n) return 0;
-    return has_factor(w, v->in[0], f, depth - 1) || has_factor(w, v->in[1], f, depth - 1);
+/* The adjoint that v is a multiple of, so many rules back: they multiply from the right. */
+static eg_value *multiple_of(const walk *w, eg_value *v, int back) {
+    for (; back > 0 && v; back--) v = v->op == EG_OP_MUL && v->id >= w->n ? v->in[0] : NULL;
+    return v;
 }
 
-/* The outermost factor of v that u has too; NULL: none. */
-static eg_value *common_factor(const walk *w, eg_value *v, const eg_value *u, int depth) {
-    if (has_factor(w, u, v, FACTORS_DEEP)) return v;
-    if (depth == 0 || v->op != EG_OP_MUL || v->id < w->n) return NULL;
-    eg_value *f = common_factor(w, v->in[0], u, depth - 1);
-    return f ? f : common_factor(w, v->in[1], u, depth - 1);
+static eg_value *factor_of(eg_value *v, int back) {
+    return back == 1 ? v->in[1] : eg_mul(factor_of(v->in[0], back - 1), v->in[1]);
 }
 
-/* v / f; NULL: 1 */
-static eg_value *without(const walk *w, eg_value *v, const eg_value *f) {
-    if (v == f) return NULL;
-    int i = !has_factor(w, v->in[0], f, FACTORS_DEEP);
-    eg_value *rest = without(w, v->in[i], f);
-    return rest ? eg_mul(rest, v->in[!i]) : v->in[!i];
-}
-
-/* u + v; f a + f b becomes f (a + b): a function's derivative is one factor then, known before f is. */
+/* u + v; g a + g b becomes g (a + b): a function's derivative is one factor then, known before g is. */
 static eg_value *sum_of(const walk *w, eg_value *u, eg_value *v) {
-    eg_value *f = common_factor(w, u, v, FACTORS_DEEP);
-    if (f && f->op != EG_OP_CONST && eg_same_shape(&f->shape, &u->shape)) {
-        eg_value *a = without(w, u, f), *b = without(w, v, f);
-        if (a && b && a != b) return eg_mul(f, eg_add(a, b));
-    }
+    enum { MOST = 4 };
+    for (int i = 1; i <= MOST; i++)
+        for (int k = 1; k <= MOST; k++) {
+            eg_value *g = multiple_of(w, u, i);
+            if (!g || multiple_of(w, v, k) != g || !eg_same_shape(&g->shape, &u->shape)) continue;
+            eg_value *a = factor_of(u, i), *b = factor_of(v, k);
+            return a == b ? eg_node2(EG_OP_ADD, u, v, NULL) : eg_mul(g, eg_add(a, b));
+        }
     return eg_node2(EG_OP_ADD, u, v, NULL);
 }
 
