@@ -146,9 +146,11 @@ static void keep_derivatives(eg_grouping *g) {
         const eg_value *reader = g->graph->values[g->user[g->user_first[id]]];
         lineage l = { .n = 0 };
         if (reader->op != EG_OP_MUL || !eg_is_product(reader->in[reader->in[0] == d]) || !follow(g, d, &l)) continue;
-        for (int i = l.n; i-- > 0;)
-            for (int k = g->user_first[l.id[i]]; k < g->user_first[l.id[i] + 1]; k++)
-                if (g->user[k] != reader->id) eg_group_merge(g, g->graph->values[l.id[i]], g->graph->values[g->user[k]]);
+        for (int i = l.n; i-- > 0;) {
+            const eg_value *u = g->graph->values[l.id[i]];
+            for (int k = g->user_first[u->id]; k < g->user_first[u->id + 1]; k++)
+                if (g->user[k] != reader->id) eg_group_merge(g, u, g->graph->values[g->user[k]]);
+        }
     }
 }
 

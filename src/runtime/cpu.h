@@ -32,6 +32,7 @@ typedef struct eg_storage {
     int fixed;              /* LOOP: the same in each step, and only read */
     int same_as;            /* -1, or the storage that this one was put into (an assigned value in its variable) */
     size_t at;              /* where in that one it begins */
+    int64_t row;            /* 0, or some columns of it alone: the way from row to row, in elements */
     int first, last;        /* ARENA: first step that writes it, last that touches it; first -1: nobody */
     int group;              /* ARENA: -1, or its row in run->group: they lie side by side, in that order */
     const eg_value *value;  /* CONSTANTS: what to fill it with */

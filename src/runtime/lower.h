@@ -47,8 +47,16 @@ eg_status eg_finish_uses(eg_cpu_run *run, const eg_finish *finish, eg_rect *whol
 /* Operand q of a product, as `value` has it, which is the product itself or its group; NULL: it has fewer. */
 const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, int q);
 
+/* The next value behind `after` that reads v; NULL: there is none. */
+const eg_value *eg_next_reader(const eg_cpu_run *run, const eg_value *v, const eg_value *after);
+int eg_is_root(const eg_cpu_run *run, const eg_value *v);
+
 /* Is the permute no step, because the products around it do it on the way? */
 int eg_is_by_strides(const eg_cpu_run *run, const eg_value *permute);
+
+/* The storage of a result of a group, before it has one: some columns of the concat that alone reads it, if that may
+ * be; -1. */
+int eg_storage_in_concat(eg_cpu_run *run, const eg_value *value);
 
 /* A dense copy of `value` broadcast to `shape` in new memory. */
 eg_status eg_lower_expand_to(eg_cpu_run *run, const eg_value *value, const eg_shape *shape, int *storage);

@@ -2,6 +2,9 @@
  *
  * lower_move.c: ops that only move elements. Each is one strided copy (concat: one for each operand) whose
  * strides follow from the attributes; the kernel finds the fastest order. Any dtype.
+ *
+ * Columns of a matrix need no copy between groups: a slice that only they read is a part of what it is cut from,
+ * a result that only concats read is made in the first of them.
  */
 #include <string.h>
 #include "base/status.h"
@@ -43,7 +46,7 @@ static int move_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t rows, 
     int in = run->use[step->first_use].storage, out = run->use[step->first_use + 1].storage;
     if (run->storage[out].bytes != (size_t)out_bytes) return 0;
     return eg_storage_is_fixed(run, in) ||
-           (d->in_start < d->in_stride[0] && run->storage[in].bytes == (size_t)in_bytes);
+           (d->in_start < d->in_stride[0] && run->storage[eg_storage_root(run, in)].bytes == (size_t)in_bytes);
 }
 
 static move_detail *new_move(eg_cpu_run *run, const eg_value *v, const eg_value *in, const eg_shape *shape) {
@@ -87,7 +90,60 @@ eg_status eg_lower_permute(eg_cpu_run *run, const eg_value *v) {
     return eg_step_computes(run, &d->out);
 }
 
+/* ---- columns of a matrix, in place ----------------------------------------------------------------------------- */
+
+static int64_t last_dim(const eg_value *v) { return v->shape.dim[v->shape.rank - 1]; }
+
+/* Columns of the matrix that `whole` is, from `first` on, in the form of v. */
+static int new_columns(eg_cpu_run *run, const eg_value *whole, int64_t first, const eg_value *v) {
+    int64_t row = last_dim(whole), n = eg_count(&v->shape) / last_dim(v) * row - row + last_dim(v);
+    int part =
+        eg_storage_part(run, eg_storage_of(run, whole), (size_t)first * sizeof(float), (size_t)n * sizeof(float));
+    if (part >= 0) run->storage[part].row = row;
+    return part;
+}
+
+/* Does the group v compute on all elements of x, row by row? */
+static int is_group_over(const eg_value *v, const eg_value *x) {
+    int64_t rows, columns;
+    if (v->op != EG_OP_FUSED || v->layout != EG_ROWS || eg_body_product(v->attr.body.body)) return 0;
+    eg_body_space(v->attr.body.body, &rows, &columns);
+    return columns == last_dim(x) && rows * columns == eg_count(&x->shape) && rows > 1;
+}
+
+static int may_lie_in_another(const eg_cpu_run *run, const eg_value *v) {
+    return v->dtype == EG_F32 && v->shape.rank > 1 && !eg_is_root(run, v) && run->storage_of[v->id] < 0;
+}
+
+/* Whole columns that only groups read: those read them where they lie. A variable may be assigned before. */
+static int is_read_in_place(const eg_cpu_run *run, const eg_value *slice) {
+    const eg_value *whole = slice->in[0];
+    if (!may_lie_in_another(run, slice) || eg_behind_views(whole)->op == EG_OP_VAR) return 0;
+    if (slice->attr.slice.step[slice->shape.rank - 1] != 1) return 0;
+    if (eg_count(&slice->shape) * last_dim(whole) != eg_count(&whole->shape) * last_dim(slice)) return 0;
+    for (const eg_value *v = slice; (v = eg_next_reader(run, slice, v));)
+        if (!is_group_over(v, slice)) return 0;
+    return 1;
+}
+
+int eg_storage_in_concat(eg_cpu_run *run, const eg_value *value) {
+    const eg_value *first = NULL, *group = value->op == EG_OP_PART ? value->in[0] : value;
+    int64_t at = 0;
+    if (!may_lie_in_another(run, value) || !is_group_over(group, value)) return -1;
+    for (const eg_value *v = value; (v = eg_next_reader(run, value, v));) {
+        if (v->op == EG_OP_PART && value == group) continue;
+        if (v->op != EG_OP_CONCAT || v->attr.axis.axis != value->shape.rank - 1) return -1;
+        if (!first) first = v;
+    }
+    for (int q = 0; first && first->in[q] != value; q++) at += last_dim(first->in[q]);
+    return first ? new_columns(run, first, at, value) : -1;
+}
+
 eg_status eg_lower_slice(eg_cpu_run *run, const eg_value *v) {
+    if (is_read_in_place(run, v)) {
+        run->storage_of[v->id] = new_columns(run, v->in[0], v->attr.slice.start[v->shape.rank - 1], v);
+        return run->storage_of[v->id] < 0 ? EG_E_MEMORY : EG_OK;
+    }
     move_detail *d = new_move(run, v, v->in[0], &v->shape);
     if (!d) return EG_E_MEMORY;
     for (int i = 0; i < d->rank; i++) {
@@ -134,13 +190,19 @@ eg_status eg_lower_concat(eg_cpu_run *run, const eg_value *v) {
     int64_t at = 0;
     for (int q = 0; q < v->nin; q++) {
         const eg_value *in = v->in[q];
-        if (eg_count(&in->shape) == 0) continue;
+        int from = eg_storage_of(run, in), whole = eg_storage_of(run, v);
+        if (from < 0 || whole < 0) return EG_E_MEMORY;
+        int64_t row = run->storage[from].row, first = at;
+        at += in->shape.dim[axis];
+        int is_part = run->storage[from].same_as == whole;
+        if (eg_count(&in->shape) == 0 || (is_part && run->storage[from].at == (size_t)first * sizeof(float)))
+            continue;
         move_detail *d = new_move(run, v, in, &in->shape);
         if (!d) return EG_E_MEMORY;
         eg_shape_strides(&v->shape, d->out_stride);
-        d->out_start = at * d->out_stride[axis];
-        at += in->shape.dim[axis];
-        eg_step_reads(run, in, &d->in);
+        d->out_start = first * d->out_stride[axis];
+        for (int i = 0; i < axis && row; i++) d->in_stride[i] = d->in_stride[i] / in->shape.dim[axis] * row;
+        eg_step_reads_at(run, from, &d->in);
         eg_step_writes(run, v, &d->out);
     }
     return run->status;

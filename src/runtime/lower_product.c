@@ -244,15 +244,14 @@ static int is_batch(const eg_value *v) {
     return v->in[0]->shape.rank > 1 && v->in[1]->shape.rank > 1;
 }
 
-static int is_root(const eg_cpu_run *run, const eg_value *v) {
+int eg_is_root(const eg_cpu_run *run, const eg_value *v) {
     const eg_unit *unit = &run->program->unit;
     for (int i = 0; i < unit->nroots; i++)
         if (unit->root[i] == v) return 1;
     return 0;
 }
 
-/* The next value behind `after` that reads v; NULL: there is none. */
-static const eg_value *next_reader(const eg_cpu_run *run, const eg_value *v, const eg_value *after) {
+const eg_value *eg_next_reader(const eg_cpu_run *run, const eg_value *v, const eg_value *after) {
     for (int id = after->id + 1; id < run->graph->n; id++)
         for (int i = 0; i < run->graph->values[id]->nin && run->needed[id]; i++)
             if (run->graph->values[id]->in[i] == v) return run->graph->values[id];
@@ -270,19 +269,19 @@ static int is_permute(const eg_cpu_run *run, const eg_value *v) {
 static int is_read_by_strides(const eg_cpu_run *run, const eg_value *permute) {
     int last = permute->shape.rank - 1;
     const int32_t *from = permute->attr.permute.axis;
-    if (!is_permute(run, permute) || is_root(run, permute)) return 0;
+    if (!is_permute(run, permute) || eg_is_root(run, permute)) return 0;
     if (from[last] != last && from[last - 1] != last) return 0;
-    for (const eg_value *v = permute; (v = next_reader(run, permute, v));)
+    for (const eg_value *v = permute; (v = eg_next_reader(run, permute, v));)
         if (!is_batch(v)) return 0;
     return 1;
 }
 
 static int is_written_by_strides(const eg_cpu_run *run, const eg_value *permute) {
     if (!is_permute(run, permute)) return 0;
-    const eg_value *product = permute->in[0], *reader = next_reader(run, product, product);
+    const eg_value *product = permute->in[0], *reader = eg_next_reader(run, product, product);
     int last = permute->shape.rank - 1;
-    if (!is_batch(product) || is_root(run, product) || permute->attr.permute.axis[last] != last) return 0;
-    return reader == permute && !next_reader(run, product, reader) && !is_read_by_strides(run, permute);
+    if (!is_batch(product) || eg_is_root(run, product) || permute->attr.permute.axis[last] != last) return 0;
+    return reader == permute && !eg_next_reader(run, product, reader) && !is_read_by_strides(run, permute);
 }
 
 int eg_is_by_strides(const eg_cpu_run *run, const eg_value *permute) {
@@ -308,7 +307,7 @@ static place place_of_operand(const eg_cpu_run *run, const eg_value *v) {
 
 static place place_of_result(const eg_cpu_run *run, const eg_value *v) {
     place p = { .memory = v };
-    const eg_value *permute = next_reader(run, v, v);
+    const eg_value *permute = eg_next_reader(run, v, v);
     eg_shape_strides(&v->shape, p.stride);
     if (!permute || !is_written_by_strides(run, permute)) return p;
     int64_t stride[EG_MAX_RANK];

@@ -55,9 +55,10 @@ typedef struct scan_detail {
 static void point(const scan_detail *d, const eg_cpu_run *loop, int index, int64_t pass) {
     const port *p = &d->port[index];
     int64_t slot = p->in_turn ? (p->first + pass) & 1 : p->first + p->step * pass;
-    unsigned char *at = p->base + (size_t)slot * p->bytes;
-    for (int i = loop->port_fixup[index]; i < loop->port_fixup[index + 1]; i++)
+    for (int i = loop->port_fixup[index]; i < loop->port_fixup[index + 1]; i++) {
+        unsigned char *at = p->base + (size_t)slot * p->bytes + loop->fixup[i].at;
         memcpy(loop->fixup[i].slot, &at, sizeof at); /* the slot is a pointer of any type */
+    }
 }
 
 /* What the next pass reads and writes comes nearer while this one computes: no processor guesses where that lies. */

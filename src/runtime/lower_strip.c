@@ -243,6 +243,8 @@ static int can_join(const eg_cpu_run *run, const eg_strips *s, const segment *se
     return 1;
 }
 
+static int64_t row_of(const eg_cpu_run *run, int storage) { return storage < 0 ? 0 : run->storage[storage].row; }
+
 static int is_read(const eg_strips *s, const segment *seg, int o) {
     return s->operand[o].reg >= 0 && seg->storage[o] >= 0 && !s->operand[o].output;
 }
@@ -259,6 +261,7 @@ static eg_status use_operands(eg_cpu_run *run, const eg_strips *s, segment *seg)
         for (int i = 0, n = 0; i < s->nparams; i++)
             if (is_read(s, seg, i)) use.over |= (s->over[o] >> i & 1) << n++;
         eg_step_uses(run, seg->storage[o], &seg->rect.base[o], use);
+        if (row_of(run, seg->storage[o])) eg_step_writes_at(run, eg_storage_root(run, seg->storage[o]), NULL);
     }
     return run->status;
 }
@@ -300,6 +303,7 @@ static segment *new_segment(eg_cpu_run *run, const eg_group_request *request, co
         const eg_strip_operand *x = &s->operand[o];
         int index = o - s->nparams;
         seg->storage[o] = x->output ? request->out[index] : o < s->nparams ? request->in[o] : -1;
+        if (row_of(run, seg->storage[o])) seg->rect.row[o] = row_of(run, seg->storage[o]);
         seg->rect.base[o] = (void *)(uintptr_t)x->table;
     }
     return seg;
@@ -316,7 +320,10 @@ const eg_strips *eg_strips_for(eg_cpu_run *run, const eg_strips_request *request
 }
 
 eg_status eg_lower_group(eg_cpu_run *run, const eg_group_request *request) {
-    const eg_strips *s = eg_strips_for(run, &(eg_strips_request){ .body = request->body, .outer = request->outer });
+    eg_strips_request of = { .body = request->body, .outer = request->outer };
+    for (int i = 0; i < of.body->nin; i++) of.has_gaps |= row_of(run, request->in[i]) != 0;
+    for (int i = 0; i < of.body->nout; i++) of.has_gaps |= row_of(run, request->out[i]) != 0;
+    const eg_strips *s = eg_strips_for(run, &of);
     segment *seg = s ? new_segment(run, request, s) : NULL;
     if (!seg) return eg_error_status();
     if (!can_join(run, s, seg)) EG_TRY(new_strip_step(run, request, s));
@@ -349,15 +356,22 @@ static eg_status operand_storage(eg_cpu_run *run, const eg_value *v, int *storag
     return *storage < 0 && v->op != EG_OP_CONST ? EG_E_MEMORY : EG_OK;
 }
 
+/* What concats alone read is made there. */
+static int result_storage(eg_cpu_run *run, const eg_value *v) {
+    int *known = &run->storage_of[v->id];
+    if (*known < 0) *known = eg_storage_in_concat(run, v);
+    return eg_storage_of(run, v);
+}
+
 eg_status eg_fused_storages(eg_cpu_run *run, const eg_value *v, int *in, int *out) {
     const eg_body *body = v->attr.body.body;
     for (int i = 0; i < v->nin; i++) EG_TRY(operand_storage(run, v->in[i], &in[i]));
     for (int i = 0; i < body->nout; i++) out[i] = -1;
-    out[0] = eg_storage_of(run, v);
+    out[0] = result_storage(run, v);
     for (int i = v->id + 1; i < run->graph->n; i++) {
         const eg_value *part = run->graph->values[i];
         if (part->op != EG_OP_PART || part->in[0] != v) break;
-        out[part->attr.index.index] = eg_storage_of(run, part);
+        out[part->attr.index.index] = result_storage(run, part);
     }
     for (int i = 0; i < body->nout; i++) {
         const eg_value *o = body->out[i];

@@ -298,7 +298,7 @@ static int suits_blocks(const builder *b, int reduces) {
 static void choose_form(builder *b, const unsigned char *needed) {
     const eg_graph *graph = b->request->body->graph;
     eg_strips *s = b->strips;
-    int flat = 1, reduces = 0;
+    int flat = !b->request->has_gaps, reduces = 0;
     for (int i = 0; i < graph->n; i++) {
         const eg_value *v = graph->values[i];
         if (!needed[i] && v->op != EG_OP_PARAM) continue;

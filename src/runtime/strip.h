@@ -94,6 +94,7 @@ typedef struct eg_strips_request {
     eg_value *const *outer;  /* what the params are outside, to see constants; NULL: unknown */
     const eg_value *product; /* read from memory: the MATMUL or CONV of a product group; NULL: none */
     int by_row;              /* must be by row, whatever is faster: the finish of a product */
+    int has_gaps;            /* some operand does not go on from row to row */
 } eg_strips_request;
 
 /* NULL without memory (all of it from the arena), or if the body is no strip group (INTERNAL). */

@@ -429,6 +429,51 @@ static void products_see_the_old_values_of_a_permuted_variable(void **unused) {
 /* ---- memory ---------------------------------------------------------------------------------------------- */
 
 /* A chain of layers needs the room of few of them, whatever its length. */
+/* ---- columns --------------------------------------------------------------------------------------------------- */
+
+static eg_value *columns(eg_value *x, int k) { return eg_slice(x, 1, 4 * k, 4 * k + 4); }
+
+/* How often `word` stands in what the program tells about itself. */
+static int steps_called(eg_program *p, const char *word) {
+    char *text = eg_program_text(p);
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++) n++;
+    eg_string_free(text);
+    return n;
+}
+
+/* Slices that groups read, and results that concats read: only what a second concat reads, or is fetched, is moved. */
+static void groups_read_and_write_columns_in_place(void **unused) {
+    (void)unused;
+    enum { N = 34 * 12 };
+    float x[N];
+    double want[N], got[N];
+    for (int i = 0; i < N; i++) x[i] = (float)(i * 7 % 23 - 11);
+    eg_value *in = eg_input(graph, "x", EG_F32, EG_SHAPE(34, 12));
+    eg_value *all = eg_add(in, eg_const(graph, 1)), *fetched = columns(eg_flip(in, EG_AXES(0)), 1);
+    eg_value *s = eg_mul(columns(all, 0), columns(all, 1)), *p = eg_add(s, columns(in, 2)), *q = eg_sub(s, fetched);
+    eg_value *first[] = { p, q, p }, *second[] = { q, s };
+    eg_value *roots[] = { eg_concat(first, 3, 1), eg_flip(eg_concat(second, 2, 1), EG_AXES(1)), fetched };
+    for (int threads = 1; threads <= 2; threads++) {
+        eg_program *cpu = eg_program_new(state, roots, 3, .threads = threads);
+        eg_program *ref = eg_program_new(state, roots, 3, .executor = EG_REF);
+        eg_set(cpu, "x", x, sizeof x), eg_set(ref, "x", x, sizeof x);
+        assert_int_equal(eg_run(cpu), EG_OK);
+        assert_int_equal(eg_run(ref), EG_OK);
+        for (int i = 0; i < 3; i++) {
+            int64_t n = eg_shape_size(roots[i]->shape);
+            assert_int_equal(eg_fetch(cpu, i, got, n), EG_OK);
+            assert_int_equal(eg_fetch(ref, i, want, n), EG_OK);
+            for (int64_t k = 0; k < n; k++)
+                if (got[k] != want[k]) fail_msg("root %d, element %d: %g, not %g", i, (int)k, got[k], want[k]);
+        }
+        /* two flips, the slice that is fetched, p where it is wanted again, q in the second concat */
+        assert_int_equal(steps_called(cpu, " move "), 5);
+        eg_program_free(cpu);
+        eg_program_free(ref);
+    }
+}
+
 static void memory_is_shared_over_time(void **unused) {
     (void)unused;
     eg_value *x = eg_input(graph, "x", EG_F32, EG_SHAPE(64, 64));
@@ -488,6 +533,7 @@ int main(void) {
         CASE(a_program_tells_about_itself),
         CASE(products_read_and_write_permutes_in_place),
         CASE(products_see_the_old_values_of_a_permuted_variable),
+        CASE(groups_read_and_write_columns_in_place),
         CASE(memory_is_shared_over_time),
         CASE(failed_allocations_are_errors),
     };
