@@ -61,16 +61,6 @@ static void point(const scan_detail *d, const eg_cpu_run *loop, int index, int64
     }
 }
 
-/* What the next pass reads and writes comes nearer while this one computes: no processor guesses where that lies. */
-static void fetch_ahead(const scan_detail *d, const eg_cpu_run *loop, size_t begin, size_t end, int64_t pass) {
-    for (int i = 0; i < loop->nports; i++) {
-        const port *p = &d->port[i];
-        const unsigned char *at = p->base + (size_t)(p->first + p->step * pass) * p->bytes;
-        size_t row = p->bytes / (size_t)d->batch;
-        for (size_t q = begin * row; p->step && q < end * row; q += EG_ALIGN) __builtin_prefetch(at + q, 0, 2);
-    }
-}
-
 /* All steps for the rows [begin, end). */
 static void run_rows(const scan_detail *d, eg_cpu_run *loop, size_t begin, size_t end) {
     for (int i = 0; i < d->ncarries; i++) {
@@ -82,7 +72,6 @@ static void run_rows(const scan_detail *d, eg_cpu_run *loop, size_t begin, size_
     for (int64_t pass = 0; pass < d->steps; pass++) {
         for (int i = 0; i < loop->nports; i++)
             if (pass == 0 || d->port[i].in_turn || d->port[i].step) point(d, loop, i, pass);
-        if (loop->parts == 1 && pass + 1 < d->steps) fetch_ahead(d, loop, begin, end, pass + 1);
         eg_cpu_run_steps(loop);
     }
 }
