@@ -83,12 +83,22 @@ static const eg_tile_heights *tiles_of(const eg_tiles *by, int64_t width) {
 }
 static eg_tile_fn loop_of(const eg_tile_heights *tile, int64_t rows) { return tile->of[min64(rows, tile->low + 1) - 1]; }
 
+/* `width` columns of a panel where k is short, from where the tile stands. */
+static void across(const eg_tiles *by, eg_tile *t, int64_t width) {
+    for (; width > 0; width -= t->width) {
+        int two = width >= 2 * by->lanes;
+        t->width = two ? 2 * by->lanes : min64(width, by->lanes);
+        by->short_tile[two](t);
+        t->b += t->width, t->c += t->width, t->start += t->width;
+    }
+}
+
 /* `rows` rows and `width` columns from where the tile stands. */
 static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t width) {
     t->width = width;
     if (is_short(by, t->count, t->last)) {
-        t->rows = rows;
-        by->short_tile[width > by->lanes](t);
+        t->rows = rows, t->ending = EG_END_PLAIN;
+        across(by, t, width);
         return;
     }
     const eg_tile_heights *tile = tiles_of(by, width);
@@ -118,6 +128,13 @@ static void aim(eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64
     }
 }
 
+/* Of panels, what lies behind column j in its own. */
+static void clear_rest(const eg_gemm *g, float *c, int64_t i0, int64_t i1, int64_t j) {
+    if (!g->c_padded || j % EG_PANEL == 0) return;
+    for (c += j / EG_PANEL * g->c_panel + j % EG_PANEL; i0 < i1; i0++)
+        memset(c + i0 * g->c_row, 0, (size_t)(EG_PANEL - j % EG_PANEL) * sizeof *c);
+}
+
 /* `rows` rows from i on against one panel. */
 static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows,
                        int64_t p) {
@@ -128,10 +145,7 @@ static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
         if (k->edge && width % by->lanes != 0) t->b = k->edge, t->b_k = WHOLE_STEP;
         tile_down(by, t, rows, width);
     }
-    if (g->c_padded && end % EG_PANEL != 0)
-        for (int64_t q = i; q < i + rows; q++)
-            memset(k->c + p * g->c_panel + q * g->c_row + end % EG_PANEL, 0,
-                   (size_t)(EG_PANEL - end % EG_PANEL) * sizeof *g->c);
+    clear_rest(g, k->c, i, i + rows, end);
 }
 
 /* Do the rows go by threes against the whole panels, and as sixes only against what is left of them? */
@@ -145,7 +159,7 @@ static void tile_group(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
     int threes = rows == 3 || (rows % 3 == 0 && by_threes(by, g));
     eg_tile_fn wide = threes ? by->wide_3 : rows < 3 ? by->wide_1 : NULL;
     int64_t at_once = threes ? by->panels_3 : by->panels_1;
-    t->rows = rows;
+    t->rows = rows, t->width = at_once * EG_PANEL, t->sums = NULL;
     for (int64_t whole = wide ? min64(p1, g->n / EG_PANEL) : 0; p0 + at_once <= whole; p0 += at_once) {
         aim(t, g, k, i, p0 * EG_PANEL);
         wide(t);
@@ -251,6 +265,7 @@ static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
     t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->padded = 0;
     t->start = g->accumulate ? t->c : g->bias ? g->bias + p * EG_PANEL : zeros;
     t->start_row = g->accumulate ? g->c_row : 0;
+    t->ending = g->ending;
 }
 
 /* The nest without its loops, whose bookkeeping would take longer than the product. */
@@ -264,11 +279,59 @@ static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, 
     if (g->finish) g->finish(g->context, i0, i1, p * EG_PANEL, g->n);
 }
 
-static void upright(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
-    if (is_small(by, g, p0, p1))
+/* ---- few rows -------------------------------------------------------------------------------- */
+
+/* Three, of which B's column sums may be one: B goes by once. Returns the first panel that is left. */
+static int64_t low(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+    int has_sums = g->column_sums && i0 == 0;
+    if (!by->wide_3 || i1 - i0 + has_sums != 3 || g->k <= by->short_k || g->bands > 1 || g->a_runs) return p0;
+    if (g->accumulate || g->bias) return p0;
+    for (; p0 < p1; p0 += by->panels_3) {
+        int64_t j = p0 * EG_PANEL, end = min64(g->n, min64(p1, p0 + by->panels_3) * EG_PANEL);
+        eg_tile t;
+        if (end - j < by->least_3) break;
+        aim_small(&t, g, i0, p0);
+        t.b_panel = g->b_panel, t.c_panel = g->c_panel, t.start_panel = 0;
+        t.rows = 3, t.width = end - j;
+        t.sums = has_sums ? g->column_sums + j : NULL;
+        by->wide_3(&t);
+        clear_rest(g, g->c, i0, i1, end);
+        if (g->finish) g->finish(g->context, i0, i1, j, end);
+    }
+    return min64(p0, p1);
+}
+
+/* ---- a short k ------------------------------------------------------------------------------- */
+
+static int is_brief(const eg_tiles *by, const eg_gemm *g) {
+    return is_short(by, 1, g->k) && g->bands <= 1 && !g->a_runs && !g->c_padded;
+}
+
+static void brief(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+    for (int64_t i = i0, end = min64(g->n, p1 * EG_PANEL); i < i1; i += SHORT_ROWS) {
+        eg_tile t;
+        int64_t rows = t.rows = min64(i1 - i, SHORT_ROWS);
+        for (int64_t p = p0; p < p1; p++) {
+            aim_small(&t, g, i, p);
+            across(by, &t, min64(end - p * EG_PANEL, EG_PANEL));
+        }
+        if (g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, end);
+    }
+}
+
+/* ---- lanes along the columns ----------------------------------------------------------------- */
+
+/* Returns the first panel whose column sums are still to be made. */
+static int64_t upright(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+    p0 = low(by, g, i0, i1, p0, p1);
+    if (p0 == p1) return p1;
+    if (is_brief(by, g))
+        brief(by, g, i0, i1, p0, p1);
+    else if (is_small(by, g, p0, p1))
         small(by, g, i0, i1, p0);
     else
         nest(by, g, i0, i1, p0, p1);
+    return p0;
 }
 
 /* ---- few columns ----------------------------------------------------------------------------- */
@@ -279,6 +342,7 @@ enum { TURN_ROWS = 4 * EG_PANEL }; /* of C at a time */
 static int worth_turning(const eg_tiles *by, const eg_gemm *g, int64_t rows) {
     int64_t n = g->n, lanes = (n + by->lanes - 1) & -by->lanes;
     if (!by->turn || n > EG_TURN_COLUMNS || 3 * n >= 2 * lanes || g->accumulate || g->a_runs || g->c_padded) return 0;
+    if (g->ending != EG_END_PLAIN) return 0;
     return g->bands <= 1 && rows >= by->lanes && (g->a_row == 1 ? g->k >= n : g->a_k == 1 && g->k >= EG_TURN_K);
 }
 
@@ -337,7 +401,8 @@ eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by) {
     int is_edge = by->lanes == EG_W && g->n % EG_W != 0, has_short_k = is_short(by, 1, g->k);
     if (g->m == 0 || g->n == 0 || g->n > EG_PANEL || is_edge || worth_turning(by, g, g->m)) return NULL;
     const eg_tile_heights *tile = tiles_of(by, g->n);
-    if (!is_small(by, g, 0, 1) || (g->m > tile->most && !has_short_k)) return NULL;
+    if (!is_small(by, g, 0, 1) || (!has_short_k && g->m > tile->most)) return NULL;
+    if (has_short_k && g->n > by->lanes && g->n < 2 * by->lanes) return NULL;
     aim_small(t, g, 0, 0);
     t->rows = g->m, t->width = g->n;
     return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(tile, g->m);
@@ -350,7 +415,7 @@ void eg_multiply(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p
     if (worth_turning(by, g, i1 - i0))
         turn_all(by, g, i0, i1);
     else
-        upright(by, g, i0, i1, p0, p1);
+        p0 = upright(by, g, i0, i1, p0, p1);
     if (g->column_sums && i0 == 0)
         for (int64_t p = p0; p < p1; p++)
             by->column_sum(g->k, g->column_sums + p * EG_PANEL, g->b + p * g->b_panel, g->b_k, 0,

@@ -13,6 +13,7 @@ const eg_kernels EG_FN(kernels) = {
     .name = EG_TEXT(EG_ISA),
     .fused = EG_FUSED,
     .lanes = EG_W,
+    .short_k = EG_SHORT,
     .gemm = EG_FN(gemm),
     .one_tile = EG_FN(one_tile),
     .transpose = EG_FN(transpose),

@@ -15,6 +15,8 @@
 #define EG_LENT(name) EG_FN(name)
 #endif
 
+enum { EG_SHORT = EG_W > 4 ? 4 : 0 }; /* eg_kernels.short_k */
+
 void EG_FN(gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
 eg_tile_fn EG_FN(one_tile)(eg_tile *t, const eg_gemm *g);
 

@@ -37,6 +37,13 @@ enum {
     EG_REDUCE_CHUNK = 8192
 };
 
+/* What becomes of an element of a product before it is stored. */
+typedef enum eg_ending {
+    EG_END_PLAIN,
+    EG_END_RELU, /* 0 where it is below 0 */
+    EG_END_GATE  /* 0 where what C held is not above 0 */
+} eg_ending;
+
 /* ---- gemm -------------------------------------------------------------------------------------------------------
  *
  *   C[m,n] = start + A[m,k] B[k,n]      start = bias[n], or C itself (accumulate), or 0
@@ -62,6 +69,7 @@ typedef struct eg_gemm {
     int c_padded;       /* C is in panels: write the padding lanes too */
     const float *bias;  /* [n] or NULL */
     int accumulate;     /* start from C (bias must be NULL) */
+    eg_ending ending;   /* for 0 < k <= eg_kernels.short_k only, A without runs and C in rows */
     float *column_sums; /* [n] or NULL: sums of B's columns in order of k, by whoever computes row 0 */
     /* Called when the block of C with rows [i0,i1) and columns [j0,j1) is final and still in cache; NULL: nothing. */
     void (*finish)(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1);
@@ -176,6 +184,7 @@ typedef struct eg_kernels {
     const char *name;
     int fused; /* 1: a multiply-add rounds once */
     int64_t lanes; /* of a vector */
+    int64_t short_k; /* the largest k of products with an ending, or 0 */
 
     /* Rows [i0, i1) and panels [p0, p1) of the product; any partition over callers gives the same bits. */
     void (*gemm)(const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);

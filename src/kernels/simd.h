@@ -72,6 +72,14 @@ typedef float eg_vh __attribute__((vector_size(2 * EG_W)));  /* half as many flo
 EG_INLINE eg_vf v_load(const float *p) { return (eg_vf) * (const eg_vf_at *)p; }
 EG_INLINE void v_store(float *p, eg_vf v) { *(eg_vf_at *)p = (eg_vf_at)v; }
 
+/* What several instructions use: in a register, where gcc would rather read it from memory in each of them. */
+EG_INLINE eg_vf v_held(eg_vf v) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
 /* The last thing that a kernel does. Most of the library is compiled without AVX, and Intel's processors since Ice Lake
  * wait some hundred cycles at its first SSE instruction while the upper halves of vectors are in use. Compilers take
  * care of that by themselves only where they optimise for speed. */

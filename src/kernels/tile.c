@@ -22,13 +22,14 @@ enum {
     ROWS = EG_W == 16 ? 14 : 6, /* its most rows: accumulators + B + one broadcast fill the registers */
 #endif
     MASKED = EG_W > 4, /* tiles do partial vectors themselves */
-    SHORT = EG_W > 4 ? 4 : 0,
     PANEL_VECTORS = EG_PANEL / EG_W,
     HIGH = 8,   /* tiles of so many rows fetch B and A ahead, since nobody guesses their strides: */
     AHEAD = 16, /* so many steps of k before their use */
     WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
+
+static const float one = 1.f;
 
 EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -90,47 +91,62 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
 #undef STOP_AT_LAST_ROW
 }
 
-/* Any number of rows against a k of `least` to `most`. */
-EG_INLINE void multiply_short(int least, int most, int vectors, const eg_tile *t) {
-    eg_vf bv[SHORT + 1][VECTORS];
+/* The smallest nets have plain products, and would feel it if those jumped over this in each row. */
+EG_INLINE eg_vf ended(eg_ending ending, eg_vf r, eg_vf held) {
+    return ending == EG_END_RELU ? v_max(v_set(0.f), r) : v_keep(v_lt(v_set(0.f), held), r);
+}
+
+/* Any number of rows against a k of 1 to EG_SHORT. Of one vector, a part may exist; two are whole. */
+EG_INLINE void multiply_short(int vectors, const eg_tile *t) {
+    eg_vf bv[EG_SHORT + 1][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, c_row = t->c_row, start_row = t->start_row, k = t->last;
     const float *a = t->a + t->runs[0], *start = t->start;
     float *c = t->c;
-    eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
+    eg_tail tail = v_tail(vectors == 1 ? t->width : EG_W), stored = t->padded ? v_tail(EG_W) : tail;
 #define STOP_AT_LAST_K \
-    if (q >= least && q >= k) break
-    EG_UNROLL for (int q = 0; q < most; q++) { EG_UNROLL for (int v = 0; v < vectors; v++) bv[q][v] = v_set(0.f); }
-    EG_UNROLL for (int q = 0; q < most; q++) {
+    if (q > 0 && q >= k) break
+    EG_UNROLL for (int q = 0; q < EG_SHORT; q++) {
+        EG_UNROLL for (int v = 0; v < vectors; v++) bv[q][v] = v_set(0.f);
+    }
+    EG_UNROLL for (int q = 0; q < EG_SHORT; q++) {
         STOP_AT_LAST_K;
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, MASKED && v == vectors - 1, tail);
+            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, vectors == 1, tail);
         }
     }
     for (int64_t left = t->rows; left > 0; left--, a += a_row, start += start_row, c += c_row) {
         eg_vf r[VECTORS];
         const float *p = a;
-        EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[v] = load_vector(start + v * EG_W, MASKED && v == vectors - 1, tail);
-        }
-        EG_UNROLL for (int q = 0; q < most; q++, p += a_k) {
+        EG_UNROLL for (int v = 0; v < vectors; v++) r[v] = load_vector(start + v * EG_W, vectors == 1, tail);
+        EG_UNROLL for (int q = 0; q < EG_SHORT; q++, p += a_k) {
             STOP_AT_LAST_K;
             eg_vf x = v_set(*p);
             EG_UNROLL for (int v = 0; v < vectors; v++) r[v] = v_fma(x, bv[q][v], r[v]);
         }
-        EG_UNROLL for (int v = 0; v < vectors; v++) {
-            store_vector(c + v * EG_W, r[v], MASKED && v == vectors - 1, tail, stored);
+        if (__builtin_expect(t->ending != EG_END_PLAIN, 0)) {
+            EG_UNROLL for (int v = 0; v < vectors; v++) {
+                r[v] = ended(t->ending, r[v], load_vector(c + v * EG_W, vectors == 1, tail));
+            }
         }
+        EG_UNROLL for (int v = 0; v < vectors; v++) store_vector(c + v * EG_W, r[v], vectors == 1, tail, stored);
     }
 #undef STOP_AT_LAST_K
 }
 
-/* `rows` rows at a time against `panels` whole panels. */
-EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
+/* `rows` rows at a time against `panels` panels, more than half of whose columns exist. Of three rows the last may be
+ * one of ones, which makes B's column sums. */
+EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t) {
     eg_vf r[3][WIDE * PANEL_VECTORS];
+    eg_tail tail[WIDE * PANEL_VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row;
     int vectors = panels * PANEL_VECTORS;
     const float *row = t->a, *start = t->start;
     float *c = t->c;
+#define IS_PARTIAL (partial && v >= vectors / 2)
+    EG_UNROLL for (int v = 0; v < vectors; v++) {
+        int64_t left = t->width - v * EG_W;
+        tail[v] = v_tail(left < 0 ? 0 : min64(left, EG_W));
+    }
     for (int64_t rest = t->rows; rest > 0; rest -= rows) {
         const float *b[WIDE];
         EG_UNROLL for (int p = 0; p < panels; p++) b[p] = t->b + p * t->b_panel;
@@ -141,24 +157,34 @@ EG_INLINE void multiply_wide(int rows, int panels, const eg_tile *t) {
             }
         }
         for (int64_t s = 0; s < t->count; s++) {
-            const float *a = row + t->runs[s];
+            const float *a = row + t->runs[s], *last = t->sums ? &one : a + 2 * a_row;
+            int64_t last_k = t->sums ? 0 : a_k;
             for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
                 eg_vf x[3];
-                EG_UNROLL for (int i = 0; i < rows; i++) x[i] = v_set(a[i * a_row]);
+                EG_UNROLL for (int i = 0; i < rows; i++) x[i] = v_set(i < 2 ? a[i * a_row] : *last);
                 EG_UNROLL for (int v = 0; v < vectors; v++) {
-                    eg_vf bv = v_load(b[v / PANEL_VECTORS] + v % PANEL_VECTORS * EG_W);
+                    const float *from = b[v / PANEL_VECTORS] + v % PANEL_VECTORS * EG_W;
+                    eg_vf bv = v_held(load_vector(from, IS_PARTIAL, tail[v]));
                     EG_UNROLL for (int i = 0; i < rows; i++) r[i][v] = v_fma(x[i], bv, r[i][v]);
                 }
-                a += a_k;
+                a += a_k, last += last_k;
                 EG_UNROLL for (int p = 0; p < panels; p++) b[p] += b_k;
             }
         }
         EG_UNROLL for (int i = 0; i < rows; i++) {
-            EG_UNROLL for (int v = 0; v < vectors; v++)
-                v_store(c + i * c_row + v / PANEL_VECTORS * t->c_panel + v % PANEL_VECTORS * EG_W, r[i][v]);
+            float *to = i == 2 && t->sums ? t->sums : c + i * c_row;
+            int64_t panel = i == 2 && t->sums ? EG_PANEL : t->c_panel;
+            EG_UNROLL for (int v = 0; v < vectors; v++) {
+                float *at = to + v / PANEL_VECTORS * panel + v % PANEL_VECTORS * EG_W;
+                if (IS_PARTIAL)
+                    v_store_tail(at, r[i][v], tail[v]);
+                else
+                    v_store(at, r[i][v]);
+            }
         }
         row += rows * a_row, start += rows * start_row, c += rows * c_row;
     }
+#undef IS_PARTIAL
 }
 
 /* Tiles of two whole vectors, where the time goes, are written out for each height that products of many rows get:
@@ -202,10 +228,10 @@ TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
 #endif
 /* clang-format on */
 
-static void short_1(const eg_tile *t) { multiply_short(1, SHORT, 1, t); }
-static void short_2(const eg_tile *t) { multiply_short(1, SHORT, 2, t); }
-static void wide_1(const eg_tile *t) { multiply_wide(1, WIDE, t); }
-static void wide_3(const eg_tile *t) { multiply_wide(3, LESS_WIDE, t); }
+static void short_1(const eg_tile *t) { multiply_short(1, t); }
+static void short_2(const eg_tile *t) { multiply_short(2, t); }
+static void wide_1(const eg_tile *t) { multiply_wide(1, WIDE, 0, t); }
+static void wide_3(const eg_tile *t) { multiply_wide(3, LESS_WIDE, EG_MASKS_ARE_FREE, t); }
 
 /* columns[n rounded up to 4]: EG_W rows of C. */
 static void store_columns(const eg_gemm *g, float *c, const eg_vf *columns) {
@@ -256,12 +282,13 @@ static const eg_tiles tiles = {
     .tile = { [EG_ONE_VECTOR] = ONE, [EG_TWO_VECTORS] = TWO, [EG_TWO_WHOLE] = WHOLE },
     .k_block = EG_W == 16 ? 1024 : 512,
     .group = EG_W == 16 ? 131072 : 65536,
-    .short_k = SHORT,
-    .short_tile = { SHORT ? short_1 : NULL, SHORT ? short_2 : NULL },
+    .short_k = EG_SHORT,
+    .short_tile = { EG_SHORT ? short_1 : NULL, EG_SHORT ? short_2 : NULL },
     .wide_1 = wide_1,
     .panels_1 = WIDE,
     .wide_3 = EG_W > 4 ? wide_3 : NULL,
     .panels_3 = LESS_WIDE,
+    .least_3 = EG_MASKS_ARE_FREE ? LESS_WIDE * EG_PANEL / 2 + 1 : LESS_WIDE * EG_PANEL,
     .threes_k = EG_W == 8 ? 192 : 0,
     .turn = EG_W > 4 ? turning : NULL,
     .transpose = EG_FN(transpose),

@@ -27,6 +27,8 @@ struct eg_tile {
     int64_t c_row, c_panel;
     int64_t rows, width; /* rows at once; columns that exist */
     int padded;          /* write zeros into the other lanes of the last vector */
+    eg_ending ending;    /* of a short k */
+    float *sums;         /* by threes: NULL, or where the third row goes, B's column sums */
 };
 
 /* What a tile covers of its columns: one vector or two, the last of which may be partial; or two whole ones. */
@@ -46,10 +48,11 @@ typedef struct eg_tiles {
     int64_t k_block; /* the longest k at once */
     int64_t group;   /* floats of B in a group of panels: a part of L2 */
     int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
-    eg_tile_fn short_tile[2]; /* of one vector, of two */
+    eg_tile_fn short_tile[2]; /* of one vector or a part of it, of two */
     /* Any number of rows, one by one or, unless NULL, by threes against so many whole panels: */
     eg_tile_fn wide_1, wide_3;
     int64_t panels_1, panels_3;
+    int64_t least_3; /* by threes: the least columns of so many panels */
     int64_t threes_k; /* the longest k at once where threes are the best tiles for many rows, or 0 */
     /* `lanes` rows of C where A's rows run along k; or NULL. */
     void (*turn)(const eg_gemm *g, const float *a, float *c);

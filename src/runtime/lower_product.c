@@ -187,8 +187,13 @@ static int has_room(const eg_product *d) {
 /* Once addresses are known. */
 static void settle_product(eg_cpu_step *step) {
     eg_product *d = step->detail;
+    if (d->gate >= 0 && d->whole.base[d->gate] == d->g.c) {
+        d->g.ending = EG_END_GATE;
+        d->finish = NULL;
+        step->kernel = "gemm";
+    }
     d->one_tile = d->kernels->one_tile(&d->tile, &d->g);
-    d->tile.padded = step->roomy && has_room(d);
+    d->tile.padded = step->roomy && has_room(d) && d->g.ending != EG_END_GATE;
     if (!d->finish || d->in_panels) return;
     eg_rect_flatten(d->finish, &d->whole);
     d->whole.roomy = step->roomy && d->whole.rows == 1;
@@ -224,6 +229,7 @@ static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value 
     if (!step) return EG_E_MEMORY;
     eg_product *d = *out = step->detail;
     d->kernels = run->kernels;
+    d->gate = -1;
     d->g.m = m, d->g.n = n, d->g.k = k;
     d->panels = panels_of(n);
     EG_TRY(set_rows(run->arena, d, a, ta, product->layout));
@@ -443,6 +449,25 @@ eg_status eg_finish_new(eg_cpu_run *run, const eg_value *v, eg_finish *out) {
     return EG_OK;
 }
 
+/* A product with a short k is little more than storing C, and does on the way what is no more than a relu, or than
+ * what passes one backwards if C takes the place of what that looks at. Is nothing else left to do? */
+static int ends_itself(eg_cpu_run *run, eg_product *d, const eg_finish *f) {
+    const eg_strips *s = f->strips;
+    const eg_strip_instruction *code = s->instruction;
+    if (d->g.k == 0 || d->g.k > run->kernels->short_k || d->g.a_runs || d->in_panels) return 0;
+    if (s->ninstructions != 1 || f->place < 0 || code->d != s->nparams + f->place) return 0;
+    if (code->fn == run->kernels->strip[EG_STRIP_RELU] && code->a == s->product) {
+        d->g.ending = EG_END_RELU;
+        return 1;
+    }
+    if (code->fn != run->kernels->strip[EG_STRIP_GATE] || code->c != s->product || code->a >= s->nparams) return 0;
+    if (s->operand[code->a].extent != EG_OVER_ALL || !s->constant[code->b] || *s->constant[code->b] != 0) return 0;
+    if (run->storage[eg_storage_root(run, f->in[code->a])].kind != EG_IN_ARENA) return 0;
+    d->gate = code->a;
+    run->use[run->nuse - 1].over_from = run->last->nuse, run->use[run->nuse - 1].over = 1; /* it is read next */
+    return 0;
+}
+
 eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     const eg_body *body = v->attr.body.body;
     const eg_value *product = eg_body_product(body);
@@ -459,7 +484,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     int c = f.place >= 0 ? f.out[f.place]
                          : eg_storage_new(run, eg_stored_bytes(EG_F32, &product->shape, product->layout));
     eg_step_writes_at(run, c, &d->g.c);
-    if (!f.strips) return run->status;
+    if (!f.strips || run->status != EG_OK || ends_itself(run, d, &f)) return run->status;
     d->finish = f.strips;
     d->over_padding = d->in_panels && may_run_over_padding(d->finish);
     step->kernel = "gemm + strips";

@@ -12,6 +12,7 @@
 typedef struct eg_product {
     const eg_kernels *kernels;
     int by_rows;            /* items are rows of C, else panels of 32 columns */
+    int gate;               /* -1, or the operand of the finish that only lets C pass or not: C may take its place */
     int64_t panels;         /* of C */
     const int64_t *a_at, *b_at, *c_at; /* where the matrices of a batch begin, in floats; NULL: one product */
     const eg_strips *finish; /* NULL: nothing to do on the blocks */

@@ -260,6 +260,51 @@ static void test_large_products(void **state) {
     }
 }
 
+/* What three rows, or two and B's column sums, are done by where there are enough columns. */
+static void test_few_rows(void **state) {
+    (void)state;
+    FOR_TABLES(k) {
+        for (int64_t m = 1; m <= 3; m++)
+            for (int64_t n = 30; n <= 300; n += random_between(1, 9)) {
+                product p =
+                    product_new(k->fused, m, n, random_between(5, 40), (a_layout)random_below(A_LAYOUTS),
+                                (int)random_below(2), (c_layout)random_below(C_LAYOUTS),
+                                (first_value)random_below(FIRST_VALUES), (int)random_below(2), (int)random_below(2));
+                run_in_pieces(k, &p, n % 2 ? 4 : 1);
+                check(&p);
+                product_free(&p);
+            }
+    }
+}
+
+/* Has C end in this way. */
+static void set_ending(product *p, eg_ending ending) {
+    eg_gemm *g = &p->g;
+    g->ending = ending;
+    for (int64_t i = 0; i < g->m; i++)
+        for (int64_t j = 0; j < g->n; j++) {
+            float *want = &p->want[i * g->n + j], *held = &g->c[c_index(g, i, j)];
+            if (ending == EG_END_GATE && !g->accumulate) *held = random_float();
+            if (ending == EG_END_GATE ? !(*held > 0) : ending == EG_END_RELU && *want < 0) *want = 0;
+        }
+}
+
+static void test_endings(void **state) {
+    (void)state;
+    FOR_TABLES(k) {
+        for (int round = 0; round < 400 && k->short_k; round++) {
+            product p =
+                product_new(k->fused, random_between(0, 70), random_between(0, 140), random_between(1, k->short_k),
+                            (a_layout)random_below(A_RUNS), (int)random_below(2), (c_layout)random_below(C_PANELS),
+                            (first_value)random_below(FIRST_VALUES), (int)random_below(2), (int)random_below(2));
+            set_ending(&p, (eg_ending)random_below(EG_END_GATE + 1));
+            run_in_pieces(k, &p, round % 2 ? 4 : 1);
+            check(&p);
+            product_free(&p);
+        }
+    }
+}
+
 /* An infinite A would turn the zeros of the padding lanes into NaN. */
 static void test_padding_stays_zero(void **state) {
     (void)state;
@@ -276,10 +321,8 @@ static void test_padding_stays_zero(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_products),
-        cmocka_unit_test(test_every_tile),
-        cmocka_unit_test(test_one_tile),
-        cmocka_unit_test(test_large_products),
+        cmocka_unit_test(test_random_products),    cmocka_unit_test(test_every_tile), cmocka_unit_test(test_one_tile),
+        cmocka_unit_test(test_large_products),     cmocka_unit_test(test_few_rows),   cmocka_unit_test(test_endings),
         cmocka_unit_test(test_padding_stays_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
