@@ -97,7 +97,7 @@ static void across(const eg_tiles *by, eg_tile *t, int64_t width) {
 static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t width) {
     t->width = width;
     if (is_short(by, t->count, t->last)) {
-        t->rows = rows, t->ending = EG_END_PLAIN;
+        t->rows = rows;
         across(by, t, width);
         return;
     }
@@ -139,6 +139,7 @@ static void clear_rest(const eg_gemm *g, float *c, int64_t i0, int64_t i1, int64
 static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows,
                        int64_t p) {
     int64_t j = p * EG_PANEL, end = min64(g->n, j + EG_PANEL), step = 2 * by->lanes;
+    t->ending = EG_END_PLAIN;
     for (; j < end; j += step) {
         int64_t width = min64(end - j, step);
         aim(t, g, k, i, j);
@@ -254,8 +255,8 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
 /* ---- small products: one tile wide ----------------------------------------------------------- */
 
 static int is_small(const eg_tiles *by, const eg_gemm *g, int64_t p0, int64_t p1) {
-    return g->bands <= 1 && p1 - p0 == 1 && g->n - p0 * EG_PANEL <= 2 * by->lanes && g->k <= by->k_block &&
-           !g->a_runs && !g->c_padded;
+    if (g->bands > 1 || g->a_runs || g->c_padded) return 0;
+    return is_short(by, 1, g->k) || (p1 - p0 == 1 && g->n - p0 * EG_PANEL <= 2 * by->lanes && g->k <= by->k_block);
 }
 
 static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
@@ -269,14 +270,21 @@ static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
 }
 
 /* The nest without its loops, whose bookkeeping would take longer than the product. */
-static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
+static void small_panel(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p) {
     float whole[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     const float *edge = whole_edge(by, g, 0, g->k, p + 1, whole);
     eg_tile t;
     aim_small(&t, g, i0, p);
     if (edge) t.b = edge, t.b_k = WHOLE_STEP;
-    tile_down(by, &t, i1 - i0, g->n - p * EG_PANEL);
-    if (g->finish) g->finish(g->context, i0, i1, p * EG_PANEL, g->n);
+    tile_down(by, &t, i1 - i0, min64(g->n - p * EG_PANEL, EG_PANEL));
+}
+
+static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+    for (int64_t i = i0, end; i < i1; i = end) {
+        end = is_short(by, 1, g->k) ? min64(i + SHORT_ROWS, i1) : i1;
+        for (int64_t p = p0; p < p1; p++) small_panel(by, g, i, end, p);
+        if (g->finish) g->finish(g->context, i, end, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
+    }
 }
 
 /* ---- few rows -------------------------------------------------------------------------------- */
@@ -284,10 +292,11 @@ static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, 
 /* Three, of which B's column sums may be one: B goes by once. Returns the first panel that is left. */
 static int64_t low(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     int has_sums = g->column_sums && i0 == 0;
-    if (!by->wide_3 || i1 - i0 + has_sums != 3 || g->k <= by->short_k || g->bands > 1 || g->a_runs) return p0;
-    if (g->accumulate || g->bias) return p0;
-    for (; p0 < p1; p0 += by->panels_3) {
-        int64_t j = p0 * EG_PANEL, end = min64(g->n, min64(p1, p0 + by->panels_3) * EG_PANEL);
+    if (i1 - i0 + has_sums != 3 || g->k <= by->short_k || g->bands > 1 || g->a_runs || g->accumulate || g->bias || g->finish)
+        return p0;
+    for (int64_t p; p0 < p1; p0 = p) {
+        p = min64(p1, p0 + by->panels_3);
+        int64_t j = p0 * EG_PANEL, end = min64(g->n, p * EG_PANEL);
         eg_tile t;
         if (end - j < by->least_3) break;
         aim_small(&t, g, i0, p0);
@@ -296,27 +305,8 @@ static int64_t low(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1,
         t.sums = has_sums ? g->column_sums + j : NULL;
         by->wide_3(&t);
         clear_rest(g, g->c, i0, i1, end);
-        if (g->finish) g->finish(g->context, i0, i1, j, end);
     }
-    return min64(p0, p1);
-}
-
-/* ---- a short k ------------------------------------------------------------------------------- */
-
-static int is_brief(const eg_tiles *by, const eg_gemm *g) {
-    return is_short(by, 1, g->k) && g->bands <= 1 && !g->a_runs && !g->c_padded;
-}
-
-static void brief(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
-    for (int64_t i = i0, end = min64(g->n, p1 * EG_PANEL); i < i1; i += SHORT_ROWS) {
-        eg_tile t;
-        int64_t rows = t.rows = min64(i1 - i, SHORT_ROWS);
-        for (int64_t p = p0; p < p1; p++) {
-            aim_small(&t, g, i, p);
-            across(by, &t, min64(end - p * EG_PANEL, EG_PANEL));
-        }
-        if (g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, end);
-    }
+    return p0;
 }
 
 /* ---- lanes along the columns ----------------------------------------------------------------- */
@@ -325,10 +315,8 @@ static void brief(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, 
 static int64_t upright(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     p0 = low(by, g, i0, i1, p0, p1);
     if (p0 == p1) return p1;
-    if (is_brief(by, g))
-        brief(by, g, i0, i1, p0, p1);
-    else if (is_small(by, g, p0, p1))
-        small(by, g, i0, i1, p0);
+    if (is_small(by, g, p0, p1))
+        small(by, g, i0, i1, p0, p1);
     else
         nest(by, g, i0, i1, p0, p1);
     return p0;
@@ -402,7 +390,7 @@ eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by) {
     if (g->m == 0 || g->n == 0 || g->n > EG_PANEL || is_edge || worth_turning(by, g, g->m)) return NULL;
     const eg_tile_heights *tile = tiles_of(by, g->n);
     if (!is_small(by, g, 0, 1) || (!has_short_k && g->m > tile->most)) return NULL;
-    if (has_short_k && g->n > by->lanes && g->n < 2 * by->lanes) return NULL;
+    if (has_short_k && g->n > by->lanes && g->n != 2 * by->lanes) return NULL;
     aim_small(t, g, 0, 0);
     t->rows = g->m, t->width = g->n;
     return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(tile, g->m);
