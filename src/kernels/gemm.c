@@ -11,6 +11,7 @@
  *           Blocks are short where rows lie so that their lines compete for a cache's sets.
  *   threes  rows by threes, each three against a whole panel, where such a tile has as many chains as one of six rows
  *           against half of it: it loads less. Blocks of k are short then, so that the panel stays in L1.
+ *   few rows  three of them, or two and B's column sums, go against several panels at once: B is read once for all.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
  *   few columns  leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
@@ -292,8 +293,8 @@ static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, 
 /* Three, of which B's column sums may be one: B goes by once. Returns the first panel that is left. */
 static int64_t low(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     int has_sums = g->column_sums && i0 == 0;
-    if (i1 - i0 + has_sums != 3 || g->k <= by->short_k || g->bands > 1 || g->a_runs || g->accumulate || g->bias || g->finish)
-        return p0;
+    if (i1 - i0 + has_sums != 3 || g->k <= by->short_k || g->bands > 1 || g->a_runs) return p0;
+    if (g->accumulate || g->bias || g->finish) return p0;
     for (int64_t p; p0 < p1; p0 = p) {
         p = min64(p1, p0 + by->panels_3);
         int64_t j = p0 * EG_PANEL, end = min64(g->n, p * EG_PANEL);

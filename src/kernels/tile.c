@@ -195,12 +195,12 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
 /* clang-format off */
 #if defined(EG_ISA_AVX512)
 TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one_4, 4, 4, 1, 1)
-TILE(one_high, 5, HIGH, 1, 1)
+TILE(one_high, 5, ROWS, 1, 1)
 TILE(two_1, 1, 1, 2, 1) TILE(two_2, 2, 2, 2, 1) TILE(two_3, 3, 3, 2, 1)
 TILE(two_high, 4, HIGH - 1, 2, 1)
 TILE(whole_8, 8, 8, 2, 0) TILE(whole_9, 9, 9, 2, 0) TILE(whole_10, 10, 10, 2, 0) TILE(whole_11, 11, 11, 2, 0)
 TILE(whole_12, 12, 12, 2, 0) TILE(whole_13, 13, 13, 2, 0) TILE(whole_14, 14, 14, 2, 0)
-#define ONE { 4, HIGH, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
+#define ONE { 4, ROWS, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
 #define TWO { 3, HIGH - 1, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
 #define WHOLE \
     { 13, ROWS, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), \
