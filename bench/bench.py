@@ -60,6 +60,11 @@ def at_priority(pid, level):
         pass
 
 
+def threads_of(threads):
+    """OpenMP's threads are bound: Linux wakes a thread beside its waker, and two of them may stay on one processor."""
+    return {"OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "true", "EG_THREADS": str(threads)}
+
+
 class Side:
     """A process that answers requests (bench.h). One that dies or hangs offers nothing from then on."""
 
@@ -68,8 +73,7 @@ class Side:
         cpus = sorted(os.sched_getaffinity(0))[:threads]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**clean, "OMP_NUM_THREADS": str(threads), "EG_THREADS": str(threads), **environment},
-            preexec_fn=lambda: at_start(cpus, niceness))
+            env={**clean, **threads_of(threads), **environment}, preexec_fn=lambda: at_start(cpus, niceness))
         self.name = os.path.basename(next((word for word in command if word.endswith(".py")), command[0]))
 
     def ask(self, request, seconds):
@@ -226,8 +230,8 @@ def run_process(command, environment, threads, fifo):
     """Microseconds from start to end, and the peak of memory in bytes as far as looking every 5 ms shows it; None where it fails."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
     cpus, start, peak = sorted(os.sched_getaffinity(0))[:threads], time.perf_counter(), 0
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**clean, "EG_THREADS": str(threads), **environment},
-                               preexec_fn=lambda: at_start(cpus, -10 if fifo else 0))
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env={**clean, **threads_of(threads), **environment}, preexec_fn=lambda: at_start(cpus, -10 if fifo else 0))
     if fifo:
         at_priority(process.pid, fifo)
     status = f"/proc/{process.pid}/status"
@@ -324,12 +328,13 @@ def measure_all(options):
 
 
 def limits_of(results):
-    """{threads: {"FMA": FLOP/s, "read": B/s, "copy": B/s, "join": us}}: the best round counts, for limits."""
+    """{threads: {"FMA": FLOP/s, "read": B/s, "copy": B/s, "join": us}}: the best round of all jobs counts, for limits."""
     limits = {}
     for r in results:
         for figure in r["sides"].values() if r["kind"] == "limit" else []:
             us, of = min(figure["us"]), limits.setdefault(r["threads"], {})
-            of[r["name"]] = us if "join" in r["name"] else figure["flops"] / us * 1e6
+            better, value = (min, us) if "join" in r["name"] else (max, figure["flops"] / us * 1e6)
+            of[r["name"]] = better(of.get(r["name"], value), value)
     return limits
 
 
@@ -366,7 +371,7 @@ def facts_of(options, limits):
     for threads, of in sorted(limits.items()):
         join = of.get("fork and join", 0)
         lines.append(
-            f"limits measured in this job, {threads} thread{'s' if threads > 1 else ''}: {of.get('FMA, float32', 0) / 1e9:.0f} GFLOP/s of multiply-adds in registers; "
+            f"limits measured beside the works, {threads} thread{'s' if threads > 1 else ''}: {of.get('FMA, float32', 0) / 1e9:.0f} GFLOP/s of multiply-adds in registers; "
             f"memory: read {of.get('memory, read', 0) / 1e9:.0f} GB/s, copied {of.get('memory, copy', 0) / 1e9:.0f} GB/s (read + written)"
             + (f"; fork and join of threads {join:.2f} us" if threads > 1 else ""))
     return lines + [program_fact(options)]
@@ -537,7 +542,7 @@ def main():
             with open(path, encoding="utf-8") as file:
                 runs.append(json.load(file))
         results = [result for run in runs for result in run["results"]]
-        facts = list(dict.fromkeys(fact for run in runs[::-1] for fact in run["facts"][:-1])) + [program_fact(options)]
+        facts = runs[-1]["facts"][:1] + facts_of(options, limits_of(results))[1:]
     else:
         results = measure_all(options)
         facts = facts_of(options, limits_of(results))
