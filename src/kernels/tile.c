@@ -29,7 +29,7 @@ enum {
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
 
-static const float one = 1.f;
+static const float ones = 1.f; /* a row of A, without a step */
 
 EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -157,7 +157,7 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
             }
         }
         for (int64_t s = 0; s < t->count; s++) {
-            const float *a = row + t->runs[s], *last = t->sums ? &one : a + 2 * a_row;
+            const float *a = row + t->runs[s], *last = t->sums ? &ones : a + 2 * a_row;
             int64_t last_k = t->sums ? 0 : a_k;
             for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
                 eg_vf x[3];
