@@ -83,9 +83,7 @@ void eg_processor_leave(int taken, int n) {
     cpu_set_t all, one;
     if (sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) return;
     size_t to = (size_t)taken;
-    for (n = (n - 1) % (CPU_COUNT(&all) - 1) + 1; n > 0; n--)
-        do to = (to + 1) % CPU_SETSIZE;
-        while (!CPU_ISSET(to, &all));
+    for (n = (n - 1) % (CPU_COUNT(&all) - 1) + 1; n > 0; n -= CPU_ISSET(to, &all) != 0) to = (to + 1) % CPU_SETSIZE;
     CPU_ZERO(&one);
     CPU_SET(to, &one);
     sched_setaffinity(0, sizeof one, &one);

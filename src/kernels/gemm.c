@@ -11,9 +11,9 @@
  *           Blocks are short where rows lie so that their lines compete for a cache's sets.
  *   threes  rows by threes, each three against a whole panel, where such a tile has as many chains as one of six rows
  *           against half of it: it loads less. Blocks of k are short then, so that the panel stays in L1.
- *   few rows  three of them, or two and B's column sums, go against several panels at once: B is read once for all.
+ *   few     three rows, or two and B's column sums, go against several panels at once: B is read once for all.
  *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
- *   few columns  leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
+ *   turned  few columns leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
 #include "kernels/tile.h"
 
@@ -253,7 +253,7 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
     } while (first < g->k);
 }
 
-/* ---- small products: one tile wide ----------------------------------------------------------- */
+/* ---- small products: one tile wide, or of a short k ------------------------------------------- */
 
 static int is_small(const eg_tiles *by, const eg_gemm *g, int64_t p0, int64_t p1) {
     if (g->bands > 1 || g->a_runs || g->c_padded) return 0;
@@ -290,8 +290,9 @@ static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, 
 
 /* ---- few rows -------------------------------------------------------------------------------- */
 
-/* Three, of which B's column sums may be one: B goes by once. Returns the first panel that is left. */
-static int64_t low(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
+/* Three of them, one of which may be B's column sums, against several panels at once. Returns the first panel that is
+ * left. */
+static int64_t few_rows(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     int has_sums = g->column_sums && i0 == 0;
     if (i1 - i0 + has_sums != 3 || g->k <= by->short_k || g->bands > 1 || g->a_runs) return p0;
     if (g->accumulate || g->bias || g->finish) return p0;
@@ -314,7 +315,7 @@ static int64_t low(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1,
 
 /* Returns the first panel whose column sums are still to be made. */
 static int64_t upright(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
-    p0 = low(by, g, i0, i1, p0, p1);
+    p0 = few_rows(by, g, i0, i1, p0, p1);
     if (p0 == p1) return p1;
     if (is_small(by, g, p0, p1))
         small(by, g, i0, i1, p0, p1);

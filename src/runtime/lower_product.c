@@ -449,9 +449,10 @@ eg_status eg_finish_new(eg_cpu_run *run, const eg_value *v, eg_finish *out) {
     return EG_OK;
 }
 
-/* A product with a short k is little more than storing C, and does on the way what is no more than a relu, or than
- * what passes one backwards if C takes the place of what that looks at. Is nothing else left to do? */
-static int ends_itself(eg_cpu_run *run, eg_product *d, const eg_finish *f) {
+/* A product with a short k is little more than storing C, and does a finish on the way that is no more than a relu; or
+ * no more than what passes one backwards, if C takes the place of what that looks at: settle_product sees whether it
+ * does. Returns whether nothing is left for a finish. */
+static int set_ending(eg_cpu_run *run, eg_product *d, const eg_finish *f) {
     const eg_strips *s = f->strips;
     const eg_strip_instruction *code = s->instruction;
     if (d->g.k == 0 || d->g.k > run->kernels->short_k || d->g.a_runs || d->in_panels) return 0;
@@ -484,7 +485,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     int c = f.place >= 0 ? f.out[f.place]
                          : eg_storage_new(run, eg_stored_bytes(EG_F32, &product->shape, product->layout));
     eg_step_writes_at(run, c, &d->g.c);
-    if (!f.strips || run->status != EG_OK || ends_itself(run, d, &f)) return run->status;
+    if (!f.strips || run->status != EG_OK || set_ending(run, d, &f)) return run->status;
     d->finish = f.strips;
     d->over_padding = d->in_panels && may_run_over_padding(d->finish);
     step->kernel = "gemm + strips";

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/cpu.h"
@@ -158,8 +159,11 @@ void eg_pool_prepare(int threads) {
     static int first = 1;
     if (first) first = pthread_atfork(NULL, NULL, forget_workers) != 0;
     int n = atomic_load(&pool.workers);
-    while (n < threads - 1 && n < MOST_WORKERS && pthread_create(&pool.thread[n], NULL, work, (void *)(intptr_t)(n + 1)) == 0)
+    while (n < threads - 1 && n < MOST_WORKERS) {
+        void *number = (void *)(intptr_t)(n + 1);
+        if (pthread_create(&pool.thread[n], NULL, work, number) != 0) break;
         atomic_store(&pool.workers, ++n);
+    }
     pthread_mutex_unlock(&pool.mutex);
 }
 

@@ -408,26 +408,32 @@ static void products_read_and_write_permutes_in_place(void **unused) {
     }
 }
 
+/* Is `seen`, of a variable, the same whether that is assigned in the same run or not? */
+static void sees_the_old_values(eg_value *assigned, eg_value *seen) {
+    enum { MOST = 256 };
+    double want[MOST], got[MOST];
+    int64_t n = eg_shape_size(seen->shape);
+    eg_value *roots[] = { assigned, seen };
+    eg_program *alone = eg_program_new(state, &seen, 1, .executor = EG_CPU);
+    eg_program *both = eg_program_new(state, roots, 2, .executor = EG_CPU);
+    assert_true(alone && both && n <= MOST);
+    assert_int_equal(eg_run(alone), EG_OK);
+    assert_int_equal(eg_fetch(alone, 0, want, n), EG_OK);
+    assert_int_equal(eg_run(both), EG_OK);
+    assert_int_equal(eg_fetch(both, 1, got, n), EG_OK);
+    assert_true(want[0] != 0);
+    assert_memory_equal(got, want, (size_t)n * sizeof *got);
+    eg_program_free(alone);
+    eg_program_free(both);
+}
+
 static void products_see_the_old_values_of_a_permuted_variable(void **unused) {
     (void)unused;
-    enum { SIZE = 2 * 5 * 3 * 3 };
-    double want[SIZE], got[SIZE];
     eg_value *w = eg_var(graph, "w", EG_F32, EG_SHAPE(2, 3, 5, 4)), *heads = eg_permute(w, EG_AXES(0, 2, 1, 3));
     eg_init_normal(state, graph, 1);
     eg_value *twice = eg_mul(w, eg_const(graph, 2)); /* has the variable's memory from here on, if nobody reads that */
     eg_value *others = eg_permute(twice, EG_AXES(0, 2, 3, 1));
-    eg_value *roots[] = { eg_assign(w, twice), eg_matmul(heads, others) };
-    eg_program *before = eg_program_new(state, roots + 1, 1, .executor = EG_CPU);
-    eg_program *p = eg_program_new(state, roots, 2, .executor = EG_CPU);
-    assert_true(before && p);
-    assert_int_equal(eg_run(before), EG_OK);
-    assert_int_equal(eg_fetch(before, 0, want, SIZE), EG_OK);
-    assert_int_equal(eg_run(p), EG_OK);
-    assert_int_equal(eg_fetch(p, 1, got, SIZE), EG_OK);
-    assert_true(got[0] > 0);
-    assert_memory_equal(got, want, sizeof got);
-    eg_program_free(before);
-    eg_program_free(p);
+    sees_the_old_values(eg_assign(w, twice), eg_matmul(heads, others));
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------- */
@@ -448,22 +454,10 @@ static int steps_called(eg_program *p, const char *word) {
 
 static void groups_see_the_old_values_of_a_variables_columns(void **unused) {
     (void)unused;
-    enum { SIZE = 34 * 4 };
-    double want[SIZE], got[SIZE];
     eg_value *w = eg_var(graph, "w", EG_F32, EG_SHAPE(34, 12));
     eg_init_normal(state, graph, 1);
     eg_value *twice = eg_flip(eg_mul(w, eg_const(graph, 2)), EG_AXES(0));
-    eg_value *roots[] = { eg_assign(w, twice), eg_mul(columns(w, 0), columns(twice, 1)) };
-    eg_program *before = eg_program_new(state, roots + 1, 1, .executor = EG_CPU);
-    eg_program *p = eg_program_new(state, roots, 2, .executor = EG_CPU);
-    assert_true(before && p);
-    assert_int_equal(eg_run(before), EG_OK);
-    assert_int_equal(eg_fetch(before, 0, want, SIZE), EG_OK);
-    assert_int_equal(eg_run(p), EG_OK);
-    assert_int_equal(eg_fetch(p, 1, got, SIZE), EG_OK);
-    assert_memory_equal(got, want, sizeof got);
-    eg_program_free(before);
-    eg_program_free(p);
+    sees_the_old_values(eg_assign(w, twice), eg_mul(columns(w, 0), columns(twice, 1)));
 }
 
 /* Slices that groups read, and results that concats read: only what a second concat reads, or is fetched, is moved. */
