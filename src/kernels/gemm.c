@@ -12,7 +12,9 @@
  *   threes  rows by threes, each three against a whole panel, where such a tile has as many chains as one of six rows
  *           against half of it: it loads less. Blocks of k are short then, so that the panel stays in L1.
  *   few     three rows, or two and B's column sums, go against several panels at once: B is read once for all.
- *   A       is read in place whatever its strides: copies, tried even where its lines share a set of L1, only cost.
+ *   A       is read in place whatever its strides, but for rows that are whole pages apart: their lines share a set of
+ *           L1, so each tile's rows are copied to where they do not.
+ *   fetched is, while a tile is computed, where the next ones write.
  *   turned  few columns leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
 #include "kernels/tile.h"
@@ -20,11 +22,14 @@
 #include "kernels/simd.h"
 
 enum {
-    FEW_SETS = 256,       /* lines a multiple of so many floats apart compete for few sets of a cache: */
-    K_BLOCK_FEW = 128,    /* the longest k at once then, */
-    K_BLOCK_ROWS = 256,   /* or where rows of A are whole pages apart */
-    PAGE = 1024,          /* floats */
-    SHORT_ROWS = 56,      /* at once for a short k, and by threes */
+    FEW_SETS = 256,               /* lines a multiple of so many floats apart compete for few sets of a cache: */
+    K_BLOCK_FEW = 128,            /* the longest k at once then, */
+    K_BLOCK_ROWS = 256,           /* or where rows of A are whole pages apart */
+    PAGE = 1024,                  /* floats */
+    COPY_ROWS = 16,               /* the most that are copied, */
+    COPY_ROW = K_BLOCK_ROWS + 16, /* floats apart; */
+    COPY_PANELS = 4,              /* for so many panels at least */
+    SHORT_ROWS = 56,              /* at once for a short k, and by threes */
     /* Of builds whose tiles do whole vectors only: */
     WHOLE_STEP = 2 * EG_W, /* columns of a tile */
     WHOLE_ROWS = 6,        /* its most rows */
@@ -34,8 +39,10 @@ enum {
 /* Where in k one block lies, several whole runs or a part of one, and the band it belongs to. */
 typedef struct k_block {
     int64_t first, length; /* in k; at most k_block */
-    int64_t a_offset;
+    int64_t a_offset, b_offset;
     const float *a; /* of the band */
+    const float *rows; /* those of A at hand, */
+    int64_t row;       /* so far apart */
     float *c;
     const int64_t *runs;
     int64_t count, run, last;
@@ -43,7 +50,7 @@ typedef struct k_block {
     const float *edge; /* [length][2 lanes]: B's last columns made whole, or NULL where they are read in place */
 } k_block;
 
-static const float zeros[4 * EG_PANEL];
+static const float zeros[EG_PANEL];
 static const int64_t no_offset = 0;
 
 EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -114,13 +121,25 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
     }
 }
 
+/* Points the tile at panel p of the rows from i0 on, for all of k. */
+static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
+    t->a = g->a + i0 * g->a_row, t->a_row = g->a_row, t->a_k = g->a_k;
+    t->runs = &no_offset, t->count = 1, t->run = 0, t->last = g->k;
+    t->c_runs = 0, t->a_ahead = EG_TILE_AHEAD * g->a_k, t->a_step = g->a_k;
+    t->b = g->b + p * g->b_panel, t->b_k = g->b_k, t->b_skip = g->b_skip;
+    t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->padded = 0;
+    t->start = g->accumulate ? t->c : g->bias ? g->bias + p * EG_PANEL : zeros;
+    t->start_row = g->accumulate ? g->c_row : 0;
+    t->ending = g->ending;
+}
+
 /* ---- the nest -------------------------------------------------------------------------------- */
 
 /* Points the tile at the columns from j on of the rows from i on. */
 static void aim(eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t j) {
     int64_t panel = j / EG_PANEL, lane = j % EG_PANEL;
-    t->a = k->a + k->a_offset + i * g->a_row;
-    t->b = g->b + panel * g->b_panel + k->first * g->b_k + lane, t->b_k = g->b_k;
+    t->a = k->rows, t->a_row = k->row;
+    t->b = g->b + panel * g->b_panel + k->b_offset + lane, t->b_k = g->b_k;
     t->c = k->c + panel * g->c_panel + i * g->c_row + lane;
     if (!k->is_first || g->accumulate) {
         t->start = t->c, t->start_row = g->c_row, t->start_panel = g->c_panel;
@@ -176,29 +195,42 @@ static int64_t rows_at_once(const eg_tiles *by, const eg_gemm *g, const k_block 
     return is_short(by, k->count, k->last) ? min64(left, SHORT_ROWS) : height(left, by->rows);
 }
 
+/* Are the rows of A copied, those of a tile at a time? */
+static int by_copies(const eg_tiles *by, const eg_gemm *g, int64_t panels) {
+    return g->a_row % PAGE == 0 && g->a_k == 1 && g->k > by->short_k && !g->a_runs && !by_threes(by, g) &&
+           panels >= COPY_PANELS;
+}
+
+/* The rows at hand, to `copy`. */
+static void copy_rows(k_block *k, int64_t rows, float *copy) {
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(copy + r * COPY_ROW, k->rows + r * k->row, (size_t)k->length * sizeof *copy);
+    k->rows = copy, k->row = COPY_ROW;
+}
+
 /* All rows of one band for one block of k and one group of panels. */
-static void row_tiles(const eg_tiles *by, const eg_gemm *g, const k_block *k, int64_t i0, int64_t i1, int64_t p0,
-                      int64_t p1) {
-    eg_tile t;
-    t.a_row = g->a_row, t.a_k = g->a_k;
-    t.runs = k->runs, t.count = k->count, t.run = k->run, t.last = k->last;
-    t.b_panel = g->b_panel;
-    t.c_row = g->c_row, t.c_panel = g->c_panel, t.padded = g->c_padded;
+static void row_tiles(const eg_tiles *by, eg_tile *t, const eg_gemm *g, k_block *k, int64_t i0, int64_t i1,
+                      int64_t p0, int64_t p1) {
+    float copy[COPY_ROWS * COPY_ROW] __attribute__((aligned(64)));
+    int copies = by_copies(by, g, p1 - p0);
     for (int64_t i = i0, rows; i < i1; i += rows) {
         rows = rows_at_once(by, g, k, i1 - i);
-        tile_group(by, &t, g, k, i, rows, p0, p1);
+        k->rows = k->a + k->a_offset + i * g->a_row, k->row = g->a_row;
+        if (copies) copy_rows(k, rows, copy);
+        tile_group(by, t, g, k, i, rows, p0, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
     }
 }
 
 /* The block of k that starts at `first`, at most `most` long: without runs, k is cut evenly. */
 static void set_block(k_block *k, const eg_gemm *g, int64_t first, int64_t most) {
-    k->first = first, k->length = g->k, k->a_offset = first * g->a_k;
+    k->first = first, k->length = g->k, k->a_offset = first * g->a_k, k->b_offset = first * g->b_k;
     k->runs = &no_offset, k->run = 0, k->count = 1;
     if (g->a_runs) {
         int64_t within = first % g->run, whole = g->run < most ? most / g->run * g->run : most;
         k->length = min64(whole, g->run < most ? g->k - first : min64(g->run - within, g->k - first));
         k->a_offset = within * g->a_k;
+        k->b_offset += first / g->run * g->b_skip;
         k->runs = g->a_runs + first / g->run, k->run = g->run;
         if (g->run < most) k->count = (k->length + g->run - 1) / g->run;
     } else if (g->k > most) {
@@ -232,12 +264,28 @@ static int64_t longest_k(const eg_tiles *by, const eg_gemm *g) {
     return g->a_row % PAGE == 0 ? K_BLOCK_ROWS : by->k_block;
 }
 
+/* What all tiles of a block of k have in common. Where results go comes as slowly from memory as what is read: the
+ * next rows' is fetched, and of products with several bands also the last run of A's next. A's columns bring all rows
+ * of a tile with one line, so they are fetched themselves. */
+static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k) {
+    int64_t run = k->run ? k->run : k->length, rows = by->rows;
+    aim_small(t, g, 0, 0);
+    t->runs = k->runs, t->count = k->count, t->run = k->run, t->last = k->last;
+    t->b_panel = g->b_panel, t->c_panel = g->c_panel, t->padded = g->c_padded;
+    if (g->a_row == 1 || run < 2 * rows || (g->bands < 2 && g->m <= rows)) return;
+    t->c_runs = 1;
+    t->c_ahead = g->bands > 1 ? g->c_band : rows * g->c_row, t->c_step = rows * g->c_row / run + 1;
+    if (g->bands > 1) t->a_ahead = g->a_band, t->a_step = rows * g->a_row / run + 1;
+}
+
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     float edge[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     k_block k;
+    eg_tile t;
     int64_t first = 0, most = longest_k(by, g);
     do {
         set_block(&k, g, first, most);
+        set_tile(by, &t, g, &k);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);
         int64_t group =
             (p1 - p0) * k.length * EG_PANEL <= by->group ? p1 - p0 : by->group / EG_PANEL / k.length + 1;
@@ -245,7 +293,7 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
             int64_t band = 0;
             k.a = g->a, k.c = g->c;
             do {
-                row_tiles(by, g, &k, i0, i1, p, min64(p1, p + group));
+                row_tiles(by, &t, g, &k, i0, i1, p, min64(p1, p + group));
                 k.a += g->a_band, k.c += g->c_band;
             } while (++band < g->bands);
         }
@@ -258,16 +306,6 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
 static int is_small(const eg_tiles *by, const eg_gemm *g, int64_t p0, int64_t p1) {
     if (g->bands > 1 || g->a_runs || g->c_padded) return 0;
     return is_short(by, 1, g->k) || (p1 - p0 == 1 && g->n - p0 * EG_PANEL <= 2 * by->lanes && g->k <= by->k_block);
-}
-
-static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
-    t->a = g->a + i0 * g->a_row, t->a_row = g->a_row, t->a_k = g->a_k;
-    t->runs = &no_offset, t->count = 1, t->run = 0, t->last = g->k;
-    t->b = g->b + p * g->b_panel, t->b_k = g->b_k;
-    t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->padded = 0;
-    t->start = g->accumulate ? t->c : g->bias ? g->bias + p * EG_PANEL : zeros;
-    t->start_row = g->accumulate ? g->c_row : 0;
-    t->ending = g->ending;
 }
 
 /* The nest without its loops, whose bookkeeping would take longer than the product. */

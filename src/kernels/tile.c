@@ -23,8 +23,8 @@ enum {
 #endif
     MASKED = EG_W > 4, /* tiles do partial vectors themselves */
     PANEL_VECTORS = EG_PANEL / EG_W,
-    HIGH = 8,   /* tiles of so many rows fetch B and A ahead, since nobody guesses their strides: */
-    AHEAD = 16, /* so many steps of k before their use */
+    HIGH = 8, /* tiles of so many rows fetch ahead what nobody guesses: A's next, and B so many steps of k: */
+    AHEAD = EG_TILE_AHEAD,
     WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -48,31 +48,34 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail
 EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_tile *t) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
-    const float *b = t->b, *start = t->start;
+    int64_t next_step = t->c_step;
+    const float *b = t->b, *start = t->start, *next = t->c + t->c_ahead;
     float *c = t->c;
     eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
     int fetches = EG_MASKS_ARE_FREE && most >= HIGH && vectors == VECTORS;
-    EG_UNROLL for (int i = least; i < most; i++) { EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_set(0.f); }
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
-    EG_UNROLL for (int i = 0; i < most; i++) {
-        STOP_AT_LAST_ROW;
+    EG_UNROLL for (int i = 0; i < most; i++) { /* of rows that do not exist, the last one once more */
         EG_UNROLL for (int v = 0; v < vectors; v++) {
             r[i][v] = load_vector(start + v * EG_W, partial && v == vectors - 1, tail);
         }
-        start += start_row;
+        start += i + 1 < least || i + 1 < rows ? start_row : 0;
     }
     for (int64_t s = 0; s < t->count; s++) {
         /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
         const float *p[(ROWS + 2) / 3];
         EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
+        if (s >= t->c_runs) next = p[0] + t->a_ahead, next_step = t->a_step;
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
+            const float *soon = b + AHEAD * b_k;
+            __asm__("" : "+r"(soon)); /* one register, not one for each vector */
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, partial && v == vectors - 1, tail);
-                if (fetches) __builtin_prefetch(b + AHEAD * b_k + v * EG_W);
+                if (fetches) __builtin_prefetch(soon + v * EG_W);
             }
-            if (fetches) __builtin_prefetch(p[0] + AHEAD * a_k);
+            if (fetches) __builtin_prefetch(next);
+            next += next_step;
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
                 eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
@@ -81,6 +84,7 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
             EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] += a_k;
             b += b_k;
         }
+        b += t->b_skip;
     }
     EG_UNROLL for (int i = 0; i < most; i++) {
         STOP_AT_LAST_ROW;
@@ -100,19 +104,14 @@ EG_INLINE eg_vf ended(eg_ending ending, eg_vf r, eg_vf held) {
 EG_INLINE void multiply_short(int vectors, const eg_tile *t) {
     eg_vf bv[EG_SHORT + 1][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, c_row = t->c_row, start_row = t->start_row, k = t->last;
-    const float *a = t->a + t->runs[0], *start = t->start;
+    const float *a = t->a + t->runs[0], *b = t->b, *start = t->start;
     float *c = t->c;
     eg_tail tail = v_tail(vectors == 1 ? t->width : EG_W), stored = t->padded ? v_tail(EG_W) : tail;
 #define STOP_AT_LAST_K \
     if (q > 0 && q >= k) break
-    EG_UNROLL for (int q = 0; q < EG_SHORT; q++) {
-        EG_UNROLL for (int v = 0; v < vectors; v++) bv[q][v] = v_set(0.f);
-    }
-    EG_UNROLL for (int q = 0; q < EG_SHORT; q++) {
-        STOP_AT_LAST_K;
-        EG_UNROLL for (int v = 0; v < vectors; v++) {
-            bv[q][v] = load_vector(t->b + q * t->b_k + v * EG_W, vectors == 1, tail);
-        }
+    EG_UNROLL for (int q = 0; q < EG_SHORT; q++) { /* behind the end of k, its last row once more */
+        EG_UNROLL for (int v = 0; v < vectors; v++) bv[q][v] = load_vector(b + v * EG_W, vectors == 1, tail);
+        b += q + 1 < k ? t->b_k : 0;
     }
     for (int64_t left = t->rows; left > 0; left--, a += a_row, start += start_row, c += c_row) {
         eg_vf r[VECTORS];
@@ -170,6 +169,7 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
                 a += a_k, last += last_k;
                 EG_UNROLL for (int p = 0; p < panels; p++) b[p] += b_k;
             }
+            EG_UNROLL for (int p = 0; p < panels; p++) b[p] += t->b_skip;
         }
         EG_UNROLL for (int i = 0; i < rows; i++) {
             float *to = i == 2 && t->sums ? t->sums : c + i * c_row;
@@ -246,16 +246,14 @@ static void store_columns(const eg_gemm *g, float *c, const eg_vf *columns) {
 
 /* EG_W rows of C where A's rows run along k: four columns of A at a time are turned on the way. */
 static void turning(const eg_gemm *g, const float *a, float *c) {
-    eg_vf r[EG_TURN_COLUMNS + 2], x[EG_TURN_K], columns[EG_TURN_COLUMNS + 2];
+    eg_vf r[EG_TURN_COLUMNS], x[EG_TURN_K], columns[EG_TURN_COLUMNS + 2];
+    float start[EG_TURN_COLUMNS] = { 0 };
     const float *b = g->b;
     int64_t n = g->n, b_k = g->b_k, a_row = g->a_row;
 #define STOP_AT_LAST_COLUMN \
     if (j >= n) break
-    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS + 2; j++) r[j] = v_set(0.f);
-    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS; j++) {
-        STOP_AT_LAST_COLUMN;
-        r[j] = v_set(g->bias ? g->bias[j] : 0.f);
-    }
+    for (int64_t j = 0; g->bias && j < n; j++) start[j] = g->bias[j];
+    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS; j++) r[j] = v_set(start[j]);
     for (int64_t left = g->k; left > 0; left -= EG_TURN_K, a += EG_TURN_K) {
         int64_t skip = left < EG_TURN_K ? EG_TURN_K - left : 0; /* the last four overlap with those before them */
         EG_UNROLL for (int q = 0; q < EG_TURN_K; q++) x[q] = v_load_quads(a - skip + q * a_row, 4 * a_row);
@@ -270,7 +268,7 @@ static void turning(const eg_gemm *g, const float *a, float *c) {
         }
     }
 #undef STOP_AT_LAST_COLUMN
-    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS + 2; j++) columns[j] = r[j];
+    EG_UNROLL for (int j = 0; j < EG_TURN_COLUMNS + 2; j++) columns[j] = j < EG_TURN_COLUMNS ? r[j] : v_set(0.f);
     store_columns(g, c, columns);
 }
 

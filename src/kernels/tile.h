@@ -10,7 +10,8 @@
 
 enum {
     EG_TURN_COLUMNS = 10, /* of C: the most that eg_tiles.turn does */
-    EG_TURN_K = 4         /* the least k it needs */
+    EG_TURN_K = 4,        /* the least k it needs */
+    EG_TILE_AHEAD = 16    /* steps of k before its use, something is fetched */
 };
 
 /* What one tile works on. Its rows of A start at `a`; k comes in runs at offsets from there. */
@@ -20,7 +21,7 @@ struct eg_tile {
     const int64_t *runs; /* offsets of `count` runs: all `run` long, but the last one */
     int64_t count, run, last;
     const float *b;
-    int64_t b_k, b_panel;
+    int64_t b_k, b_panel, b_skip; /* b_skip: behind each run */
     const float *start; /* first values of the accumulators */
     int64_t start_row, start_panel;
     float *c;
@@ -28,6 +29,9 @@ struct eg_tile {
     int64_t rows, width; /* rows at once; columns that exist */
     int padded;          /* write zeros into the other lanes of the last vector */
     eg_ending ending;    /* of a short k */
+    /* What is fetched for later, by one step of k after the other: floats from c + c_ahead on during the first c_runs
+     * runs, from the first row + a_ahead on during each other one. */
+    int64_t c_runs, c_ahead, c_step, a_ahead, a_step;
     float *sums;         /* by threes: NULL, or where the third row goes, B's column sums */
 };
 

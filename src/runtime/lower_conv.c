@@ -3,7 +3,9 @@
  * lower_conv.c: convolution on the product engine. In a channels-last image, what one row of the kernel covers is
  * one run of floats, kernel columns x channels; so a window is a list of runs, and the next position's window lies
  * stride x channels further. That is how gemm reads A: nothing is copied but images that need zeros around or
- * between their elements, one at a time into a part's own scratch, where they stay in cache.
+ * between their elements, one at a time into a part's own scratch, where they stay in cache. Images of many channels
+ * with zeros around them are read in place, too: kernel rows outside are left out, and positions at the left and
+ * right edge are columns of their own.
  *
  * A's rows are positions (neighbours in an image row; neighbours in the batch where rows are short), k runs over
  * taps and channels, B is the kernel as it lies. Each element is one chain in k, whatever the cut.
@@ -25,6 +27,7 @@ typedef struct conv_detail {
     eg_image_view view;
     int64_t inner, outer; /* channels of one group, of x and of y */
     int64_t panels;
+    int64_t first, end;    /* positions of a row that read it in place; those before and behind are edges */
     int by_images;         /* A's rows are images */
     int whole;             /* items are images, and chunks what is computed before its elementwise part is done */
     int64_t chunk, chunks; /* position rows (of one image) or images of an item; items of one image or in all */
@@ -79,27 +82,49 @@ static void products(const conv_detail *d, eg_gemm *g, const float *a, const flo
     }
 }
 
-/* The kernel rows [first, end) that position row p meets within the image. */
-static void kernel_rows(const eg_window *w, int64_t p, int64_t *first, int64_t *end) {
-    int64_t top = w->low[0] - p * w->stride[0], bottom = top + w->image[0] - 1;
-    *end = bottom < 0 ? 0 : min64(bottom / w->dilation[0] + 1, w->taps[0]);
-    *first = min64(top > 0 ? (top + w->dilation[0] - 1) / w->dilation[0] : 0, *end);
-}
-
 /* Narrows k to the kernel rows that position row p meets: the others would multiply zeros. Returns how many rows, of
  * `rows`, meet the same. */
 static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p, int64_t rows, const float **kernel) {
     const eg_window *w = d->w;
     int64_t first, end, next_first, next_end, same = 1, runs = eg_has_row_runs(w) ? 1 : w->taps[1];
-    kernel_rows(w, p, &first, &end);
+    eg_taps_met(w, 0, p, &first, &end);
     g->a_runs = d->g.a_runs + first * runs;
     g->k = (end - first) * runs * g->run;
     *kernel = d->memory.kernel + first * runs * g->run * g->b_k;
     for (; same < rows; same++) {
-        kernel_rows(w, p + same, &next_first, &next_end);
+        eg_taps_met(w, 0, p + same, &next_first, &next_end);
         if (next_first != first || next_end != end) break;
     }
     return same;
+}
+
+static int has_edges(const conv_detail *d) { return d->end - d->first < d->w->positions[1]; }
+
+/* Position p1 of all rows of an image, whose windows leave it on the left or right: a kernel row after the other,
+ * each on top of the last. `a` is where the first window would begin. */
+static void run_edge(const conv_detail *d, int64_t p1, const float *a, float *y) {
+    const eg_window *w = d->w;
+    int64_t first, end, rows_first, rows_end, pitch = d->view.pitch;
+    eg_taps_met(w, 1, p1, &first, &end);
+    eg_gemm g = d->g;
+    g.a_runs = NULL, g.k = (end - first) * w->channels, g.accumulate = 1;
+    g.a_row = w->stride[0] * pitch, g.c_row *= w->positions[1];
+    a += p1 * w->stride[1] * w->channels + first * w->channels;
+    y += p1 * w->out;
+    for (int64_t p = 0; p < w->positions[0]; p++) {
+        if (d->memory.start)
+            memcpy(y + p * g.c_row, d->memory.start, (size_t)w->out * sizeof *y);
+        else
+            memset(y + p * g.c_row, 0, (size_t)w->out * sizeof *y);
+    }
+    for (int64_t k = 0; k < w->taps[0]; k++) {
+        eg_positions_met(w, 0, k, &rows_first, &rows_end);
+        g.m = rows_end - rows_first;
+        g.a = a + rows_first * g.a_row + k * w->dilation[0] * pitch;
+        g.b = d->memory.kernel + (k * w->taps[1] + first) * w->channels * w->out;
+        g.c = y + rows_first * g.c_row;
+        d->kernels->gemm(&g, 0, g.m, 0, d->panels);
+    }
 }
 
 /* Position rows [p, p + rows) of an image, to y; `a` is the first one's first window. */
@@ -107,13 +132,14 @@ static void run_rows(const conv_detail *d, int64_t p, int64_t rows, const float 
     const eg_window *w = d->w;
     int64_t step = w->stride[0] * d->view.pitch;
     eg_gemm g = d->g;
-    if (step == w->positions[1] * g.a_row) { /* rows follow each other without a gap */
+    if (step == g.m * g.a_row) { /* rows follow each other without a gap */
         g.m *= rows;
         rows = 1;
     }
-    int skips = d->view.padded && w->spread[0] == 1 && g.a_runs && g.m == w->positions[1];
+    int skips = (d->view.padded || has_edges(d)) && w->spread[0] == 1 && g.a_runs && g.m == d->g.m;
     const float *kernel = d->memory.kernel;
-    g.a_band = step, g.c_band = g.m * w->out;
+    a += d->first * g.a_row, y += d->first * w->out;
+    g.a_band = step, g.c_band = w->positions[1] * w->out;
     for (int64_t i = 0; i < rows; i += g.bands) {
         g.bands = skips ? skip_padding(d, &g, p + i, rows - i, &kernel) : rows;
         products(d, &g, a + i * step, kernel, y + i * g.c_band);
@@ -182,6 +208,8 @@ static eg_conv_memory memory_at(const eg_conv_memory *r, float *y) {
 static void run_image(const conv_detail *d, const eg_conv_memory *r, const float *a, int64_t at, float *scratch) {
     const eg_window *w = d->w;
     int64_t row = w->positions[1] * d->together, first = at * w->positions[0];
+    for (int64_t p = 0; p < w->positions[1]; p = p + 1 == d->first ? d->end : p + 1)
+        if (p < d->first || p >= d->end) run_edge(d, p, a, r->y + first * w->positions[1] * w->out);
     for (int64_t p = 0, count; p < w->positions[0]; p += count) {
         count = min64(d->chunk, w->positions[0] - p);
         run_rows(d, p, count, a + p * w->stride[0] * d->view.pitch, r->y + (first + p) * w->positions[1] * w->out);
@@ -219,6 +247,16 @@ int64_t eg_conv_chunk(const eg_window *w) {
     return min64(chunk, w->positions[0]);
 }
 
+static int has_whole_items(const eg_window *w) { return w->batch >= FEW_IMAGES || !is_worth_sharing(w); }
+
+/* Padded images, read in place: what is not between `first` and `end` are edges. */
+static void choose_edges(conv_detail *d) {
+    d->first = 0, d->end = d->w->positions[1];
+    if (!has_whole_items(d->w) || !eg_image_has_edges(d->w, &d->view, &d->first, &d->end)) return;
+    d->view.padded = 0;
+    eg_image_view_set(d->w, &d->view);
+}
+
 /* What an item is. Any choice gives the same bits. */
 static void choose_chunks(conv_detail *d) {
     const eg_window *w = d->w;
@@ -234,7 +272,7 @@ static void choose_chunks(conv_detail *d) {
         return;
     }
     int64_t chunk = eg_conv_chunk(w);
-    d->whole = d->view.padded && d->view.size <= IMAGES_FLOATS && (w->batch >= FEW_IMAGES || !is_worth_sharing(w));
+    d->whole = has_edges(d) || (d->view.padded && d->view.size <= IMAGES_FLOATS && has_whole_items(w));
     if (d->view.padded && w->batch >= FEW_IMAGES && !d->whole)
         chunk = min64(w->positions[0], max64(chunk, 2 * extent));
     d->chunks = (w->positions[0] + chunk - 1) / chunk;
@@ -358,8 +396,9 @@ static void set_products(conv_detail *d) {
     d->view = eg_image_view_of(w);
     d->inner = w->channels / w->groups, d->outer = w->out / w->groups;
     d->panels = panels_of(d->outer);
+    choose_edges(d);
     choose_chunks(d);
-    g->m = w->positions[1], g->n = d->outer;
+    g->m = d->end - d->first, g->n = d->outer;
     g->a_row = d->by_images ? d->view.size : w->stride[1] * w->channels;
     g->a_k = 1;
     g->b_k = w->out;

@@ -29,6 +29,7 @@ typedef struct kernel_detail {
     int64_t blocks;        /* items of one partial sum: kernel rows times pieces of its columns */
     int64_t pieces, piece; /* of the columns */
     int whole_rows;        /* a kernel row is one product */
+    int has_edges;         /* products skip the positions whose tap lies outside of the image */
     int64_t row_floats;    /* of the result, for each kernel row */
     int64_t together;      /* positions that share B's lanes */
     eg_partial_sums sums;
@@ -45,6 +46,19 @@ enum {
     PIECE = 4 * EG_PANEL   /* columns of an item */
 };
 
+/* Narrows k to the positions that meet the tap. */
+static void skip_padding(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t k1) {
+    const eg_window *w = d->w;
+    int64_t row, row_end, first, end;
+    eg_positions_met(w, 0, k0, &row, &row_end);
+    eg_positions_met(w, 1, k1, &first, &end);
+    g->k = (row_end - row) * (end - first);
+    g->run = end - first;
+    g->a_runs = g->k ? d->g.a_runs + row : NULL;
+    g->b_skip = (w->positions[1] - g->run) * g->b_k;
+    g->a += first * g->a_k, g->b += (row * w->positions[1] + first) * g->b_k;
+}
+
 /* The products of the kernel rows from k0 on, `g->bands` of them, columns [j0, j1) of each group; `a` is the first
  * image. */
 static void kernel_rows(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t j0, int64_t j1, const float *a,
@@ -57,6 +71,7 @@ static void kernel_rows(const kernel_detail *d, eg_gemm *g, int64_t k0, int64_t 
         g->a = a + k0 * w->dilation[0] * d->view.pitch + k1 * w->dilation[1] * w->channels;
         g->b = dy + j0;
         g->c = out + k0 * d->row_floats + k1 * d->inner * w->out + j0;
+        if (d->has_edges) skip_padding(d, g, k0, k1);
         for (int64_t j = 0; j < w->groups; j++) {
             d->kernels->gemm(g, 0, g->m, 0, panels_of(g->n));
             g->a += d->inner, g->b += d->outer, g->c += d->outer;
@@ -81,8 +96,9 @@ static void sum_kernel(const kernel_detail *d, int64_t split, int64_t block, flo
         eg_gemm g = d->g;
         g.k = count * positions / d->together;
         g.accumulate = n > begin;
-        g.bands = last - first;
-        kernel_rows(d, &g, first, j0, j1, a, d->dy + n * positions * w->out, d->out + split * d->sums.size);
+        g.bands = d->has_edges ? 1 : last - first;
+        for (int64_t k0 = first; k0 < last; k0 += g.bands)
+            kernel_rows(d, &g, k0, j0, j1, a, d->dy + n * positions * w->out, d->out + split * d->sums.size);
     }
 }
 
@@ -95,7 +111,7 @@ static void choose_blocks(kernel_detail *d) {
     const eg_window *w = d->w;
     int64_t images = K_AT_ONCE / (w->positions[0] * w->positions[1]), columns = d->g.n;
     if (d->view.padded) images = min64(images, IMAGES_FLOATS / d->view.size);
-    d->images = max64(1, min64(images, w->batch));
+    d->images = d->has_edges ? 1 : max64(1, min64(images, w->batch));
     d->piece = columns;
     d->blocks = d->pieces = 1;
     if (d->sums.splits >= 8) return;
@@ -171,8 +187,14 @@ static void set_products(kernel_detail *d) {
     eg_gemm *g = &d->g;
     int64_t together = d->together = choose_together(w), taps = (together - 1) * w->stride[1] + w->taps[1];
     d->inner = w->channels / w->groups, d->outer = w->out / w->groups;
-    d->whole_rows = eg_has_row_runs(w);
     d->view = eg_image_view_of(w);
+    int64_t first, end; /* of what have no edges */
+    d->has_edges = together == 1 && w->out % EG_BLOCK == 0 && eg_image_has_edges(w, &d->view, &first, &end);
+    if (d->has_edges) {
+        d->view.padded = 0;
+        eg_image_view_set(w, &d->view);
+    }
+    d->whole_rows = eg_has_row_runs(w) && !d->has_edges;
     g->m = d->whole_rows ? taps * w->channels : d->inner;
     g->n = d->outer * together;
     g->a_row = 1;

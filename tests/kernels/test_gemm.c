@@ -25,7 +25,8 @@ static float a_at(const eg_gemm *g, int64_t i, int64_t q) {
     return g->a_runs ? g->a[g->a_runs[q / g->run] + i * g->a_row + q % g->run * g->a_k]
                      : g->a[i * g->a_row + q * g->a_k];
 }
-static float b_at(const eg_gemm *g, int64_t q, int64_t j) { return g->b[j / 32 * g->b_panel + q * g->b_k + j % 32]; }
+static int64_t b_row(const eg_gemm *g, int64_t q) { return q * g->b_k + (g->a_runs ? q / g->run * g->b_skip : 0); }
+static float b_at(const eg_gemm *g, int64_t q, int64_t j) { return g->b[j / 32 * g->b_panel + b_row(g, q) + j % 32]; }
 static int64_t c_index(const eg_gemm *g, int64_t i, int64_t j) { return j / 32 * g->c_panel + i * g->c_row + j % 32; }
 
 static void on_finish(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
@@ -40,7 +41,7 @@ static void on_finish(void *context, int64_t i0, int64_t i1, int64_t j0, int64_t
 static void lay_out_a(product *p, a_layout layout) {
     eg_gemm *g = &p->g;
     int64_t m = g->m, k = g->k;
-    if (layout == A_ROWS) g->a_row = k + random_below(3), g->a_k = 1;
+    if (layout == A_ROWS) g->a_row = k % 1024 ? k + random_below(3) : k, g->a_k = 1; /* or whole pages apart */
     if (layout == A_COLUMNS) g->a_row = 1, g->a_k = m + random_below(3);
     if (layout == A_STRIDED) g->a_k = 3, g->a_row = 3 * k + 1;
     p->a_size = m && k ? (m - 1) * g->a_row + (k - 1) * g->a_k + 1 : 0;
@@ -62,10 +63,13 @@ static void lay_out_b(product *p, int panels) {
     eg_gemm *g = &p->g;
     int64_t count = (g->n + 31) / 32;
     g->b_k = panels ? 32 : g->n + random_below(3);
-    g->b_panel = panels ? 32 * g->k : 32;
-    g->b = p->b = random_floats(panels ? count * 32 * g->k : g->k ? (g->k - 1) * g->b_k + g->n : 0);
+    int64_t skipped = g->a_runs && g->n % 4 == 0 ? random_below(3) : 0; /* rows behind each run */
+    int64_t rows = g->k + (g->k && skipped ? (g->k - 1) / g->run * skipped : 0);
+    g->b_skip = skipped * g->b_k;
+    g->b_panel = panels ? 32 * rows : 32;
+    g->b = p->b = random_floats(panels ? count * 32 * rows : rows ? (rows - 1) * g->b_k + g->n : 0);
     if (panels)
-        for (int64_t q = 0; q < g->k; q++)
+        for (int64_t q = 0; q < rows; q++)
             for (int64_t j = g->n; j < count * 32; j++) p->b[j / 32 * g->b_panel + q * 32 + j % 32] = 0;
 }
 
@@ -108,7 +112,7 @@ static product product_new(int fused, int64_t m, int64_t n, int64_t k, a_layout 
     lay_out_c(&p, c, first);
     compute_wanted(&p, fused);
     p.sums = guarded(n);
-    if (sums) p.g.column_sums = p.sums;
+    if (sums && !p.g.b_skip) p.g.column_sums = p.sums;
     p.covered = eg_calloc((size_t)(m * n + 1), sizeof *p.covered);
     if (finish) p.g.finish = on_finish;
     return p;
@@ -246,7 +250,8 @@ static void test_large_products(void **state) {
         { 16, 33, 9000, A_STRIDED, 1, C_ROWS },   { 300, 300, 64, A_ROWS, 0, C_WIDE_ROWS },
         { 300, 3, 100, A_ROWS, 0, C_ROWS },       { 100, 3, 300, A_COLUMNS, 0, C_ROWS },
         { 1, 512, 784, A_ROWS, 1, C_ROWS },       { 1000, 1, 70, A_ROWS, 0, C_ROWS },
-        { 70, 64, 1024, A_ROWS, 1, C_ROWS },
+        { 70, 64, 1024, A_ROWS, 1, C_ROWS },      { 37, 140, 1024, A_ROWS, 1, C_ROWS },
+        { 29, 200, 2048, A_ROWS, 0, C_PANELS },   { 25, 36, 3000, A_RUNS, 0, C_ROWS },
     };
     (void)state;
     FOR_TABLES(k) {

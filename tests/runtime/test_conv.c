@@ -63,6 +63,22 @@ static const shape_case cases[] = {
       "conv + strips", BRANCHED },
     { { 4, { 1, 40, 40, 4 } }, { 4, { 3, 3, 4, 4 } }, { .low = { 3, -2 }, .high = { -1, 4 } },
       "conv + strips", BRANCHED },
+    /* many channels: read in place, with edges */
+    { { 4, { 9, 13, 17, 20 } }, { 4, { 3, 3, 20, 16 } }, { .padding = EG_SAME }, "conv + strips", BRANCHED },
+    { { 4, { 10, 12, 15, 16 } }, { 4, { 5, 5, 16, 32 } }, { .padding = EG_SAME }, "conv kernel", BRANCHED },
+    { { 4, { 8, 21, 25, 16 } },
+      { 4, { 3, 3, 16, 48 } },
+      { .stride = { 2, 2 }, .dilation = { 2, 1 }, .padding = EG_SAME },
+      "conv kernel", BRANCHED },
+    { { 4, { 8, 9, 20, 16 } },
+      { 4, { 3, 3, 16, 16 } },
+      { .low = { 4, 1 }, .high = { 5, 0 } },
+      "conv + strips", BRANCHED }, /* rows that meet no tap */
+    { { 4, { 8, 1, 20, 16 } },
+      { 4, { 3, 3, 16, 16 } },
+      { .padding = EG_SAME },
+      "conv kernel", BRANCHED }, /* taps that meet no row */
+    { { 4, { 9, 16, 16, 16 } }, { 4, { 3, 3, 16, 32 } }, { .padding = EG_SAME }, "strips + pool", TRAINED },
     { { 4, { 13, 28, 28, 1 } }, { 4, { 5, 5, 1, 6 } }, { .padding = EG_SAME }, "strips + pool", TRAINED },
     { { 4, { 9, 14, 13, 6 } }, { 4, { 5, 5, 6, 16 } }, { 0 }, "strips + pool", TRAINED },
     { { 4, { 1, 20, 20, 3 } }, { 4, { 3, 3, 3, 8 } }, { 0 }, "strips + pool", PREDICTED },
