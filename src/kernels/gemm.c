@@ -125,12 +125,12 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
 static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
     t->a = g->a + i0 * g->a_row, t->a_row = g->a_row, t->a_k = g->a_k;
     t->runs = &no_offset, t->count = 1, t->run = 0, t->last = g->k;
-    t->c_runs = 0, t->a_ahead = EG_TILE_AHEAD * g->a_k, t->a_step = g->a_k;
+    t->c_runs = 0, t->a_ahead = EG_AHEAD * g->a_k, t->a_step = g->a_k;
     t->b = g->b + p * g->b_panel, t->b_k = g->b_k, t->b_skip = g->b_skip;
     t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->padded = 0;
     t->start = g->accumulate ? t->c : g->bias ? g->bias + p * EG_PANEL : zeros;
     t->start_row = g->accumulate ? g->c_row : 0;
-    t->ending = g->ending;
+    t->ending = g->ending, t->panels = 1;
 }
 
 /* ---- the nest -------------------------------------------------------------------------------- */
@@ -159,7 +159,7 @@ static void clear_rest(const eg_gemm *g, float *c, int64_t i0, int64_t i1, int64
 static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows,
                        int64_t p) {
     int64_t j = p * EG_PANEL, end = min64(g->n, j + EG_PANEL), step = 2 * by->lanes;
-    t->ending = EG_END_PLAIN;
+    t->ending = EG_END_PLAIN, t->panels = 1;
     for (; j < end; j += step) {
         int64_t width = min64(end - j, step);
         aim(t, g, k, i, j);
@@ -174,6 +174,16 @@ static int by_threes(const eg_tiles *by, const eg_gemm *g) {
     return by->threes_k && g->k > by->short_k && g->n >= EG_PANEL;
 }
 
+/* Against the whole ones of panels p0..p1, each as wide as a tile. Returns the first that is left. */
+static int64_t whole_panels(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t p0,
+                            int64_t p1) {
+    t->panels = min64(p1, g->n / EG_PANEL) - p0, t->width = EG_PANEL;
+    if (t->panels <= 0) return p0;
+    aim(t, g, k, i, p0 * EG_PANEL);
+    loop_of(tiles_of(by, EG_PANEL), t->rows)(t);
+    return p0 + t->panels;
+}
+
 /* `rows` rows from i on against panels p0..p1. */
 static void tile_group(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t rows,
                        int64_t p0, int64_t p1) {
@@ -185,6 +195,8 @@ static void tile_group(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
         aim(t, g, k, i, p0 * EG_PANEL);
         wide(t);
     }
+    if (2 * by->lanes == EG_PANEL && rows >= EG_HIGH && !is_short(by, k->count, k->last))
+        p0 = whole_panels(by, t, g, k, i, p0, p1);
     for (; p0 < p1; p0++) tile_panel(by, t, g, k, i, rows, p0);
 }
 

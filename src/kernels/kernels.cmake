@@ -4,13 +4,18 @@ set(EG_ISA_SOURCES tile strip reduce convert random transpose window isa)
 list(TRANSFORM EG_ISA_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/)
 list(TRANSFORM EG_ISA_SOURCES APPEND .c)
 
-# Loops are unrolled by hand where that gains, and vectors are written out: only products get faster by
-# more than -Os. gemm.c and pack.c are one for all builds; -Oz copies a row of a panel byte by byte.
+# Loops are unrolled by hand where that gains, and vectors are written out: only products get faster by more than -Os,
+# and those are faster yet where gcc does not split addresses over more registers than there are. gemm.c and pack.c are
+# one for all builds; -Oz copies a row of a panel byte by byte.
 set(EG_ISA_OPTIONS $<$<CONFIG:Release>:-Os> -fno-asynchronous-unwind-tables)
+set(EG_TILE_OPTIONS ${EG_FAST})
+if(CMAKE_C_COMPILER_ID STREQUAL GNU)
+  list(APPEND EG_TILE_OPTIONS -fno-tree-loop-im -fno-ivopts)
+endif()
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/pack.c PROPERTIES
                             COMPILE_OPTIONS "$<$<CONFIG:Release>:${EG_FAST}>")
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/kernels/tile.c PROPERTIES COMPILE_OPTIONS
-                            "$<$<AND:$<CONFIG:Release>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:NAME>,eg_kernels>>>:${EG_FAST}>")
+                            "$<$<AND:$<CONFIG:Release>,$<NOT:$<STREQUAL:$<TARGET_PROPERTY:NAME>,eg_kernels>>>:${EG_TILE_OPTIONS}>")
 # The portable table is for machines without better, and for the same bits everywhere: small before fast.
 target_compile_options(eg_kernels PRIVATE -fno-asynchronous-unwind-tables)
 

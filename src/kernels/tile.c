@@ -23,8 +23,6 @@ enum {
 #endif
     MASKED = EG_W > 4, /* tiles do partial vectors themselves */
     PANEL_VECTORS = EG_PANEL / EG_W,
-    HIGH = 8, /* tiles of so many rows fetch ahead what nobody guesses: A's next, and B so many steps of k: */
-    AHEAD = EG_TILE_AHEAD,
     WIDE = EG_W == 16 ? 4 : 2, /* panels at once for one row, for three */
     LESS_WIDE = EG_W == 16 ? 4 : 1
 };
@@ -44,15 +42,17 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail
         v_store(p, x);
 }
 
-/* Rows x vectors of C: `most` rows, or at least `least` of them; `partial`: the last vector may be. */
-EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_tile *t) {
+/* Rows x vectors of C, in panel number `panel` from where the tile stands: `most` rows, or at least `least` of them;
+ * `partial`: the last vector may be. */
+EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_tile *t, int64_t panel) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
     int64_t next_step = t->c_step;
-    const float *b = t->b, *start = t->start, *next = t->c + t->c_ahead;
-    float *c = t->c;
+    const float *b = t->b + panel * t->b_panel, *start = t->start + panel * t->start_panel;
+    float *c = t->c + panel * t->c_panel;
+    const float *next = c + t->c_ahead;
     eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
-    int fetches = EG_MASKS_ARE_FREE && most >= HIGH && vectors == VECTORS;
+    int fetches = EG_MASKS_ARE_FREE && most >= EG_HIGH && vectors == VECTORS;
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
     EG_UNROLL for (int i = 0; i < most; i++) { /* of rows that do not exist, the last one once more */
@@ -68,7 +68,7 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
         if (s >= t->c_runs) next = p[0] + t->a_ahead, next_step = t->a_step;
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
-            const float *soon = b + AHEAD * b_k;
+            const float *soon = b + EG_AHEAD * b_k;
             __asm__("" : "+r"(soon)); /* one register, not one for each vector */
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, partial && v == vectors - 1, tail);
@@ -191,17 +191,21 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
  * asking after each row whether it was the last takes a tenth of AVX-512's two multiply-adds a cycle. Of the others low
  * ones are, where that gains. Where masks cost, whole vectors have none. */
 #define TILE(name, least, most, vectors, partial) \
-    static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, t); }
+    static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, t, 0); }
+#define HIGH_TILE(name, rows)                                                                           \
+    static void EG_FN(name)(const eg_tile *t) {                                                         \
+        for (int64_t panel = 0; panel < t->panels; panel++) multiply(rows, rows, VECTORS, 0, t, panel); \
+    }
 /* clang-format off */
 #if defined(EG_ISA_AVX512)
 TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one_4, 4, 4, 1, 1)
 TILE(one_high, 5, ROWS, 1, 1)
 TILE(two_1, 1, 1, 2, 1) TILE(two_2, 2, 2, 2, 1) TILE(two_3, 3, 3, 2, 1)
-TILE(two_high, 4, HIGH - 1, 2, 1)
-TILE(whole_8, 8, 8, 2, 0) TILE(whole_9, 9, 9, 2, 0) TILE(whole_10, 10, 10, 2, 0) TILE(whole_11, 11, 11, 2, 0)
-TILE(whole_12, 12, 12, 2, 0) TILE(whole_13, 13, 13, 2, 0) TILE(whole_14, 14, 14, 2, 0)
+TILE(two_high, 4, EG_HIGH - 1, 2, 1)
+HIGH_TILE(whole_8, 8) HIGH_TILE(whole_9, 9) HIGH_TILE(whole_10, 10) HIGH_TILE(whole_11, 11)
+HIGH_TILE(whole_12, 12) HIGH_TILE(whole_13, 13) HIGH_TILE(whole_14, 14)
 #define ONE { 4, ROWS, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
-#define TWO { 3, HIGH - 1, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
+#define TWO { 3, EG_HIGH - 1, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
 #define WHOLE \
     { 13, ROWS, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), \
                   EG_FN(two_high), EG_FN(whole_8), EG_FN(whole_9), EG_FN(whole_10), EG_FN(whole_11), \

@@ -11,7 +11,8 @@
 enum {
     EG_TURN_COLUMNS = 10, /* of C: the most that eg_tiles.turn does */
     EG_TURN_K = 4,        /* the least k it needs */
-    EG_TILE_AHEAD = 16    /* steps of k before its use, something is fetched */
+    EG_HIGH = 8,          /* the least rows of a high tile, which fetches what nobody guesses: */
+    EG_AHEAD = 16         /* so many steps of k before it is used */
 };
 
 /* What one tile works on. Its rows of A start at `a`; k comes in runs at offsets from there. */
@@ -27,6 +28,7 @@ struct eg_tile {
     float *c;
     int64_t c_row, c_panel;
     int64_t rows, width; /* rows at once; columns that exist */
+    int64_t panels;      /* tiles of two whole vectors and many rows do the same columns of so many */
     int padded;          /* write zeros into the other lanes of the last vector */
     eg_ending ending;    /* of a short k */
     /* What is fetched for later, by one step of k after the other: floats from c + c_ahead on during the first c_runs
