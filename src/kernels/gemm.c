@@ -51,6 +51,7 @@ typedef struct k_block {
 } k_block;
 
 static const float zeros[EG_PANEL];
+static const float one = 1.f;
 static const int64_t no_offset = 0;
 
 EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -277,17 +278,38 @@ static int64_t longest_k(const eg_tiles *by, const eg_gemm *g) {
 }
 
 /* What all tiles of a block of k have in common. Where results go comes as slowly from memory as what is read: the
- * next rows' is fetched, and of products with several bands also the last run of A's next. A's columns bring all rows
- * of a tile with one line, so they are fetched themselves. */
+ * next rows' is fetched, and of products with several bands also the last run of A's next. Of A in columns, where a
+ * line has the rows of a tile and more, the one that the last row is the first to need. */
 static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k) {
     int64_t run = k->run ? k->run : k->length, rows = by->rows;
     aim_small(t, g, 0, 0);
     t->runs = k->runs, t->count = k->count, t->run = k->run, t->last = k->last;
     t->b_panel = g->b_panel, t->c_panel = g->c_panel, t->padded = g->c_padded;
-    if (g->a_row == 1 || run < 2 * rows || (g->bands < 2 && g->m <= rows)) return;
+    if (g->a_row == 1) {
+        t->a_ahead += rows - 1;
+        return;
+    }
+    if (run < 2 * rows || (g->bands < 2 && g->m <= rows)) return;
     t->c_runs = 1;
     t->c_ahead = g->bands > 1 ? g->c_band : rows * g->c_row, t->c_step = rows * g->c_row / run + 1;
     if (g->bands > 1) t->a_ahead = g->a_band, t->a_step = rows * g->a_row / run + 1;
+}
+
+static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
+
+/* B's column sums over a block of k, while that is in cache: a product with one row of ones. */
+static void sum_columns(const eg_tiles *by, const eg_gemm *g, const k_block *k, int64_t p0, int64_t p1) {
+    eg_gemm sums = { .m = 1,
+                     .n = g->n,
+                     .k = k->length,
+                     .a = &one,
+                     .b = g->b + k->b_offset,
+                     .b_k = g->b_k,
+                     .b_panel = g->b_panel,
+                     .c = g->column_sums,
+                     .c_panel = EG_PANEL,
+                     .accumulate = !k->is_first };
+    nest(by, &sums, 0, 1, p0, p1);
 }
 
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
@@ -308,6 +330,7 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
                 row_tiles(by, &t, g, &k, i0, i1, p, min64(p1, p + group));
                 k.a += g->a_band, k.c += g->c_band;
             } while (++band < g->bands);
+            if (g->column_sums && i0 == 0) sum_columns(by, g, &k, p, min64(p1, p + group));
         }
         first += k.length;
     } while (first < g->k);
@@ -367,11 +390,12 @@ static int64_t few_rows(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_
 static int64_t upright(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
     p0 = few_rows(by, g, i0, i1, p0, p1);
     if (p0 == p1) return p1;
-    if (is_small(by, g, p0, p1))
+    if (is_small(by, g, p0, p1)) {
         small(by, g, i0, i1, p0, p1);
-    else
-        nest(by, g, i0, i1, p0, p1);
-    return p0;
+        return p0;
+    }
+    nest(by, g, i0, i1, p0, p1);
+    return p1;
 }
 
 /* ---- few columns ----------------------------------------------------------------------------- */
