@@ -44,10 +44,11 @@ static eg_status set_rows(eg_arena *arena, eg_product *d, const eg_value *a, int
     return EG_OK;
 }
 
-/* Enough panels for everybody: cut along them, so that each thread reads its own part of B; else along the rows. */
+/* Each thread reads its own part of the larger operand: of A's rows, which it has written itself where the product
+ * before was cut alike, or of B's panels, if there are enough for everybody. */
 static void set_items(eg_cpu_step *step, eg_product *d) {
     enum { ENOUGH_PANELS = 4 };
-    d->by_rows = d->panels < ENOUGH_PANELS;
+    d->by_rows = d->g.m > d->g.n || d->panels < ENOUGH_PANELS;
     step->items = d->by_rows ? d->g.m : d->panels;
     step->flops = 2. * (double)(d->g.m * d->g.n) * (double)d->g.k;
     step->work = step->flops / 200 + .03 * (double)(d->g.m * d->g.n);
