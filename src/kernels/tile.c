@@ -68,8 +68,7 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
         if (s >= t->c_runs) next = p[0] + t->a_ahead, next_step = t->a_step;
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
-            const float *soon = b + EG_AHEAD * b_k;
-            __asm__("" : "+r"(soon)); /* one register, not one for each vector */
+            const float *soon = fetches ? v_held_address(b + EG_AHEAD * b_k) : b;
             EG_UNROLL for (int v = 0; v < vectors; v++) {
                 bv[v] = load_vector(b + v * EG_W, partial && v == vectors - 1, tail);
                 if (fetches) __builtin_prefetch(soon + v * EG_W);
