@@ -14,7 +14,7 @@
  *   few     three rows, or two and B's column sums, go against several panels at once: B is read once for all.
  *   A       is read in place whatever its strides, but for rows that are whole pages apart: their lines share a set of
  *           L1, so each tile's rows are copied to where they do not.
- *   fetched is, while a tile is computed, where the next ones write.
+ *   ahead   while a tile is computed, the lines that the next ones write are fetched.
  *   turned  few columns leave lanes empty; with enough rows the product is turned round: C' = B' A', lanes along the rows.
  */
 #include "kernels/tile.h"
@@ -40,9 +40,9 @@ enum {
 typedef struct k_block {
     int64_t first, length; /* in k; at most k_block */
     int64_t a_offset, b_offset;
-    const float *a; /* of the band */
-    const float *rows; /* those of A at hand, */
-    int64_t row;       /* so far apart */
+    const float *a;        /* of the band */
+    const float *rows;     /* those of A at hand, */
+    int64_t row;           /* so far apart */
     float *c;
     const int64_t *runs;
     int64_t count, run, last;
@@ -123,7 +123,7 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
 }
 
 /* Points the tile at panel p of the rows from i0 on, for all of k. */
-static void aim_small(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
+static void aim_at_panel(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
     t->a = g->a + i0 * g->a_row, t->a_row = g->a_row, t->a_k = g->a_k;
     t->runs = &no_offset, t->count = 1, t->run = 0, t->last = g->k;
     t->c_runs = 0, t->a_ahead = EG_AHEAD * g->a_k, t->a_step = g->a_k;
@@ -282,7 +282,7 @@ static int64_t longest_k(const eg_tiles *by, const eg_gemm *g) {
  * line has the rows of a tile and more, the one that the last row is the first to need. */
 static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k) {
     int64_t run = k->run ? k->run : k->length, rows = by->rows;
-    aim_small(t, g, 0, 0);
+    aim_at_panel(t, g, 0, 0);
     t->runs = k->runs, t->count = k->count, t->run = k->run, t->last = k->last;
     t->b_panel = g->b_panel, t->c_panel = g->c_panel, t->padded = g->c_padded;
     if (g->a_row == 1) {
@@ -348,7 +348,7 @@ static void small_panel(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_
     float whole[WHOLE_K * WHOLE_STEP] __attribute__((aligned(64)));
     const float *edge = whole_edge(by, g, 0, g->k, p + 1, whole);
     eg_tile t;
-    aim_small(&t, g, i0, p);
+    aim_at_panel(&t, g, i0, p);
     if (edge) t.b = edge, t.b_k = WHOLE_STEP;
     tile_down(by, &t, i1 - i0, min64(g->n - p * EG_PANEL, EG_PANEL));
 }
@@ -374,7 +374,7 @@ static int64_t few_rows(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_
         int64_t j = p0 * EG_PANEL, end = min64(g->n, p * EG_PANEL);
         eg_tile t;
         if (end - j < by->least_3) break;
-        aim_small(&t, g, i0, p0);
+        aim_at_panel(&t, g, i0, p0);
         t.b_panel = g->b_panel, t.c_panel = g->c_panel, t.start_panel = 0;
         t.rows = 3, t.width = end - j;
         t.sums = has_sums ? g->column_sums + j : NULL;
@@ -467,7 +467,7 @@ eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by) {
     const eg_tile_heights *tile = tiles_of(by, g->n);
     if (!is_small(by, g, 0, 1) || (!has_short_k && g->m > tile->most)) return NULL;
     if (has_short_k && g->n > by->lanes && g->n != 2 * by->lanes) return NULL;
-    aim_small(t, g, 0, 0);
+    aim_at_panel(t, g, 0, 0);
     t->rows = g->m, t->width = g->n;
     return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(tile, g->m);
 }

@@ -60,7 +60,7 @@ typedef struct eg_gemm {
     const float *a;
     int64_t a_row, a_k;
     const int64_t *a_runs; /* NULL: one run */
-    int64_t run, b_skip;   /* behind each run of k this many floats of B are left out; only of n % 4 = 0 */
+    int64_t run, b_skip;   /* b_skip: floats of B left out behind each run; n % 4 = 0, no column_sums */
     int64_t bands, a_band, c_band; /* above 1: so many products with the same B; the way from one to the next */
     const float *b;
     int64_t b_k, b_panel;

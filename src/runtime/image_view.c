@@ -14,21 +14,22 @@ enum {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* Its steps, from `padded` and `extent`. */
+static void set_steps(const eg_window *w, eg_image_view *v) {
+    const int64_t *extent = v->padded ? v->extent : w->image;
+    v->pitch = extent[1] * w->channels;
+    v->size = extent[0] * v->pitch;
+    v->start = v->padded ? 0 : -w->low[0] * v->pitch - w->low[1] * w->channels;
+}
+
 eg_image_view eg_image_view_of(const eg_window *w) {
     eg_image_view v = { .padded = 0 };
     for (int d = 0; d < EG_SPATIAL; d++) {
         v.extent[d] = (w->positions[d] - 1) * w->stride[d] + eg_window_extent(w->taps[d], w->dilation[d]);
         v.padded |= w->low[d] > 0 || w->spread[d] > 1 || v.extent[d] - w->low[d] > w->image[d];
     }
-    eg_image_view_set(w, &v);
+    set_steps(w, &v);
     return v;
-}
-
-void eg_image_view_set(const eg_window *w, eg_image_view *v) {
-    const int64_t *extent = v->padded ? v->extent : w->image;
-    v->pitch = extent[1] * w->channels;
-    v->size = extent[0] * v->pitch;
-    v->start = v->padded ? 0 : -w->low[0] * v->pitch - w->low[1] * w->channels;
 }
 
 /* ---- in place, but for what lies outside --------------------------------------------------------------------- */
@@ -47,13 +48,15 @@ void eg_positions_met(const eg_window *w, int axis, int64_t k, int64_t *first, i
     between(k * w->dilation[axis] - w->low[axis], w->stride[axis], w->image[axis], w->positions[axis], first, end);
 }
 
-int eg_image_has_edges(const eg_window *w, const eg_image_view *v, int64_t *first, int64_t *end) {
+int eg_image_leave_edges(const eg_window *w, eg_image_view *v, int64_t *first, int64_t *end) {
     int64_t from, to, last = w->image[1] - eg_window_extent(w->taps[1], w->dilation[1]);
     int is_plain = eg_has_row_runs(w) && w->spread[0] * w->spread[1] == 1 && w->taps[0] > 1;
     if (!v->padded || !is_plain || w->channels < MANY_CHANNELS) return 0;
     between(-w->low[1], w->stride[1], last + 1, w->positions[1], &from, &to);
     if (to - from < FEW_POSITIONS || w->positions[1] - (to - from) > FEW_EDGES) return 0;
     *first = from, *end = to;
+    v->padded = 0;
+    set_steps(w, v);
     return 1;
 }
 

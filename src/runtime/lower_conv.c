@@ -27,7 +27,8 @@ typedef struct conv_detail {
     eg_image_view view;
     int64_t inner, outer; /* channels of one group, of x and of y */
     int64_t panels;
-    int64_t first, end;    /* positions of a row that read it in place; those before and behind are edges */
+    int has_edges;         /* padded images are read in place; */
+    int64_t first, end;    /* positions before and behind are the edges, if there are any left and right */
     int by_images;         /* A's rows are images */
     int whole;             /* items are images, and chunks what is computed before its elementwise part is done */
     int64_t chunk, chunks; /* position rows (of one image) or images of an item; items of one image or in all */
@@ -98,8 +99,6 @@ static int64_t skip_padding(const conv_detail *d, eg_gemm *g, int64_t p, int64_t
     return same;
 }
 
-static int has_edges(const conv_detail *d) { return d->end - d->first < d->w->positions[1]; }
-
 /* Position p1 of all rows of an image, whose windows leave it on the left or right: a kernel row after the other,
  * each on top of the last. `a` is where the first window would begin. */
 static void run_edge(const conv_detail *d, int64_t p1, const float *a, float *y) {
@@ -132,11 +131,11 @@ static void run_rows(const conv_detail *d, int64_t p, int64_t rows, const float 
     const eg_window *w = d->w;
     int64_t step = w->stride[0] * d->view.pitch;
     eg_gemm g = d->g;
-    if (step == g.m * g.a_row) { /* rows follow each other without a gap */
+    if (step == g.m * g.a_row && !d->has_edges) { /* rows follow each other without a gap */
         g.m *= rows;
         rows = 1;
     }
-    int skips = (d->view.padded || has_edges(d)) && w->spread[0] == 1 && g.a_runs && g.m == d->g.m;
+    int skips = (d->view.padded || d->has_edges) && w->spread[0] == 1 && g.a_runs && g.m == d->g.m;
     const float *kernel = d->memory.kernel;
     a += d->first * g.a_row, y += d->first * w->out;
     g.a_band = step, g.c_band = w->positions[1] * w->out;
@@ -208,11 +207,12 @@ static eg_conv_memory memory_at(const eg_conv_memory *r, float *y) {
 static void run_image(const conv_detail *d, const eg_conv_memory *r, const float *a, int64_t at, float *scratch) {
     const eg_window *w = d->w;
     int64_t row = w->positions[1] * d->together, first = at * w->positions[0];
-    for (int64_t p = 0; p < w->positions[1]; p = p + 1 == d->first ? d->end : p + 1)
-        if (p < d->first || p >= d->end) run_edge(d, p, a, r->y + first * w->positions[1] * w->out);
+    float *y = r->y + first * w->positions[1] * w->out;
+    for (int64_t p = 0; p < d->first; p++) run_edge(d, p, a, y);
+    for (int64_t p = d->end; p < w->positions[1]; p++) run_edge(d, p, a, y);
     for (int64_t p = 0, count; p < w->positions[0]; p += count) {
         count = min64(d->chunk, w->positions[0] - p);
-        run_rows(d, p, count, a + p * w->stride[0] * d->view.pitch, r->y + (first + p) * w->positions[1] * w->out);
+        run_rows(d, p, count, a + p * w->stride[0] * d->view.pitch, y + p * w->positions[1] * w->out);
         eg_conv_finish(r, (first + p) * row, (first + p + count) * row, scratch);
     }
 }
@@ -252,9 +252,7 @@ static int has_whole_items(const eg_window *w) { return w->batch >= FEW_IMAGES |
 /* Padded images, read in place: what is not between `first` and `end` are edges. */
 static void choose_edges(conv_detail *d) {
     d->first = 0, d->end = d->w->positions[1];
-    if (!has_whole_items(d->w) || !eg_image_has_edges(d->w, &d->view, &d->first, &d->end)) return;
-    d->view.padded = 0;
-    eg_image_view_set(d->w, &d->view);
+    d->has_edges = has_whole_items(d->w) && eg_image_leave_edges(d->w, &d->view, &d->first, &d->end);
 }
 
 /* What an item is. Any choice gives the same bits. */
@@ -272,7 +270,7 @@ static void choose_chunks(conv_detail *d) {
         return;
     }
     int64_t chunk = eg_conv_chunk(w);
-    d->whole = has_edges(d) || (d->view.padded && d->view.size <= IMAGES_FLOATS && has_whole_items(w));
+    d->whole = d->has_edges || (d->view.padded && d->view.size <= IMAGES_FLOATS && has_whole_items(w));
     if (d->view.padded && w->batch >= FEW_IMAGES && !d->whole)
         chunk = min64(w->positions[0], max64(chunk, 2 * extent));
     d->chunks = (w->positions[0] + chunk - 1) / chunk;

@@ -189,11 +189,7 @@ static void set_products(kernel_detail *d) {
     d->inner = w->channels / w->groups, d->outer = w->out / w->groups;
     d->view = eg_image_view_of(w);
     int64_t first, end; /* of what have no edges */
-    d->has_edges = together == 1 && w->out % EG_BLOCK == 0 && eg_image_has_edges(w, &d->view, &first, &end);
-    if (d->has_edges) {
-        d->view.padded = 0;
-        eg_image_view_set(w, &d->view);
-    }
+    d->has_edges = together == 1 && w->out % EG_BLOCK == 0 && eg_image_leave_edges(w, &d->view, &first, &end);
     d->whole_rows = eg_has_row_runs(w) && !d->has_edges;
     g->m = d->whole_rows ? taps * w->channels : d->inner;
     g->n = d->outer * together;

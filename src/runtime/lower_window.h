@@ -41,14 +41,12 @@ typedef struct eg_image_view {
     int64_t pitch, size, start; /* floats: to the next row, to the next image; to the first window's first tap */
 } eg_image_view;
 eg_image_view eg_image_view_of(const eg_window *w);
-/* Its steps, from `padded` and `extent`. */
-void eg_image_view_set(const eg_window *w, eg_image_view *v);
 /* Along an axis without spread: the taps that position p meets within the image, the positions that tap k does. */
 void eg_taps_met(const eg_window *w, int axis, int64_t p, int64_t *first, int64_t *end);
 void eg_positions_met(const eg_window *w, int axis, int64_t k, int64_t *first, int64_t *end);
-/* Would a copy of padded images take longer than to read them in place, and to see to the few positions at the left
- * and right edge, outside of [first, end), one by one? */
-int eg_image_has_edges(const eg_window *w, const eg_image_view *v, int64_t *first, int64_t *end);
+/* Where a copy of padded images takes longer than to see to the few positions at the left and right edge, outside of
+ * [first, end), one by one: makes the view one of images in place. Returns whether it did. */
+int eg_image_leave_edges(const eg_window *w, eg_image_view *v, int64_t *first, int64_t *end);
 /* Rows [e0, e1) of an image as windows see it; the second: where the zeros are there already. */
 void eg_pad_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0, int64_t e1);
 void eg_place_image(const eg_window *w, const eg_image_view *v, float *out, const float *image, int64_t e0,

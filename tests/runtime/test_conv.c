@@ -78,6 +78,8 @@ static const shape_case cases[] = {
       { 4, { 3, 3, 16, 16 } },
       { .padding = EG_SAME },
       "conv kernel", BRANCHED }, /* taps that meet no row */
+    { { 4, { 9, 14, 12, 16 } }, { 4, { 3, 1, 16, 16 } }, { .padding = EG_SAME }, "conv kernel", BRANCHED }, /* rows only */
+    { { 4, { 9, 14, 12, 16 } }, { 4, { 1, 3, 16, 16 } }, { .padding = EG_SAME }, "conv kernel", BRANCHED },
     { { 4, { 9, 16, 16, 16 } }, { 4, { 3, 3, 16, 32 } }, { .padding = EG_SAME }, "strips + pool", TRAINED },
     { { 4, { 13, 28, 28, 1 } }, { 4, { 5, 5, 1, 6 } }, { .padding = EG_SAME }, "strips + pool", TRAINED },
     { { 4, { 9, 14, 13, 6 } }, { 4, { 5, 5, 6, 16 } }, { 0 }, "strips + pool", TRAINED },
