@@ -126,11 +126,11 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
 static void aim_at_panel(eg_tile *t, const eg_gemm *g, int64_t i0, int64_t p) {
     t->a = g->a + i0 * g->a_row, t->a_row = g->a_row, t->a_k = g->a_k;
     t->runs = &no_offset, t->count = 1, t->run = 0, t->last = g->k;
-    t->c_runs = 0, t->a_ahead = EG_AHEAD * g->a_k, t->a_step = g->a_k;
-    t->b = g->b + p * g->b_panel, t->b_k = g->b_k, t->b_skip = g->b_skip;
-    t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->padded = 0;
+    t->c_runs = t->c_ahead = t->c_step = 0, t->a_ahead = EG_AHEAD * g->a_k, t->a_step = g->a_k;
+    t->b = g->b + p * g->b_panel, t->b_k = g->b_k, t->b_skip = g->b_skip, t->b_panel = g->b_panel;
+    t->c = g->c + p * g->c_panel + i0 * g->c_row, t->c_row = g->c_row, t->c_panel = g->c_panel, t->padded = 0;
     t->start = g->accumulate ? t->c : g->bias ? g->bias + p * EG_PANEL : zeros;
-    t->start_row = g->accumulate ? g->c_row : 0;
+    t->start_row = g->accumulate ? g->c_row : 0, t->start_panel = 0;
     t->ending = g->ending, t->panels = 1;
 }
 
@@ -284,7 +284,7 @@ static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_b
     int64_t run = k->run ? k->run : k->length, rows = by->rows;
     aim_at_panel(t, g, 0, 0);
     t->runs = k->runs, t->count = k->count, t->run = k->run, t->last = k->last;
-    t->b_panel = g->b_panel, t->c_panel = g->c_panel, t->padded = g->c_padded;
+    t->padded = g->c_padded;
     if (g->a_row == 1) {
         t->a_ahead += rows - 1;
         return;
@@ -375,7 +375,6 @@ static int64_t few_rows(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_
         eg_tile t;
         if (end - j < by->least_3) break;
         aim_at_panel(&t, g, i0, p0);
-        t.b_panel = g->b_panel, t.c_panel = g->c_panel, t.start_panel = 0;
         t.rows = 3, t.width = end - j;
         t.sums = has_sums ? g->column_sums + j : NULL;
         by->wide_3(&t);
