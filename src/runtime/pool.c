@@ -3,11 +3,14 @@
  * pool.c: fork and join in a tenth of a microsecond. Workers watch one word, the ticket; while work keeps
  * coming they spin on it, after 50 microseconds without they sleep: a library must not burn a core.
  *
- * The ticket holds { generation, next part }. The caller closes it, writes the job's fields and opens a new
- * generation. A worker reads ticket and fields and takes a part by moving the ticket on with a
- * compare-and-swap: if that succeeds, the generation had not been closed, so the fields it read belong to it. A
- * worker that comes late finds no part left and nobody waits for it. The caller takes parts as well and then
- * waits for those that others have begun.
+ * The ticket numbers the jobs: even while one is open, odd while the next one's fields are written. A thread that
+ * read the same even ticket before and after the fields has those of that job. It then takes a part by raising the
+ * number of the last job in which that part was taken to this one's; if the job has ended meanwhile, somebody has. A
+ * worker that comes late finds no part left and nobody waits for it. The caller takes parts as well and then waits
+ * for those that others have begun.
+ *
+ * Each thread first asks for the part of its own number and then for those behind it: what it wrote in one job, it
+ * finds in its own cache in the next one.
  *
  * A system wakes a thread where the waker runs, as if that were about to stop, and is in no hurry to part them: two
  * threads then share one processor for many milliseconds. A worker that wakes up beside its caller moves on.
@@ -26,7 +29,7 @@
 #include "base/text.h"
 #include "runtime/pool.h"
 
-enum { MOST_WORKERS = 255, SPINS_PER_LOOK = 64, SPINS_BEFORE_YIELD = 1024, CLOSED = 0x7fffffff };
+enum { MOST_WORKERS = 255, SPINS_PER_LOOK = 64, SPINS_BEFORE_YIELD = 1024 };
 static const double SPIN_SECONDS = 50e-6;
 
 static struct {
@@ -35,7 +38,8 @@ static struct {
     _Atomic(void *) context;
     atomic_int parts;
     /* Next to the job, a line of its own each: what everybody hammers on. */
-    _Alignas(64) atomic_uint_fast64_t ticket; /* generation << 32 | next part */
+    _Alignas(64) atomic_uint_fast64_t ticket;
+    _Alignas(64) atomic_uint_fast64_t taken[MOST_WORKERS + 1]; /* the ticket of the last job whose part i was taken */
     _Alignas(64) atomic_int done;
     _Alignas(64) atomic_int busy;     /* a caller is inside */
     atomic_int sleepers, stop, workers;
@@ -57,20 +61,24 @@ static inline void breathe(void) {
 
 /* ---- taking parts ---------------------------------------------------------------------------------------- */
 
-/* Works on the open job until none of its parts is left. */
-static void take_parts(void) {
+static int take(int part, uint_fast64_t ticket) {
+    uint_fast64_t last = atomic_load_explicit(&pool.taken[part], memory_order_relaxed);
+    return last < ticket && atomic_compare_exchange_strong_explicit(&pool.taken[part], &last, ticket,
+                                                                    memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* Works on the open job until none of its parts is left; on part `own` first. */
+static void take_parts(int own) {
     uint_fast64_t ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
-    for (;;) {
-        eg_part_fn fn = atomic_load_explicit(&pool.fn, memory_order_relaxed);
-        void *context = atomic_load_explicit(&pool.context, memory_order_relaxed);
-        int parts = atomic_load_explicit(&pool.parts, memory_order_relaxed), part = (int)(ticket & CLOSED);
-        if (part >= parts) return;
-        if (!atomic_compare_exchange_weak_explicit(&pool.ticket, &ticket, ticket + 1, memory_order_acq_rel,
-                                                   memory_order_acquire))
-            continue;
+    eg_part_fn fn = atomic_load_explicit(&pool.fn, memory_order_acquire);
+    void *context = atomic_load_explicit(&pool.context, memory_order_acquire);
+    int parts = atomic_load_explicit(&pool.parts, memory_order_acquire);
+    if (ticket & 1 || atomic_load_explicit(&pool.ticket, memory_order_relaxed) != ticket) return;
+    for (int i = 0; i < parts; i++) {
+        int part = (own + i) % parts;
+        if (!take(part, ticket)) continue;
         fn(context, part);
         atomic_fetch_add_explicit(&pool.done, 1, memory_order_release);
-        ticket = atomic_load_explicit(&pool.ticket, memory_order_acquire);
     }
 }
 
@@ -91,20 +99,20 @@ void eg_pool_run(int parts, eg_part_fn fn, void *context) {
         for (int i = 0; i < parts; i++) fn(context, i);
         return;
     }
-    uint_fast64_t generation = atomic_load_explicit(&pool.ticket, memory_order_relaxed) >> 32;
-    atomic_exchange_explicit(&pool.ticket, generation << 32 | CLOSED, memory_order_acq_rel);
-    atomic_store_explicit(&pool.fn, fn, memory_order_relaxed);
-    atomic_store_explicit(&pool.context, context, memory_order_relaxed);
-    atomic_store_explicit(&pool.parts, parts, memory_order_relaxed);
+    uint_fast64_t closed = atomic_load_explicit(&pool.ticket, memory_order_relaxed) | 1;
+    atomic_store_explicit(&pool.ticket, closed, memory_order_relaxed);
+    atomic_store_explicit(&pool.fn, fn, memory_order_release);
+    atomic_store_explicit(&pool.context, context, memory_order_release);
+    atomic_store_explicit(&pool.parts, parts, memory_order_release);
     atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
-    atomic_store(&pool.ticket, (generation + 1) << 32);
+    atomic_store(&pool.ticket, closed + 1);
     if (atomic_load(&pool.sleepers) > 0) {
         atomic_store_explicit(&pool.processor, eg_processor(), memory_order_relaxed);
         pthread_mutex_lock(&pool.mutex);
         pthread_cond_broadcast(&pool.wake);
         pthread_mutex_unlock(&pool.mutex);
     }
-    take_parts();
+    take_parts(0);
     wait_for_others(parts);
     atomic_store_explicit(&pool.busy, 0, memory_order_release);
 }
@@ -112,7 +120,8 @@ void eg_pool_run(int parts, eg_part_fn fn, void *context) {
 /* ---- workers --------------------------------------------------------------------------------------------- */
 
 static int has_news(uint_fast64_t seen) {
-    return atomic_load(&pool.ticket) >> 32 != seen || atomic_load(&pool.stop);
+    uint_fast64_t ticket = atomic_load(&pool.ticket);
+    return (ticket != seen && !(ticket & 1)) || atomic_load(&pool.stop);
 }
 
 static void wait_for_news(uint_fast64_t seen, int worker) {
@@ -139,8 +148,8 @@ static void *work(void *number) {
     uint_fast64_t seen = 0;
     while (!atomic_load(&pool.stop)) {
         wait_for_news(seen, worker);
-        seen = atomic_load(&pool.ticket) >> 32;
-        take_parts();
+        seen = atomic_load(&pool.ticket);
+        take_parts(worker);
     }
     return NULL;
 }

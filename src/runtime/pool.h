@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool.h: one set of worker threads for the process. A step is cut into parts; whoever is free takes the next
- * part, the caller too, so that a sleeping or missing worker only costs time, never a result.
+ * pool.h: one set of worker threads for the process. A step is cut into parts; each thread takes the part of its own
+ * number, the caller part 0, and then whoever is free takes what is left, so that a sleeping or missing worker only
+ * costs time, never a result.
  */
 #ifndef EG_RUNTIME_POOL_H
 #define EG_RUNTIME_POOL_H
