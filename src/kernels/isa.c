@@ -18,7 +18,9 @@ const eg_kernels EG_FN(kernels) = {
     .one_tile = EG_FN(one_tile),
     .transpose = EG_FN(transpose),
     .strip = { EG_STRIP_LIST(EG_ENTRY) },
+#if !EG_SMALL
     .chain = { EG_CHAIN_LIST(EG_CHAIN) },
+#endif
     .block_reduce = { EG_LENT(block_sum), EG_LENT(block_max), EG_LENT(block_min) },
     .row_reduce = { EG_LENT(row_sum), EG_LENT(row_max), EG_LENT(row_min) },
     .column_reduce = { EG_LENT(column_sum), EG_LENT(column_max), EG_LENT(column_min) },

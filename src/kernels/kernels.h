@@ -134,8 +134,8 @@ typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b,
 
 /* ---- chains -----------------------------------------------------------------------------------------------------
  *
- * Whole programs over n floats (a multiple of 16) that every step of a training runs over all parameters: one loop,
- * whose values stay in registers, with the bits of its instructions one by one. Written once, for the loop and for
+ * Whole programs over n floats (a multiple of 16) that every step of a training runs, updates over all parameters and the
+ * gelu of a transformer: one loop, whose values stay in registers, with the bits of its instructions one by one. Written once, for the loop and for
  * whoever recognises the program: EACH(i) operand i is a vector, ONE(i) a constant; DO(r, OP, a, b, c) value r,
  * numbered from 16 on, of operands and values; OUT(r, i) it goes to operand i. Operands are in the order in which they
  * are first read.
@@ -151,7 +151,13 @@ typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b,
     DO(19, MUL, 4, 5, 0) DO(20, MULADD, 18, 6, 19) DO(21, SQRT, 20, 0, 0)                                     \
     DO(22, ADD, 21, 7, 0) DO(23, MUL, 17, 8, 0) DO(24, DIV, 23, 22, 0)                                        \
     DO(25, SUB, 9, 24, 0) OUT(17, 10) OUT(20, 11) OUT(25, 12)
-#define EG_CHAIN_LIST(X) X(RMSPROP) X(ADAM)
+#define EG_CHAIN_GELU(EACH, ONE, DO, OUT) /* x, sqrt 1/2, 1, 1/2, 2 / sqrt pi; gelu and its derivative */ \
+    EACH(0) ONE(1) ONE(2) ONE(3) ONE(4)                                                                   \
+    DO(16, MUL, 0, 1, 0) DO(17, ERF, 16, 0, 0) DO(18, ADD, 17, 2, 0)                                      \
+    DO(19, MUL, 0, 3, 0) DO(20, MUL, 18, 19, 0) DO(21, MUL, 16, 16, 0)                                    \
+    DO(22, NEG, 21, 0, 0) DO(23, EXP, 22, 0, 0) DO(24, MUL, 23, 4, 0)                                     \
+    DO(25, MUL, 18, 3, 0) DO(26, MUL, 19, 24, 0) DO(27, MULADD, 26, 1, 25) OUT(20, 5) OUT(27, 6)
+#define EG_CHAIN_LIST(X) X(RMSPROP) X(ADAM) X(GELU)
 
 enum {
 #define EG_CHAIN_ENUM_(name) EG_CHAIN_##name##_,
@@ -198,7 +204,7 @@ typedef struct eg_kernels {
                       int64_t s_rows, int64_t s_width);
 
     eg_strip_fn strip[EG_STRIP_COUNT];
-    eg_chain_fn chain[EG_CHAINS];
+    eg_chain_fn chain[EG_CHAINS]; /* NULL: by its instructions */
 
     /* d[16] = s[0..columns)[16] reduced over the columns by the rule of rows above; columns <= EG_BLOCK_MOST. */
     void (*block_reduce[EG_REDUCE_KINDS])(int64_t columns, float *d, const float *s);

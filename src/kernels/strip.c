@@ -5,7 +5,8 @@
  *
  *   CHEAP    a loop over whole groups and one over the rest.
  *   COSTLY   one loop, so that its code is there once: over whole vectors where masks cost.
- *   RARE     one loop for all of them, which calls a function for each vector.
+ *   RARE     one loop for all of them, which calls a function for each vector: all ops of the portable x86 build, which
+ *            is for machines without better.
  *   LENT     another build's, of the same bits.
  *   SWAPPED  another op with its first two operands exchanged.
  */
@@ -127,9 +128,15 @@ EG_INLINE __attribute__((unused)) void whole_vectors(vector_op op, eg_strip_fn s
     v_store_tail(d, v_load(whole), v_tail(n));
 }
 
-static void call_for_vectors(int64_t n, float *d, const float *a, const float *b, vector_op op, unsigned constants) {
-    all_vectors(op, 2, n, start(2, d, a, b, NULL, constants));
+static void call_for_vectors(int64_t n, float *d, const float *a, const float *b, const float *c, vector_op op,
+                             unsigned constants) {
+    all_vectors(op, 3, n, start(3, d, a, b, c, constants));
     v_leave();
+}
+
+/* In place of an operand that an op does not have, the first is read once more. */
+EG_INLINE unsigned constants_of_three(int arity, unsigned constants) {
+    return arity == 1 ? (constants & 1) * 7 : arity == 2 ? (constants & 3) | (constants & 1) << 2 : constants;
 }
 
 typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const float *c, unsigned constants);
@@ -150,12 +157,12 @@ typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const
         else whole_vectors(EG_FN(op_##NAME), EG_FN(strip_##NAME), n, d, a, constants);                          \
         v_leave();                                                                                              \
     }
-#define RARE_1(NAME)                                                                            \
+#define RARE(NAME, ARITY)                                                                       \
     static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
-    STRIP(NAME) { (void)b, (void)c, call_for_vectors(n, d, a, a, vector_##NAME, (constants & 1) * 3); }
-#define RARE_2(NAME)                                                                            \
-    static eg_vf vector_##NAME(eg_vf a, eg_vf b, eg_vf c) { return EG_FN(op_##NAME)(a, b, c); } \
-    STRIP(NAME) { (void)c, call_for_vectors(n, d, a, b, vector_##NAME, constants); }
+    STRIP(NAME) {                                                                               \
+        call_for_vectors(n, d, a, ARITY > 1 ? b : a, ARITY > 2 ? c : a, vector_##NAME,          \
+                         constants_of_three(ARITY, constants));                                 \
+    }
 #define SWAPPED(NAME, OTHER) \
     STRIP(NAME) { (void)c, EG_FN(strip_##OTHER)(n, d, b, a, NULL, (constants & 1) << 1 | (constants >> 1 & 1)); }
 
@@ -164,22 +171,27 @@ typedef void strip_fn(int64_t n, float *d, const float *a, const float *b, const
     STRIP(NAME) { eg_strip_##NAME##_##ISA(n, d, a, b, c, constants); }
 
 /* clang-format off */
-CHEAP(COPY, 1) CHEAP(RELU, 1) CHEAP(ADD, 2) CHEAP(SUB, 2) CHEAP(MUL, 2) CHEAP(DIV, 2) CHEAP(MAX, 2) CHEAP(LT, 2)
-CHEAP(SELECT, 3) CHEAP(MULADD, 3) CHEAP(GATE, 3) CHEAP(MULSUB, 3) CHEAP(SUBSQUARE, 2)
-RARE_1(FLOOR) RARE_2(NE)
 #if defined(EG_ISA_AVX512)
 CHEAP(NEG, 1) CHEAP(ABS, 1) CHEAP(SQRT, 1) CHEAP(RSQRT, 1) CHEAP(MIN, 2) CHEAP(EQ, 2) CHEAP(LE, 2)
 COSTLY(EXP) COSTLY(LOG) COSTLY(TANH) COSTLY(SIGMOID) COSTLY(ERF)
 LENT(SOFTPLUS, avx2) LENT(SIN, avx2) LENT(COS, avx2) LENT(POW, avx2)
 #else
-RARE_1(ABS) RARE_1(SQRT) RARE_1(RSQRT) RARE_2(MIN) RARE_2(EQ) RARE_2(LE) RARE_1(LOG)
+RARE(ABS, 1) RARE(SQRT, 1) RARE(RSQRT, 1) RARE(MIN, 2) RARE(EQ, 2) RARE(LE, 2) RARE(LOG, 1)
 #if defined(EG_ISA_AVX2)
 COSTLY(EXP) COSTLY(TANH) COSTLY(SIGMOID) COSTLY(ERF) CHEAP(NEG, 1)
 #else
-RARE_1(EXP) RARE_1(TANH) RARE_1(SIGMOID) RARE_1(ERF) RARE_1(NEG)
+RARE(EXP, 1) RARE(TANH, 1) RARE(SIGMOID, 1) RARE(ERF, 1) RARE(NEG, 1)
 #endif
-RARE_1(SOFTPLUS) RARE_1(SIN) RARE_1(COS) RARE_2(POW)
+RARE(SOFTPLUS, 1) RARE(SIN, 1) RARE(COS, 1) RARE(POW, 2)
 #endif
+#if EG_SMALL
+#define OFTEN RARE
+#else
+#define OFTEN CHEAP
+#endif
+OFTEN(COPY, 1) OFTEN(RELU, 1) OFTEN(ADD, 2) OFTEN(SUB, 2) OFTEN(MUL, 2) OFTEN(DIV, 2) OFTEN(MAX, 2) OFTEN(LT, 2)
+OFTEN(SELECT, 3) OFTEN(MULADD, 3) OFTEN(GATE, 3) OFTEN(MULSUB, 3) OFTEN(SUBSQUARE, 2)
+RARE(FLOOR, 1) RARE(NE, 2)
 SWAPPED(GT, LT) SWAPPED(GE, LE)
 /* clang-format on */
 
@@ -198,4 +210,6 @@ SWAPPED(GT, LT) SWAPPED(GE, LE)
         }                                                                                               \
         v_leave();                                                                                      \
     }
+#if !EG_SMALL
 EG_CHAIN_LIST(CHAIN)
+#endif

@@ -490,7 +490,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     if (!f.strips || run->status != EG_OK || set_ending(run, d, &f)) return run->status;
     d->finish = f.strips;
     d->over_padding = d->in_panels && may_run_over_padding(d->finish);
-    step->kernel = "gemm + strips";
+    step->kernel = d->finish->chain ? "gemm + chain" : "gemm + strips";
     step->scratch = d->finish->scratch;
     step->work += d->finish->work * (double)(d->g.m * d->g.n);
     d->whole.is_first = 1;

@@ -482,7 +482,8 @@ static int is_vector(const builder *b, int r) {
 
 static int count_outputs(const builder *b) {
     int n = 0;
-    for (int r = 0; r < b->nv; r++) n += b->v[r].operand >= b->strips->nparams;
+    for (int r = 0; r < b->nv; r++)
+        n += b->v[r].operand >= b->strips->nparams && b->v[r].operand != b->strips->product;
     return n;
 }
 
@@ -509,7 +510,7 @@ static int is_chain(const builder *b, const chain_item *item, int *value) {
 static void find_chain(builder *b) {
     eg_strips *s = b->strips;
     const chain_item *item = chains;
-    for (int k = 0; k < EG_CHAINS && s->flat && !s->chain; k++) {
+    for (int k = 0; k < EG_CHAINS && s->form == EG_BY_ROW && !s->chain; k++) {
         int value[CHAIN_VALUES];
         memset(value, -1, sizeof value);
         if (is_chain(b, item, value)) {

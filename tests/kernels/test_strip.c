@@ -151,7 +151,8 @@ static void check_chain(const eg_kernels *k, int chain) {
     switch (chain) { EG_CHAIN_LIST(BY_HAND) }
     memcpy(own, value, sizeof own);
     for (int i = 0; i < EG_CHAIN_OPERANDS; i++) p[i] = own[i];
-    for (int i = 0; i < nresults; i++) p[stored[i]] = own[each[vectors - nresults + i]];
+    for (int i = 0, over; i < nresults; i++)
+        if ((over = vectors - nresults + i) >= 0) p[stored[i]] = own[each[over]];
     k->chain[chain](CHAIN_N, p);
     for (int i = 0; i < nresults; i++)
         for (int j = 0; j < CHAIN_N; j++) assert_true(same(p[stored[i]][j], value[results[i]][j]));
@@ -160,7 +161,8 @@ static void check_chain(const eg_kernels *k, int chain) {
 static void test_chains(void **state) {
     (void)state;
     FOR_TABLES(k) {
-        for (int chain = 0; chain < EG_CHAINS; chain++) check_chain(k, chain);
+        for (int chain = 0; chain < EG_CHAINS; chain++)
+            if (k->chain[chain]) check_chain(k, chain);
     }
 }
 

@@ -6,11 +6,13 @@
  */
 #include "fault.h"
 
+#include <elegans/nn.h>
 #include <elegans/program.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
 #include "runtime/random_graph.h"
 
 static eg_graph *graph;
@@ -438,7 +440,6 @@ static void products_see_the_old_values_of_a_permuted_variable(void **unused) {
 
 /* ---- memory ---------------------------------------------------------------------------------------------- */
 
-/* A chain of layers needs the room of few of them, whatever its length. */
 /* ---- columns --------------------------------------------------------------------------------------------------- */
 
 static eg_value *columns(eg_value *x, int k) { return eg_slice(x, 1, 4 * k, 4 * k + 4); }
@@ -492,6 +493,42 @@ static void groups_read_and_write_columns_in_place(void **unused) {
     }
 }
 
+/* ---- chains ---------------------------------------------------------------------------------------------------- */
+
+enum { GELU_ROOTS = 3 };
+
+/* The columns are no whole number of vectors. */
+static void gelu_behind_a_product(eg_value **roots) {
+    eg_value *x = eg_var(graph, "x", EG_F32, EG_SHAPE(67, 20)), *w = eg_weight(graph, "w", EG_F32, EG_SHAPE(20, 103));
+    eg_value *u = eg_weight(graph, "u", EG_F32, EG_SHAPE(103, 5)), *wrt[] = { x, w };
+    eg_value *h = eg_activate(eg_matmul(x, w), EG_GELU, 0), *y = eg_matmul(h, u);
+    eg_init_normal(state, graph, 1);
+    roots[0] = h;
+    assert_int_equal(eg_grad(eg_sum(eg_mul(y, y)), wrt, 2, roots + 1), EG_OK);
+}
+
+/* As one loop behind the product it has the bits of its ops one by one. */
+static void gelu_is_a_chain(void **unused) {
+    (void)unused;
+    eg_value *roots[GELU_ROOTS];
+    const eg_kernels *best = eg_kernels_best();
+    gelu_behind_a_product(roots);
+    eg_program *plain = eg_program_new(state, roots, GELU_ROOTS, .kernels = best->name, .no_fuse = 1);
+    eg_run(plain);
+    for (int threads = 1; threads <= 3; threads++) {
+        eg_program *p = eg_program_new(state, roots, GELU_ROOTS, .kernels = best->name, .threads = threads);
+        assert_int_equal(eg_run(p), EG_OK);
+        assert_int_equal(steps_called(p, "gemm + chain"), best->chain[EG_CHAIN_GELU_] != NULL);
+        for (int i = 0; i < GELU_ROOTS; i++)
+            assert_memory_equal(eg_get(p, i), eg_get(plain, i), sizeof(float) * (size_t)eg_shape_size(roots[i]->shape));
+        eg_program_free(p);
+    }
+    eg_program_free(plain);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/* A chain of layers needs the room of few of them, whatever its length. */
 static void memory_is_shared_over_time(void **unused) {
     (void)unused;
     eg_value *x = eg_input(graph, "x", EG_F32, EG_SHAPE(64, 64));
@@ -553,6 +590,7 @@ int main(void) {
         CASE(products_see_the_old_values_of_a_permuted_variable),
         CASE(groups_read_and_write_columns_in_place),
         CASE(groups_see_the_old_values_of_a_variables_columns),
+        CASE(gelu_is_a_chain),
         CASE(memory_is_shared_over_time),
         CASE(failed_allocations_are_errors),
     };
