@@ -76,8 +76,9 @@ struct eg_strips {
     eg_strip_instruction *instruction;
     eg_chain_fn chain;       /* all instructions behind the first nonce in one, for groups of 16 floats; or NULL */
     size_t scratch;          /* floats */
+    size_t addresses;        /* of the registers, by row: where they lie in the scratch memory, */
     eg_strip_operand operand[EG_STRIP_OPERANDS];
-    float *home, **at_home;  /* the registers' addresses when the scratch memory is `home`, set up once */
+    float *home, **at_home;  /* by block or for few elements, when that is `home`: set up once */
     int keeps_zero;          /* zeros in all full operands give zeros: padding lanes stay clean */
     double work;             /* nanoseconds per element of the space, estimated */
     eg_strips *next;         /* of the program */

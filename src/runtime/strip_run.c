@@ -240,13 +240,15 @@ static void run(const eg_strips *s, const eg_rect *q, float **p) {
         run_by_row(s, q, p, rows, columns);
 }
 
-/* Part 0 of a step finds its registers ready; one part has that scratch memory at a time. */
+/* Part 0 of a step finds its registers' addresses ready; one part has that scratch memory at a time. By row, with a
+ * few vectors in each register, they lie beside the registers instead: where they are a whole number of pages from
+ * one, reading an address waits for what was last written to that. */
 void eg_strips_run(const eg_strips *s, const eg_rect *rect, float *scratch) {
-    if (scratch == s->home) {
-        run(s, rect, s->at_home);
-        return;
-    }
-    float *p[EG_STRIP_REGISTERS];
-    set_registers(s, p, scratch);
+    int by_rows = s->form == EG_BY_ROW && rect->rows * rect->columns > EG_STRIP;
+    float *elsewhere[EG_STRIP_REGISTERS], **p = by_rows ? (float **)(void *)(scratch + s->addresses) : elsewhere;
+    if (scratch == s->home && !by_rows)
+        p = s->at_home;
+    else
+        set_registers(s, p, scratch);
     run(s, rect, p);
 }
