@@ -22,6 +22,12 @@ static const eg_value *seen_through(const eg_value *v) {
     return v;
 }
 
+/* And behind what a product may turn on the way. */
+static const eg_value *read_by_product(const eg_value *v) {
+    v = seen_through(v);
+    return v->op == EG_OP_PACK ? seen_through(v->in[0]) : v;
+}
+
 /* ---- copies -------------------------------------------------------------------------------------------------- */
 
 static int is_assigned(const eg_unit *unit, const eg_value *var) {
@@ -99,7 +105,7 @@ static eg_status order_readers(plan *p, const eg_value *assign) {
         const eg_value *v = p->graph->values[id];
         if (v == assign || v == producer || v->op == EG_OP_RESHAPE) continue;
         int reads = 0;
-        for (int i = 0; i < v->nin; i++) reads |= seen_through(v->in[i]) == var;
+        for (int i = 0; i < v->nin; i++) reads |= read_by_product(v->in[i]) == var;
         if (!reads) continue;
         EG_TRY(add_edge(p, id, assign->id));
         if (p->is_end[producer->id] && (!p->is_end[id] || id < producer->id)) EG_TRY(add_edge(p, id, producer->id));

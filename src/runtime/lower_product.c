@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * lower_product.c: matrix products. Operands are read where they lie: rows, panels, or either of them
- * transposed by its strides; only a B that is transposed, or whose rows lie badly, is packed first. How they run:
- * product_run.c.
+ * transposed by its strides; only a B that is transposed, or whose rows lie badly, is packed first, or a few panels at
+ * a time as the product comes to them. How they run: product_run.c.
  *
  * Where only products of a batch read a permute (the heads of attention), or a permute alone reads such a product, it
  * is no step: they read or write the memory on its other side, by its strides.
@@ -83,47 +83,53 @@ static int product_by_rows(const eg_cpu_run *run, eg_cpu_step *step, int64_t row
 /* ---- packing --------------------------------------------------------------------------------------------- */
 
 typedef struct pack_detail {
+    eg_packing packing;
     float *out;
-    const float *in;
     const eg_kernels *kernels;
-    int64_t k, n, b_k, b_n;  /* of the result; where (q, j) lies in `in` */
     const int64_t *in_at;    /* where each matrix of a batch begins; NULL: there is one */
     int64_t out_size;        /* from one to the next */
     int64_t panels;          /* of one matrix */
 } pack_detail;
+
+/* Panels of the transpose: each of 32 source columns gives 32 rows of every result panel. */
+static void turn_panel(const eg_packing *d, const eg_kernels *kernels, const float *in, float *out, int64_t p) {
+    int64_t columns = d->n - p * EG_PANEL;
+    if (columns > EG_PANEL) columns = EG_PANEL;
+    in += p * EG_PANEL * EG_PANEL; /* row 32 p of the first panel */
+    for (int64_t q = 0; q < d->k; q += EG_PANEL, in += EG_PANEL * d->n, out += EG_PANEL * EG_PANEL) {
+        int64_t rows = d->k - q < EG_PANEL ? d->k - q : EG_PANEL;
+        eg_pack(kernels, out, in, rows, columns, 1, EG_PANEL, 0, 1);
+    }
+}
+
+void eg_packing_run(const eg_packing *d, const eg_kernels *kernels, const float *in, float *out, int64_t p0,
+                    int64_t p1) {
+    for (int64_t p = p0; p < p1; p++, out += d->k * EG_PANEL) {
+        if (d->turns_panels)
+            turn_panel(d, kernels, in, out, p);
+        else
+            eg_pack(kernels, out, in + p * EG_PANEL * d->b_n, d->k, d->n - p * EG_PANEL, d->b_k, d->b_n, 0, 1);
+    }
+}
 
 static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
     (void)scratch;
     const pack_detail *d = step->detail;
     for (int64_t i = from; i < to; i++) {
         int64_t batch = i / d->panels, p = i % d->panels;
-        const float *in = d->in + (d->in_at ? d->in_at[batch] : 0);
-        eg_pack(d->kernels, d->out + batch * d->out_size, in, d->k, d->n, d->b_k, d->b_n, p, p + 1);
-    }
-}
-
-/* Panels [n,k] to panels [k,n]: each panel of 32 source columns gives 32 rows of every result panel. */
-static void run_repack(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {
-    (void)scratch;
-    const pack_detail *d = step->detail;
-    for (int64_t p = from; p < to; p++) {
-        for (int64_t q = 0; q < d->k; q += EG_PANEL) {
-            int64_t rows = d->k - q < EG_PANEL ? d->k - q : EG_PANEL, columns = d->n - p * EG_PANEL;
-            if (columns > EG_PANEL) columns = EG_PANEL;
-            const float *in = d->in + q * d->n + p * EG_PANEL * EG_PANEL; /* panel q/32 of [n,k], row 32 p */
-            eg_pack(d->kernels, d->out + (p * d->k + q) * EG_PANEL, in, rows, columns, 1, EG_PANEL, 0, 1);
-        }
+        const float *in = d->packing.in + (d->in_at ? d->in_at[batch] : 0);
+        eg_packing_run(&d->packing, d->kernels, in, d->out + batch * d->out_size + p * d->packing.k * EG_PANEL, p,
+                       p + 1);
     }
 }
 
 /* Of `count` matrices [k,n]. */
-static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, eg_step_fn fn, int64_t k, int64_t n, int64_t count) {
-    eg_cpu_step *step = eg_step_new(run, v, "pack", fn, sizeof(pack_detail));
+static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, int64_t k, int64_t n, int64_t count) {
+    eg_cpu_step *step = eg_step_new(run, v, "pack", run_pack, sizeof(pack_detail));
     if (!step) return NULL;
     pack_detail *d = step->detail;
     d->kernels = run->kernels;
-    d->k = k, d->n = n;
-    d->b_k = n, d->b_n = 1;
+    d->packing = (eg_packing){ .k = k, .n = n, .b_k = n, .b_n = 1 };
     d->panels = panels_of(n);
     d->out_size = d->panels * EG_PANEL * k;
     step->items = d->panels * count;
@@ -131,18 +137,39 @@ static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, eg_step_fn fn, 
     return d;
 }
 
+/* Is it the B' of one product, which turns it a few panels at a time, because all of it would not stay in a thread's
+ * L2 cache but A does? The variable is then read while that runs, which the schedule knows. */
+static int is_turned_on_the_way(const eg_cpu_run *run, const eg_value *v) {
+    enum { LARGE = 3 << 16, FITS = 1 << 17 }; /* floats */
+    if (v->op != EG_OP_PACK || !v->attr.pack.transpose || eg_count(&v->shape) < LARGE * run->threads) return 0;
+    if (run->graph != run->program->unit.graph) return 0; /* in a loop values lie elsewhere in each step */
+    const eg_value *reader = eg_next_reader(run, v, v);
+    if (!reader || eg_next_reader(run, v, reader)) return 0;
+    const eg_value *product = reader->op == EG_OP_FUSED ? eg_body_product(reader->attr.body.body) : reader;
+    if (!product || product->op != EG_OP_MATMUL || eg_operand_of(reader, product, 1) != v) return 0;
+    return axis(product, 2) * axis(v, 2) <= FITS;
+}
+
+static eg_packing packing_of(const eg_value *v) {
+    int transpose = v->attr.pack.transpose != 0;
+    int64_t k = axis(v, 2), n = axis(v, 1);
+    return (eg_packing){ .k = k,
+                         .n = n,
+                         .b_k = transpose ? 1 : n,
+                         .b_n = transpose ? k : 1,
+                         .turns_panels = v->in[0]->layout == EG_PANELS };
+}
+
 eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *v) {
-    int transpose = v->attr.pack.transpose != 0, from_panels = v->in[0]->layout == EG_PANELS;
-    if (from_panels && !transpose) return eg_fail(EG_E_INTERNAL, "pack: panels are packed already");
-    eg_step_fn fn = from_panels ? run_repack : run_pack;
-    pack_detail *d = new_pack(run, v, fn, v->shape.dim[0], v->shape.dim[1], 1);
+    if (is_turned_on_the_way(run, v)) return EG_OK;
+    pack_detail *d = new_pack(run, v, axis(v, 2), axis(v, 1), 1);
     if (!d) return EG_E_MEMORY;
-    if (transpose) d->b_k = 1, d->b_n = d->k;
-    return eg_step_computes(run, &d->out);
+    d->packing = packing_of(v);
+    eg_step_reads(run, v->in[0], &d->packing.in);
+    return eg_step_writes(run, v, &d->out);
 }
 
 typedef struct unpack_detail {
-    const eg_kernels *kernels;
     float *out;
     const float *in;
     int64_t k, n;
@@ -158,7 +185,6 @@ eg_status eg_lower_unpack_to(eg_cpu_run *run, const eg_value *v, int to, int fro
     eg_cpu_step *step = eg_step_new(run, v, "unpack", run_unpack, sizeof(unpack_detail));
     if (!step) return EG_E_MEMORY;
     unpack_detail *d = step->detail;
-    d->kernels = run->kernels;
     d->k = v->shape.dim[0], d->n = v->shape.dim[1];
     step->items = panels_of(d->n);
     step->work = .1 * (double)(d->k * d->n);
@@ -210,21 +236,31 @@ const eg_value *eg_operand_of(const eg_value *value, const eg_value *product, in
     return NULL;
 }
 
+static void turn_on_the_way(eg_cpu_run *run, eg_cpu_step *step, const eg_value *pack) {
+    enum { AT_ONCE = 1 << 16 };
+    eg_product *d = step->detail;
+    d->turned = packing_of(pack);
+    d->turned_at_once = 1 + AT_ONCE / (EG_PANEL * d->turned.k);
+    d->by_rows = 0, step->items = d->panels;
+    step->scratch = (size_t)(d->turned_at_once * EG_PANEL * d->turned.k);
+    eg_step_reads(run, pack->in[0], &d->turned.in);
+}
+
 /* Appends the step, with A, B and the start value in use; C is the caller's. */
 static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value *product, eg_product **out) {
     const eg_value *a = eg_operand_of(v, product, 0), *b = eg_operand_of(v, product, 1);
     const eg_value *start = eg_operand_of(v, product, 2);
     int ta = product->attr.matmul.ta, tb = product->attr.matmul.tb;
     int64_t m = axis(a, ta ? 1 : 2), k = axis(a, ta ? 2 : 1), n = axis(b, tb ? 2 : 1);
-    int b_at = eg_storage_of(run, b);
+    int turned = is_turned_on_the_way(run, b), b_at = turned ? -1 : eg_storage_of(run, b);
     eg_layout b_layout = b->layout;
     if (tb || (b_layout == EG_ROWS && lies_badly(m, k, n))) {
-        pack_detail *p = new_pack(run, v, run_pack, k, n, 1);
+        pack_detail *p = new_pack(run, v, k, n, 1);
         if (!p) return EG_E_MEMORY;
-        if (tb) p->b_k = 1, p->b_n = k;
+        if (tb) p->packing.b_k = 1, p->packing.b_n = k;
         b_at = eg_floats_new(run, p->out_size);
         b_layout = EG_PANELS;
-        eg_step_reads(run, b, &p->in);
+        eg_step_reads(run, b, &p->packing.in);
         eg_step_writes_at(run, b_at, &p->out);
     }
     eg_cpu_step *step = eg_step_new(run, v, "gemm", eg_product_run, sizeof(eg_product));
@@ -238,10 +274,13 @@ static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value 
     d->g.b_k = b_layout == EG_PANELS ? EG_PANEL : n;
     d->g.b_panel = b_layout == EG_PANELS ? EG_PANEL * k : EG_PANEL;
     set_items(step, d);
-    step->by_rows = product_by_rows;
+    step->by_rows = turned ? NULL : product_by_rows;
     step->bound = settle_product;
     eg_step_reads(run, a, &d->g.a);
-    eg_step_reads_at(run, b_at, &d->g.b);
+    if (turned)
+        turn_on_the_way(run, step, b);
+    else
+        eg_step_reads_at(run, b_at, &d->g.b);
     return start ? eg_step_reads(run, start, &d->g.bias) : run->status;
 }
 
@@ -349,13 +388,13 @@ static int pack_batch(eg_cpu_run *run, const eg_value *v, place *b, int64_t k, i
     const eg_value *from = v->in[1];
     int rank = from->shape.rank, tb = v->attr.matmul.tb;
     int64_t count = matrices_of(from);
-    pack_detail *p = new_pack(run, v, run_pack, k, n, count);
+    pack_detail *p = new_pack(run, v, k, n, count);
     if (!p) return -1;
-    p->b_k = b->stride[rank - (tb ? 1 : 2)], p->b_n = b->stride[rank - (tb ? 2 : 1)];
+    p->packing.b_k = b->stride[rank - (tb ? 1 : 2)], p->packing.b_n = b->stride[rank - (tb ? 2 : 1)];
     p->in_at = batch_starts(run, from, b->stride, from);
     if (!p->in_at) return -1;
     int panels = eg_floats_new(run, p->out_size * count);
-    eg_step_reads(run, b->memory, &p->in);
+    eg_step_reads(run, b->memory, &p->packing.in);
     eg_step_writes_at(run, panels, &p->out);
     for (int64_t i = rank - 3, size = p->out_size; i >= 0; size *= from->shape.dim[i--]) b->stride[i] = size;
     return panels;
@@ -491,7 +530,7 @@ eg_status eg_lower_product(eg_cpu_run *run, const eg_value *v) {
     d->finish = f.strips;
     d->over_padding = d->in_panels && may_run_over_padding(d->finish);
     step->kernel = d->finish->chain ? "gemm + chain" : "gemm + strips";
-    step->scratch = d->finish->scratch;
+    step->scratch += d->finish->scratch;
     step->work += d->finish->work * (double)(d->g.m * d->g.n);
     d->whole.is_first = 1;
     if (!d->in_panels) {

@@ -49,6 +49,17 @@ static void finish_block(void *context, int64_t i0, int64_t i1, int64_t j0, int6
 
 /* ---- running --------------------------------------------------------------------------------------------- */
 
+/* A few panels at a time are turned and used: all of them would not stay in the L2 cache. The product counts panels
+ * from the first one of all, which would lie as far before the scratch memory. */
+static void run_turned(const eg_product *d, eg_gemm *g, int64_t p, int64_t p1, float *scratch) {
+    for (int64_t end; p < p1; p = end) {
+        end = p + d->turned_at_once < p1 ? p + d->turned_at_once : p1;
+        eg_packing_run(&d->turned, d->kernels, d->turned.in, scratch, p, end);
+        g->b = (const float *)((uintptr_t)scratch - (size_t)(p * g->b_panel) * sizeof(float));
+        d->kernels->gemm(g, 0, g->m, p, end);
+    }
+}
+
 /* Small nets are made of these, and to look at one takes longer than to compute it: only its addresses are new. */
 static void run_one_tile(eg_product *d, float *scratch) {
     const eg_gemm *g = &d->g;
@@ -67,14 +78,17 @@ void eg_product_run(const eg_cpu_step *step, int64_t from, int64_t to, float *sc
     }
     int64_t i0 = d->by_rows ? from : 0, i1 = d->by_rows ? to : d->g.m;
     int64_t p0 = d->by_rows ? 0 : from, p1 = d->by_rows ? d->panels : to;
-    if (!d->finish) {
+    if (!d->finish && !d->turned.k) {
         d->kernels->gemm(&d->g, i0, i1, p0, p1);
         return;
     }
+    finish_context context = { d, scratch + d->turned_at_once * EG_PANEL * d->turned.k };
     eg_gemm g = d->g;
-    g.finish = finish_block;
-    g.context = &(finish_context){ d, scratch };
-    d->kernels->gemm(&g, i0, i1, p0, p1);
+    if (d->finish) g.finish = finish_block, g.context = &context;
+    if (d->turned.k)
+        run_turned(d, &g, p0, p1, scratch);
+    else
+        d->kernels->gemm(&g, i0, i1, p0, p1);
 }
 
 void eg_product_run_batch(const eg_cpu_step *step, int64_t from, int64_t to, float *scratch) {

@@ -633,11 +633,6 @@ static eg_status lower_body(builder *b, const unsigned char *needed) {
     return b->status;
 }
 
-/* In floats: whole lines. */
-static size_t rounded_addresses(int n) {
-    return ((size_t)n * sizeof(float *) / sizeof(float) + EG_BLOCK - 1) / EG_BLOCK * EG_BLOCK;
-}
-
 static eg_status allocate(builder *b) {
     eg_strips *s = b->strips;
     s->instruction = EG_ARENA_ARRAY(b->arena, eg_strip_instruction, b->ni);
@@ -646,7 +641,7 @@ static eg_status allocate(builder *b) {
     place_fixed(b);
     if (b->status == EG_OK) place_temporaries(b);
     s->addresses = s->scratch;
-    s->scratch += rounded_addresses(s->nregisters);
+    s->scratch += EG_BLOCK * ((size_t)s->nregisters * sizeof(float *) / sizeof(float[EG_BLOCK]) + 1);
     return b->status;
 }
 

@@ -416,8 +416,8 @@ static void sees_the_old_values(eg_value *assigned, eg_value *seen) {
     double want[MOST], got[MOST];
     int64_t n = eg_shape_size(seen->shape);
     eg_value *roots[] = { assigned, seen };
-    eg_program *alone = eg_program_new(state, &seen, 1, .executor = EG_CPU);
-    eg_program *both = eg_program_new(state, roots, 2, .executor = EG_CPU);
+    eg_program *alone = eg_program_new(state, &seen, 1, .executor = EG_CPU, .threads = 1);
+    eg_program *both = eg_program_new(state, roots, 2, .executor = EG_CPU, .threads = 1);
     assert_true(alone && both && n <= MOST);
     assert_int_equal(eg_run(alone), EG_OK);
     assert_int_equal(eg_fetch(alone, 0, want, n), EG_OK);
@@ -437,8 +437,6 @@ static void products_see_the_old_values_of_a_permuted_variable(void **unused) {
     eg_value *others = eg_permute(twice, EG_AXES(0, 2, 3, 1));
     sees_the_old_values(eg_assign(w, twice), eg_matmul(heads, others));
 }
-
-/* ---- memory ---------------------------------------------------------------------------------------------- */
 
 /* ---- columns --------------------------------------------------------------------------------------------------- */
 
@@ -491,6 +489,41 @@ static void groups_read_and_write_columns_in_place(void **unused) {
         eg_program_free(cpu);
         eg_program_free(ref);
     }
+}
+
+/* ---- weights that a product turns on the way --------------------------------------------------------------------
+ */
+
+/* Too large for the caches of three threads; neither rows nor columns are a whole number of panels. */
+static void large_weights_are_turned_on_the_way(void **unused) {
+    (void)unused;
+    eg_value *x = eg_var(graph, "x", EG_F32, EG_SHAPE(20, 520)), *b = eg_var(graph, "b", EG_F32, EG_SHAPE(1201));
+    eg_value *w = eg_weight(graph, "w", EG_F32, EG_SHAPE(1201, 520)),
+             *u = eg_weight(graph, "u", EG_F32, EG_SHAPE(20, 520));
+    eg_value *product = eg_matmul(x, eg_permute(w, EG_AXES(1, 0)));
+    eg_value *roots[] = { product, eg_relu(eg_add(eg_matmul(u, eg_permute(w, EG_AXES(1, 0))), b)) };
+    eg_init_normal(state, graph, 1);
+    for (int i = 0; i < 2; i++) {
+        eg_program *packed = eg_program_new(state, &roots[i], 1, .executor = EG_CPU, .no_layout = 1);
+        assert_int_equal(eg_run(packed), EG_OK);
+        assert_int_equal(steps_called(packed, " pack "), 1);
+        for (int threads = 1; threads <= 3; threads++) {
+            eg_program *p = eg_program_new(state, &roots[i], 1, .executor = EG_CPU, .threads = threads);
+            assert_int_equal(eg_run(p), EG_OK);
+            assert_int_equal(steps_called(p, " pack "), 0);
+            assert_memory_equal(eg_get(p, 0), eg_get(packed, 0), sizeof(float) * 20 * 1201);
+            eg_program_free(p);
+        }
+        eg_program_free(packed);
+    }
+}
+
+static void products_see_the_old_values_of_turned_weights(void **unused) {
+    (void)unused;
+    eg_value *w = eg_weight(graph, "w", EG_F32, EG_SHAPE(16, 12800)), *turned = eg_permute(w, EG_AXES(1, 0));
+    eg_init_normal(state, graph, 1);
+    eg_value *twice = eg_mul(w, eg_const(graph, 2)); /* in the variable's place, if nobody reads that any more */
+    sees_the_old_values(eg_assign(w, twice), eg_matmul(eg_slice(twice, 0, 5, 8), turned));
 }
 
 /* ---- chains ---------------------------------------------------------------------------------------------------- */
@@ -590,6 +623,8 @@ int main(void) {
         CASE(products_see_the_old_values_of_a_permuted_variable),
         CASE(groups_read_and_write_columns_in_place),
         CASE(groups_see_the_old_values_of_a_variables_columns),
+        CASE(large_weights_are_turned_on_the_way),
+        CASE(products_see_the_old_values_of_turned_weights),
         CASE(gelu_is_a_chain),
         CASE(memory_is_shared_over_time),
         CASE(failed_allocations_are_errors),
