@@ -6,6 +6,8 @@
  *
  *   exp 1.5 ulp   log 1.5   tanh 2   sigmoid 3   softplus 3   erf 3   sin, cos 2   pow 2
  *
+ * (tanh was also swept over every float: 1.91, portable 2 but for one argument with 2.03.)
+ *
  * Every function is a fixed sequence of operations, so that builds with equal EG_FUSED give equal bits; nothing calls
  * libm. exp, log, tanh, sin and cos use the polynomials of the Cephes library (S. L. Moshier), whose single-precision
  * forms are minimax on their ranges; erf's are Chebyshev fits of our own; what needs more than 24 bits (pow, and the
@@ -30,14 +32,18 @@ EG_INLINE eg_vf v_poly(eg_vf x, int n, const float *c) {
 #define EG_POLY(x, ...) \
     v_poly(x, (int)(sizeof((const float[]){ __VA_ARGS__ }) / sizeof(float)), (const float[]){ __VA_ARGS__ })
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2, for x within the bounds. */
-EG_INLINE eg_vf v_exp_within(eg_vf x) {
-    eg_vf n = v_fma(x, v_set(1.44269504f), v_set(EG_ROUND)) - EG_ROUND;
-    eg_vf r = v_fma(n, v_set(-EG_LN2_HI), x);
-    r = v_fma(n, v_set(-EG_LN2_LO), r);
+/* e^x = 2^n e^r with |r| <= ln 2 / 2, for x within the bounds: gives n and e^r - 1. */
+EG_INLINE eg_vf v_exp_less_one(eg_vf x, eg_vf *n) {
+    *n = v_fma(x, v_set(1.44269504f), v_set(EG_ROUND)) - EG_ROUND;
+    eg_vf r = v_fma(*n, v_set(-EG_LN2_HI), x);
+    r = v_fma(*n, v_set(-EG_LN2_LO), r);
     eg_vf p = EG_POLY(r, 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
                       5.0000001201e-1f);
-    return v_scale(v_fma(p, r * r, r) + 1.f, n);
+    return v_fma(p, r * r, r);
+}
+EG_INLINE eg_vf v_exp_within(eg_vf x) {
+    eg_vf n, e = v_exp_less_one(x, &n);
+    return v_scale(e + 1.f, n);
 }
 
 /* The bounds: just beyond half the least denormal, and just beyond overflow. In this order a NaN stays. */
@@ -71,13 +77,10 @@ EG_INLINE eg_vf v_log(eg_vf x) {
     return v_select(v_and(v_lt(zero, x), v_lt(x, inf)), y, special);
 }
 
-/* tanh |x| = 1 - 2 / (e^2|x| + 1); an odd polynomial near 0, where that cancels. */
+/* tanh |x| = (1 - E) / (1 + E) of E = e^-2|x| = 2^n + 2^n (e^r - 1): near 0 n is 0 and nothing cancels. */
 EG_INLINE eg_vf v_tanh(eg_vf x) {
-    eg_vf a = v_abs(x), s = x * x;
-    eg_vf p =
-        EG_POLY(s, -5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f);
-    eg_vf small = v_fma(p * s, a, a), large = 1.f - 2.f / (v_exp_positive(a + a) + 1.f);
-    return v_flip_sign(v_select(v_lt(a, v_set(0.625f)), small, large), x);
+    eg_vf a = v_abs(x), n, e = v_exp_less_one(v_max(v_set(-40.f), a * -2.f), &n), s = v_scale(v_set(1.f), n);
+    return v_flip_sign(v_fma(-e, s, 1.f - s) / v_fma(e, s, 1.f + s), x);
 }
 
 /* Of e = e^-|x|: 1 / (1 + e) or e / (1 + e), so that the left tail keeps its relative precision. */
