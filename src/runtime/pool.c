@@ -154,8 +154,9 @@ static void *work(void *number) {
     return NULL;
 }
 
-/* A forked child has the pool's memory but none of its threads. */
+/* A forked child has the pool's memory but none of its threads, and no part in its parent's job. */
 static void forget_workers(void) {
+    atomic_fetch_or(&pool.ticket, 1);
     atomic_store(&pool.workers, 0);
     atomic_store(&pool.busy, 0);
     atomic_store(&pool.sleepers, 0);
