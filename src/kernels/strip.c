@@ -91,7 +91,7 @@ EG_INLINE eg_vf load_some(const cursor *at, int q, int arity, int64_t i, int som
     return q < arity && some ? v_load_tail(at->in[q] + i, tail) : load(at, q, arity, i);
 }
 
-EG_INLINE void whole_groups(vector_op op, int arity, int64_t *n, cursor *at) {
+EG_INLINE __attribute__((unused)) void whole_groups(vector_op op, int arity, int64_t *n, cursor *at) {
     for (; *n >= GROUP; *n -= GROUP, next_group(at, arity)) {
         EG_UNROLL for (int64_t i = 0; i < GROUP; i += EG_W)
             v_store(at->d + i, op(load(at, 0, arity, i), load(at, 1, arity, i), load(at, 2, arity, i)));
