@@ -134,11 +134,11 @@ typedef void (*eg_strip_fn)(int64_t n, float *d, const float *a, const float *b,
 
 /* ---- chains -----------------------------------------------------------------------------------------------------
  *
- * Whole programs over n floats (a multiple of 16) that every step of a training runs, updates over all parameters and the
- * gelu of a transformer: one loop, whose values stay in registers, with the bits of its instructions one by one. Written once, for the loop and for
- * whoever recognises the program: EACH(i) operand i is a vector, ONE(i) a constant; DO(r, OP, a, b, c) value r,
- * numbered from 16 on, of operands and values; OUT(r, i) it goes to operand i. Operands are in the order in which they
- * are first read.
+ * Whole programs over n floats (a multiple of 16) that every step of a training runs, updates over all parameters and
+ * the gelu of a transformer: one loop, whose values stay in registers, with the bits of its instructions one by one.
+ * Written once, for the loop and for whoever recognises the program: EACH(i) operand i is a vector, ONE(i) a constant;
+ * DO(r, OP, a, b, c) value r, numbered from 16 on, of operands and values; OUT(r, i) it goes to operand i. Operands are
+ * in the order in which they are first read.
  */
 #define EG_CHAIN_RMSPROP(EACH, ONE, DO, OUT) /* d, v, rho, 1 - rho, epsilon, -rate, w */ \
     EACH(0) EACH(1) ONE(2) ONE(3) ONE(4) ONE(5) EACH(6)                                  \

@@ -31,9 +31,9 @@ static eg_value *elu(eg_value *x, double alpha) {
 
 static eg_value *gelu(eg_value *x, double parameter) {
     (void)parameter;
-    eg_value *normal = eg_erf(eg_mul(x, number(x, 0.70710678118654752440)));
-    eg_value *twice = eg_add(normal, number(x, 1)); /* in this order on any compiler: the kernels know it as a chain */
-    return eg_mul(eg_mul(x, number(x, .5)), twice);
+    eg_value *error = eg_erf(eg_mul(x, number(x, 0.70710678118654752440)));
+    eg_value *normal_twice = eg_add(error, number(x, 1)); /* first on any compiler: the kernels know this as a chain */
+    return eg_mul(eg_mul(x, number(x, .5)), normal_twice);
 }
 
 static const struct activation {

@@ -123,17 +123,22 @@ static void run_pack(const eg_cpu_step *step, int64_t from, int64_t to, float *s
     }
 }
 
-/* Of `count` matrices [k,n]. */
-static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, int64_t k, int64_t n, int64_t count) {
+/* Of a matrix [k,n] in rows, or of its transpose [n,k]. */
+static eg_packing packing_of_rows(int64_t k, int64_t n, int is_transposed) {
+    return (eg_packing){ .k = k, .n = n, .b_k = is_transposed ? 1 : n, .b_n = is_transposed ? k : 1 };
+}
+
+/* Of `count` matrices. */
+static pack_detail *new_pack(eg_cpu_run *run, const eg_value *v, eg_packing packing, int64_t count) {
     eg_cpu_step *step = eg_step_new(run, v, "pack", run_pack, sizeof(pack_detail));
     if (!step) return NULL;
     pack_detail *d = step->detail;
     d->kernels = run->kernels;
-    d->packing = (eg_packing){ .k = k, .n = n, .b_k = n, .b_n = 1 };
-    d->panels = panels_of(n);
-    d->out_size = d->panels * EG_PANEL * k;
+    d->packing = packing;
+    d->panels = panels_of(packing.n);
+    d->out_size = d->panels * EG_PANEL * packing.k;
     step->items = d->panels * count;
-    step->work = .15 * (double)(k * n * count);
+    step->work = .15 * (double)(packing.k * packing.n * count);
     return d;
 }
 
@@ -151,20 +156,15 @@ static int is_turned_on_the_way(const eg_cpu_run *run, const eg_value *v) {
 }
 
 static eg_packing packing_of(const eg_value *v) {
-    int transpose = v->attr.pack.transpose != 0;
-    int64_t k = axis(v, 2), n = axis(v, 1);
-    return (eg_packing){ .k = k,
-                         .n = n,
-                         .b_k = transpose ? 1 : n,
-                         .b_n = transpose ? k : 1,
-                         .turns_panels = v->in[0]->layout == EG_PANELS };
+    eg_packing packing = packing_of_rows(axis(v, 2), axis(v, 1), v->attr.pack.transpose != 0);
+    packing.turns_panels = v->in[0]->layout == EG_PANELS;
+    return packing;
 }
 
 eg_status eg_lower_pack(eg_cpu_run *run, const eg_value *v) {
     if (is_turned_on_the_way(run, v)) return EG_OK;
-    pack_detail *d = new_pack(run, v, axis(v, 2), axis(v, 1), 1);
+    pack_detail *d = new_pack(run, v, packing_of(v), 1);
     if (!d) return EG_E_MEMORY;
-    d->packing = packing_of(v);
     eg_step_reads(run, v->in[0], &d->packing.in);
     return eg_step_writes(run, v, &d->out);
 }
@@ -255,9 +255,8 @@ static eg_status new_product(eg_cpu_run *run, const eg_value *v, const eg_value 
     int turned = is_turned_on_the_way(run, b), b_at = turned ? -1 : eg_storage_of(run, b);
     eg_layout b_layout = b->layout;
     if (tb || (b_layout == EG_ROWS && lies_badly(m, k, n))) {
-        pack_detail *p = new_pack(run, v, k, n, 1);
+        pack_detail *p = new_pack(run, v, packing_of_rows(k, n, tb), 1);
         if (!p) return EG_E_MEMORY;
-        if (tb) p->packing.b_k = 1, p->packing.b_n = k;
         b_at = eg_floats_new(run, p->out_size);
         b_layout = EG_PANELS;
         eg_step_reads(run, b, &p->packing.in);
@@ -387,10 +386,9 @@ static int64_t *batch_starts(eg_cpu_run *run, const eg_value *v, const int64_t *
 static int pack_batch(eg_cpu_run *run, const eg_value *v, place *b, int64_t k, int64_t n) {
     const eg_value *from = v->in[1];
     int rank = from->shape.rank, tb = v->attr.matmul.tb;
-    int64_t count = matrices_of(from);
-    pack_detail *p = new_pack(run, v, k, n, count);
+    int64_t count = matrices_of(from), b_k = b->stride[rank - (tb ? 1 : 2)], b_n = b->stride[rank - (tb ? 2 : 1)];
+    pack_detail *p = new_pack(run, v, (eg_packing){ .k = k, .n = n, .b_k = b_k, .b_n = b_n }, count);
     if (!p) return -1;
-    p->packing.b_k = b->stride[rank - (tb ? 1 : 2)], p->packing.b_n = b->stride[rank - (tb ? 2 : 1)];
     p->in_at = batch_starts(run, from, b->stride, from);
     if (!p->in_at) return -1;
     int panels = eg_floats_new(run, p->out_size * count);

@@ -491,8 +491,7 @@ static void groups_read_and_write_columns_in_place(void **unused) {
     }
 }
 
-/* ---- weights that a product turns on the way --------------------------------------------------------------------
- */
+/* ---- weights that a product turns on the way ------------------------------------------------------------------- */
 
 /* Too large for the caches of three threads; neither rows nor columns are a whole number of panels. */
 static void large_weights_are_turned_on_the_way(void **unused) {
