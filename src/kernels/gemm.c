@@ -9,6 +9,10 @@
  *   nest    blocks of k, in them groups of panels whose part of B stays in the L2 cache, in them the row tiles, each
  *           against all panels of the group: its part of A stays near. Between blocks of k the chains wait in C.
  *           Blocks are short where rows lie so that their lines compete for a cache's sets.
+ *   bands   products with the same B, such as the rows of an image: a tile goes from band to band before the next
+ *           rows.
+ *   halves  one vector of columns gives a tile few chains, too few to hide the way to the next tile behind: it takes
+ *           twice the rows, or those of two bands.
  *   threes  rows by threes, each three against a whole panel, where such a tile has as many chains as one of six rows
  *           against half of it: it loads less. Blocks of k are short then, so that the panel stays in L1.
  *   few     three rows, or two and B's column sums, go against several panels at once: B is read once for all.
@@ -40,12 +44,13 @@ enum {
 typedef struct k_block {
     int64_t first, length; /* in k; at most k_block */
     int64_t a_offset, b_offset;
-    const float *a;        /* of the band */
     const float *rows;     /* those of A at hand, */
     int64_t row;           /* so far apart */
     float *c;
     const int64_t *runs;
     int64_t count, run, last;
+    int64_t halves; /* the least rows that a tile of C's columns has in each half, or 0 */
+    int64_t bands;  /* at hand: one or, in the halves of a tile, two */
     int is_first, is_last;
     const float *edge; /* [length][2 lanes]: B's last columns made whole, or NULL where they are read in place */
 } k_block;
@@ -79,18 +84,31 @@ static void tile_at_edge(const eg_tile *t, eg_tile_fn f) {
     for (int64_t v = 0; v < t->width; v += EG_W) {
         eg_tail tail = v_tail(min64(t->width - v, EG_W));
         for (int64_t i = 0; i < t->rows; i++)
-            v_store_tail(t->c + i * t->c_row + v, v_keep_tail(v_load(c + i * WHOLE_STEP + v), tail),
-                         t->padded ? v_tail(EG_W) : tail);
+            v_store_tail(t->c + i * t->c_row + v, v_load(c + i * WHOLE_STEP + v), tail);
     }
 }
 
 static int is_short(const eg_tiles *by, int64_t count, int64_t k) { return count == 1 && k > 0 && k <= by->short_k; }
 
-/* The tiles for `width` columns, and that of `rows` rows among them. */
+/* The tiles for `width` columns. */
 static const eg_tile_heights *tiles_of(const eg_tiles *by, int64_t width) {
     return &by->tile[width <= by->lanes ? EG_ONE_VECTOR : width < 2 * by->lanes ? EG_TWO_VECTORS : EG_TWO_WHOLE];
 }
+
 static eg_tile_fn loop_of(const eg_tile_heights *tile, int64_t rows) { return tile->of[min64(rows, tile->low + 1) - 1]; }
+
+/* Gives the tile so many rows, of each of two bands or of the one at hand, and returns their loop. The second half of
+ * an odd number of rows does the last one of the first half once more. */
+static eg_tile_fn with_rows(const eg_tile_heights *tile, eg_tile *t, int64_t rows, int64_t bands) {
+    t->rows = rows;
+    if (bands > 1) return tile->of[tile->low];
+    if (tile->halves && rows > tile->low) {
+        t->rows = (rows + 1) / 2;
+        int64_t second = rows - t->rows;
+        t->a_half = second * t->a_row, t->c_half = second * t->c_row, t->start_half = second * t->start_row;
+    }
+    return loop_of(tile, rows);
+}
 
 /* `width` columns of a panel where k is short, from where the tile stands. */
 static void across(const eg_tiles *by, eg_tile *t, int64_t width) {
@@ -102,8 +120,8 @@ static void across(const eg_tiles *by, eg_tile *t, int64_t width) {
     }
 }
 
-/* `rows` rows and `width` columns from where the tile stands. */
-static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t width) {
+/* `rows` rows and `width` columns from where the tile stands, in one band or in two. */
+static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t width, int64_t bands) {
     t->width = width;
     if (is_short(by, t->count, t->last)) {
         t->rows = rows;
@@ -111,14 +129,14 @@ static void tile_down(const eg_tiles *by, eg_tile *t, int64_t rows, int64_t widt
         return;
     }
     const eg_tile_heights *tile = tiles_of(by, width);
-    for (; rows > 0; rows -= t->rows) {
-        t->rows = height(rows, tile->most);
-        eg_tile_fn f = loop_of(tile, t->rows);
+    for (int64_t done; rows > 0; rows -= done) {
+        done = height(rows, tile->most);
+        eg_tile_fn f = with_rows(tile, t, done, bands);
         if (by->lanes == EG_W && width % EG_W != 0)
             tile_at_edge(t, f);
         else
             f(t);
-        t->a += t->rows * t->a_row, t->c += t->rows * t->c_row, t->start += t->rows * t->start_row;
+        t->a += done * t->a_row, t->c += done * t->c_row, t->start += done * t->start_row;
     }
 }
 
@@ -147,6 +165,7 @@ static void aim(eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64
     } else {
         t->start = g->bias ? g->bias + j : zeros, t->start_row = 0, t->start_panel = g->bias ? EG_PANEL : 0;
     }
+    t->a_half = g->a_band, t->c_half = g->c_band, t->start_half = t->start_row ? g->c_band : 0;
 }
 
 /* Of panels, what lies behind column j in its own. */
@@ -165,7 +184,7 @@ static void tile_panel(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
         int64_t width = min64(end - j, step);
         aim(t, g, k, i, j);
         if (k->edge && width % by->lanes != 0) t->b = k->edge, t->b_k = WHOLE_STEP;
-        tile_down(by, t, rows, width);
+        tile_down(by, t, rows, width, k->bands);
     }
     clear_rest(g, k->c, i, i + rows, end);
 }
@@ -175,13 +194,19 @@ static int by_threes(const eg_tiles *by, const eg_gemm *g) {
     return by->threes_k && g->k > by->short_k && g->n >= EG_PANEL;
 }
 
-/* Against the whole ones of panels p0..p1, each as wide as a tile. Returns the first that is left. */
-static int64_t whole_panels(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i, int64_t p0,
-                            int64_t p1) {
-    t->panels = min64(p1, g->n / EG_PANEL) - p0, t->width = EG_PANEL;
-    if (t->panels <= 0) return p0;
+/* `rows` rows from i on of all bands against the whole ones of panels p0..p1, each as wide as a tile. Returns the
+ * first that is left. */
+static int64_t whole_panels(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_block *k, int64_t i,
+                            int64_t rows, int64_t p0, int64_t p1) {
+    t->panels = min64(p1, g->n / EG_PANEL) - p0;
+    if (2 * by->lanes != EG_PANEL || rows < EG_HIGH || t->panels <= 0 || is_short(by, k->count, k->last)) return p0;
+    t->rows = rows, t->width = EG_PANEL;
     aim(t, g, k, i, p0 * EG_PANEL);
-    loop_of(tiles_of(by, EG_PANEL), t->rows)(t);
+    int64_t band = 0;
+    do {
+        loop_of(tiles_of(by, EG_PANEL), rows)(t);
+        t->a += g->a_band, t->c += g->c_band, t->start += t->start_half;
+    } while (++band < g->bands);
     return p0 + t->panels;
 }
 
@@ -196,22 +221,32 @@ static void tile_group(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k
         aim(t, g, k, i, p0 * EG_PANEL);
         wide(t);
     }
-    if (2 * by->lanes == EG_PANEL && rows >= EG_HIGH && !is_short(by, k->count, k->last))
-        p0 = whole_panels(by, t, g, k, i, p0, p1);
     for (; p0 < p1; p0++) tile_panel(by, t, g, k, i, rows, p0);
+}
+
+/* What is left to do of panels p0..p1, in all bands. */
+static void other_panels(const eg_tiles *by, eg_tile *t, const eg_gemm *g, k_block *k, int64_t i, int64_t rows,
+                         int64_t p0, int64_t p1) {
+    int64_t band = 0;
+    do {
+        k->bands = 1 + (band + 1 < g->bands && k->halves && rows >= k->halves);
+        tile_group(by, t, g, k, i, rows, p0, p1);
+        k->rows += k->bands * g->a_band, k->c += k->bands * g->c_band;
+    } while ((band += k->bands) < g->bands);
 }
 
 /* Rows of the next group out of `left`. Threes leave four or five over rather
  * than one or two, whose chains would be too few. */
 static int64_t rows_at_once(const eg_tiles *by, const eg_gemm *g, const k_block *k, int64_t left) {
     if (left > 5 && by_threes(by, g)) return min64(left - 3, SHORT_ROWS) / 3 * 3;
-    return is_short(by, k->count, k->last) ? min64(left, SHORT_ROWS) : height(left, by->rows);
+    if (is_short(by, k->count, k->last)) return min64(left, SHORT_ROWS);
+    return height(left, k->halves && g->bands < 2 ? 2 * by->rows : by->rows);
 }
 
 /* Are the rows of A copied, those of a tile at a time? */
 static int by_copies(const eg_tiles *by, const eg_gemm *g, int64_t panels) {
-    return g->a_row % PAGE == 0 && g->a_k == 1 && g->k > by->short_k && !g->a_runs && !by_threes(by, g) &&
-           panels >= COPY_PANELS;
+    return g->a_row % PAGE == 0 && g->a_k == 1 && g->k > by->short_k && !g->a_runs && g->bands < 2 &&
+           !by_threes(by, g) && panels >= COPY_PANELS;
 }
 
 /* The rows at hand, to `copy`. */
@@ -221,22 +256,23 @@ static void copy_rows(k_block *k, int64_t rows, float *copy) {
     k->rows = copy, k->row = COPY_ROW;
 }
 
-/* All rows of one band for one block of k and one group of panels. */
+/* All rows for one block of k and one group of panels. */
 static void row_tiles(const eg_tiles *by, eg_tile *t, const eg_gemm *g, k_block *k, int64_t i0, int64_t i1,
                       int64_t p0, int64_t p1) {
     float copy[COPY_ROWS * COPY_ROW] __attribute__((aligned(64)));
     int copies = by_copies(by, g, p1 - p0);
     for (int64_t i = i0, rows; i < i1; i += rows) {
         rows = rows_at_once(by, g, k, i1 - i);
-        k->rows = k->a + k->a_offset + i * g->a_row, k->row = g->a_row;
+        k->rows = g->a + k->a_offset + i * g->a_row, k->row = g->a_row, k->c = g->c;
         if (copies) copy_rows(k, rows, copy);
-        tile_group(by, t, g, k, i, rows, p0, p1);
+        int64_t p = whole_panels(by, t, g, k, i, rows, p0, p1);
+        if (p < p1) other_panels(by, t, g, k, i, rows, p, p1);
         if (k->is_last && g->finish) g->finish(g->context, i, i + rows, p0 * EG_PANEL, min64(g->n, p1 * EG_PANEL));
     }
 }
 
 /* The block of k that starts at `first`, at most `most` long: without runs, k is cut evenly. */
-static void set_block(k_block *k, const eg_gemm *g, int64_t first, int64_t most) {
+static void set_block(const eg_tiles *by, k_block *k, const eg_gemm *g, int64_t first, int64_t most) {
     k->first = first, k->length = g->k, k->a_offset = first * g->a_k, k->b_offset = first * g->b_k;
     k->runs = &no_offset, k->run = 0, k->count = 1;
     if (g->a_runs) {
@@ -251,6 +287,7 @@ static void set_block(k_block *k, const eg_gemm *g, int64_t first, int64_t most)
         k->length = min64(((g->k + blocks - 1) / blocks + 15) / 16 * 16, g->k - first);
     }
     k->last = k->length - (k->count - 1) * k->run;
+    k->halves = is_short(by, k->count, k->last) ? 0 : tiles_of(by, g->n)->halves;
     k->is_first = first == 0, k->is_last = first + k->length >= g->k;
 }
 
@@ -284,7 +321,6 @@ static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_b
     int64_t run = k->run ? k->run : k->length, rows = by->rows;
     aim_at_panel(t, g, 0, 0);
     t->runs = k->runs, t->count = k->count, t->run = k->run, t->last = k->last;
-    t->padded = g->c_padded;
     if (g->a_row == 1) {
         t->a_ahead += rows - 1;
         return;
@@ -318,18 +354,13 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
     eg_tile t;
     int64_t first = 0, most = longest_k(by, g);
     do {
-        set_block(&k, g, first, most);
+        set_block(by, &k, g, first, most);
         set_tile(by, &t, g, &k);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);
         int64_t group =
             (p1 - p0) * k.length * EG_PANEL <= by->group ? p1 - p0 : by->group / EG_PANEL / k.length + 1;
         for (int64_t p = p0; p < p1; p += group) {
-            int64_t band = 0;
-            k.a = g->a, k.c = g->c;
-            do {
-                row_tiles(by, &t, g, &k, i0, i1, p, min64(p1, p + group));
-                k.a += g->a_band, k.c += g->c_band;
-            } while (++band < g->bands);
+            row_tiles(by, &t, g, &k, i0, i1, p, min64(p1, p + group));
             if (g->column_sums && i0 == 0) sum_columns(by, g, &k, p, min64(p1, p + group));
         }
         first += k.length;
@@ -350,7 +381,7 @@ static void small_panel(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_
     eg_tile t;
     aim_at_panel(&t, g, i0, p);
     if (edge) t.b = edge, t.b_k = WHOLE_STEP;
-    tile_down(by, &t, i1 - i0, min64(g->n - p * EG_PANEL, EG_PANEL));
+    tile_down(by, &t, i1 - i0, min64(g->n - p * EG_PANEL, EG_PANEL), 1);
 }
 
 static void small(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1) {
@@ -468,7 +499,7 @@ eg_tile_fn eg_one_tile_of(eg_tile *t, const eg_gemm *g, const eg_tiles *by) {
     if (has_short_k && g->n > by->lanes && g->n != 2 * by->lanes) return NULL;
     aim_at_panel(t, g, 0, 0);
     t->rows = g->m, t->width = g->n;
-    return has_short_k ? by->short_tile[g->n > by->lanes] : loop_of(tile, g->m);
+    return has_short_k ? by->short_tile[g->n > by->lanes] : with_rows(tile, t, g->m, 1);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

@@ -35,31 +35,35 @@ EG_INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 EG_INLINE eg_vf load_vector(const float *p, int masked, eg_tail tail) {
     return masked ? v_load_tail(p, tail) : v_load(p);
 }
-EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail tail, eg_tail stored) {
+EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail stored) {
     if (masked)
-        v_store_tail(p, v_keep_tail(x, tail), stored);
+        v_store_tail(p, x, stored);
     else
         v_store(p, x);
 }
 
 /* Rows x vectors of C, in panel number `panel` from where the tile stands: `most` rows, or at least `least` of them;
- * `partial`: the last vector may be. */
-EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_tile *t, int64_t panel) {
+ * `partial`: the last vector may be. In halves, the second vector is not beside the first but belongs to other rows. */
+EG_INLINE void multiply(int least, int most, int vectors, int partial, int halves, const eg_tile *t, int64_t panel) {
     eg_vf r[ROWS][VECTORS];
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
-    int64_t next_step = t->c_step;
+    int64_t next_step = t->c_step, a_half = halves ? t->a_half : 0;
+    int64_t c_half = halves ? t->c_half : EG_W, start_half = halves ? t->start_half : EG_W;
+    int of_b = halves ? 1 : vectors;
     const float *b = t->b + panel * t->b_panel, *start = t->start + panel * t->start_panel;
     float *c = t->c + panel * t->c_panel;
-    const float *next = c + t->c_ahead;
-    eg_tail tail = v_tail(t->width - (vectors - 1) * EG_W), stored = t->padded ? v_tail(EG_W) : tail;
-    int fetches = EG_MASKS_ARE_FREE && most >= EG_HIGH && vectors == VECTORS;
+    const float *next = c + t->c_ahead, *last_start = start + (rows - 1) * start_row;
+    eg_tail tail = v_tail(t->width - (of_b - 1) * EG_W), stored = t->padded && !halves ? v_tail(EG_W) : tail;
+    int fetches = EG_MASKS_ARE_FREE && most >= EG_HIGH && of_b == VECTORS;
+#define IS_PARTIAL (partial && (halves || v == vectors - 1))
 #define STOP_AT_LAST_ROW \
     if (i >= least && i >= rows) break
     EG_UNROLL for (int i = 0; i < most; i++) { /* of rows that do not exist, the last one once more */
         EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[i][v] = load_vector(start + v * EG_W, partial && v == vectors - 1, tail);
+            r[i][v] = load_vector(start + v * start_half, IS_PARTIAL, tail);
         }
-        start += i + 1 < least || i + 1 < rows ? start_row : 0;
+        start += start_row;
+        if (i + 1 >= least && start > last_start) start = last_start;
     }
     for (int64_t s = 0; s < t->count; s++) {
         /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
@@ -69,16 +73,18 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
         for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
             eg_vf bv[VECTORS];
             const float *soon = fetches ? v_held_address(b + EG_AHEAD * b_k) : b;
-            EG_UNROLL for (int v = 0; v < vectors; v++) {
-                bv[v] = load_vector(b + v * EG_W, partial && v == vectors - 1, tail);
+            EG_UNROLL for (int v = 0; v < of_b; v++) {
+                bv[v] = load_vector(b + v * EG_W, IS_PARTIAL, tail);
                 if (fetches) __builtin_prefetch(soon + v * EG_W);
             }
             if (fetches) __builtin_prefetch(next);
             next += next_step;
             EG_UNROLL for (int i = 0; i < most; i++) {
                 STOP_AT_LAST_ROW;
-                eg_vf x = v_set(p[i / 3][i % 3 * a_row]);
-                EG_UNROLL for (int v = 0; v < vectors; v++) r[i][v] = v_fma(x, bv[v], r[i][v]);
+                EG_UNROLL for (int v = 0; v < vectors; v++) {
+                    eg_vf x = v_set(p[i / 3][i % 3 * a_row + v * a_half]);
+                    r[i][v] = v_fma(x, bv[v % of_b], r[i][v]);
+                }
             }
             EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] += a_k;
             b += b_k;
@@ -88,9 +94,10 @@ EG_INLINE void multiply(int least, int most, int vectors, int partial, const eg_
     EG_UNROLL for (int i = 0; i < most; i++) {
         STOP_AT_LAST_ROW;
         EG_UNROLL for (int v = 0; v < vectors; v++)
-            store_vector(c + v * EG_W, r[i][v], partial && v == vectors - 1, tail, stored);
+            store_vector(c + v * c_half, r[i][v], IS_PARTIAL, stored);
         c += c_row;
     }
+#undef IS_PARTIAL
 #undef STOP_AT_LAST_ROW
 }
 
@@ -126,7 +133,7 @@ EG_INLINE void multiply_short(int vectors, const eg_tile *t) {
                 r[v] = ended(t->ending, r[v], load_vector(c + v * EG_W, vectors == 1, tail));
             }
         }
-        EG_UNROLL for (int v = 0; v < vectors; v++) store_vector(c + v * EG_W, r[v], vectors == 1, tail, stored);
+        EG_UNROLL for (int v = 0; v < vectors; v++) store_vector(c + v * EG_W, r[v], vectors == 1, stored);
     }
 #undef STOP_AT_LAST_K
 }
@@ -190,42 +197,44 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
  * asking after each row whether it was the last takes a tenth of AVX-512's two multiply-adds a cycle. Of the others low
  * ones are, where that gains. Where masks cost, whole vectors have none. */
 #define TILE(name, least, most, vectors, partial) \
-    static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, t, 0); }
-#define HIGH_TILE(name, rows)                                                                           \
-    static void EG_FN(name)(const eg_tile *t) {                                                         \
-        for (int64_t panel = 0; panel < t->panels; panel++) multiply(rows, rows, VECTORS, 0, t, panel); \
+    static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, 0, t, 0); }
+#define HALVES(name, least) \
+    static void EG_FN(name)(const eg_tile *t) { multiply(least, ROWS, 2, 1, 1, t, 0); }
+#define HIGH_TILE(name, rows)                                                                              \
+    static void EG_FN(name)(const eg_tile *t) {                                                            \
+        for (int64_t panel = 0; panel < t->panels; panel++) multiply(rows, rows, VECTORS, 0, 0, t, panel); \
     }
 /* clang-format off */
 #if defined(EG_ISA_AVX512)
 TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one_4, 4, 4, 1, 1)
 __attribute__((aligned(64))) /* where it lies is up to 15 % of its time */
-TILE(one_high, 5, ROWS, 1, 1)
+HALVES(halves, 3)
 TILE(two_1, 1, 1, 2, 1) TILE(two_high, 2, EG_HIGH - 1, 2, 1)
 HIGH_TILE(whole_8, 8) HIGH_TILE(whole_9, 9) HIGH_TILE(whole_10, 10) HIGH_TILE(whole_11, 11)
 HIGH_TILE(whole_12, 12) HIGH_TILE(whole_13, 13) HIGH_TILE(whole_14, 14)
-#define ONE { 4, ROWS, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(one_high) } }
-#define TWO { 1, EG_HIGH - 1, { EG_FN(two_1), EG_FN(two_high) } }
+#define ONE { 4, 2 * ROWS, 3, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(halves) } }
+#define TWO { 1, EG_HIGH - 1, 0, { EG_FN(two_1), EG_FN(two_high) } }
 #define WHOLE \
-    { 13, ROWS, { EG_FN(two_1), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), \
+    { 13, ROWS, 0, { EG_FN(two_1), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), EG_FN(two_high), \
                   EG_FN(two_high), EG_FN(whole_8), EG_FN(whole_9), EG_FN(whole_10), EG_FN(whole_11), \
                   EG_FN(whole_12), EG_FN(whole_13), EG_FN(whole_14) } }
 #elif defined(EG_ISA_AVX2)
 TILE(one, 1, ROWS, 1, 1) TILE(two, 1, ROWS, 2, 1)
 TILE(whole_1, 1, 1, 2, 0) TILE(whole_2, 2, 2, 2, 0) TILE(whole_3, 3, 3, 2, 0)
 TILE(whole_5, 4, 5, 2, 0) TILE(whole_6, 6, 6, 2, 0)
-#define ONE { 0, ROWS, { EG_FN(one) } }
-#define TWO { 0, ROWS, { EG_FN(two) } }
+#define ONE { 0, ROWS, 0, { EG_FN(one) } }
+#define TWO { 0, ROWS, 0, { EG_FN(two) } }
 #define WHOLE \
-    { 5, ROWS, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_5), EG_FN(whole_5), EG_FN(whole_6) } }
+    { 5, ROWS, 0, { EG_FN(whole_1), EG_FN(whole_2), EG_FN(whole_3), EG_FN(whole_5), EG_FN(whole_5), EG_FN(whole_6) } }
 #else
 TILE(one, 1, ROWS, 1, 0) TILE(two_1, 1, 1, 2, 0)
-#define ONE { 0, ROWS, { EG_FN(one) } }
+#define ONE { 0, ROWS, 0, { EG_FN(one) } }
 #if defined(__x86_64__) /* for machines without better: small before fast */
 TILE(two_high, 2, ROWS, 2, 0)
-#define TWO { 1, ROWS, { EG_FN(two_1), EG_FN(two_high) } }
+#define TWO { 1, ROWS, 0, { EG_FN(two_1), EG_FN(two_high) } }
 #else
 TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
-#define TWO { 3, ROWS, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
+#define TWO { 3, ROWS, 0, { EG_FN(two_1), EG_FN(two_2), EG_FN(two_3), EG_FN(two_high) } }
 #endif
 #define WHOLE TWO
 #endif

@@ -29,20 +29,22 @@ struct eg_tile {
     int64_t c_row, c_panel;
     int64_t rows, width; /* rows at once; columns that exist */
     int64_t panels;      /* tiles of two whole vectors and many rows do the same columns of so many */
-    int padded;          /* write zeros into the other lanes of the last vector */
+    int padded;          /* the last vector is stored whole: what is behind it is written later, or never read */
     eg_ending ending;    /* of a short k */
     /* What is fetched for later, by one step of k after the other: floats from c + c_ahead on during the first c_runs
      * runs, from the first row + a_ahead on during each other one. */
     int64_t c_runs, c_ahead, c_step, a_ahead, a_step;
     float *sums;         /* by threes: NULL, or where the third row goes, B's column sums */
+    int64_t a_half, c_half, start_half; /* in halves: the way from the first `rows` rows to the second */
 };
 
 /* What a tile covers of its columns: one vector or two, the last of which may be partial; or two whole ones. */
 typedef enum eg_tile_width { EG_ONE_VECTOR, EG_TWO_VECTORS, EG_TWO_WHOLE, EG_TILE_WIDTHS } eg_tile_width;
 
-/* Tiles of one width and at most `most` rows: of[q - 1] has q of them, up to `low`; the last one is for all above. */
+/* Tiles of one width and at most `most` rows: of[q - 1] has q of them, up to `low`; the last one is for all above. It
+ * may do them in halves of at least `halves` rows. */
 typedef struct eg_tile_heights {
-    int64_t low, most;
+    int64_t low, most, halves;
     eg_tile_fn of[14];
 } eg_tile_heights;
 

@@ -225,7 +225,7 @@ static void check_one_tile(const eg_kernels *k, product *p) {
 static void test_one_tile(void **state) {
     (void)state;
     FOR_TABLES(k) {
-        for (int64_t m = 1; m <= 20; m++)
+        for (int64_t m = 1; m <= 30; m++)
             for (int64_t n = 1; n <= 34; n++) {
                 product p = product_new(k->fused, m, n, random_between(1, 20), (a_layout)random_below(A_LAYOUTS),
                                         (int)random_below(2), C_ROWS, (first_value)random_below(FIRST_VALUES), 0, 0);
@@ -282,6 +282,37 @@ static void test_few_rows(void **state) {
     }
 }
 
+/* Several bands give what each of them gives alone. */
+static void check_bands(const eg_kernels *k, const product *p, int64_t bands, int64_t a_band) {
+    int64_t c_size = bands * p->c_size;
+    float *a = random_floats(p->a_size + (bands - 1) * a_band), *c = random_floats(c_size),
+          *want = random_floats(c_size);
+    eg_gemm g = p->g;
+    memcpy(want, c, (size_t)c_size * sizeof *c);
+    for (int64_t q = 0; q < bands; q++) {
+        g.a = a + q * a_band, g.c = want + q * p->c_size;
+        k->gemm(&g, 0, g.m, 0, (g.n + 31) / 32);
+    }
+    g.a = a, g.c = c, g.bands = bands, g.a_band = a_band, g.c_band = p->c_size;
+    k->gemm(&g, 0, g.m, 0, (g.n + 31) / 32);
+    for (int64_t i = 0; i < c_size; i++) assert_true(same(c[i], want[i]));
+    eg_free(a), eg_free(c), eg_free(want);
+}
+
+static void test_bands(void **state) {
+    (void)state;
+    FOR_TABLES(k) {
+        for (int round = 0; round < 400; round++) {
+            product p = product_new(k->fused, random_between(1, 40), random_between(1, round % 2 ? 16 : 100),
+                                    random_between(1, round % 5 ? 60 : 2000), (a_layout)random_below(A_LAYOUTS),
+                                    (int)random_below(2), (c_layout)random_below(C_PANELS),
+                                    (first_value)random_below(FIRST_VALUES), 0, 0);
+            check_bands(k, &p, random_between(2, 5), random_between(0, 9));
+            product_free(&p);
+        }
+    }
+}
+
 /* Has C end in this way. */
 static void set_ending(product *p, eg_ending ending) {
     eg_gemm *g = &p->g;
@@ -326,9 +357,10 @@ static void test_padding_stays_zero(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_products),    cmocka_unit_test(test_every_tile), cmocka_unit_test(test_one_tile),
-        cmocka_unit_test(test_large_products),     cmocka_unit_test(test_few_rows),   cmocka_unit_test(test_endings),
-        cmocka_unit_test(test_padding_stays_zero),
+        cmocka_unit_test(test_random_products), cmocka_unit_test(test_every_tile),
+        cmocka_unit_test(test_one_tile),        cmocka_unit_test(test_large_products),
+        cmocka_unit_test(test_few_rows),        cmocka_unit_test(test_bands),
+        cmocka_unit_test(test_endings),         cmocka_unit_test(test_padding_stays_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
