@@ -45,11 +45,12 @@ static eg_status set_rows(eg_arena *arena, eg_product *d, const eg_value *a, int
 }
 
 /* Each thread reads its own part of the larger operand: of A's rows, which it has written itself where the product
- * before was cut alike, or of B's panels, if there are enough for everybody. */
+ * before was cut alike, or of B's panels, if there are enough for everybody. Rows where both are alike: processors fetch
+ * ahead along a row of C, into the part that another thread writes. */
 static void set_items(eg_cpu_step *step, eg_product *d) {
     enum { ENOUGH_PANELS = 4 };
     int shares_lines = !d->in_panels && d->g.n % EG_BLOCK != 0; /* of C: parts of its rows would meet in them */
-    d->by_rows = d->g.m > (shares_lines ? d->g.n / 4 : d->g.n) || d->panels < ENOUGH_PANELS;
+    d->by_rows = d->g.m >= (shares_lines ? d->g.n / 4 : d->g.n) || d->panels < ENOUGH_PANELS;
     step->items = d->by_rows ? d->g.m : d->panels;
     step->flops = 2. * (double)(d->g.m * d->g.n) * (double)d->g.k;
     step->work = step->flops / 200 + .03 * (double)(d->g.m * d->g.n);
