@@ -23,6 +23,7 @@
  */
 #include "kernels/tile.h"
 
+#include "base/cpu.h"
 #include "kernels/simd.h"
 
 enum {
@@ -331,6 +332,12 @@ static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_b
     if (g->bands > 1) t->a_ahead = g->a_band, t->a_step = rows * g->a_row / run + 1;
 }
 
+/* Floats: half of what a core's L2 cache holds. */
+static int64_t l2_part(void) {
+    int64_t bytes = eg_cpu_info()->l2;
+    return (bytes ? bytes : 1 << 19) / (2 * (int64_t)sizeof(float));
+}
+
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
 
 /* B's column sums over a block of k, while that is in cache: a product with one row of ones. */
@@ -357,8 +364,7 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
         set_block(by, &k, g, first, most);
         set_tile(by, &t, g, &k);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);
-        int64_t group =
-            (p1 - p0) * k.length * EG_PANEL <= by->group ? p1 - p0 : by->group / EG_PANEL / k.length + 1;
+        int64_t group = l2_part() / EG_PANEL / (k.length + 1) + 1; /* k may be 0 */
         for (int64_t p = p0; p < p1; p += group) {
             row_tiles(by, &t, g, &k, i0, i1, p, min64(p1, p + group));
             if (g->column_sums && i0 == 0) sum_columns(by, g, &k, p, min64(p1, p + group));

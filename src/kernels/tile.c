@@ -291,7 +291,6 @@ static const eg_tiles tiles = {
     .rows = ROWS,
     .tile = { [EG_ONE_VECTOR] = ONE, [EG_TWO_VECTORS] = TWO, [EG_TWO_WHOLE] = WHOLE },
     .k_block = EG_W == 16 ? 1024 : 512,
-    .group = EG_W == 16 ? 131072 : 65536,
     .short_k = EG_SHORT,
     .short_tile = { EG_SHORT ? short_1 : NULL, EG_SHORT ? short_2 : NULL },
     .wide_1 = wide_1,

@@ -54,7 +54,6 @@ typedef struct eg_tiles {
     int64_t rows;  /* of the highest tile */
     eg_tile_heights tile[EG_TILE_WIDTHS];
     int64_t k_block; /* the longest k at once */
-    int64_t group;   /* floats of B in a group of panels: a part of L2 */
     int64_t short_k; /* up to here B's columns stay in registers, for any number of rows, or 0 */
     eg_tile_fn short_tile[2]; /* of one vector or a part of it, of two */
     /* Any number of rows, one by one or, unless NULL, by threes against so many whole panels: */
