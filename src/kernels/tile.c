@@ -42,64 +42,90 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail stored) {
         v_store(p, x);
 }
 
-/* Rows x vectors of C, in panel number `panel` from where the tile stands: `most` rows, or at least `least` of them;
- * `partial`: the last vector may be. In halves, the second vector is not beside the first but belongs to other rows. */
-EG_INLINE void multiply(int least, int most, int vectors, int partial, int halves, const eg_tile *t, int64_t panel) {
-    eg_vf r[ROWS][VECTORS];
-    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, c_row = t->c_row, start_row = t->start_row, rows = t->rows;
-    int64_t next_step = t->c_step, a_half = halves ? t->a_half : 0;
-    int64_t c_half = halves ? t->c_half : EG_W, start_half = halves ? t->start_half : EG_W;
-    int of_b = halves ? 1 : vectors;
-    const float *b = t->b + panel * t->b_panel, *start = t->start + panel * t->start_panel;
-    float *c = t->c + panel * t->c_panel;
-    const float *next = c + t->c_ahead, *last_start = start + (rows - 1) * start_row;
-    eg_tail tail = v_tail(t->width - (of_b - 1) * EG_W), stored = t->padded && !halves ? v_tail(EG_W) : tail;
-    int fetches = EG_MASKS_ARE_FREE && most >= EG_HIGH && of_b == VECTORS;
-#define IS_PARTIAL (partial && (halves || v == vectors - 1))
+/* What the loop of a tile is made for; all of it constant. */
+typedef enum fetching { FETCHES_NOTHING, FETCHES_FOR_COLUMNS, FETCHES } fetching;
+typedef struct tile_loop {
+    int least, most; /* rows: `most`, or at least `least` of them */
+    int vectors;     /* of a row */
+    int partial;     /* the last vector may be */
+    int halves;      /* the second vector is not beside the first, but belongs to other rows */
+    fetching ahead;  /* what is used or written later: always, never, or where A's rows lie along columns */
+} tile_loop;
+
+/* Lines that are written or read by later tiles: one is fetched in each step of k. */
+typedef struct next_lines {
+    const float *at;
+    int64_t step;
+} next_lines;
+
 #define STOP_AT_LAST_ROW \
-    if (i >= least && i >= rows) break
-    EG_UNROLL for (int i = 0; i < most; i++) { /* of rows that do not exist, the last one once more */
-        EG_UNROLL for (int v = 0; v < vectors; v++) {
-            r[i][v] = load_vector(start + v * start_half, IS_PARTIAL, tail);
+    if (i >= l.least && i >= rows) break
+#define IS_PARTIAL (l.partial && (l.halves || v == l.vectors - 1))
+
+/* `steps` steps of k from `a` and `b` on. Returns where B goes on. */
+EG_INLINE const float *multiply_run(tile_loop l, int fetches, const eg_tile *t, eg_vf r[ROWS][VECTORS],
+                                    const float *a, const float *b, int64_t steps, eg_tail tail, next_lines *next) {
+    int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, rows = t->rows, a_half = l.halves ? t->a_half : 0;
+    int of_b = l.halves ? 1 : l.vectors;
+    /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
+    const float *p[(ROWS + 2) / 3];
+    EG_UNROLL for (int i = 0; i < l.most; i += 3) p[i / 3] = a + i * a_row;
+    for (; steps > 0; steps--) {
+        eg_vf bv[VECTORS];
+        const float *soon = fetches ? v_held_address(b + EG_AHEAD * b_k) : b;
+        EG_UNROLL for (int v = 0; v < of_b; v++) {
+            bv[v] = load_vector(b + v * EG_W, IS_PARTIAL, tail);
+            if (fetches) __builtin_prefetch(soon + v * EG_W);
         }
+        if (fetches) __builtin_prefetch(next->at);
+        if (fetches) next->at += next->step;
+        EG_UNROLL for (int i = 0; i < l.most; i++) {
+            STOP_AT_LAST_ROW;
+            EG_UNROLL for (int v = 0; v < l.vectors; v++) {
+                eg_vf x = v_set(p[i / 3][i % 3 * a_row + v * a_half]);
+                r[i][v] = v_fma(x, bv[v % of_b], r[i][v]);
+            }
+        }
+        EG_UNROLL for (int i = 0; i < l.most; i += 3) p[i / 3] += a_k;
+        b += b_k;
+    }
+    return b;
+}
+
+/* A tile in panel number `panel` from where it stands. */
+EG_INLINE void multiply(tile_loop l, const eg_tile *t, int64_t panel) {
+    eg_vf r[ROWS][VECTORS];
+    int64_t c_row = t->c_row, start_row = t->start_row, rows = t->rows;
+    int64_t c_step = l.halves ? t->c_half : EG_W, start_step = l.halves ? t->start_half : EG_W; /* between vectors */
+    const float *b = t->b + panel * t->b_panel, *start = t->start + panel * t->start_panel;
+    const float *last_start = start + (rows - 1) * start_row;
+    float *c = t->c + panel * t->c_panel;
+    next_lines next = { c + t->c_ahead, t->c_step };
+    eg_tail tail = v_tail(t->width - (l.halves ? 0 : l.vectors - 1) * EG_W);
+    eg_tail stored = t->padded && !l.halves ? v_tail(EG_W) : tail;
+    EG_UNROLL for (int i = 0; i < l.most; i++) { /* of rows that do not exist, the last one once more */
+        EG_UNROLL for (int v = 0; v < l.vectors; v++) r[i][v] = load_vector(start + v * start_step, IS_PARTIAL, tail);
         start += start_row;
-        if (i + 1 >= least && start > last_start) start = last_start;
+        if (i + 1 >= l.least && start > last_start) start = last_start;
     }
     for (int64_t s = 0; s < t->count; s++) {
-        /* Every third row has a pointer: its neighbours are in reach of x86 addressing. */
-        const float *p[(ROWS + 2) / 3];
-        EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] = t->a + t->runs[s] + i * a_row;
-        if (s >= t->c_runs) next = p[0] + t->a_ahead, next_step = t->a_step;
-        for (int64_t left = s + 1 < t->count ? t->run : t->last; left > 0; left--) {
-            eg_vf bv[VECTORS];
-            const float *soon = fetches ? v_held_address(b + EG_AHEAD * b_k) : b;
-            EG_UNROLL for (int v = 0; v < of_b; v++) {
-                bv[v] = load_vector(b + v * EG_W, IS_PARTIAL, tail);
-                if (fetches) __builtin_prefetch(soon + v * EG_W);
-            }
-            if (fetches) __builtin_prefetch(next);
-            next += next_step;
-            EG_UNROLL for (int i = 0; i < most; i++) {
-                STOP_AT_LAST_ROW;
-                EG_UNROLL for (int v = 0; v < vectors; v++) {
-                    eg_vf x = v_set(p[i / 3][i % 3 * a_row + v * a_half]);
-                    r[i][v] = v_fma(x, bv[v % of_b], r[i][v]);
-                }
-            }
-            EG_UNROLL for (int i = 0; i < most; i += 3) p[i / 3] += a_k;
-            b += b_k;
-        }
+        const float *a = t->a + t->runs[s];
+        int64_t steps = s + 1 < t->count ? t->run : t->last;
+        if (s >= t->c_runs) next = (next_lines){ a + t->a_ahead, t->a_step };
+        if (l.ahead == FETCHES || (l.ahead == FETCHES_FOR_COLUMNS && t->a_row == 1))
+            b = multiply_run(l, 1, t, r, a, b, steps, tail, &next);
+        else
+            b = multiply_run(l, 0, t, r, a, b, steps, tail, &next);
         b += t->b_skip;
     }
-    EG_UNROLL for (int i = 0; i < most; i++) {
+    EG_UNROLL for (int i = 0; i < l.most; i++) {
         STOP_AT_LAST_ROW;
-        EG_UNROLL for (int v = 0; v < vectors; v++)
-            store_vector(c + v * c_half, r[i][v], IS_PARTIAL, stored);
+        EG_UNROLL for (int v = 0; v < l.vectors; v++) store_vector(c + v * c_step, r[i][v], IS_PARTIAL, stored);
         c += c_row;
     }
+}
 #undef IS_PARTIAL
 #undef STOP_AT_LAST_ROW
-}
 
 /* The smallest nets have plain products, and would feel it if those jumped over this in each row. */
 EG_INLINE eg_vf ended(eg_ending ending, eg_vf r, eg_vf held) {
@@ -194,15 +220,25 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
 }
 
 /* Tiles of two whole vectors, where the time goes, are written out for each height that products of many rows get:
- * asking after each row whether it was the last takes a tenth of AVX-512's two multiply-adds a cycle. Of the others low
- * ones are, where that gains. Where masks cost, whole vectors have none. */
-#define TILE(name, least, most, vectors, partial) \
-    static void EG_FN(name)(const eg_tile *t) { multiply(least, most, vectors, partial, 0, t, 0); }
-#define HALVES(name, least) \
-    static void EG_FN(name)(const eg_tile *t) { multiply(least, ROWS, 2, 1, 1, t, 0); }
-#define HIGH_TILE(name, rows)                                                                              \
-    static void EG_FN(name)(const eg_tile *t) {                                                            \
-        for (int64_t panel = 0; panel < t->panels; panel++) multiply(rows, rows, VECTORS, 0, 0, t, panel); \
+ * asking after each row whether it was the last takes a tenth of AVX-512's two multiply-adds a cycle. Of the others
+ * low ones are, where that gains. Where masks cost, whole vectors have none.
+ *
+ * To fetch takes some of two loads a cycle, of which lower tiles have fewer to spare: rows of images and of recurrent
+ * steps, whose B stays in cache. Gradients of weights come by B but once. */
+#define TILE(name, least, most, vectors, partial)                                  \
+    static void EG_FN(name)(const eg_tile *t) {                                    \
+        const tile_loop l = { least, most, vectors, partial, 0, FETCHES_NOTHING }; \
+        multiply(l, t, 0);                                                         \
+    }
+#define HALVES(name, least)                                            \
+    static void EG_FN(name)(const eg_tile *t) {                        \
+        const tile_loop l = { least, ROWS, 2, 1, 1, FETCHES_NOTHING }; \
+        multiply(l, t, 0);                                             \
+    }
+#define HIGH_TILE(name, rows, ahead)                                               \
+    static void EG_FN(name)(const eg_tile *t) {                                    \
+        const tile_loop l = { rows, rows, VECTORS, 0, 0, ahead };                  \
+        for (int64_t panel = 0; panel < t->panels; panel++) multiply(l, t, panel); \
     }
 /* clang-format off */
 #if defined(EG_ISA_AVX512)
@@ -210,8 +246,9 @@ TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one
 __attribute__((aligned(64))) /* where it lies is up to 15 % of its time */
 HALVES(halves, 3)
 TILE(two_1, 1, 1, 2, 1) TILE(two_high, 2, EG_HIGH - 1, 2, 1)
-HIGH_TILE(whole_8, 8) HIGH_TILE(whole_9, 9) HIGH_TILE(whole_10, 10) HIGH_TILE(whole_11, 11)
-HIGH_TILE(whole_12, 12) HIGH_TILE(whole_13, 13) HIGH_TILE(whole_14, 14)
+HIGH_TILE(whole_8, 8, FETCHES_NOTHING) HIGH_TILE(whole_9, 9, FETCHES)
+HIGH_TILE(whole_10, 10, FETCHES_FOR_COLUMNS) HIGH_TILE(whole_11, 11, FETCHES_FOR_COLUMNS)
+HIGH_TILE(whole_12, 12, FETCHES) HIGH_TILE(whole_13, 13, FETCHES) HIGH_TILE(whole_14, 14, FETCHES)
 #define ONE { 4, 2 * ROWS, 3, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(halves) } }
 #define TWO { 1, EG_HIGH - 1, 0, { EG_FN(two_1), EG_FN(two_high) } }
 #define WHOLE \
@@ -238,9 +275,9 @@ TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
 #endif
 #define WHOLE TWO
 #endif
-/* clang-format on */
+    /* clang-format on */
 
-static void short_1(const eg_tile *t) { multiply_short(1, t); }
+    static void short_1(const eg_tile *t) { multiply_short(1, t); }
 static void short_2(const eg_tile *t) { multiply_short(2, t); }
 static void wide_1(const eg_tile *t) { multiply_wide(1, WIDE, 0, t); }
 static void wide_3(const eg_tile *t) { multiply_wide(3, LESS_WIDE, EG_MASKS_ARE_FREE, t); }
