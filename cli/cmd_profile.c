@@ -238,16 +238,21 @@ static int parse_all(const char *text, line **out) {
     return n;
 }
 
+/* Rates are left out where a terminal has no room for them. */
+static int has_rates(void) { return cli_wrap_columns(stdout) >= 100; }
+
 static void print_line(const line *l, const limits *most, double all) {
+    char step[192], parts[32] = "";
     double share;
     const char *bound = bound_of(l, most, &share);
-    printf("%10.2f us", l->seconds * 1e6);
-    l->depth ? printf("        ") : printf(" %5.1f %%", 100 * l->seconds / all);
-    printf(" %8.1f %7.1f %6.0f %%  %-8s  %*s%s %s, %s", l->flops / l->seconds * 1e-9, l->bytes / l->seconds * 1e-9,
-           100 * share, strcmp(l->kernel, "loop") == 0 ? "(below)" : bound, 2 * l->depth, "", l->op, l->shape,
-           l->kernel);
-    if (l->parts > 1) printf(", %d parts", l->parts);
-    putchar('\n');
+    int at = printf("%10.2f us", l->seconds * 1e6);
+    at += l->depth ? printf("        ") : printf(" %5.1f %%", 100 * l->seconds / all);
+    if (has_rates()) at += printf(" %8.1f %7.1f", l->flops / l->seconds * 1e-9, l->bytes / l->seconds * 1e-9);
+    at += printf(" %6.0f %%  %-8s  %*s", 100 * share, strcmp(l->kernel, "loop") == 0 ? "(below)" : bound,
+                 2 * l->depth, "");
+    if (l->parts > 1) snprintf(parts, sizeof parts, ", %d parts", l->parts);
+    snprintf(step, sizeof step, "%s %s, %s%s", l->op, l->shape, l->kernel, parts);
+    cli_print_wrapped(stdout, step, at, cli_wrap_columns(stdout));
 }
 
 static void json_line(const line *l, const limits *most) {
@@ -270,17 +275,25 @@ static void json_line(const line *l, const limits *most) {
 }
 
 static void print_head(const profile_options *o, const job *j, const limits *most, double all) {
-    char bytes[32];
+    char bytes[32], text[256];
     double flops = eg_program_flops(j->program);
-    int threads = o->threads ? (int)o->threads : eg_threads();
+    int threads = o->threads ? (int)o->threads : eg_threads(), width = cli_wrap_columns(stdout);
     cli_bytes(bytes, sizeof bytes, (double)eg_program_memory(j->program));
-    printf("%s of %lld sample%s%s%s, %d thread%s: %.2f us in %d steps, %.1f GFLOP/s (%.0f %% of the most), %s of memory\n",
-           o->predict ? "prediction" : "training step", (long long)o->batch, o->batch > 1 ? "s" : "",
-           o->predict ? "" : ", ", o->predict ? "" : o->optimizer, threads, threads > 1 ? "s" : "", all * 1e6,
-           eg_program_steps(j->program), flops / all * 1e-9, 100 * flops / all / most->flops, bytes);
-    printf("at most: %.0f GFLOP/s (a product of 512x512x512, or the best step), %.0f GB/s (x + 1 over as much memory)\n\n",
-           most->flops * 1e-9, most->bytes * 1e-9);
-    printf("%13s %7s %8s %7s %8s  %-8s  %s\n", "fastest", "of all", "GFLOP/s", "GB/s", "of peak", "bound by", "step");
+    snprintf(
+        text, sizeof text,
+        "%s of %lld sample%s%s%s, %d thread%s: %.2f us in %d steps, %.1f GFLOP/s (%.0f %% of the most), %s of memory",
+        o->predict ? "prediction" : "training step", (long long)o->batch, o->batch > 1 ? "s" : "",
+        o->predict ? "" : ", ", o->predict ? "" : o->optimizer, threads, threads > 1 ? "s" : "", all * 1e6,
+        eg_program_steps(j->program), flops / all * 1e-9, 100 * flops / all / most->flops, bytes);
+    cli_print_wrapped(stdout, text, 0, width);
+    snprintf(
+        text, sizeof text,
+        "at most: %.0f GFLOP/s (a product of 512x512x512, or the best step), %.0f GB/s (x + 1 over as much memory)",
+        most->flops * 1e-9, most->bytes * 1e-9);
+    cli_print_wrapped(stdout, text, 0, width);
+    printf("\n%13s %7s", "fastest", "of all");
+    if (has_rates()) printf(" %8s %7s", "GFLOP/s", "GB/s");
+    printf(" %8s  %-8s  %s\n", "of peak", "bound by", "step");
 }
 
 static void json_total(const profile_options *o, const job *j, const limits *most, double all) {

@@ -77,7 +77,8 @@ import fcntl, os, pty, re, struct, subprocess, sys, termios
 commands = "train tune evaluate predict inspect check explain race momentum picture profile help".split()
 lines = [[name, "--help"] for name in commands] + [
     ["help"], ["race", "--optimizers", "sgd,random"], ["race", "--surface", "rosenbrock", "--optimizers", "momentum"],
-    ["picture", "--list"], ["check", "--net", "dense 3", "--input", "4"], ["momentum"]]
+    ["picture", "--list"], ["check", "--net", "dense 3", "--input", "4"], ["momentum"],
+    ["profile", "--net", "lstm 4; dense 3", "--input", "5x4", "--steps", "20"]]
 for line in lines:
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
