@@ -332,10 +332,10 @@ static void set_tile(const eg_tiles *by, eg_tile *t, const eg_gemm *g, const k_b
     if (g->bands > 1) t->a_ahead = g->a_band, t->a_step = rows * g->a_row / run + 1;
 }
 
-/* Floats: half of what a core's L2 cache holds. */
-static int64_t l2_part(void) {
+/* Panels of a group: they fill half of a core's L2 cache. */
+static int64_t panels_at_once(int64_t k) {
     int64_t bytes = eg_cpu_info()->l2;
-    return (bytes ? bytes : 1 << 19) / (2 * (int64_t)sizeof(float));
+    return (bytes ? bytes : 1 << 19) / (2 * EG_PANEL * (int64_t)sizeof(float) * (k + 1)) + 1; /* k may be 0 */
 }
 
 static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, int64_t p0, int64_t p1);
@@ -364,7 +364,7 @@ static void nest(const eg_tiles *by, const eg_gemm *g, int64_t i0, int64_t i1, i
         set_block(by, &k, g, first, most);
         set_tile(by, &t, g, &k);
         k.edge = whole_edge(by, g, first, k.length, p1, edge);
-        int64_t group = l2_part() / EG_PANEL / (k.length + 1) + 1; /* k may be 0 */
+        int64_t group = panels_at_once(k.length);
         for (int64_t p = p0; p < p1; p += group) {
             row_tiles(by, &t, g, &k, i0, i1, p, min64(p1, p + group));
             if (g->column_sums && i0 == 0) sum_columns(by, g, &k, p, min64(p1, p + group));

@@ -43,13 +43,17 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail stored) {
 }
 
 /* What the loop of a tile is made for; all of it constant. */
-typedef enum fetching { FETCHES_NOTHING, FETCHES_FOR_COLUMNS, FETCHES } fetching;
+typedef enum fetching {
+    FETCHES_NOTHING,
+    FETCHES_NEXT, /* what the next tiles write or read, and where A's rows lie along columns also B */
+    FETCHES_ALL
+} fetching;
 typedef struct tile_loop {
     int least, most; /* rows: `most`, or at least `least` of them */
     int vectors;     /* of a row */
     int partial;     /* the last vector may be */
     int halves;      /* the second vector is not beside the first, but belongs to other rows */
-    fetching ahead;  /* what is used or written later: always, never, or where A's rows lie along columns */
+    fetching ahead;
 } tile_loop;
 
 /* Lines that are written or read by later tiles: one is fetched in each step of k. */
@@ -63,7 +67,7 @@ typedef struct next_lines {
 #define IS_PARTIAL (l.partial && (l.halves || v == l.vectors - 1))
 
 /* `steps` steps of k from `a` and `b` on. Returns where B goes on. */
-EG_INLINE const float *multiply_run(tile_loop l, int fetches, const eg_tile *t, eg_vf r[ROWS][VECTORS],
+EG_INLINE const float *multiply_run(tile_loop l, int fetches_b, const eg_tile *t, eg_vf r[ROWS][VECTORS],
                                     const float *a, const float *b, int64_t steps, eg_tail tail, next_lines *next) {
     int64_t a_row = t->a_row, a_k = t->a_k, b_k = t->b_k, rows = t->rows, a_half = l.halves ? t->a_half : 0;
     int of_b = l.halves ? 1 : l.vectors;
@@ -72,13 +76,13 @@ EG_INLINE const float *multiply_run(tile_loop l, int fetches, const eg_tile *t, 
     EG_UNROLL for (int i = 0; i < l.most; i += 3) p[i / 3] = a + i * a_row;
     for (; steps > 0; steps--) {
         eg_vf bv[VECTORS];
-        const float *soon = fetches ? v_held_address(b + EG_AHEAD * b_k) : b;
+        const float *soon = fetches_b ? v_held_address(b + EG_AHEAD * b_k) : b;
         EG_UNROLL for (int v = 0; v < of_b; v++) {
             bv[v] = load_vector(b + v * EG_W, IS_PARTIAL, tail);
-            if (fetches) __builtin_prefetch(soon + v * EG_W);
+            if (fetches_b) __builtin_prefetch(soon + v * EG_W);
         }
-        if (fetches) __builtin_prefetch(next->at);
-        if (fetches) next->at += next->step;
+        if (l.ahead != FETCHES_NOTHING) __builtin_prefetch(next->at);
+        next->at += next->step;
         EG_UNROLL for (int i = 0; i < l.most; i++) {
             STOP_AT_LAST_ROW;
             EG_UNROLL for (int v = 0; v < l.vectors; v++) {
@@ -112,7 +116,7 @@ EG_INLINE void multiply(tile_loop l, const eg_tile *t, int64_t panel) {
         const float *a = t->a + t->runs[s];
         int64_t steps = s + 1 < t->count ? t->run : t->last;
         if (s >= t->c_runs) next = (next_lines){ a + t->a_ahead, t->a_step };
-        if (l.ahead == FETCHES || (l.ahead == FETCHES_FOR_COLUMNS && t->a_row == 1))
+        if (l.ahead == FETCHES_ALL || (l.ahead == FETCHES_NEXT && t->a_row == 1))
             b = multiply_run(l, 1, t, r, a, b, steps, tail, &next);
         else
             b = multiply_run(l, 0, t, r, a, b, steps, tail, &next);
@@ -224,7 +228,7 @@ EG_INLINE void multiply_wide(int rows, int panels, int partial, const eg_tile *t
  * low ones are, where that gains. Where masks cost, whole vectors have none.
  *
  * To fetch takes some of two loads a cycle, of which lower tiles have fewer to spare: rows of images and of recurrent
- * steps, whose B stays in cache. Gradients of weights come by B but once. */
+ * steps, whose B stays in cache. Gradients of weights, A's rows along columns, come by B but once. */
 #define TILE(name, least, most, vectors, partial)                                  \
     static void EG_FN(name)(const eg_tile *t) {                                    \
         const tile_loop l = { least, most, vectors, partial, 0, FETCHES_NOTHING }; \
@@ -246,9 +250,9 @@ TILE(one_1, 1, 1, 1, 1) TILE(one_2, 2, 2, 1, 1) TILE(one_3, 3, 3, 1, 1) TILE(one
 __attribute__((aligned(64))) /* where it lies is up to 15 % of its time */
 HALVES(halves, 3)
 TILE(two_1, 1, 1, 2, 1) TILE(two_high, 2, EG_HIGH - 1, 2, 1)
-HIGH_TILE(whole_8, 8, FETCHES_NOTHING) HIGH_TILE(whole_9, 9, FETCHES)
-HIGH_TILE(whole_10, 10, FETCHES_FOR_COLUMNS) HIGH_TILE(whole_11, 11, FETCHES_FOR_COLUMNS)
-HIGH_TILE(whole_12, 12, FETCHES) HIGH_TILE(whole_13, 13, FETCHES) HIGH_TILE(whole_14, 14, FETCHES)
+HIGH_TILE(whole_8, 8, FETCHES_NOTHING) HIGH_TILE(whole_9, 9, FETCHES_ALL)
+HIGH_TILE(whole_10, 10, FETCHES_NEXT) HIGH_TILE(whole_11, 11, FETCHES_NEXT)
+HIGH_TILE(whole_12, 12, FETCHES_ALL) HIGH_TILE(whole_13, 13, FETCHES_ALL) HIGH_TILE(whole_14, 14, FETCHES_ALL)
 #define ONE { 4, 2 * ROWS, 3, { EG_FN(one_1), EG_FN(one_2), EG_FN(one_3), EG_FN(one_4), EG_FN(halves) } }
 #define TWO { 1, EG_HIGH - 1, 0, { EG_FN(two_1), EG_FN(two_high) } }
 #define WHOLE \
