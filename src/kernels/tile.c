@@ -4,7 +4,7 @@
  *
  *   tile    ROWS x 2 vectors of C live in registers; one step of k loads two vectors of B and broadcasts one float
  *           of A per row. Frequent heights are written out; what serves the others asks after each row whether it
- *           was the last.
+ *           was the last. Of one vector a tile has two halves, each of as many rows: both share what is loaded of B.
  *   short   little k would be all prologue: B's columns stay in registers and the rows of C go by.
  *   wide    few rows have too few chains in a tile: they take several panels at once. Three rows against one panel of
  *           four vectors also do instead of six against two, with a load less in each step of k.
