@@ -61,7 +61,8 @@ typedef struct eg_gemm {
     int64_t a_row, a_k;
     const int64_t *a_runs; /* NULL: one run */
     int64_t run, b_skip;   /* b_skip: floats of B left out behind each run; n % 4 = 0, no column_sums */
-    int64_t bands, a_band, c_band; /* above 1: so many products with the same B; the way from one to the next */
+    /* bands > 1: so many products with the same B, C in rows and without a finish; the way from one to the next. */
+    int64_t bands, a_band, c_band;
     const float *b;
     int64_t b_k, b_panel;
     float *c;

@@ -221,7 +221,6 @@ EG_INLINE int v_any(eg_vm m) { return m != 0; }
 EG_INLINE eg_tail v_tail(int64_t n) { return (eg_tail)((1u << n) - 1u); }
 EG_INLINE eg_vf v_load_tail(const float *p, eg_tail t) { return (eg_vf)_mm512_maskz_loadu_ps(t, p); }
 EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) { _mm512_mask_storeu_ps(p, t, (__m512)v); }
-EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return (eg_vf)_mm512_maskz_mov_ps(t, (__m512)v); }
 EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }
 
 #else
@@ -267,7 +266,6 @@ EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail t) {
     else
         v_store_part(p, v, bits);
 }
-EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail t) { return v_keep(t, v); }
 EG_INLINE eg_vm v_tail_mask(eg_tail t) { return t; }
 
 #else
@@ -297,7 +295,6 @@ EG_INLINE void v_store_tail(float *p, eg_vf v, eg_tail n) {
         v_store_part(p, v, n);
 }
 EG_INLINE eg_vm v_tail_mask(eg_tail n) { return (eg_vm)(v_iota() < (int32_t)n); }
-EG_INLINE eg_vf v_keep_tail(eg_vf v, eg_tail n) { return v_keep(v_tail_mask(n), v); }
 
 #endif
 #endif

@@ -42,18 +42,19 @@ EG_INLINE void store_vector(float *p, eg_vf x, int masked, eg_tail stored) {
         v_store(p, x);
 }
 
-/* What the loop of a tile is made for; all of it constant. */
 typedef enum fetching {
     FETCHES_NOTHING,
     FETCHES_NEXT, /* what the next tiles write or read, and where A's rows lie along columns also B */
     FETCHES_ALL
 } fetching;
+
+/* What the loop of a tile is made for; all of it constant. */
 typedef struct tile_loop {
     int least, most; /* rows: `most`, or at least `least` of them */
     int vectors;     /* of a row */
     int partial;     /* the last vector may be */
     int halves;      /* the second vector is not beside the first, but belongs to other rows */
-    fetching ahead;
+    fetching ahead;  /* while it computes */
 } tile_loop;
 
 /* Lines that are written or read by later tiles: one is fetched in each step of k. */
@@ -279,9 +280,9 @@ TILE(two_2, 2, 2, 2, 0) TILE(two_3, 3, 3, 2, 0) TILE(two_high, 4, ROWS, 2, 0)
 #endif
 #define WHOLE TWO
 #endif
-    /* clang-format on */
+/* clang-format on */
 
-    static void short_1(const eg_tile *t) { multiply_short(1, t); }
+static void short_1(const eg_tile *t) { multiply_short(1, t); }
 static void short_2(const eg_tile *t) { multiply_short(2, t); }
 static void wide_1(const eg_tile *t) { multiply_wide(1, WIDE, 0, t); }
 static void wide_3(const eg_tile *t) { multiply_wide(3, LESS_WIDE, EG_MASKS_ARE_FREE, t); }
